@@ -1,0 +1,38 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/stream.h"
+
+namespace nv {
+
+struct DeviceInfo {
+    std::string name;
+    int64_t total_bytes = 0, free_bytes = 0;
+    int32_t compute_major = 0, compute_minor = 0;  // 0.0 on a CPU
+    int32_t threads = 0;                           // worker threads of a CPU, multiprocessors of a GPU
+};
+
+/// Where the engine's memory lies and its ops run. device_cpu.cpp and device_cuda.cpp each define it for one build.
+class Device {
+public:
+    /// index: which GPU, 0 on a CPU. threads: of the pool, 0 for as many as there are processors; ignored on a GPU.
+    static std::unique_ptr<Device> open(int32_t index, int32_t threads);
+    static int32_t count();
+    virtual ~Device() = default;
+
+    virtual DeviceInfo info() const = 0;
+    virtual Stream& stream() = 0;
+
+    /// Zeroed memory, aligned to 256 bytes. Throws Error(OutOfMemory).
+    virtual void* allocate(int64_t bytes) = 0;
+    virtual void release(void* memory) = 0;
+
+    /// Copies between host and engine memory. upload may return before the copy is done, but has read `host` by then;
+    /// download waits for everything that was queued before it.
+    virtual void upload(void* to, const void* host, int64_t bytes) = 0;
+    virtual void download(void* host, const void* from, int64_t bytes) = 0;
+};
+
+}  // namespace nv

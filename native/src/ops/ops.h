@@ -1,0 +1,160 @@
+// One entry per operation. The cpu and the cuda folder each define every one of them, and nothing else may.
+//
+// Common rules. Views are contiguous and lie in the device's memory. "activation" is fp32 in the cpu build and fp32 or bf16 in the cuda
+// build; all activations of one call have one type. "fp32 or bf16" names both choices explicitly. A gradient that "accumulates" is added
+// to what is there. Sums have a fixed order: a call repeated on the same device gives the same bits, whatever the number of threads, and a
+// row's result does not depend on which other rows are in the call. T = 0 (no rows) is legal and does nothing. Arguments of wrong shape or
+// type throw Error(InvalidArgument) that names the op. Views may not overlap unless an entry says so. Calls are queued on the stream.
+#pragma once
+#include "core/philox.h"
+#include "core/stream.h"
+#include "core/view.h"
+
+namespace nv::ops {
+
+// ---- scratch ------------------------------------------------------------------------------------------------------------------------
+
+/// The largest sizes that a stream's ops will be called with.
+struct WorkspaceNeed {
+    int64_t tokens = 0;         // T
+    int64_t largest_width = 0;  // of any matrix's input or output: max(C, NH*HD, F, V)
+    int64_t heads = 0, kv_heads = 0, head_size = 0;
+    int64_t longest_sample = 0;
+    int64_t cache_capacity = 0;  // positions per sample in decoding; 0 where nothing is decoded
+};
+
+/// Bytes of workspace that every op below needs at most, on this stream, for sizes up to `need`.
+int64_t workspace_bytes(const Stream& stream, const WorkspaceNeed& need);
+
+// ---- plain vectors: fp32 unless said otherwise; x and y have the same number of elements ------------------------------------------------
+
+void fill_zero(Stream& stream, View x);                  // any type
+void copy(Stream& stream, View from, View to);           // fp32 or bf16 on either side; rounds to nearest even
+void scale(Stream& stream, View x, float factor);        // x *= factor
+void axpy(Stream& stream, float alpha, View x, View y);  // y += alpha * x; x and y each fp32 or bf16 (activations), summed in fp32
+void multiply_add(Stream& stream, float alpha, View a, View b, View y);  // y += alpha * a * b
+
+/// x *= numerator / (sqrt(sum_of_squares) + epsilon), the sum read from one fp64 in the device's memory: no wait for the host.
+/// T-Vaccine's perturbation (arXiv 2410.09760, eq. 5) with epsilon = 1e-7.
+void scale_to_norm(Stream& stream, View x, float numerator, View sum_of_squares, float epsilon);
+
+/// x = deviation * N(0, 1): Box-Muller over the key's sequence; element i depends on the key and i only.
+void fill_normal(Stream& stream, View x, float deviation, const RandomKey& key);
+/// x uniform in [low, high).
+void fill_uniform(Stream& stream, View x, float low, float high, const RandomKey& key);
+
+/// Reductions write one fp64 to `out` (1, 1) in the device's memory.
+void dot(Stream& stream, View x, View y, View out);     // sum x*y, in fp64
+void sum_of_squares(Stream& stream, View x, View out);  // sum x^2, in fp64; x fp32 or bf16
+void sum(Stream& stream, View x, View out);             // sum x, in fp64
+
+/// y[i] = x[rows[i]], y[rows[i]] = x[i], y[rows[i]] += x[i]. rows (N) int32, distinct. x and y activations (either type for each).
+void gather_rows(Stream& stream, View x, View rows, View y);
+void scatter_rows(Stream& stream, View x, View rows, View y);
+void scatter_add_rows(Stream& stream, View x, View rows, View y);
+
+// ---- layers -------------------------------------------------------------------------------------------------------------------------
+
+/// x[t] = table[tokens[t]].  tokens (T) int32, each in [0, V); table (V, C) fp32 or bf16; x (T, C) activation, overwritten.
+void embedding_forward(Stream& stream, View tokens, View table, View x);
+/// dtable[tokens[t]] += dx[t], in the order of t.  dx (T, C) activation; dtable (V, C) fp32, accumulates.
+void embedding_backward(Stream& stream, View tokens, View dx, View dtable);
+
+/// RMS normalisation of every row (Zhang & Sennrich 2019; LlamaRMSNorm in transformers):
+///     y[t,c] = x[t,c] * rstd[t] * w[c],   rstd[t] = 1 / sqrt(mean_c x[t,c]^2 + eps)
+/// x (T, C) activation; w (C) fp32; y (T, C) activation, overwritten; rstd (T) fp32, kept for the backward pass.
+void rmsnorm_forward(Stream& stream, View x, View w, float eps, View y, View rstd);
+/// With g[c] = dy[t,c] * w[c]:  dx[t,c] += rstd[t] * (g[c] - x[t,c] * rstd[t]^2 * mean_c(g * x));  dw[c] += sum_t dy[t,c] * x[t,c] *
+/// rstd[t] dx (T, C) activation, accumulates: it already holds the gradient of the residual branch. dw (C) fp32, accumulates; empty where
+/// frozen.
+void rmsnorm_backward(Stream& stream, View dy, View x, View w, View rstd, View dx, View dw);
+
+/// Fills cosine and sine (P, HD/2) fp32 for positions 0..P-1: the angle is fp32(p) * frequency[i], as transformers computes it.
+/// frequency (HD/2) fp32, scaling (linear, llama3) already applied.
+void rope_table(Stream& stream, View frequency, View cosine, View sine);
+/// Rotary embedding in place, rotate-half convention (Su et al. 2021; transformers' LlamaRotaryEmbedding): with h = HD/2, p = positions[t],
+///     x[t,i] = x[t,i] cos[p,i] - x[t,i+h] sin[p,i],   x[t,i+h] = x[t,i+h] cos[p,i] + x[t,i] sin[p,i]    in every head
+/// x (T, H*HD) activation; positions (T) int32. rope_backward turns back (its transpose).
+void rope_forward(Stream& stream, View x, View positions, View cosine, View sine, int64_t head_size);
+void rope_backward(Stream& stream, View dx, View positions, View cosine, View sine, int64_t head_size);
+
+struct AttentionShape {
+    int64_t heads = 0, kv_heads = 0, head_size = 0;  // heads is a multiple of kv_heads; head h reads kv head h / (heads / kv_heads)
+    int64_t window = 0;                              // 0: none; else a query at p sees keys p-window+1 .. p
+    float scale = 0;                                 // of the scores, 1/sqrt(HD)
+};
+
+/// Causal attention within each sample of a packed batch: sample s is rows offsets[s] .. offsets[s+1]-1.
+///     out[t,h] = sum_j softmax_j(scale * q[t,h].k[j,h']) v[j,h']
+/// q, out (T, NH*HD), k, v (T, NKV*HD) activations; offsets (B+1) int32; lse (T, NH) fp32: log of the softmax's sum, kept for backward.
+/// longest: the longest sample.
+void attention_forward(Stream& stream, View q, View k, View v, View offsets, int64_t longest, const AttentionShape& shape, View out,
+                       View lse);
+/// dq, dk, dv are overwritten. delta (T, NH) fp32 is scratch: sum over HD of dout * out. Probabilities are recomputed from lse.
+void attention_backward(Stream& stream, View dout, View q, View k, View v, View out, View lse, View offsets, int64_t longest,
+                        const AttentionShape& shape, View dq, View dk, View dv, View delta);
+/// One new query per sample against its cache (Pope et al. 2022): q, out (B, NH*HD) activations; cache (B*capacity, NKV*HD) activations,
+/// sample s in rows s*capacity ..; lengths (B) int32: how many positions are valid, the new one included (and its key is there already).
+void attention_decode(Stream& stream, View q, View k_cache, View v_cache, View lengths, int64_t capacity, const AttentionShape& shape,
+                      View out);
+
+/// out = silu(gate) * up (Shazeer 2020).  (T, F) activations; out may be gate or up.
+void swiglu_forward(Stream& stream, View gate, View up, View out);
+/// Overwrites gate by its gradient and up by its own.  dout (T, F).
+void swiglu_backward(Stream& stream, View dout, View gate, View up);
+
+/// Dropout by counters: element i of (T, in) is zeroed where random_uniform(word i of the key's sequence) < probability, else times
+/// 1/(1-p).
+struct Dropout {
+    float probability = 0;
+    RandomKey key;
+};
+
+/// A low-rank adapter on a linear layer (Hu et al. 2021): adds scale * b (a dropout(x)). Empty a: none.
+struct Lora {
+    View a, b;        // (r, in), (out, r) fp32
+    float scale = 0;  // alpha / r
+    Dropout dropout;  // of the adapter's input only
+    View h;           // (T, r) fp32: dropout(x) a^T; written by forward, read by backward
+};
+
+/// y = x w^T + bias + lora(x).  x (T, in), y (T, out) activations; w (out, in) fp32 or bf16; bias (out) fp32 or empty.
+/// accumulate: added to y (a residual stream) in place of overwriting it.
+void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, bool accumulate);
+
+/// What linear_backward is to compute; an empty view is not wanted and costs nothing.
+struct LinearGradients {
+    View dx;  // (T, in) activation
+    bool accumulate_dx = false;
+    View dw, dbias;  // fp32, accumulate
+    View da, db;     // fp32, accumulate: of the adapter
+};
+
+/// dx = dy w + dropout'(scale * (dy b) a);  dw += dy^T x;  dbias += sum_t dy;  da += scale * (dy b)^T dropout(x);  db += scale * dy^T h.
+/// The order of every sum over t is fixed. scratch (T, in + r) fp32: for dropout(x) and dy b; may be empty where there is no adapter.
+void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, const LinearGradients& gradients, View scratch);
+
+// ---- loss, optimizer, decoding ------------------------------------------------------------------------------------------------------
+
+/// loss[n] = lse[n] - logits[n, targets[n]],  lse[n] = log sum_v exp(logits[n,v]).
+/// logits (N, V) fp32; targets (N) int32 in [0, V); loss, lse (N) fp32, overwritten.
+void cross_entropy_forward(Stream& stream, View logits, View targets, View loss, View lse);
+/// Overwrites logits by  scale * (softmax(logits) - onehot(targets)).
+void cross_entropy_backward(Stream& stream, View logits, View targets, View lse, float scale);
+
+/// AdamW (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it, on whole vectors p, g, m, v (n) fp32:
+///     p -= lr*wd*p;  m = b1*m + (1-b1)*g';  v = b2*v + (1-b2)*g'^2;  p -= lr/(1-b1^step) * m / (sqrt(v)/sqrt(1-b2^step) + epsilon)
+/// with g' = g * min(1, clip / (sqrt(sum_of_squares) + 1e-6)), the sum one fp64 in the device's memory; empty: g' = g.
+struct AdamW {
+    double learning_rate = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0;
+    int64_t step = 1;  // counts from 1
+};
+void adamw(Stream& stream, View p, View g, View m, View v, const AdamW& options, View sum_of_squares, float clip);
+
+/// out[n] = the first index of the largest logit of row n.  logits (N, V) fp32; out (N) int32.
+void argmax_rows(Stream& stream, View logits, View out);
+/// out[n] drawn from softmax(logits[n] / temperature) restricted to the top_k largest (0: all) and then to the smallest set whose
+/// probability reaches top_p (1: all). Row n uses element n of the key's sequence.
+void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, float top_p, const RandomKey& key, View out);
+
+}  // namespace nv::ops
