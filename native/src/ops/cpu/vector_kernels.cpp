@@ -8,10 +8,13 @@ namespace nv::ops {
 const VectorKernels& vector_kernels() {
     switch (active_isa()) {
 #if defined(__x86_64__) || defined(_M_X64)
-        case Isa::Avx512: return kVectorKernelsAvx512;
-        case Isa::Avx2: return kVectorKernelsAvx2;
+        case Isa::Avx512:
+            return kVectorKernelsAvx512;
+        case Isa::Avx2:
+            return kVectorKernelsAvx2;
 #endif
-        default: return kVectorKernelsPlain;
+        default:
+            return kVectorKernelsPlain;
     }
 }
 

@@ -33,8 +33,10 @@ template <int Rows, int Columns, class Lanes> NV_INLINE void product_tile(const 
     NV_UNROLL for (int r = 0; r < Rows; ++r) {
         NV_UNROLL for (int s = 0; s < Columns; ++s) {
             float* at = c + r * q.c_row + s * Vec::width;
-            if (s < last) store(at, sum[r][s], Full{});
-            else store(at, sum[r][s], lanes);
+            if (s < last)
+                store(at, sum[r][s], Full{});
+            else
+                store(at, sum[r][s], lanes);
         }
     }
 }
@@ -42,8 +44,10 @@ template <int Rows, int Columns, class Lanes> NV_INLINE void product_tile(const 
 /// The rows from i on that do not fill a tile.
 template <int Rows, int Columns, class Lanes> void product_rest(const Product& q, int64_t i, int64_t j, Lanes lanes) {
     if constexpr (Rows > 0) {
-        if (q.m - i == Rows) product_tile<Rows, Columns>(q, i, j, lanes);
-        else product_rest<Rows - 1, Columns>(q, i, j, lanes);
+        if (q.m - i == Rows)
+            product_tile<Rows, Columns>(q, i, j, lanes);
+        else
+            product_rest<Rows - 1, Columns>(q, i, j, lanes);
     }
 }
 
@@ -59,9 +63,12 @@ void product(const Product& q) {
     int64_t j = 0;
     for (; j + 2 * width <= q.n; j += 2 * width) product_panel<2>(q, j, Full{});
     const int64_t rest = q.n - j;
-    if (rest > width) product_panel<2>(q, j, Part{rest - width});
-    else if (rest == width) product_panel<1>(q, j, Full{});
-    else if (rest > 0) product_panel<1>(q, j, Part{rest});
+    if (rest > width)
+        product_panel<2>(q, j, Part{rest - width});
+    else if (rest == width)
+        product_panel<1>(q, j, Full{});
+    else if (rest > 0)
+        product_panel<1>(q, j, Part{rest});
 }
 
 void transpose(const float* from, int64_t from_row, int64_t rows, int64_t columns, float* to, int64_t to_row) {

@@ -36,9 +36,8 @@ template <class From, class To> void convert(const void* from_data, void* to_dat
 template <class X, class Y> void axpy(float alpha, const void* x_data, void* y_data, int64_t n) {
     const X* x = static_cast<const X*>(x_data);
     Y* y = static_cast<Y*>(y_data);
-    for_each_vector(n, [&](int64_t i, auto lanes) {
-        store(y + i, multiply_add(all(alpha), load(x + i, lanes), load(y + i, lanes)), lanes);
-    });
+    for_each_vector(n,
+                    [&](int64_t i, auto lanes) { store(y + i, multiply_add(all(alpha), load(x + i, lanes), load(y + i, lanes)), lanes); });
 }
 
 void multiply_add(float alpha, const float* a, const float* b, float* y, int64_t n) {
@@ -70,7 +69,7 @@ double sum(const float* x, int64_t n) {
 }
 
 float largest(const float* x, int64_t n) {
-    const float least = -__builtin_inff();
+    const float least = -INFINITY;
     Vec most = all(least);
     for_each_vector(n, [&](int64_t i, auto lanes) { most = larger(most, fill_rest(load(x + i, lanes), least, lanes)); });
     return largest_of_lanes(most);

@@ -13,9 +13,8 @@ float rmsnorm_row(const float* x, const float* w, float eps, int64_t C, float* y
 
 void rmsnorm_backward_row(const float* dy, const float* x, const float* w, float rstd, int64_t C, float* dx) {
     Vec product = all(0);
-    for_each_vector(C, [&](int64_t c, auto lanes) {
-        product = multiply_add(load(dy + c, lanes) * load(w + c, lanes), load(x + c, lanes), product);
-    });
+    for_each_vector(
+        C, [&](int64_t c, auto lanes) { product = multiply_add(load(dy + c, lanes) * load(w + c, lanes), load(x + c, lanes), product); });
     // How much of the gradient only rescales the row.
     const float pull = sum_of_lanes(product) / static_cast<float>(C) * rstd * rstd;
     for_each_vector(C, [&](int64_t c, auto lanes) {
