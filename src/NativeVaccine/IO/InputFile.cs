@@ -8,7 +8,21 @@ public static class InputFile
 {
     /// <summary>Opens a file for positioned reads.</summary>
     /// <exception cref="InputException">Missing, a folder, or not readable.</exception>
-    public static SafeFileHandle Open(string path) => Guard(path, static path => File.OpenHandle(path, options: FileOptions.RandomAccess));
+    public static SafeFileHandle Open(string path)
+    {
+        try
+        {
+            return File.OpenHandle(path);
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InputException($"{path}: no such file", exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw CannotRead(path, exception);
+        }
+    }
 
     /// <summary>The whole content of a file of at most <paramref name="maximumBytes"/> bytes.</summary>
     /// <exception cref="InputException">Missing, not readable, or longer than that.</exception>
@@ -42,22 +56,6 @@ public static class InputFile
                 throw new InputException(string.Create(CultureInfo.InvariantCulture, $"{path}: ends at byte {offset} while it is being read"));
             destination = destination[read..];
             offset += read;
-        }
-    }
-
-    private static T Guard<T>(string path, Func<string, T> read)
-    {
-        try
-        {
-            return read(path);
-        }
-        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new InputException($"{path}: no such file", exception);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw CannotRead(path, exception);
         }
     }
 

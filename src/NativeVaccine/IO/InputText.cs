@@ -9,7 +9,10 @@ internal static class InputText
     private const int LongestMessage = 400;
 
     /// <summary>The text in quotes, shortened, without control characters.</summary>
-    public static string Quote(string text) => $"'{Clean(text, LongestQuote)}'";
+    public static string Quote(string text) => $"'{Shorten(text)}'";
+
+    /// <summary>The text shortened, without control characters.</summary>
+    public static string Shorten(string text) => Clean(text, LongestQuote);
 
     /// <summary>A message of the runtime, without line breaks.</summary>
     public static string OneLine(string text) => Clean(text, LongestMessage);
