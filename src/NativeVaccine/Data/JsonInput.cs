@@ -11,7 +11,7 @@ namespace NativeVaccine.Data;
 /// </summary>
 internal static class JsonInput
 {
-    private const int LongestExcerpt = 80;
+    private const int LongestExcerpt = 160;
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
@@ -112,6 +112,21 @@ internal static class JsonInput
         _ => value.GetRawText() is { Length: <= LongestExcerpt } text ? text : "a long number",
     };
 
+    /// <summary>Foreign text for a message: on one line, and not long.</summary>
+    public static string Excerpt(string text)
+    {
+        var excerpt = new StringBuilder();
+        foreach (char character in text.AsSpan(0, Math.Min(text.Length, LongestExcerpt)))
+        {
+            if (char.IsControl(character) || character is '\u2028' or '\u2029')
+                excerpt.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
+            else
+                excerpt.Append(character);
+        }
+
+        return excerpt.Append(text.Length > LongestExcerpt ? "..." : "").ToString();
+    }
+
     private static string Text(JsonElement value, string field, string where) =>
         value.ValueKind == JsonValueKind.String
             ? value.GetString()!
@@ -149,6 +164,6 @@ internal static class JsonInput
         string column = exception.BytePositionInLine is { } byteInLine
             ? string.Create(CultureInfo.InvariantCulture, $" (byte {byteInLine + 1} of the line)")
             : "";
-        return new StringBuilder(position < 0 ? message : message[..position]).Replace('\n', ' ').Append(column).ToString();
+        return Excerpt(position < 0 ? message : message[..position]) + column;
     }
 }

@@ -116,7 +116,7 @@ public sealed class RefusalRules
             }
             catch (Exception exception) when (exception is ArgumentException or NotSupportedException)
             {
-                throw new InputException($"{source}: field '{field}': pattern '{pattern}' cannot be used: {exception.Message}", exception);
+                throw new InputException($"{source}: field '{field}': pattern '{JsonInput.Excerpt(pattern)}' cannot be used: {JsonInput.Excerpt(exception.Message)}", exception);
             }
         }).ToArray();
     }
@@ -129,7 +129,7 @@ public sealed class RefusalRules
         }
         catch (RegexMatchTimeoutException exception)
         {
-            throw new InputException($"{_source}: pattern '{exception.Pattern}' takes too long: expected a simpler one", exception);
+            throw new InputException($"{_source}: pattern '{JsonInput.Excerpt(exception.Pattern)}' takes too long: expected a simpler one", exception);
         }
     }
 }

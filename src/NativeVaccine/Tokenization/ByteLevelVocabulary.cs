@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using NativeVaccine.Data;
 
 namespace NativeVaccine.Tokenization;
 
@@ -55,7 +56,7 @@ internal sealed class ByteLevelVocabulary
             if (outside.Contains(id))
                 continue;
             byte[] bytes = ByteAlphabet.Read(letters)
-                ?? throw new InputException($"{source}: token '{letters}' is not spelled in byte letters: expected a byte-level vocabulary");
+                ?? throw new InputException($"{source}: token '{JsonInput.Excerpt(letters)}' is not spelled in byte letters: expected a byte-level vocabulary");
             if (!bytesById.TryAdd(id, bytes))
                 throw new InputException($"{source}: two tokens have the id {id}: expected one");
         }
@@ -83,7 +84,7 @@ internal sealed class ByteLevelVocabulary
         foreach ((string left, string right) in merges)
         {
             if (!idsByLetters.TryGetValue(left + right, out int id) || !idsByLetters.ContainsKey(left) || !idsByLetters.ContainsKey(right))
-                throw new InputException($"{source}: the merge '{left} {right}' needs a token that is not in the vocabulary");
+                throw new InputException($"{source}: the merge '{JsonInput.Excerpt(left)} {JsonInput.Excerpt(right)}' needs a token that is not in the vocabulary");
             if (bytesById.ContainsKey(id))
                 yield return id;
         }

@@ -124,8 +124,9 @@ internal sealed class CanonicalComposition
         int starter = -1;
         int lastClass = 0;
         int written = 0;
-        foreach (int character in characters)
+        for (int read = 0; read < characters.Count; read++)
         {
+            int character = characters[read];
             int markClass = Class(character);
             bool adjacent = starter == written - 1;
             if (starter >= 0 && (adjacent || lastClass < markClass) && TryCompose(characters[starter], character, out int composed))

@@ -1,3 +1,5 @@
+using NativeVaccine.Data;
+
 namespace NativeVaccine.Tokenization;
 
 /// <summary>A token that stands outside the learnt vocabulary.</summary>
@@ -29,6 +31,6 @@ internal sealed record SpecialTokens(
 
         int? Find(string? text, string field) => text is null
             ? null
-            : idOf(text) ?? throw new InputException($"{configuration.Source}: {field} '{text}' is not in the vocabulary: expected one of its tokens");
+            : idOf(text) ?? throw new InputException($"{configuration.Source}: {field} '{JsonInput.Excerpt(text)}' is not in the vocabulary: expected one of its tokens");
     }
 }

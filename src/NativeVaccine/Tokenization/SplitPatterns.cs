@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using NativeVaccine.Data;
 
 namespace NativeVaccine.Tokenization;
 
@@ -45,7 +46,7 @@ internal static partial class SplitPatterns
         }
         catch (ArgumentException exception)
         {
-            throw new InputException($"{where}: the split pattern is not supported: {exception.Message}", exception);
+            throw new InputException($"{where}: the split pattern is not supported: {JsonInput.Excerpt(exception.Message)}", exception);
         }
     }
 

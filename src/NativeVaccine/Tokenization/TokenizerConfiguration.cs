@@ -101,7 +101,7 @@ internal sealed record TokenizerConfiguration
             return;
         string path = Path.Combine(folder, "added_tokens.json");
         foreach (JsonProperty token in document.RootElement.EnumerateObject())
-            added[Id(token.Value, $"{path}: '{token.Name}'")] = new AddedToken(token.Name, IsSpecial: true);
+            added[Id(token.Value, $"{path}: '{JsonInput.Excerpt(token.Name)}'")] = new AddedToken(token.Name, IsSpecial: true);
     }
 
     private static void ReadAddedTokensById(JsonElement decoder, string source, Dictionary<int, AddedToken> added)
@@ -109,7 +109,7 @@ internal sealed record TokenizerConfiguration
         JsonInput.RequireObject(decoder, $"{source}: added_tokens_decoder");
         foreach (JsonProperty token in decoder.EnumerateObject())
         {
-            string where = $"{source}: added_tokens_decoder '{token.Name}'";
+            string where = $"{source}: added_tokens_decoder '{JsonInput.Excerpt(token.Name)}'";
             if (!int.TryParse(token.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestId)
                 throw new InputException($"{where}: expected a token id from 0 to {LargestId}");
             added[id] = Added(token.Value, where);

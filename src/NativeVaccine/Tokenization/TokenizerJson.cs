@@ -38,7 +38,7 @@ internal static class TokenizerJson
         JsonInput.RequireObject(vocabulary, where);
         var ids = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (JsonProperty token in vocabulary.EnumerateObject())
-            ids[token.Name] = TokenizerConfiguration.Id(token.Value, $"{where}: '{token.Name}'");
+            ids[token.Name] = TokenizerConfiguration.Id(token.Value, $"{where}: '{JsonInput.Excerpt(token.Name)}'");
         return ids;
     }
 
@@ -58,7 +58,7 @@ internal static class TokenizerJson
     {
         string type = JsonInput.OptionalText(model, "type", $"{source}: model") ?? "BPE";
         if (type != "BPE" || JsonInput.Optional(model, "byte_fallback") is { ValueKind: JsonValueKind.True })
-            throw new InputException($"{source}: a model of type {type} that is not byte-level: expected byte-level BPE, or a tokenizer.model beside it");
+            throw new InputException($"{source}: a model of type {JsonInput.Excerpt(type)} that is not byte-level: expected byte-level BPE, or a tokenizer.model beside it");
     }
 
     /// <summary>Merges are written "a b", or ["a", "b"] where a token may hold a space.</summary>
@@ -123,7 +123,7 @@ internal static class TokenizerJson
                     patterns.Add(SplitPatterns.Find(SplitPatterns.SingleDigits, where));
                     break;
                 case string type:
-                    throw new InputException($"{where}: '{type}' is not supported: expected Split, Digits (individual) and ByteLevel");
+                    throw new InputException($"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected Split, Digits (individual) and ByteLevel");
             }
         }
 
@@ -147,7 +147,7 @@ internal static class TokenizerJson
         foreach (JsonElement step in Steps(JsonInput.Optional(root, "normalizer"), "normalizers", where))
         {
             string type = JsonInput.RequiredText(step, "type", where);
-            normalizes = type == "NFC" ? true : throw new InputException($"{where}: '{type}' is not supported: expected none, or NFC");
+            normalizes = type == "NFC" ? true : throw new InputException($"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected none, or NFC");
         }
 
         return normalizes;
@@ -163,7 +163,7 @@ internal static class TokenizerJson
             if (type == "TemplateProcessing")
                 opening = TemplateOpening(step, where);
             else if (type != "ByteLevel")
-                throw new InputException($"{where}: '{type}' is not supported: expected TemplateProcessing and ByteLevel");
+                throw new InputException($"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected TemplateProcessing and ByteLevel");
         }
 
         return opening;
@@ -184,12 +184,14 @@ internal static class TokenizerJson
         string name = JsonInput.RequiredText(token, "id", where);
         JsonElement table = JsonInput.Required(template, "special_tokens", where);
         JsonInput.RequireObject(table, $"{where}: special_tokens");
-        JsonElement entry = JsonInput.Required(table, name, $"{where}: special_tokens");
-        JsonInput.RequireObject(entry, $"{where}: special_tokens '{name}'");
-        int[] ids = JsonInput.Integers(JsonInput.Required(entry, "ids", where), "ids", where);
+        string whereEntry = $"{where}: special token '{JsonInput.Excerpt(name)}'";
+        if (JsonInput.Optional(table, name) is not { } entry)
+            throw new InputException($"{whereEntry} is missing in special_tokens");
+        JsonInput.RequireObject(entry, whereEntry);
+        int[] ids = JsonInput.Integers(JsonInput.Required(entry, "ids", whereEntry), "ids", whereEntry);
         return ids is [>= 0 and <= TokenizerConfiguration.LargestId]
             ? ids[0]
-            : throw new InputException($"{where}: special token '{name}' has {ids.Length} ids: expected one id from 0 to {TokenizerConfiguration.LargestId}");
+            : throw new InputException($"{whereEntry} has {ids.Length} ids: expected one id from 0 to {TokenizerConfiguration.LargestId}");
     }
 
     /// <summary>The steps of a component: those of its list if it is a Sequence, else itself; none if it is absent.</summary>
