@@ -36,9 +36,9 @@ internal sealed class LlamaForward(
         {
             string prefix = $"model.layers.{layer}.";
             Tensor attention = Attention(layer, Norm(prefix + "input_layernorm.weight", stream), cosine, sine, allowed);
-            stream = stream + AtSite(new(ReferenceSiteKind.AttentionOutput, layer), attention);
+            stream = stream.Plus(AtSite(new(ReferenceSiteKind.AttentionOutput, layer), attention));
             Tensor mlp = Mlp(layer, Norm(prefix + "post_attention_layernorm.weight", stream));
-            stream = stream + AtSite(new(ReferenceSiteKind.MlpOutput, layer), mlp);
+            stream = stream.Plus(AtSite(new(ReferenceSiteKind.MlpOutput, layer), mlp));
             stream = AtSite(new(ReferenceSiteKind.Residual, layer + 1), stream);
         }
         return Head(stream);
@@ -70,8 +70,8 @@ internal sealed class LlamaForward(
 
     private static Tensor ExplicitAttention(Tensor query, Tensor key, Tensor value, Tensor allowed)
     {
-        Tensor scores = query.matmul(key.transpose(2, 3)) / Math.Sqrt(query.shape[3]);
-        return nn.functional.softmax(scores.masked_fill(allowed.logical_not(), double.NegativeInfinity), -1).matmul(value);
+        Tensor scores = query.matmul(key.transpose(2, 3)).Times(1 / Math.Sqrt(query.shape[3]));
+        return nn.functional.softmax(scores.OrElse(allowed, double.NegativeInfinity), -1).matmul(value);
     }
 
     private Tensor Mlp(int layer, Tensor input)
@@ -88,13 +88,13 @@ internal sealed class LlamaForward(
         if (!parameters.TryGetValue(module + ".lora_A", out Parameter? a))
             return output;
         Tensor low = nn.functional.linear(IntoLora(module, input), a);
-        return output + (loraScale * nn.functional.linear(low, parameters[module + ".lora_B"]));
+        return output.Plus(nn.functional.linear(low, parameters[module + ".lora_B"]).Times(loraScale));
     }
 
     private Tensor Norm(string weight, Tensor input)
     {
         Tensor meanSquare = (input * input).mean([-1L], keepdim: true);
-        return input * (meanSquare + configuration.NormEpsilon).rsqrt() * parameters[weight];
+        return input * meanSquare.Plus(configuration.NormEpsilon).rsqrt() * parameters[weight];
     }
 
     /// <summary>(B, T, heads * size) to (B, heads, T, size).</summary>
@@ -104,16 +104,19 @@ internal sealed class LlamaForward(
     /// <summary>bool (1 or B, 1, T, T): query position by key position, true where the query may look.</summary>
     private Tensor AllowedPairs(int length, Tensor? realTokens)
     {
-        Tensor positions = arange(length);
-        Tensor distance = positions.unsqueeze(1) - positions.unsqueeze(0);
-        Tensor allowed = distance.ge(0);
-        if (configuration.SlidingWindow is int window)
-            allowed = allowed.logical_and(distance.lt(window));
-        allowed = allowed.view(1, 1, length, length);
+        var allowed = new bool[length * length];
+        var same = new bool[length * length];
+        for (int query = 0; query < length; query++)
+        {
+            int first = Math.Max(0, query + 1 - (configuration.SlidingWindow ?? length));
+            Array.Fill(allowed, true, (query * length) + first, query + 1 - first);
+            same[(query * length) + query] = true;
+        }
+        Tensor pairs = tensor(allowed, [1, 1, length, length]);
         if (realTokens is null)
-            return allowed;
+            return pairs;
         // A padding query sees itself: a row that sees nothing would have NaN for a softmax.
-        Tensor visible = realTokens.view(-1, 1, 1, length).logical_or(distance.eq(0).view(1, 1, length, length));
-        return allowed.logical_and(visible);
+        Tensor visible = realTokens.view(-1, 1, 1, length).logical_or(tensor(same, [1, 1, length, length]));
+        return pairs.logical_and(visible);
     }
 }

@@ -57,7 +57,7 @@ public sealed class ReferenceModel : IDisposable
     public static bool IsLora(string name) => name.EndsWith(".lora_A", StringComparison.Ordinal) || name.EndsWith(".lora_B", StringComparison.Ordinal);
 
     /// <summary>A copy of a parameter, row by row.</summary>
-    public double[] Read(string name) => Copy(parameters[name]);
+    public double[] Read(string name) => parameters[name].Copy();
 
     /// <summary>Overwrites a parameter.</summary>
     public void Write(string name, ReadOnlySpan<double> values)
@@ -77,7 +77,8 @@ public sealed class ReferenceModel : IDisposable
         {
             string module = a[..^".lora_A".Length];
             string b = module + ".lora_B";
-            parameters[$"model.{module}.weight"].add_(loraScale * parameters[b].matmul(parameters[a]));
+            Parameter weight = parameters[$"model.{module}.weight"];
+            weight.copy_(weight.Plus(parameters[b].matmul(parameters[a]).Times(loraScale)));
             foreach (string name in (string[])[a, b])
             {
                 parameters[name].Dispose();
@@ -115,19 +116,13 @@ public sealed class ReferenceModel : IDisposable
         using IDisposable frozen = no_grad();
         PaddedBatch padded = PaddedBatch.Of(batch);
         Tensor logits = new LlamaForward(Configuration, parameters, loraScale).Logits(padded.Ids, padded.RealTokens);
-        return new(padded.LossSum(logits).ToDouble(), padded.LabelCount);
+        return new(padded.LossSum(logits).Copy()[0], padded.LabelCount);
     }
 
     public void Dispose()
     {
         foreach (Parameter parameter in parameters.Values)
             parameter.Dispose();
-    }
-
-    private static double[] Copy(Tensor tensor)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        return tensor.detach().to(ScalarType.Float64).contiguous().data<double>().ToArray();
     }
 
     private Parameter ToParameter(ReferenceTensor values)
@@ -147,27 +142,27 @@ public sealed class ReferenceModel : IDisposable
             using DisposeScope scope = NewDisposeScope();
             var forward = new LlamaForward(model.Configuration, model.parameters, model.loraScale) { AtSite = AtSite, IntoLora = IntoLora };
             Tensor logits = forward.Logits(tensor(sample.Ids, [1, sample.Ids.Length]).to(ScalarType.Int64), null);
-            result.Logits[index] = Copy(logits);
+            result.Logits[index] = logits.Copy();
             PaddedBatch alone = PaddedBatch.Of([sample]);
             Tensor sum = alone.LossSum(logits);
-            result.Samples[index] = new(sum.ToDouble(), sample.LabelCount);
+            result.Samples[index] = new(sum.Copy()[0], sample.LabelCount);
 
-            Tensor objective = sum / labels;
+            Tensor objective = sum.Times(1.0 / labels);
             foreach ((int residual, double weight) in options.ResidualHeads)
             {
                 Tensor head = alone.LossSum(forward.Head(sites[new(ReferenceSiteKind.Residual, residual)]));
-                result.ResidualHeadLossSums[residual] = result.ResidualHeadLossSums.GetValueOrDefault(residual) + head.ToDouble();
-                objective = objective + (weight / labels * head);
+                result.ResidualHeadLossSums[residual] = result.ResidualHeadLossSums.GetValueOrDefault(residual) + head.Copy()[0];
+                objective = objective.Plus(head.Times(weight / labels));
             }
             foreach ((ReferenceSite site, double[] gradient) in options.AddedGradients)
-                objective = objective + (Rows(gradient, model.Configuration.HiddenSize) * sites[site]).sum();
+                objective = objective.Plus((Rows(gradient, model.Configuration.HiddenSize) * sites[site]).sum());
             Backward(objective, result);
         }
 
         private void Backward(Tensor objective, ReferenceResult result)
         {
             foreach ((ReferenceSite site, Tensor activation) in sites)
-                Copy(activation).CopyTo(result.Activations[site], firstToken * model.Configuration.HiddenSize);
+                activation.Copy().CopyTo(result.Activations[site], firstToken * model.Configuration.HiddenSize);
             string[] names = [.. model.parameters.Keys];
             ReferenceSite[] places = [.. sites.Keys];
             Tensor[] inputs = [.. names.Select(name => model.parameters[name]), .. places.Select(site => sites[site])];
@@ -175,19 +170,19 @@ public sealed class ReferenceModel : IDisposable
             for (int i = 0; i < names.Length; i++)
             {
                 double[] total = result.Gradients[names[i]];
-                double[] share = Copy(gradients[i]);
+                double[] share = gradients[i].Copy();
                 for (int j = 0; j < total.Length; j++)
                     total[j] += share[j];
             }
             for (int i = 0; i < places.Length; i++)
-                Copy(gradients[names.Length + i]).CopyTo(result.SiteGradients[places[i]], firstToken * model.Configuration.HiddenSize);
+                gradients[names.Length + i].Copy().CopyTo(result.SiteGradients[places[i]], firstToken * model.Configuration.HiddenSize);
         }
 
         private Tensor AtSite(ReferenceSite site, Tensor value)
         {
             sites.Add(site, value);
             return options.Perturbations.TryGetValue(site, out double[]? perturbation)
-                ? value + Rows(perturbation, model.Configuration.HiddenSize)
+                ? value.Plus(Rows(perturbation, model.Configuration.HiddenSize))
                 : value;
         }
 

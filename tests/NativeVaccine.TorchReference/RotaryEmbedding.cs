@@ -22,7 +22,7 @@ internal static class RotaryEmbedding
     public static Tensor Turn(Tensor heads, Tensor cosine, Tensor sine)
     {
         Tensor[] halves = heads.chunk(2, -1);
-        return (heads * cosine) + (cat([-halves[1], halves[0]], -1) * sine);
+        return (heads * cosine).Plus(cat([-halves[1], halves[0]], -1) * sine);
     }
 
     /// <summary>Radians per position, (head size / 2). Scaling as Llama 3.1's published code does it.</summary>
