@@ -9,9 +9,15 @@ namespace {
 
 // Places where a gradient can be, counted in half layers: x_l (the residual stream that enters layer l) is at 2l, the stream between the
 // layer's two blocks at 2l + 1.
-constexpr int64_t input_of(int64_t l) { return 2 * l; }
-constexpr int64_t middle_of(int64_t l) { return 2 * l + 1; }
-constexpr int64_t output_of(int64_t l) { return 2 * l + 2; }
+constexpr int64_t input_of(int64_t l) {
+    return 2 * l;
+}
+constexpr int64_t middle_of(int64_t l) {
+    return 2 * l + 1;
+}
+constexpr int64_t output_of(int64_t l) {
+    return 2 * l + 2;
+}
 
 constexpr int64_t place_of(int site, int64_t l) {
     return site == AttentionSite ? middle_of(l) : site == MlpSite ? output_of(l) : input_of(l);
@@ -40,14 +46,15 @@ void Network::check(const BackwardOptions& options) const {
     const int vectors = static_cast<int>(buffers_.vectors.size());
     require(options.gradient_vector >= -1 && options.gradient_vector != 0 && options.gradient_vector < vectors,
             "gradient_vector is " + std::to_string(options.gradient_vector) + ", expected -1 or 1 to " + std::to_string(vectors - 1));
-    require(options.floor >= 0 && options.floor < shape_.layers, "floor is " + std::to_string(options.floor) + ", expected 0 to " +
-                                                                     std::to_string(shape_.layers - 1));
+    require(options.floor >= 0 && options.floor < shape_.layers,
+            "floor is " + std::to_string(options.floor) + ", expected 0 to " + std::to_string(shape_.layers - 1));
     for (int k = 0; k < kSites; ++k) {
         if (options.norm_scalar[k] >= 0) sites_.scalars(options.norm_scalar[k], shape_.layers + (k == ResidualSite));
         if (options.read[k] >= 0) sites_.get(k, options.read[k]);
         if (options.add[k] >= 0)
-            require(sites_.get(k, options.add[k]).tokens() == batch_.tokens(), "the site tensor to add has " +
-                        std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " + std::to_string(batch_.tokens()) + " as the batch");
+            require(sites_.get(k, options.add[k]).tokens() == batch_.tokens(),
+                    "the site tensor to add has " + std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " +
+                        std::to_string(batch_.tokens()) + " as the batch");
     }
 }
 
