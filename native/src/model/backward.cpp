@@ -84,7 +84,6 @@ void Network::backward(const BackwardOptions& options) {
 }
 
 void Network::backward_layer(int64_t l, int64_t stop, const BackwardOptions& options, const GradientTarget& target) {
-    read_gradient(MlpSite, l, options);
     if (stop >= output_of(l) && !target.wants_mlp(l)) return;
     recompute_layer(l);
     shared_layer_ = -1;  // the gradients of gate and up take the place of their values
@@ -102,9 +101,11 @@ void Network::gradient_arrived_at_point(int64_t point, const BackwardOptions& op
     for (const Head& head : heads_)
         if (head.point == point) backward_head(head, options, target);
     read_gradient(ResidualSite, point, options);
-    if (options.add[ResidualSite] < 0) return;
-    const SiteTensor& addend = sites_.get(ResidualSite, options.add[ResidualSite]);
-    if (addend.holds(point)) ops::axpy(stream(), 1, addend.layer(point), buffers_.d_residual.rows_from(0, batch_.tokens()));
+    if (options.add[ResidualSite] >= 0) {
+        const SiteTensor& addend = sites_.get(ResidualSite, options.add[ResidualSite]);
+        if (addend.holds(point)) ops::axpy(stream(), 1, addend.layer(point), buffers_.d_residual.rows_from(0, batch_.tokens()));
+    }
+    if (point > 0) read_gradient(MlpSite, point - 1, options);
 }
 
 void Network::read_gradient(Site site, int64_t l, const BackwardOptions& options) {
