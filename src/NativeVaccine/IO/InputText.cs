@@ -1,0 +1,28 @@
+using System.Text;
+
+namespace NativeVaccine.IO;
+
+/// <summary>Makes text from a file fit into the one line of a message.</summary>
+internal static class InputText
+{
+    private const int LongestQuote = 100;
+    private const int LongestMessage = 400;
+
+    /// <summary>The text in quotes, shortened, without control characters.</summary>
+    public static string Quote(string text) => $"'{Shorten(text)}'";
+
+    /// <summary>The text shortened, without control characters.</summary>
+    public static string Shorten(string text) => Clean(text, LongestQuote);
+
+    /// <summary>A message of the runtime, without line breaks.</summary>
+    public static string OneLine(string text) => Clean(text, LongestMessage);
+
+    private static string Clean(string text, int longest)
+    {
+        var clean = new StringBuilder(Math.Min(text.Length, longest) + 3);
+        foreach (char character in text.AsSpan(0, Math.Min(text.Length, longest)))
+            clean.Append(char.IsControl(character) || char.IsSurrogate(character) ? '?' : character);
+        if (text.Length > longest) clean.Append("...");
+        return clean.ToString();
+    }
+}

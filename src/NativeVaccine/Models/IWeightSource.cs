@@ -1,0 +1,12 @@
+namespace NativeVaccine.Models;
+
+/// <summary>Gives the values of a model's weights by their Hugging Face names: a folder, a folder with adapters merged, a trained model.</summary>
+public interface IWeightSource
+{
+    /// <summary>Reads a run of elements of a weight, in row-major order.</summary>
+    /// <param name="name">For example <c>model.layers.0.self_attn.q_proj.weight</c>.</param>
+    /// <param name="destination">Filled whole.</param>
+    /// <param name="firstElement">Index of the first element to read.</param>
+    /// <exception cref="InputException">The weight is missing or cannot be read.</exception>
+    void ReadFloat32(string name, Span<float> destination, long firstElement = 0);
+}

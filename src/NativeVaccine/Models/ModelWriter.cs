@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NativeVaccine.IO;
+
+namespace NativeVaccine.Models;
+
+/// <summary>Writes a Hugging Face model folder that transformers opens. It appears whole or not at all.</summary>
+public static class ModelWriter
+{
+    /// <summary>The size at which transformers begins another file.</summary>
+    public const long DefaultMaximumShardBytes = 5_000_000_000;
+
+    private static readonly string[] CompanionFileNames =
+    [
+        ModelConfigurationReader.GenerationFileName, "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
+    ];
+
+    /// <summary>Writes config.json, generation_config.json and the weights, as <see cref="ModelConfiguration.StoredType"/>.</summary>
+    /// <param name="folder">A new or empty folder.</param>
+    /// <param name="configuration">Shape and type of what is written.</param>
+    /// <param name="weights">Gives the values, piece by piece, tensor after tensor.</param>
+    /// <param name="addFiles">Puts more files, such as a tokenizer's, into the folder that it is given.</param>
+    /// <param name="maximumShardBytes">Weights beyond this go into several files with an index.</param>
+    /// <exception cref="InputException">The folder is not empty or cannot be written, or the source refuses.</exception>
+    public static void Write(
+        string folder,
+        ModelConfiguration configuration,
+        IWeightSource weights,
+        Action<string>? addFiles = null,
+        long maximumShardBytes = DefaultMaximumShardBytes) => AtomicFolder.Create(folder, temporary =>
+        {
+            addFiles?.Invoke(temporary);
+            AtomicFile.WriteAllText(Path.Combine(temporary, ModelConfigurationReader.FileName), configuration.ToJson());
+            string generation = Path.Combine(temporary, ModelConfigurationReader.GenerationFileName);
+            if (!File.Exists(generation)) AtomicFile.WriteAllText(generation, ModelConfigurationWriter.WriteGeneration(configuration));
+            WriteWeights(temporary, Shards(configuration, weights, maximumShardBytes));
+        });
+
+    /// <summary>Copies what belongs to a model beside its weights: the tokenizer's files and the generation settings.</summary>
+    public static void CopyCompanionFiles(string from, string to)
+    {
+        IEnumerable<string> files = CompanionFileNames.Select(name => Path.Combine(from, name)).Where(File.Exists)
+            .Concat(Directory.EnumerateFiles(from, "*.tiktoken"));
+        foreach (string file in files) File.Copy(file, Path.Combine(to, Path.GetFileName(file)), overwrite: true);
+    }
+
+    private static List<List<TensorToWrite>> Shards(ModelConfiguration configuration, IWeightSource weights, long maximumShardBytes)
+    {
+        var shards = new List<List<TensorToWrite>>();
+        long size = 0;
+        foreach (ExpectedWeight weight in ExpectedWeight.Of(configuration))
+        {
+            var tensor = new TensorToWrite(
+                weight.Name,
+                configuration.StoredType,
+                weight.Shape,
+                (first, destination) => weights.ReadFloat32(weight.Name, destination, first));
+            if (shards.Count == 0 || size + tensor.ByteLength > maximumShardBytes)
+            {
+                shards.Add([]);
+                size = 0;
+            }
+            shards[^1].Add(tensor);
+            size += tensor.ByteLength;
+        }
+        return shards;
+    }
+
+    private static void WriteWeights(string folder, List<List<TensorToWrite>> shards)
+    {
+        if (shards.Count == 1)
+        {
+            SafetensorsWriter.Write(Path.Combine(folder, ModelFolder.SingleFileName), shards[0]);
+            return;
+        }
+        var map = new JsonObject();
+        for (int i = 0; i < shards.Count; i++)
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors");
+            SafetensorsWriter.Write(Path.Combine(folder, name), shards[i]);
+            foreach (TensorToWrite tensor in shards[i]) map[tensor.Name] = name;
+        }
+        long totalSize = shards.Sum(static shard => shard.Sum(static tensor => tensor.ByteLength));
+        var index = new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = totalSize }, ["weight_map"] = map };
+        AtomicFile.WriteAllText(Path.Combine(folder, ShardIndex.FileName), JsonText.Indented(index));
+    }
+}

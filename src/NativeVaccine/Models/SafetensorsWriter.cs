@@ -1,0 +1,125 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using NativeVaccine.IO;
+
+namespace NativeVaccine.Models;
+
+/// <summary>Fills <paramref name="destination"/> with the elements of a tensor from index <paramref name="firstElement"/> on.</summary>
+public delegate void TensorFill(long firstElement, Span<float> destination);
+
+/// <summary>A tensor to write.</summary>
+/// <param name="Name">Its key.</param>
+/// <param name="Type">What it is stored as: F32, F16 or BF16.</param>
+/// <param name="Shape">Sizes, outermost first.</param>
+/// <param name="Fill">Called for one piece after the other, in order.</param>
+public sealed record TensorToWrite(string Name, ElementType Type, ImmutableArray<long> Shape, TensorFill Fill)
+{
+    /// <summary>The product of <see cref="Shape"/>.</summary>
+    public long ElementCount => Shape.Aggregate(1L, static (product, size) => checked(product * size));
+
+    /// <summary>Bytes that it takes in the file.</summary>
+    public long ByteLength => checked(ElementCount * (Type.BitSize() / 8));
+}
+
+/// <summary>Writes a safetensors file tensor by tensor, holding a piece of one at a time; the file appears whole or not at all.</summary>
+public static class SafetensorsWriter
+{
+    private const int ChunkElements = 1 << 18;
+
+    /// <summary>Writes <paramref name="tensors"/> in the order given, with the metadata that transformers and peft expect.</summary>
+    /// <exception cref="InputException">The disk is full, the file cannot be written, or a number is too large for F16.</exception>
+    public static void Write(string path, IReadOnlyList<TensorToWrite> tensors)
+    {
+        byte[] header = Header(tensors);
+        long length = header.Length + tensors.Sum(static tensor => tensor.ByteLength);
+        AtomicFile.Write(path, stream => Write(stream, path, header, tensors), length);
+    }
+
+    private static void Write(Stream stream, string path, byte[] header, IReadOnlyList<TensorToWrite> tensors)
+    {
+        stream.Write(header);
+        float[] values = ArrayPool<float>.Shared.Rent(ChunkElements);
+        byte[] bytes = ArrayPool<byte>.Shared.Rent(ChunkElements * sizeof(float));
+        try
+        {
+            foreach (TensorToWrite tensor in tensors)
+            {
+                long count = tensor.ElementCount;
+                for (long first = 0; first < count; first += ChunkElements)
+                {
+                    Span<float> piece = values.AsSpan(0, (int)Math.Min(ChunkElements, count - first));
+                    tensor.Fill(first, piece);
+                    if (tensor.Type == ElementType.Float16) RequireFitsFloat16(piece, path, tensor.Name, first);
+                    Span<byte> stored = bytes.AsSpan(0, piece.Length * (tensor.Type.BitSize() / 8));
+                    ElementConversion.FromFloat32(tensor.Type, piece, stored);
+                    stream.Write(stored);
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(values);
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
+    }
+
+    /// <summary>Length and JSON, padded with spaces so that the data begins at a multiple of 8.</summary>
+    private static byte[] Header(IReadOnlyList<TensorToWrite> tensors)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        buffer.GetSpan(sizeof(ulong))[..sizeof(ulong)].Clear();
+        buffer.Advance(sizeof(ulong));
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("__metadata__");
+            json.WriteString("format", "pt");
+            json.WriteEndObject();
+            long offset = 0;
+            foreach (TensorToWrite tensor in tensors)
+            {
+                WriteEntry(json, tensor, offset);
+                offset += tensor.ByteLength;
+            }
+            json.WriteEndObject();
+        }
+        int padding = -buffer.WrittenCount & 7;
+        buffer.GetSpan(padding)[..padding].Fill((byte)' ');
+        buffer.Advance(padding);
+        byte[] header = buffer.WrittenSpan.ToArray();
+        BinaryPrimitives.WriteInt64LittleEndian(header, header.Length - sizeof(ulong));
+        return header;
+    }
+
+    private static void WriteEntry(Utf8JsonWriter json, TensorToWrite tensor, long offset)
+    {
+        json.WriteStartObject(tensor.Name);
+        json.WriteString("dtype", tensor.Type.SafetensorsName());
+        json.WriteStartArray("shape");
+        foreach (long size in tensor.Shape) json.WriteNumberValue(size);
+        json.WriteEndArray();
+        json.WriteStartArray("data_offsets");
+        json.WriteNumberValue(offset);
+        json.WriteNumberValue(offset + tensor.ByteLength);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void RequireFitsFloat16(ReadOnlySpan<float> values, string path, string tensor, long firstElement)
+    {
+        const float firstThatRoundsToInfinity = 65520;
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (float.IsFinite(values[i]) && MathF.Abs(values[i]) >= firstThatRoundsToInfinity)
+            {
+                throw new InputException(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{path}: tensor {InputText.Quote(tensor)}: element {firstElement + i} is {values[i]}, too large for fp16; expected bf16 or fp32 as the type to write"));
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+using System.Collections.Immutable;
+using System.Globalization;
+
+namespace NativeVaccine.Models;
+
+/// <summary>A tensor in a safetensors file.</summary>
+/// <param name="Name">Its key.</param>
+/// <param name="Type">What an element is.</param>
+/// <param name="Shape">Sizes, outermost first; empty for a scalar.</param>
+/// <param name="Offset">Of the first byte, from the start of the file.</param>
+/// <param name="ByteLength">Of all elements.</param>
+public sealed record TensorInfo(string Name, ElementType Type, ImmutableArray<long> Shape, long Offset, long ByteLength)
+{
+    /// <summary>The product of <see cref="Shape"/>.</summary>
+    public long ElementCount => ByteLength * 8 / Type.BitSize();
+
+    /// <summary>A shape for a message: "(128, 344)".</summary>
+    public static string Describe(ImmutableArray<long> shape) =>
+        $"({string.Join(", ", shape.Select(static size => size.ToString(CultureInfo.InvariantCulture)))})";
+}

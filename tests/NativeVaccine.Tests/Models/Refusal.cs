@@ -1,0 +1,13 @@
+namespace NativeVaccine.Tests.Models;
+
+/// <summary>Asserts that bad input is refused with one clear line.</summary>
+internal static class Refusal
+{
+    /// <summary>Runs the action, which must throw an <see cref="InputException"/> of one line that has all <paramref name="parts"/>.</summary>
+    public static void Of(Action action, params string[] parts)
+    {
+        string message = Assert.Throws<InputException>(action).Message;
+        Assert.DoesNotContain('\n', message);
+        foreach (string part in parts) Assert.Contains(part, message, StringComparison.Ordinal);
+    }
+}
