@@ -1,0 +1,11 @@
+namespace NativeVaccine.Numerics;
+
+/// <summary>What a stream of random numbers is for. Streams of different purposes are independent; a number, once given, stays.</summary>
+internal static class RandomPurpose
+{
+    /// <summary>The order of the training samples in an epoch.</summary>
+    public const uint SampleOrder = 1;
+
+    /// <summary>The order in which the harmful pool is walked.</summary>
+    public const uint HarmfulPoolOrder = 2;
+}

@@ -1,0 +1,84 @@
+using System.Buffers;
+using System.Text;
+using System.Text.RegularExpressions;
+using CommunityToolkit.HighPerformance.Buffers;
+using Microsoft.ML.Tokenizers;
+
+namespace NativeVaccine.Tokenization;
+
+/// <summary>How text is prepared before a byte-level vocabulary cuts it.</summary>
+/// <param name="Patterns">The split patterns, in order.</param>
+/// <param name="NormalizesToNfc">Text is brought into Unicode's normalization form C first.</param>
+/// <param name="AddsPrefixSpace">A text that does not begin with a space gets one.</param>
+internal sealed record TextPreparation(IReadOnlyList<Regex> Patterns, bool NormalizesToNfc, bool AddsPrefixSpace);
+
+/// <summary>
+/// Byte-level BPE, as Llama-3, Qwen2 and GPT-2 use it: the text is cut by patterns, and within a piece bytes are merged, the pair whose
+/// joint token comes first in merge order before the others. A piece that is a token is that token. Merging is Microsoft.ML.Tokenizers'.
+/// </summary>
+public sealed class ByteLevelTokenizer : Tokenizer
+{
+    private readonly ByteLevelVocabulary _vocabulary;
+    private readonly TextPreparation _preparation;
+    private readonly IReadOnlyDictionary<int, AddedToken> _addedTokens;
+    private readonly TiktokenTokenizer _merger;
+
+    internal ByteLevelTokenizer(
+        ByteLevelVocabulary vocabulary,
+        TextPreparation preparation,
+        IReadOnlyDictionary<int, AddedToken> addedTokens,
+        SpecialTokens specialTokens,
+        string source)
+        : base(specialTokens)
+    {
+        _vocabulary = vocabulary;
+        _preparation = preparation;
+        _addedTokens = addedTokens;
+        VocabularySize = vocabulary.BytesById.Keys.Concat(addedTokens.Keys).Max() + 1;
+        using MemoryStream ranks = vocabulary.ToTiktoken();
+        _merger = TiktokenTokenizer.Create(ranks, new TextSplitter(preparation.Patterns, source), normalizer: null);
+    }
+
+    /// <inheritdoc/>
+    public override int VocabularySize { get; }
+
+    /// <inheritdoc/>
+    public override string Piece(int id)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(id);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
+        if (_addedTokens.TryGetValue(id, out AddedToken? added))
+            return added.Text;
+        return _vocabulary.BytesById.TryGetValue(id, out byte[]? bytes) ? ByteAlphabet.Spell(bytes) : "";
+    }
+
+    /// <inheritdoc/>
+    public override string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true)
+    {
+        using var utf8 = new ArrayPoolBufferWriter<byte>();
+        foreach (int id in ids)
+        {
+            if (_addedTokens.TryGetValue(id, out AddedToken? added))
+            {
+                if (!(skipSpecialTokens && added.IsSpecial))
+                    Encoding.UTF8.GetBytes(added.Text, utf8);
+            }
+            else if (_vocabulary.BytesById.TryGetValue(id, out byte[]? bytes))
+            {
+                utf8.Write(bytes);
+            }
+        }
+
+        return Encoding.UTF8.GetString(utf8.WrittenSpan);
+    }
+
+    private protected override void AppendTokens(string text, List<int> ids)
+    {
+        if (_preparation.NormalizesToNfc)
+            text = CanonicalComposition.Normalize(text);
+        if (_preparation.AddsPrefixSpace && text.Length > 0 && text[0] != ' ')
+            text = ' ' + text;
+        foreach (int rank in _merger.EncodeToIds(text))
+            ids.Add(_vocabulary.IdsByRank[rank]);
+    }
+}

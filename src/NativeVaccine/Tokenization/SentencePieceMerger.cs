@@ -1,0 +1,161 @@
+using System.Text;
+using NativeVaccine.Data;
+
+namespace NativeVaccine.Tokenization;
+
+/// <summary>
+/// Joins characters to pieces: linked symbols and a heap of the pairs that make a piece, by score and then from the left. O(n log n) for
+/// n characters.
+/// </summary>
+internal sealed class SentencePieceMerger
+{
+    private readonly SentencePieceModel _model;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _mergeable;
+    private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> _userDefined;
+    private readonly int _longestPiece;
+    private readonly int[] _userDefinedLengths;
+
+    /// <summary>A merger for the pieces of a model.</summary>
+    /// <exception cref="InputException">A piece occurs twice.</exception>
+    public SentencePieceMerger(SentencePieceModel model)
+    {
+        _model = model;
+        var mergeable = new Dictionary<string, int>(StringComparer.Ordinal);
+        var userDefined = new HashSet<string>(StringComparer.Ordinal);
+        for (int id = 0; id < model.Pieces.Count; id++)
+        {
+            (string text, _, PieceKind kind) = model.Pieces[id];
+            if (kind is PieceKind.Control or PieceKind.Unknown or PieceKind.Byte)
+                continue;
+            if (!mergeable.TryAdd(text, id))
+                throw new InputException($"{model.Source}: piece {id} '{JsonInput.Excerpt(text)}' occurs twice: expected each once");
+            _longestPiece = Math.Max(_longestPiece, text.Length);
+            if (kind == PieceKind.UserDefined)
+                userDefined.Add(text);
+        }
+
+        _mergeable = mergeable.GetAlternateLookup<ReadOnlySpan<char>>();
+        _userDefined = userDefined.GetAlternateLookup<ReadOnlySpan<char>>();
+        _userDefinedLengths = [.. userDefined.Select(text => text.Length).Distinct().OrderDescending()];
+    }
+
+    /// <summary>Appends the ids of a normalized text.</summary>
+    public void AppendTokens(string text, List<int> ids)
+    {
+        List<Symbol> symbols = Cut(text);
+        var queue = new PriorityQueue<Pair, (float Score, int Left)>(BestPairFirst.Instance);
+        for (int left = 0; left + 1 < symbols.Count; left++)
+            Offer(text, symbols, left, left + 1, queue);
+
+        var halvesOfUnused = new Dictionary<(int Begin, int Length), int>();
+        while (queue.TryDequeue(out Pair pair, out _))
+        {
+            Symbol left = symbols[pair.Left];
+            Symbol right = symbols[pair.Right];
+            // The pair is out of date if either side has been joined to something since.
+            if (left.Length == 0 || right.Length == 0 || left.Length + right.Length != pair.Length)
+                continue;
+            if (_model.Pieces[pair.Id].Kind == PieceKind.Unused)
+                halvesOfUnused[(left.Begin, pair.Length)] = left.Length;
+            symbols[pair.Left] = left with { Length = pair.Length, Next = right.Next };
+            symbols[pair.Right] = right with { Length = 0 };
+            if (right.Next >= 0)
+            {
+                symbols[right.Next] = symbols[right.Next] with { Previous = pair.Left };
+                Offer(text, symbols, pair.Left, right.Next, queue);
+            }
+
+            if (left.Previous >= 0)
+                Offer(text, symbols, left.Previous, pair.Left, queue);
+        }
+
+        bool previousUnknown = false;
+        for (int symbol = symbols.Count > 0 ? 0 : -1; symbol >= 0; symbol = symbols[symbol].Next)
+            Emit(text, symbols[symbol].Begin, symbols[symbol].Length, halvesOfUnused, ids, ref previousUnknown);
+    }
+
+    /// <summary>A run of characters with its neighbours; length 0 once it has been joined to the one before it.</summary>
+    private readonly record struct Symbol(int Begin, int Length, int Previous, int Next, bool IsFrozen);
+
+    /// <summary>Two neighbours that make the piece <paramref name="Id"/>, with the length they had together when they were found.</summary>
+    private readonly record struct Pair(int Left, int Right, int Length, int Id);
+
+    private List<Symbol> Cut(string text)
+    {
+        var symbols = new List<Symbol>(text.Length);
+        int begin = 0;
+        while (begin < text.Length)
+        {
+            int userDefined = UserDefinedLength(text.AsSpan(begin));
+            int length = userDefined > 0 ? userDefined : char.IsSurrogatePair(text, begin) ? 2 : 1;
+            int index = symbols.Count;
+            begin += length;
+            symbols.Add(new Symbol(begin - length, length, index - 1, begin < text.Length ? index + 1 : -1, userDefined > 0));
+        }
+
+        return symbols;
+    }
+
+    /// <summary>The length of the longest user-defined piece with which the text begins; 0 for none.</summary>
+    private int UserDefinedLength(ReadOnlySpan<char> text)
+    {
+        foreach (int length in _userDefinedLengths)
+        {
+            if (length <= text.Length && _userDefined.Contains(text[..length]))
+                return length;
+        }
+
+        return 0;
+    }
+
+    private void Offer(string text, List<Symbol> symbols, int left, int right, PriorityQueue<Pair, (float Score, int Left)> queue)
+    {
+        (Symbol first, Symbol second) = (symbols[left], symbols[right]);
+        int length = first.Length + second.Length;
+        if (first.IsFrozen || second.IsFrozen || length > _longestPiece)
+            return;
+        if (_mergeable.TryGetValue(text.AsSpan(first.Begin, length), out int id))
+            queue.Enqueue(new Pair(left, right, length, id), (_model.Pieces[id].Score, left));
+    }
+
+    /// <summary>
+    /// The id of a symbol: its piece, byte pieces, or the unknown (once for a run of unknowns). An unused piece is taken apart again into
+    /// the two it was joined from.
+    /// </summary>
+    private void Emit(
+        string text, int begin, int length, Dictionary<(int Begin, int Length), int> halvesOfUnused, List<int> ids, ref bool previousUnknown)
+    {
+        if (halvesOfUnused.TryGetValue((begin, length), out int leftLength))
+        {
+            Emit(text, begin, leftLength, halvesOfUnused, ids, ref previousUnknown);
+            Emit(text, begin + leftLength, length - leftLength, halvesOfUnused, ids, ref previousUnknown);
+        }
+        else if (_mergeable.TryGetValue(text.AsSpan(begin, length), out int id))
+        {
+            ids.Add(id);
+            previousUnknown = false;
+        }
+        else if (_model.ByteIds is { } byteIds)
+        {
+            foreach (byte value in Encoding.UTF8.GetBytes(text, begin, length))
+                ids.Add(byteIds[value]);
+        }
+        else
+        {
+            if (!previousUnknown)
+                ids.Add(_model.UnknownId);
+            previousUnknown = true;
+        }
+    }
+
+    private sealed class BestPairFirst : IComparer<(float Score, int Left)>
+    {
+        public static BestPairFirst Instance { get; } = new();
+
+        public int Compare((float Score, int Left) x, (float Score, int Left) y)
+        {
+            int byScore = y.Score.CompareTo(x.Score);
+            return byScore != 0 ? byScore : x.Left.CompareTo(y.Left);
+        }
+    }
+}

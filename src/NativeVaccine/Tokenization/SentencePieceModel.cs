@@ -1,0 +1,224 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Unicode;
+using NativeVaccine.Data;
+
+namespace NativeVaccine.Tokenization;
+
+/// <summary>What a piece of a SentencePiece model is; the numbers are those of its file format.</summary>
+internal enum PieceKind
+{
+    Normal = 1,
+    Unknown = 2,
+    Control = 3,
+    UserDefined = 4,
+    Unused = 5,
+    Byte = 6,
+}
+
+/// <summary>One entry of the vocabulary; its id is its position.</summary>
+internal readonly record struct SentencePiece(string Text, float Score, PieceKind Kind);
+
+/// <summary>
+/// The content of a tokenizer.model file of SentencePiece (sentencepiece_model.proto of google/sentencepiece), as far as encoding and
+/// decoding need it.
+/// </summary>
+internal sealed class SentencePieceModel
+{
+    private const int BpeModelType = 2;
+    private const int LongestPieceBytes = 4096;
+
+    /// <summary>The file, for messages.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The vocabulary, by id.</summary>
+    public IReadOnlyList<SentencePiece> Pieces => _pieces;
+
+    /// <summary>The ids of the 256 byte pieces; null without byte fallback.</summary>
+    public int[]? ByteIds { get; private set; }
+
+    /// <summary>The id that stands for what is not in the vocabulary.</summary>
+    public int UnknownId { get; private set; }
+
+    /// <summary>The token that opens a sequence, if there is one.</summary>
+    public int? BeginOfSequenceId { get; private set; }
+
+    /// <summary>The token that closes a sequence, if there is one.</summary>
+    public int? EndOfSequenceId { get; private set; }
+
+    /// <summary>A space is put before the text.</summary>
+    public bool AddDummyPrefix { get; private set; } = true;
+
+    /// <summary>Spaces at the ends are removed, runs of them become one.</summary>
+    public bool RemoveExtraWhitespaces { get; private set; } = true;
+
+    /// <summary>Spaces become U+2581.</summary>
+    public bool EscapeWhitespaces { get; private set; } = true;
+
+    private readonly List<SentencePiece> _pieces = [];
+    private ulong _modelType = 1;
+    private bool _byteFallback;
+    private bool _hasCharacterMap;
+    private bool _whitespaceAsSuffix;
+    private int _beginId = 1;
+    private int _endId = 2;
+
+    /// <summary>Reads a model.</summary>
+    /// <exception cref="InputException">It is damaged, or of a kind that is not supported.</exception>
+    public static SentencePieceModel Parse(ReadOnlySpan<byte> bytes, string source)
+    {
+        var model = new SentencePieceModel { Source = source };
+        var reader = new ProtobufReader(bytes, source);
+        while (reader.Read())
+        {
+            switch (reader.Field)
+            {
+                case 1:
+                    model._pieces.Add(model.ReadPiece(reader.Content));
+                    break;
+                case 2:
+                    model.ReadTrainerSpecification(reader.Content);
+                    break;
+                case 3:
+                    model.ReadNormalizerSpecification(reader.Content);
+                    break;
+            }
+        }
+
+        model.Check();
+        return model;
+    }
+
+    private SentencePiece ReadPiece(ReadOnlySpan<byte> message)
+    {
+        string text = "";
+        float score = 0;
+        var kind = PieceKind.Normal;
+        var reader = new ProtobufReader(message, Source);
+        while (reader.Read())
+        {
+            switch (reader.Field)
+            {
+                case 1:
+                    text = PieceText(reader.Content);
+                    break;
+                case 2:
+                    score = reader.Single;
+                    break;
+                case 3:
+                    kind = reader.Number is >= (ulong)PieceKind.Normal and <= (ulong)PieceKind.Byte
+                        ? (PieceKind)reader.Number
+                        : throw Wrong($"piece {_pieces.Count} is of the unknown kind {reader.Number}", "1 to 6");
+                    break;
+            }
+        }
+
+        if (text.Length == 0)
+            throw Wrong($"piece {_pieces.Count} is empty", "text");
+        return float.IsNaN(score) ? throw Wrong($"the score of piece {_pieces.Count} is not a number", "one") : new SentencePiece(text, score, kind);
+    }
+
+    private string PieceText(ReadOnlySpan<byte> utf8)
+    {
+        if (utf8.Length > LongestPieceBytes)
+            throw Wrong($"piece {_pieces.Count} has {utf8.Length} bytes", $"at most {LongestPieceBytes}");
+        return Utf8.IsValid(utf8) ? Encoding.UTF8.GetString(utf8) : throw Wrong($"piece {_pieces.Count} is not valid UTF-8", "text");
+    }
+
+    private void ReadTrainerSpecification(ReadOnlySpan<byte> message)
+    {
+        var reader = new ProtobufReader(message, Source);
+        while (reader.Read())
+        {
+            switch (reader.Field)
+            {
+                case 3:
+                    _modelType = reader.Number;
+                    break;
+                case 24:
+                    _whitespaceAsSuffix = reader.Number != 0;
+                    break;
+                case 35:
+                    _byteFallback = reader.Number != 0;
+                    break;
+                case 41:
+                    _beginId = (int)reader.Number;
+                    break;
+                case 42:
+                    _endId = (int)reader.Number;
+                    break;
+            }
+        }
+    }
+
+    private void ReadNormalizerSpecification(ReadOnlySpan<byte> message)
+    {
+        var reader = new ProtobufReader(message, Source);
+        while (reader.Read())
+        {
+            switch (reader.Field)
+            {
+                case 2:
+                    _hasCharacterMap = !reader.Content.IsEmpty;
+                    break;
+                case 3:
+                    AddDummyPrefix = reader.Number != 0;
+                    break;
+                case 4:
+                    RemoveExtraWhitespaces = reader.Number != 0;
+                    break;
+                case 5:
+                    EscapeWhitespaces = reader.Number != 0;
+                    break;
+            }
+        }
+    }
+
+    private void Check()
+    {
+        if (_modelType != BpeModelType)
+        {
+            string kind = _modelType switch { 1 => "unigram", 3 => "word", 4 => "char", _ => $"{_modelType}" };
+            throw Wrong($"a SentencePiece model of type {kind}", "BPE, the only type supported");
+        }
+
+        if (_hasCharacterMap)
+            throw Wrong("its normalizer rewrites characters (precompiled_charsmap), which is not supported", "the identity normalizer, as in Llama-2");
+        if (_whitespaceAsSuffix)
+            throw Wrong("treat_whitespace_as_suffix is set, which is not supported", "spaces before words");
+        if (_pieces.Count is 0 or > TokenizerConfiguration.LargestId)
+            throw Wrong($"{_pieces.Count} pieces", $"1 to {TokenizerConfiguration.LargestId}");
+        UnknownId = _pieces.FindIndex(piece => piece.Kind == PieceKind.Unknown);
+        if (UnknownId < 0)
+            throw Wrong("no piece for the unknown", "one");
+        BeginOfSequenceId = ControlPiece(_beginId);
+        EndOfSequenceId = ControlPiece(_endId);
+        ByteIds = _byteFallback ? FindBytes() : null;
+    }
+
+    /// <summary>The specification keeps a default id even where a model has no such token; only a control piece is one.</summary>
+    private int? ControlPiece(int id) => (uint)id < (uint)_pieces.Count && _pieces[id].Kind == PieceKind.Control ? id : null;
+
+    private int[] FindBytes()
+    {
+        int[] ids = new int[256];
+        Array.Fill(ids, -1);
+        for (int id = 0; id < _pieces.Count; id++)
+        {
+            if (_pieces[id].Kind == PieceKind.Byte)
+                ids[ByteOf(_pieces[id].Text)] = id;
+        }
+
+        int missing = Array.IndexOf(ids, -1);
+        return missing < 0 ? ids : throw Wrong($"byte fallback without a piece for byte 0x{missing:X2}", "all 256");
+    }
+
+    /// <summary>The byte that a byte piece, spelled <c>&lt;0x41&gt;</c>, stands for.</summary>
+    public byte ByteOf(string text) =>
+        text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal) && text[5] == '>'
+            && byte.TryParse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value)
+            ? value
+            : throw Wrong($"byte piece '{JsonInput.Excerpt(text)}'", "the form <0x41>");
+
+    private InputException Wrong(string found, string expected) => new($"{Source}: {found}: expected {expected}");
+}
