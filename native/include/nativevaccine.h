@@ -277,7 +277,7 @@ NV_API nv_status nv_session_backward(nv_session* session, const nv_backward_opti
 
 /* Losses of the labelled rows of the last forward, at its highest head, in the order of their tokens. Waits. */
 NV_API nv_status nv_session_read_losses(nv_session* session, int64_t count, float* out_losses) NV_NOEXCEPT;
-/* Logits (rows x V) of tokens first_row .. of the last forward. Waits. */
+/* Logits (rows x V) of tokens first_row .. of the last forward. No backward pass may follow. Waits. */
 NV_API nv_status nv_session_read_logits(nv_session* session, int32_t first_row, int32_t rows, float* out_logits) NV_NOEXCEPT;
 
 /* ---- optimizer ----------------------------------------------------------------------------------------------------------------------- */

@@ -46,7 +46,7 @@ void fill_uniform(Stream& stream, View x, float low, float high, const RandomKey
 /// Reductions write one fp64 to `out` (1, 1) in the device's memory.
 void dot(Stream& stream, View x, View y, View out);     // sum x*y, in fp64
 void sum_of_squares(Stream& stream, View x, View out);  // sum x^2, in fp64; x fp32 or bf16
-void sum(Stream& stream, View x, View out);             // sum x, in fp64
+void sum(Stream& stream, View x, View out);             // sum x, in fp64; x fp32 or fp64
 
 /// y[i] = x[rows[i]], y[rows[i]] = x[i], y[rows[i]] += x[i]. rows (N) int32, distinct. x and y activations (either type for each).
 void gather_rows(Stream& stream, View x, View rows, View y);

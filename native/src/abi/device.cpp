@@ -1,0 +1,43 @@
+#include "core/device.h"
+
+#include "abi/guard.h"
+
+using namespace nv::abi;
+
+extern "C" {
+
+nv_status nv_device_count(int32_t* out_count) noexcept {
+    return guard("nv_device_count", [&] {
+        not_null(out_count, "out_count");
+        *out_count = nv::Device::count();
+    });
+}
+
+nv_status nv_device_create(int32_t index, int32_t threads, nv_device** out) noexcept {
+    return guard("nv_device_create", [&] {
+        not_null(out, "out");
+        *out = nullptr;
+        nv::require(threads >= 0 && threads <= 4096, "threads is " + std::to_string(threads) + ", expected 0 to 4096");
+        *out = new nv_device{nv::Device::open(index, threads)};
+    });
+}
+
+void nv_device_destroy(nv_device* device) noexcept {
+    delete device;
+}
+
+nv_status nv_device_get_info(const nv_device* device, nv_device_info* out) noexcept {
+    return guard("nv_device_get_info", [&] {
+        not_null(device, "device");
+        check_struct(out, "out");
+        const nv::DeviceInfo info = device->device->info();
+        out->compute_major = info.compute_major;
+        out->compute_minor = info.compute_minor;
+        out->threads = info.threads;
+        out->total_bytes = info.total_bytes;
+        out->free_bytes = info.free_bytes;
+        copy_text(out->name, info.name);
+    });
+}
+
+}  // extern "C"

@@ -1,0 +1,112 @@
+#include "model/plan.h"
+
+#include "abi/guard.h"
+
+using namespace nv::abi;
+
+namespace {
+
+nv::ModelShape shape_of(const nv_model_shape& in) {
+    nv::ModelShape s;
+    s.vocabulary = in.vocabulary;
+    s.hidden = in.hidden;
+    s.intermediate = in.intermediate;
+    s.layers = in.layers;
+    s.heads = in.heads;
+    s.kv_heads = in.kv_heads;
+    s.head_size = in.head_size;
+    s.sliding_window = in.sliding_window;
+    s.tied_embeddings = in.tied_embeddings != 0;
+    s.qkv_bias = in.qkv_bias != 0;
+    s.output_bias = in.output_bias != 0;
+    s.mlp_bias = in.mlp_bias != 0;
+    s.rms_epsilon = in.rms_epsilon;
+    nv::require(in.rope_scaling >= NV_ROPE_PLAIN && in.rope_scaling <= NV_ROPE_LLAMA3,
+                "shape.rope_scaling is " + std::to_string(in.rope_scaling) + ", expected 0 to 2");
+    s.rope_scaling = static_cast<nv::RopeScaling>(in.rope_scaling);
+    s.rope_theta = in.rope_theta;
+    s.rope_factor = in.rope_factor;
+    s.rope_low = in.rope_low_frequency_factor;
+    s.rope_high = in.rope_high_frequency_factor;
+    s.rope_original = in.rope_original_positions;
+    return s;
+}
+
+nv::DType matrix_type(int32_t value, const char* name) {
+    nv::require(value == NV_F32 || value == NV_BF16,
+                std::string(name) + " is " + std::to_string(value) + ", expected 0 (fp32) or 1 (bf16)");
+    return static_cast<nv::DType>(value);
+}
+
+nv::PlanOptions options_of(const nv_plan_options& in) {
+    nv::PlanOptions o;
+    o.max_tokens = in.max_tokens;
+    o.max_samples = in.max_samples;
+    o.longest_sample = in.longest_sample;
+    o.weight_type = matrix_type(in.weight_type, "options.weight_type");
+    o.activation_type = matrix_type(in.activation_type, "options.activation_type");
+    o.training = in.training != 0;
+    o.full = in.full != 0;
+    o.optimizer = in.optimizer != 0;
+    o.lora.rank = in.lora_rank;
+    o.lora.targets = in.lora_rank > 0 ? in.lora_targets : 0;
+    o.lora.alpha = in.lora_alpha;
+    o.lora.dropout = in.lora_dropout;
+    o.extra_vectors = in.extra_vectors;
+    for (int k = 0; k < NV_SITE_KINDS; ++k) {
+        o.site_tensors[static_cast<size_t>(k)] = in.site_tensors[k];
+        o.site_layers[static_cast<size_t>(k)] = in.site_layers[k];
+    }
+    o.head_rows = in.head_rows;
+    o.recomputed_layers = in.recomputed_layers;
+    o.memory_limit = in.memory_limit;
+    o.decode_samples = in.decode_samples;
+    o.decode_capacity = in.decode_capacity;
+    return o;
+}
+
+}  // namespace
+
+extern "C" {
+
+nv_status nv_plan_create(const nv_device* device, const nv_model_shape* shape, const nv_plan_options* options, nv_plan** out) noexcept {
+    return guard("nv_plan_create", [&] {
+        not_null(out, "out");
+        *out = nullptr;
+        not_null(device, "device");
+        check_struct(shape, "shape");
+        check_struct(options, "options");
+        *out = new nv_plan{nv::Plan(device->device->stream(), shape_of(*shape), options_of(*options))};
+    });
+}
+
+void nv_plan_destroy(nv_plan* plan) noexcept {
+    delete plan;
+}
+
+nv_status nv_plan_get_summary(const nv_plan* plan, nv_plan_summary* out) noexcept {
+    return guard("nv_plan_get_summary", [&] {
+        not_null(plan, "plan");
+        check_struct(out, "out");
+        out->items = static_cast<int32_t>(plan->plan.items().size());
+        out->recomputed_layers = static_cast<int32_t>(plan->plan.recomputed_layers());
+        out->head_rows = static_cast<int32_t>(plan->plan.head_rows());
+        out->total_bytes = plan->plan.total_bytes();
+        out->parameters = plan->plan.tensors().model_parameters();
+        out->trainable_parameters = plan->plan.tensors().vector_length();
+    });
+}
+
+nv_status nv_plan_get_item(const nv_plan* plan, int32_t index, nv_plan_item* out) noexcept {
+    return guard("nv_plan_get_item", [&] {
+        not_null(plan, "plan");
+        check_struct(out, "out");
+        const auto& items = plan->plan.items();
+        nv::require(index >= 0 && index < static_cast<int32_t>(items.size()),
+                    "index is " + std::to_string(index) + ", expected 0 to " + std::to_string(items.size() - 1));
+        out->bytes = items[static_cast<size_t>(index)].bytes;
+        copy_text(out->name, items[static_cast<size_t>(index)].name);
+    });
+}
+
+}  // extern "C"

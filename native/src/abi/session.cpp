@@ -1,0 +1,72 @@
+#include "train/session.h"
+
+#include "abi/guard.h"
+
+using namespace nv::abi;
+
+extern "C" {
+
+nv_status nv_session_create(nv_device* device, const nv_plan* plan, nv_session** out) noexcept {
+    return guard("nv_session_create", [&] {
+        not_null(out, "out");
+        *out = nullptr;
+        not_null(device, "device");
+        not_null(plan, "plan");
+        *out = new nv_session(*device->device, plan->plan);
+    });
+}
+
+void nv_session_destroy(nv_session* session) noexcept {
+    delete session;
+}
+
+nv_status nv_session_get_memory(const nv_session* session, int64_t* out_taken, int64_t* out_used) noexcept {
+    return guard_session("nv_session_get_memory", session, [&](nv::Session& s) {
+        not_null(out_taken, "out_taken");
+        not_null(out_used, "out_used");
+        *out_taken = s.taken_bytes();
+        *out_used = s.used_bytes();
+    });
+}
+
+nv_status nv_session_get_tensor_count(const nv_session* session, int32_t* out_tensors, int32_t* out_trainable) noexcept {
+    return guard_session("nv_session_get_tensor_count", session, [&](nv::Session& s) {
+        not_null(out_tensors, "out_tensors");
+        not_null(out_trainable, "out_trainable");
+        *out_tensors = static_cast<int32_t>(s.plan().tensors().all().size());
+        *out_trainable = s.plan().tensors().trainable_count();
+    });
+}
+
+nv_status nv_session_get_tensor(const nv_session* session, int32_t index, nv_tensor_info* out) noexcept {
+    return guard_session("nv_session_get_tensor", session, [&](nv::Session& s) {
+        check_struct(out, "out");
+        const auto& all = s.plan().tensors().all();
+        nv::require(index >= 0 && index < static_cast<int32_t>(all.size()),
+                    "index is " + std::to_string(index) + ", expected 0 to " + std::to_string(all.size() - 1));
+        const nv::Tensor& t = all[static_cast<size_t>(index)];
+        out->kind = static_cast<int32_t>(t.kind);
+        out->layer = t.layer;
+        out->projection = t.projection;
+        out->trainable = t.trainable;
+        out->rows = t.rows;
+        out->columns = t.columns;
+        out->offset = t.offset;
+    });
+}
+
+nv_status nv_session_write_tensor(nv_session* session, int32_t index, int64_t first, int64_t count, const float* values) noexcept {
+    return guard_session("nv_session_write_tensor", session, [&](nv::Session& s) {
+        not_null(values, "values");
+        s.write_tensor(index, first, count, values);
+    });
+}
+
+nv_status nv_session_read_tensor(nv_session* session, int32_t index, int64_t first, int64_t count, float* out_values) noexcept {
+    return guard_session("nv_session_read_tensor", session, [&](nv::Session& s) {
+        not_null(out_values, "out_values");
+        s.read_tensor(index, first, count, out_values);
+    });
+}
+
+}  // extern "C"

@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+#include "model/network.h"
+
+namespace nv {
+
+void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens) {
+    const PlanOptions& options = plan_.options();
+    require(prompts.samples <= options.decode_samples, "prompts.samples is " + std::to_string(prompts.samples) + ", expected at most " +
+                                                           std::to_string(options.decode_samples) + " (the plan's decode_samples)");
+    batch_.load(prompts);
+    require(batch_.longest() <= options.decode_capacity, "the longest prompt has " + std::to_string(batch_.longest()) +
+                                                             " tokens, expected at most " + std::to_string(options.decode_capacity) +
+                                                             " (the plan's decode_capacity)");
+    now_ = {};
+    ready_ = false;
+    consumed_from_ = 0;
+    const int64_t T = batch_.tokens(), B = batch_.samples();
+    std::vector<int32_t> rows, last;
+    lengths_.clear();
+    decoding_.clear();
+    for (int64_t s = 0; s < B; ++s) {
+        const int32_t first = batch_.offsets()[static_cast<size_t>(s)], end = batch_.offsets()[static_cast<size_t>(s + 1)];
+        for (int32_t i = 0; i < end - first; ++i) rows.push_back(static_cast<int32_t>(s * options.decode_capacity) + i);
+        last.push_back(end - 1);
+        lengths_.push_back(end - first);
+        decoding_.push_back(s);
+    }
+    device_.upload(buffers_.cache_rows.data, rows.data(), T * 4);
+    embed(T);
+    for (int64_t l = 0; l < shape_.layers; ++l) forward_layer(l, T, Caching::Prefill);
+    device_.upload(buffers_.label_rows.data, last.data(), B * 4);
+    ops::gather_rows(stream(), residual(shape_.layers, T), buffers_.label_rows.slice(0, B), buffers_.head_in.rows_from(0, B));
+    next_tokens(buffers_.head_in.rows_from(0, B), B, sampling, out_tokens);
+}
+
+void Network::decode_next(int64_t count, const int32_t* samples, const int32_t* tokens, const Sampling& sampling, int32_t* out_tokens) {
+    const int64_t capacity = plan_.options().decode_capacity;
+    require(count >= 1 && count <= static_cast<int64_t>(lengths_.size()),
+            "count is " + std::to_string(count) + ", expected 1 to " + std::to_string(lengths_.size()) + " (the samples being decoded)");
+    std::vector<int32_t> positions, rows;
+    decoding_.clear();
+    for (int64_t i = 0; i < count; ++i) {
+        const int64_t s = samples[i];
+        require(s >= (i == 0 ? 0 : samples[i - 1] + 1) && s < static_cast<int64_t>(lengths_.size()),
+                "samples[" + std::to_string(i) + "] is " + std::to_string(s) + ", expected ascending numbers of samples being decoded");
+        require(tokens[i] >= 0 && tokens[i] < shape_.vocabulary, "tokens[" + std::to_string(i) + "] is " + std::to_string(tokens[i]) +
+                                                                     ", expected 0 to " + std::to_string(shape_.vocabulary - 1));
+        const int64_t position = lengths_[static_cast<size_t>(s)];
+        require(position < capacity,
+                "sample " + std::to_string(s) + " is full: " + std::to_string(capacity) + " positions (the plan's decode_capacity)");
+        positions.push_back(static_cast<int32_t>(position));
+        rows.push_back(static_cast<int32_t>(s * capacity + position));
+        decoding_.push_back(s);
+    }
+    for (const int64_t s : decoding_) ++lengths_[static_cast<size_t>(s)];
+    std::vector<int32_t> lengths;
+    for (const int64_t s : decoding_) lengths.push_back(static_cast<int32_t>(lengths_[static_cast<size_t>(s)]));
+
+    device_.upload(buffers_.tokens.data, tokens, count * 4);
+    device_.upload(buffers_.positions.data, positions.data(), count * 4);
+    device_.upload(buffers_.cache_rows.data, rows.data(), count * 4);
+    device_.upload(buffers_.lengths.data, lengths.data(), count * 4);
+    ops::embedding_forward(stream(), buffers_.tokens.slice(0, count), weights_.get(TensorKind::Embedding), residual(0, count));
+    for (int64_t l = 0; l < shape_.layers; ++l) forward_layer(l, count, Caching::Decode);
+    next_tokens(residual(shape_.layers, count), count, sampling, out_tokens);
+}
+
+void Network::cache_layer(int64_t l, int64_t T, const LayerSlot& s) {
+    const View rows = buffers_.cache_rows.slice(0, T);
+    ops::scatter_rows(stream(), s.k.rows_from(0, T), rows, buffers_.k_cache[static_cast<size_t>(l)]);
+    ops::scatter_rows(stream(), s.v.rows_from(0, T), rows, buffers_.v_cache[static_cast<size_t>(l)]);
+}
+
+/// Samples that are done leave gaps; each run of neighbours is one call.
+void Network::attend_cache(int64_t l, const LayerSlot& s, int64_t T) {
+    const int64_t capacity = plan_.options().decode_capacity;
+    for (int64_t first = 0; first < T;) {
+        int64_t n = 1;
+        while (first + n < T && decoding_[static_cast<size_t>(first + n)] == decoding_[static_cast<size_t>(first)] + n) ++n;
+        const int64_t row = decoding_[static_cast<size_t>(first)] * capacity;
+        ops::attention_decode(stream(), s.q.rows_from(first, n), buffers_.k_cache[static_cast<size_t>(l)].rows_from(row, n * capacity),
+                              buffers_.v_cache[static_cast<size_t>(l)].rows_from(row, n * capacity), buffers_.lengths.slice(first, n),
+                              capacity, attention_shape_, s.attention.rows_from(first, n));
+        first += n;
+    }
+}
+
+void Network::next_tokens(View rows, int64_t count, const Sampling& sampling, int32_t* out_tokens) {
+    for (int64_t first = 0; first < count; first += plan_.head_rows()) {
+        const int64_t n = std::min(plan_.head_rows(), count - first);
+        const View normed = buffers_.head_normed.rows_from(0, n);
+        ops::rmsnorm_forward(stream(), rows.rows_from(first, n), weights_.get(TensorKind::FinalNorm), shape_.rms_epsilon, normed,
+                             buffers_.head_rstd.slice(0, n));
+        const View logits = logits_of(normed), out = buffers_.next_tokens.slice(first, n);
+        if (sampling.temperature <= 0) {
+            ops::argmax_rows(stream(), logits, out);
+            continue;
+        }
+        for (int64_t i = 0; i < n; ++i) {  // each draw is keyed by its sample and position, not by its place in the batch
+            const int64_t s = decoding_[static_cast<size_t>(first + i)];
+            const RandomKey key{sampling.seed, static_cast<uint32_t>(lengths_[static_cast<size_t>(s)]),
+                                random_purpose(RandomUse::Sampling, 0, static_cast<uint32_t>(s), 0)};
+            ops::sample_rows(stream(), logits.rows_from(i, 1), sampling.temperature, sampling.top_k, sampling.top_p, key, out.slice(i, 1));
+        }
+    }
+    device_.download(out_tokens, buffers_.next_tokens.data, count * 4);
+}
+
+}  // namespace nv

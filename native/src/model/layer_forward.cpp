@@ -1,0 +1,110 @@
+#include "model/network.h"
+
+namespace nv {
+
+void Network::embed(int64_t T) {
+    ops::embedding_forward(stream(), batch_.token_view(), weights_.get(TensorKind::Embedding), residual(0, T));
+    record_site(ResidualSite, 0, residual(0, T));
+    add_site(ResidualSite, 0, residual(0, T));
+}
+
+View Network::middle(int64_t l, int64_t T) const {
+    const View own = slot(l).middle;
+    return own.empty() ? residual(l, T) : own.rows_from(0, T);
+}
+
+void Network::forward_layer(int64_t l, int64_t T, Caching caching) {
+    attention_block(l, T, slot(l), caching);
+    mlp_block(l, T, slot(l), true);
+    if (l < plan_.recomputed_layers()) shared_layer_ = l;
+}
+
+void Network::attention_block(int64_t l, int64_t T, const LayerSlot& s, Caching caching) {
+    const View normed = buffers_.normed.rows_from(0, T);
+    const View q = s.q.rows_from(0, T), k = s.k.rows_from(0, T), v = s.v.rows_from(0, T), out = s.attention.rows_from(0, T);
+    ops::rmsnorm_forward(stream(), residual(l, T), weights_.get(TensorKind::AttentionNorm, l), shape_.rms_epsilon, normed,
+                         s.attention_rstd.slice(0, T));
+    linear(l, Query, normed, q, false);
+    linear(l, Key, normed, k, false);
+    linear(l, Value, normed, v, false);
+    const View positions = buffers_.positions.slice(0, T);
+    ops::rope_forward(stream(), q, positions, buffers_.rope_cosine, buffers_.rope_sine, shape_.head_size);
+    ops::rope_forward(stream(), k, positions, buffers_.rope_cosine, buffers_.rope_sine, shape_.head_size);
+
+    if (caching != Caching::None) cache_layer(l, T, s);
+    if (caching == Caching::Decode)
+        attend_cache(l, s, T);
+    else
+        ops::attention_forward(stream(), q, k, v, batch_.offset_view(), batch_.longest(), attention_shape_, out, s.lse.rows_from(0, T));
+
+    const View to = middle(l, T);
+    if (to.data != residual(l, T).data) ops::copy(stream(), residual(l, T), to);
+    branch_output(l, Output, out, AttentionSite, to);
+}
+
+void Network::mlp_block(int64_t l, int64_t T, const LayerSlot& s, bool with_output) {
+    const View normed = buffers_.normed.rows_from(0, T), wide = buffers_.wide.rows_from(0, T);
+    const View gate = s.gate.rows_from(0, T), up = s.up.rows_from(0, T), from = middle(l, T);
+    ops::rmsnorm_forward(stream(), from, weights_.get(TensorKind::MlpNorm, l), shape_.rms_epsilon, normed, s.mlp_rstd.slice(0, T));
+    linear(l, Gate, normed, gate, false);
+    linear(l, Up, normed, up, false);
+    if (!with_output) return;
+
+    ops::swiglu_forward(stream(), gate, up, wide);
+    const View to = residual(l + 1, T);
+    if (to.data != from.data) ops::copy(stream(), from, to);
+    branch_output(l, Down, wide, MlpSite, to);
+    record_site(ResidualSite, l + 1, to);
+    add_site(ResidualSite, l + 1, to);
+}
+
+void Network::linear(int64_t l, int projection, View x, View y, bool accumulate) {
+    ops::linear_forward(stream(), x, weights_.get(TensorKind::Weight, l, projection), weights_.get(TensorKind::Bias, l, projection),
+                        lora(l, projection, x.rows), y, accumulate);
+}
+
+ops::Lora Network::lora(int64_t l, int projection, int64_t T) {
+    const LoraOptions& options = plan_.options().lora;
+    ops::Lora adapter;
+    if (!options.on(projection)) return adapter;
+    adapter.a = weights_.get(TensorKind::LoraA, l, projection);
+    adapter.b = weights_.get(TensorKind::LoraB, l, projection);
+    adapter.scale = options.scale();
+    adapter.h =
+        (projection == Down ? buffers_.down_h[static_cast<size_t>(l)] : slot(l).lora_h[static_cast<size_t>(projection)]).rows_from(0, T);
+    if (now_.dropout && options.dropout > 0) {
+        adapter.dropout.probability = options.dropout;
+        adapter.dropout.key = {now_.seed, now_.step,
+                               random_purpose(RandomUse::Dropout, now_.pass, static_cast<uint32_t>(l), static_cast<uint32_t>(projection))};
+    }
+    return adapter;
+}
+
+/// Adds a block's output to the residual stream `to`. Disturbing the output is adding to the stream, so the output itself is only
+/// formed where somebody wants to read it.
+void Network::branch_output(int64_t l, int projection, View x, Site site, View to) {
+    const int recorder = now_.record[site];
+    if (recorder >= 0 && sites_.get(site, recorder).holds(l)) {
+        const View output = buffers_.branch.rows_from(0, x.rows);
+        linear(l, projection, x, output, false);
+        record_site(site, l, output);
+        ops::axpy(stream(), 1, output, to);
+    } else {
+        linear(l, projection, x, to, true);
+    }
+    add_site(site, l, to);
+}
+
+void Network::record_site(Site site, int64_t l, View from) {
+    if (now_.record[site] < 0 || recomputing_) return;  // a method may have changed what was recorded
+    const SiteTensor& recorder = sites_.get(site, now_.record[site]);
+    if (recorder.holds(l)) ops::copy(stream(), from, recorder.layer(l));
+}
+
+void Network::add_site(Site site, int64_t l, View to) {
+    if (now_.add[site] < 0) return;
+    const SiteTensor& addend = sites_.get(site, now_.add[site]);
+    if (addend.holds(l)) ops::axpy(stream(), 1, addend.layer(l), to);
+}
+
+}  // namespace nv

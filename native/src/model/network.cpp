@@ -1,0 +1,63 @@
+#include "model/network.h"
+
+#include <cmath>
+#include <string>
+
+#include "core/error.h"
+#include "model/rope_frequency.h"
+
+namespace nv {
+
+Network::Network(Device& device, const Plan& plan, const Buffers& buffers, Sites& sites)
+    : device_(device),
+      plan_(plan),
+      shape_(plan.shape()),
+      buffers_(buffers),
+      sites_(sites),
+      weights_(plan.tensors(), buffers),
+      batch_(device, plan, buffers) {
+    attention_shape_.heads = shape_.heads;
+    attention_shape_.kv_heads = shape_.kv_heads;
+    attention_shape_.head_size = shape_.head_size;
+    attention_shape_.window = shape_.sliding_window;
+    attention_shape_.scale = 1 / std::sqrt(static_cast<float>(shape_.head_size));
+
+    const std::vector<float> frequency = rope_frequency(shape_);
+    device_.upload(buffers_.rope_frequency.data, frequency.data(), static_cast<int64_t>(frequency.size()) * 4);
+    ops::rope_table(stream(), buffers_.rope_frequency, buffers_.rope_cosine, buffers_.rope_sine);
+}
+
+int64_t Network::forward(const BatchInput& input, const ForwardOptions& options) {
+    const int64_t from = options.from_layer, L = shape_.layers;
+    require(from >= 0 && from < L, "from_layer is " + std::to_string(from) + ", expected 0 to " + std::to_string(L - 1));
+    require(!options.for_backward || plan_.options().training, "for_backward needs a plan with training");
+    require(from == 0 || plan_.options().training, "from_layer needs a plan with training");
+    require(options.head_weights.empty() || static_cast<int64_t>(options.head_weights.size()) == L + 1,
+            "head_weights must have layers + 1 entries");
+    for (int k = 0; k < kSites; ++k) {
+        if (options.record[k] >= 0) sites_.get(k, options.record[k]).set_tokens(input.tokens);
+        if (options.add[k] >= 0)
+            require(sites_.get(k, options.add[k]).tokens() == input.tokens,
+                    "the site tensor to add has " + std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " +
+                        std::to_string(input.tokens) + " as the batch");
+    }
+    if (from == 0)
+        batch_.load(input);
+    else
+        require(input.tokens == batch_.tokens() && input.samples == batch_.samples(),
+                "from_layer needs the batch of the forward pass before");
+
+    now_ = options;
+    ready_ = false;
+    resident_first_ = -1;
+    intact_from_ = from > consumed_from_ ? from : 0;
+    consumed_from_ = L;
+    const int64_t T = batch_.tokens();
+    if (from == 0) embed(T);
+    for (int64_t l = from; l < L; ++l) forward_layer(l, T, Caching::None);
+    forward_heads(options);
+    ready_ = options.for_backward;
+    return batch_.labels();
+}
+
+}  // namespace nv

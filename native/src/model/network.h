@@ -1,0 +1,136 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/device.h"
+#include "core/philox.h"
+#include "model/packed_batch.h"
+#include "model/plan.h"
+#include "model/sites.h"
+#include "model/weights.h"
+#include "ops/ops.h"
+
+namespace nv {
+
+/// See nv_forward_options.
+struct ForwardOptions {
+    bool dropout = false;
+    uint64_t seed = 0;
+    uint32_t step = 0, pass = 0;
+    bool for_backward = false;
+    int64_t from_layer = 0;
+    std::array<int, kSites> record{-1, -1, -1}, add{-1, -1, -1};
+    int64_t loss_scalar = -1;
+    std::vector<float> head_weights;  // L+1, or empty: weight 1 at point L
+};
+
+/// See nv_backward_options.
+struct BackwardOptions {
+    float loss_scale = 1;
+    int gradient_vector = -1;
+    int64_t floor = 0;
+    const uint8_t* tensors = nullptr;
+    std::array<int, kSites> read{-1, -1, -1}, add{-1, -1, -1};
+    std::array<int64_t, kSites> norm_scalar{-1, -1, -1};
+};
+
+/// The Llama network: forward, backward and decoding over a plan's memory. It knows no method: what a method does to a pass it says in the
+/// options. network.cpp and layer_forward.cpp hold the way up, backward.cpp and
+/// layer_backward.cpp the way down, head.cpp the loss, decoding.cpp the KV cache.
+class Network {
+public:
+    Network(Device& device, const Plan& plan, const Buffers& buffers, Sites& sites);
+
+    /// Returns the number of labelled rows.
+    int64_t forward(const BatchInput& input, const ForwardOptions& options);
+    void backward(const BackwardOptions& options);
+
+    /// Losses of the last forward's labelled rows at its highest head.
+    void read_losses(int64_t count, float* out);
+    void read_logits(int64_t first_row, int64_t rows, float* out);
+
+    struct Sampling {
+        float temperature = 0;
+        int32_t top_k = 0;
+        float top_p = 1;
+        uint64_t seed = 0;
+    };
+    void decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens);
+    void decode_next(int64_t count, const int32_t* samples, const int32_t* tokens, const Sampling& sampling, int32_t* out_tokens);
+
+    int64_t tokens() const { return batch_.tokens(); }
+
+private:
+    enum class Caching { None, Prefill, Decode };
+
+    struct Head {
+        int64_t point;
+        float weight;
+    };
+
+    // layer_forward.cpp
+    void embed(int64_t T);
+    void forward_layer(int64_t l, int64_t T, Caching caching);
+    void attention_block(int64_t l, int64_t T, const LayerSlot& slot, Caching caching);
+    void mlp_block(int64_t l, int64_t T, const LayerSlot& slot, bool with_output);
+    void linear(int64_t l, int projection, View x, View y, bool accumulate);
+    ops::Lora lora(int64_t l, int projection, int64_t T);
+    void branch_output(int64_t l, int projection, View x, Site site, View to);
+    void add_site(Site site, int64_t l, View to);
+    void record_site(Site site, int64_t l, View from);
+    View residual(int64_t point, int64_t T) const { return buffers_.residual[static_cast<size_t>(point)].rows_from(0, T); }
+    View middle(int64_t l, int64_t T) const;
+    const LayerSlot& slot(int64_t l) const { return buffers_.slots[plan_.slot_of(l)]; }
+
+    // backward.cpp
+    void check(const BackwardOptions& options) const;
+    int64_t lowest_place(const BackwardOptions& options, const GradientTarget& target) const;
+    void backward_layer(int64_t l, int64_t stop, const BackwardOptions& options, const GradientTarget& target);
+    void gradient_arrived_at_point(int64_t point, const BackwardOptions& options, const GradientTarget& target);
+    void read_gradient(Site site, int64_t l, const BackwardOptions& options);
+
+    // layer_backward.cpp
+    void recompute_layer(int64_t l);
+    void backward_mlp(int64_t l, const BackwardOptions& options, const GradientTarget& target, bool need_input);
+    void backward_attention(int64_t l, const BackwardOptions& options, const GradientTarget& target, bool need_input);
+    void backward_linear(int64_t l, int projection, View dy, View x, const GradientTarget& target, View dx, bool accumulate);
+    View branch_gradient(Site site, int64_t l, const BackwardOptions& options);
+    bool reads_input(int64_t l, const GradientTarget& target, int first, int last) const;
+
+    // head.cpp
+    void forward_heads(const ForwardOptions& options);
+    void forward_head(const Head& head, View loss);
+    void backward_head(const Head& head, const BackwardOptions& options, const GradientTarget& target);
+    void normalize_rows(const Head& head, int64_t first, int64_t rows);
+    View logits_of(View normed_rows);
+
+    // decoding.cpp
+    void cache_layer(int64_t l, int64_t T, const LayerSlot& slot);
+    void attend_cache(int64_t l, const LayerSlot& slot, int64_t T);
+    void next_tokens(View rows, int64_t count, const Sampling& sampling, int32_t* out_tokens);
+
+    Stream& stream() { return device_.stream(); }
+
+    Device& device_;
+    const Plan& plan_;
+    const ModelShape& shape_;
+    const Buffers& buffers_;
+    Sites& sites_;
+    Weights weights_;
+    PackedBatch batch_;
+    ops::AttentionShape attention_shape_;
+
+    ForwardOptions now_;             // of the forward pass that the state belongs to
+    std::vector<Head> heads_;        // of the same, ascending
+    bool ready_ = false;             // a backward pass may follow
+    int64_t intact_from_ = 0;        // no layer below it has what a backward pass needs
+    int64_t consumed_from_ = 0;      // layers from here on have been used up by a backward pass
+    bool recomputing_ = false;       // a layer's forward pass is run again for its backward pass
+    int64_t shared_layer_ = -1;      // whose activations lie in the slot shared by recomputing layers; -1: nobody's
+    int64_t resident_first_ = -1;    // first labelled row of the logits chunk that lies in the buffer; -1: none
+    std::vector<int64_t> decoding_;  // samples of the step being decoded, in the order of their rows
+    std::vector<int64_t> lengths_;   // of each sample in the cache
+};
+
+}  // namespace nv

@@ -1,0 +1,250 @@
+// The scheme of Goto and van de Geijn (Anatomy of High-Performance Matrix Multiplication; ACM TOMS 34, 2008): blocks of b and of a are
+// packed into the order in which a register tile reads them. K is never split between threads.
+#include "ops/cpu/gemm.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core/cpu_features.h"
+#include "core/error.h"
+#include "ops/cpu/gemm_kernels.h"
+#include "ops/cpu/pool.h"
+
+namespace nv::ops {
+namespace {
+
+constexpr int64_t kBlockSteps = 384;      // of k: a panel of a (14 x 384) stays in the first cache
+constexpr int64_t kBlockTiles = 8;        // of a, packed for one task: stays in the second cache
+constexpr int64_t kBlockColumns = 1024;   // of b, packed for all: stays in the third cache
+constexpr int64_t kStepMultiple = 16;     // so that blocks of k begin where transposing vectors do
+constexpr int64_t kPieceSteps = 32;       // of a, whose rows lie side by side: all panels take their part of a cache line while it is near
+constexpr int64_t kNarrow = 8;            // columns that would leave half of a vector empty: rows and columns change places
+constexpr int64_t kAlignment = 64;
+
+// Less is not worth waking a thread for: about 10 us.
+constexpr int64_t kTaskProducts = int64_t{1} << 19;
+constexpr int64_t kTaskPacked = int64_t{1} << 15;
+constexpr int64_t kTasksPerThread = 4;
+
+constexpr int64_t kLargestTileColumns = 32, kLargestRowLanes = 16;
+constexpr int64_t kWorkerFloats = (kBlockTiles * kLargestRowLanes * 2 + kLargestTileColumns) * kBlockSteps;
+
+int64_t ceil_div(int64_t n, int64_t by) {
+    return (n + by - 1) / by;
+}
+int64_t round_up(int64_t n, int64_t to) {
+    return ceil_div(n, to) * to;
+}
+
+const GemmKernels& kernels() {
+    switch (active_isa()) {
+        case Isa::Avx512: return gemm_avx512;
+        case Isa::Avx2: return gemm_avx2;
+        default: return gemm_plain;
+    }
+}
+
+/// Cuts [0, n) into `parts` ranges of nearly equal length.
+struct Ranges {
+    int64_t n, parts;
+    int64_t begin(int64_t part) const { return n * part / parts; }
+};
+
+class Multiplication {
+public:
+    Multiplication(Stream& stream, const Gemm& problem)
+        : turned_(problem.N <= kNarrow && problem.N < problem.M), p_(turned_ ? turn(problem) : problem), k_(kernels()), pool_(pool(stream)) {
+        const int64_t blocks = std::max<int64_t>(1, ceil_div(p_.K, kBlockSteps));
+        block_steps_ = round_up(ceil_div(p_.K, blocks), kStepMultiple);
+
+        const auto base = reinterpret_cast<uintptr_t>(stream.workspace);
+        const auto aligned = static_cast<uintptr_t>(round_up(static_cast<int64_t>(base), kAlignment));
+        workers_ = reinterpret_cast<float*>(aligned);
+        shared_ = workers_ + pool_.threads() * kWorkerFloats;
+        const int64_t floats = (stream.workspace_bytes - static_cast<int64_t>(aligned - base)) / static_cast<int64_t>(sizeof(float));
+        const int64_t columns = (floats - pool_.threads() * kWorkerFloats) / kBlockSteps;
+        block_columns_ = std::min(kBlockColumns, columns - columns % kLargestTileColumns);
+        if (stream.workspace == nullptr || block_columns_ <= 0)
+            throw Error(Status::Internal, "gemm: " + std::to_string(stream.workspace_bytes) + " bytes of workspace; expected " +
+                                              std::to_string(gemm_workspace_bytes(pool_.threads(), 1)) + " at least");
+    }
+
+    void run() {
+        if (p_.M <= 2 * k_.tile_rows) by_columns();
+        else by_blocks();
+    }
+
+private:
+    /// Few rows: every task packs a and a panel of b after the other for itself, and uses them at once.
+    void by_columns() {
+        const int64_t panels = ceil_div(p_.N, k_.tile_columns);
+        const int64_t worthwhile = std::max<int64_t>(1, p_.N * p_.K / kTaskPacked);
+        const Ranges ranges{panels, std::min({panels, worthwhile, pool_.threads() == 1 ? 1 : kTasksPerThread * pool_.threads()})};
+        pool_.parallel_for(ranges.parts, [&](int64_t part, int32_t worker) {
+            float* a = workers_ + worker * kWorkerFloats;
+            float* b = a + kBlockTiles * kLargestRowLanes * kBlockSteps;
+            for_blocks_of_k([&](int64_t first_step, int64_t steps) {
+                const RowPanels rows = pack_a(0, p_.M, first_step, steps, a);
+                for (int64_t panel = ranges.begin(part); panel < ranges.begin(part + 1); ++panel) {
+                    const int64_t column = panel * k_.tile_columns;
+                    const bool direct = is_panel(column);
+                    multiply(rows, 0, direct ? panel_of_b(column, first_step) : pack_b(column, first_step, steps, b), column, first_step, steps);
+                }
+            });
+        });
+    }
+
+    /// Many rows: a block of b is packed once for all, then tasks take rows (and where those are few, columns).
+    void by_blocks() {
+        for (int64_t column = 0; column < p_.N; column += block_columns_)
+            for_blocks_of_k([&](int64_t first_step, int64_t steps) {
+                pack_shared(column, std::min(block_columns_, p_.N - column), first_step, steps);
+                multiply_shared(column, std::min(block_columns_, p_.N - column), first_step, steps);
+            });
+    }
+
+    void pack_shared(int64_t column, int64_t columns, int64_t first_step, int64_t steps) {
+        const int64_t panels = ceil_div(columns, k_.tile_columns);
+        const int64_t worthwhile = std::max<int64_t>(1, columns * steps / kTaskPacked);
+        const Ranges ranges{panels, std::min({panels, worthwhile, kTasksPerThread * pool_.threads()})};
+        pool_.parallel_for(ranges.parts, [&](int64_t part) {
+            for (int64_t panel = ranges.begin(part); panel < ranges.begin(part + 1); ++panel)
+                pack_b(column + panel * k_.tile_columns, first_step, steps, shared_ + panel * k_.tile_columns * steps);
+        });
+    }
+
+    void multiply_shared(int64_t column, int64_t columns, int64_t first_step, int64_t steps) {
+        const int64_t panels = ceil_div(columns, k_.tile_columns);
+        const int64_t worthwhile = std::max<int64_t>(1, p_.M * columns * steps / kTaskProducts);
+        const int64_t wanted = pool_.threads() == 1 ? 1 : std::min(worthwhile, kTasksPerThread * pool_.threads());
+        const int64_t fewest = ceil_div(p_.M, kBlockTiles * k_.tile_rows), most = ceil_div(p_.M, k_.tile_rows);
+        const Ranges rows{p_.M, std::max(fewest, std::min(most, wanted))};
+        const Ranges chunks{panels, std::min(panels, ceil_div(wanted, rows.parts))};
+
+        pool_.parallel_for(rows.parts * chunks.parts, [&](int64_t task, int32_t worker) {
+            const int64_t row = rows.begin(task / chunks.parts), row_end = rows.begin(task / chunks.parts + 1);
+            const int64_t chunk = task % chunks.parts;
+            float* a = workers_ + worker * kWorkerFloats;
+            const RowPanels packed = pack_a(row, row_end - row, first_step, steps, a);
+            for (int64_t panel = chunks.begin(chunk); panel < chunks.begin(chunk + 1); ++panel) {
+                const int64_t left = columns - panel * k_.tile_columns;
+                const Panel b{shared_ + panel * k_.tile_columns * steps, left <= k_.vector ? k_.vector : k_.tile_columns};
+                multiply(packed, row, b, column + panel * k_.tile_columns, first_step, steps);
+            }
+        });
+    }
+
+    template <class F> void for_blocks_of_k(F f) const {
+        int64_t first = 0;
+        do {  // once where K is 0: c still gets its bias
+            f(first, std::min(block_steps_, p_.K - first));
+            first += block_steps_;
+        } while (first < p_.K);
+    }
+
+    /// Some rows of a, cut into panels of nearly equal height, at most a tile's.
+    struct RowPanels {
+        Ranges tiles;
+        const float* data;
+        int64_t stride;     // from a step to the next,
+        bool side_by_side;  // panels' lanes follow one another: a as it lies, not packed
+
+        Panel panel(int64_t tile, int64_t steps) const {
+            return {data + (side_by_side ? tiles.begin(tile) : tile * stride * steps), stride};
+        }
+    };
+
+    RowPanels pack_a(int64_t row, int64_t rows, int64_t first_step, int64_t steps, float* to) const {
+        const Ranges tiles{rows, ceil_div(rows, k_.tile_rows)};
+        if (p_.a.row_stride == 1 && p_.a.dtype == DType::F32 && p_.N <= k_.tile_columns)  // read once: packing would be another reading
+            return {tiles, static_cast<const float*>(p_.a.data) + row + first_step * p_.a.column_stride, p_.a.column_stride, true};
+        const int64_t piece = p_.a.row_stride == 1 ? kPieceSteps : steps;
+        for (int64_t done = 0; done < steps; done += piece)
+            for (int64_t t = 0; t < tiles.parts; ++t)
+                k_.pack(source(p_.a, row + tiles.begin(t), first_step + done, p_.a.row_stride, p_.a.column_stride), tiles.begin(t + 1) - tiles.begin(t),
+                        k_.row_lanes, std::min(piece, steps - done), to + (t * steps + done) * k_.row_lanes);
+        return {tiles, to, k_.row_lanes, false};
+    }
+
+    Panel pack_b(int64_t column, int64_t first_step, int64_t steps, float* to) const {
+        const int64_t columns = std::min(k_.tile_columns, p_.N - column), lanes = columns <= k_.vector ? k_.vector : k_.tile_columns;
+        k_.pack(source(p_.b, column, first_step, p_.b.column_stride, p_.b.row_stride), columns, lanes, steps, to);
+        return {to, lanes};
+    }
+
+    /// b as it lies, where a tile can read that.
+    bool is_panel(int64_t column) const {
+        const int64_t columns = p_.N - column;
+        return p_.b.column_stride == 1 && p_.b.dtype == DType::F32 && (columns >= k_.tile_columns || columns == k_.vector);
+    }
+    Panel panel_of_b(int64_t column, int64_t first_step) const {
+        return {static_cast<const float*>(p_.b.data) + first_step * p_.b.row_stride + column, p_.b.row_stride};
+    }
+
+    static PackSource source(const GemmOperand& operand, int64_t lane, int64_t step, int64_t lane_stride, int64_t step_stride) {
+        const int64_t offset = (lane * lane_stride + step * step_stride) * size_of(operand.dtype);
+        return {static_cast<const char*>(operand.data) + offset, operand.dtype == DType::BF16, lane_stride, step_stride};
+    }
+
+    /// One panel of b with all panels of a.
+    void multiply(const RowPanels& a, int64_t row, const Panel& b, int64_t column, int64_t first_step, int64_t steps) const {
+        const bool begins = first_step == 0;
+        const int64_t columns = std::min(k_.tile_columns, p_.N - column);
+        for (int64_t t = 0; t < a.tiles.parts; ++t) {
+            const int64_t at = row + a.tiles.begin(t), rows = a.tiles.begin(t + 1) - a.tiles.begin(t);
+            TileEnd end{p_.alpha, p_.accumulate || !begins, begins ? p_.bias : nullptr};
+            if (turned_) {
+                turned_tile(at, rows, column, columns, steps, a.panel(t, steps), b, end);
+            } else {
+                if (end.bias) end.bias += column;
+                k_.tile(rows, columns, steps, a.panel(t, steps), b, end, p_.c + at * p_.c_stride + column, p_.c_stride);
+            }
+        }
+    }
+
+    /// c lies transposed, and its bias belongs to rows.
+    void turned_tile(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t steps, const Panel& a, const Panel& b,
+                     const TileEnd& end) const {
+        alignas(kAlignment) float tile[kNarrow * kLargestTileColumns];
+        float* c = p_.c + column * p_.c_stride + row;
+        if (end.add || end.bias)
+            for (int64_t j = 0; j < columns; ++j)
+                for (int64_t i = 0; i < rows; ++i)
+                    tile[i * kLargestTileColumns + j] = (end.bias ? end.bias[row + i] : 0.0f) + (end.add ? c[j * p_.c_stride + i] : 0.0f);
+        k_.tile(rows, columns, steps, a, b, {end.alpha, end.add || end.bias, nullptr}, tile, kLargestTileColumns);
+        for (int64_t j = 0; j < columns; ++j)
+            for (int64_t i = 0; i < rows; ++i) c[j * p_.c_stride + i] = tile[i * kLargestTileColumns + j];
+    }
+
+    /// c^T = b^T a^T
+    static Gemm turn(const Gemm& p) {
+        Gemm turned = p;
+        std::swap(turned.M, turned.N);
+        turned.a = {p.b.data, p.b.dtype, p.b.column_stride, p.b.row_stride};
+        turned.b = {p.a.data, p.a.dtype, p.a.column_stride, p.a.row_stride};
+        return turned;
+    }
+
+    const bool turned_;
+    const Gemm p_;
+    const GemmKernels& k_;
+    ThreadPool& pool_;
+    int64_t block_steps_ = 0, block_columns_ = 0;
+    float* workers_ = nullptr;  // kWorkerFloats for each
+    float* shared_ = nullptr;   // block_columns_ * kBlockSteps
+};
+
+}  // namespace
+
+void gemm(Stream& stream, const Gemm& problem) {
+    if (problem.M == 0 || problem.N == 0) return;
+    Multiplication(stream, problem).run();
+}
+
+int64_t gemm_workspace_bytes(int32_t threads, int64_t columns) {
+    const int64_t block = std::min(kBlockColumns, round_up(std::max<int64_t>(1, columns), kLargestTileColumns));
+    return (threads * kWorkerFloats + block * kBlockSteps) * static_cast<int64_t>(sizeof(float)) + kAlignment;
+}
+
+}  // namespace nv::ops

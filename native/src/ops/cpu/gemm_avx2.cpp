@@ -1,0 +1,164 @@
+// Tiles of 6 x 16: 12 of the 16 registers hold sums, two a row of b and one the factor from a.
+#include "ops/cpu/gemm_kernels.h"
+
+#if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
+#include <immintrin.h>
+
+namespace nv::ops {
+namespace {
+
+constexpr int kRows = 6, kVector = 8;
+
+__m256i first(int64_t lanes) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(lanes < kVector ? lanes : kVector)),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+float value(const float* data, int64_t i) {
+    return data[i];
+}
+float value(const uint16_t* data, int64_t i) {
+    return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(static_cast<int>(static_cast<uint32_t>(data[i]) << 16))));
+}
+__m256 load(const float* from) {
+    return _mm256_loadu_ps(from);
+}
+__m256 load(const uint16_t* from) {
+    const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+
+template <class T> void pack_any(const T* from, const PackSource& s, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    for (int64_t step = 0; step < steps; ++step)
+        for (int64_t lane = 0; lane < padded; ++lane)
+            to[step * padded + lane] = lane < lanes ? value(from, lane * s.lane_stride + step * s.step_stride) : 0.0f;
+}
+
+/// The first lanes of a vector, zeros in the others.
+__m256 load_first(const float* from, int64_t lanes) {
+    return _mm256_maskload_ps(from, first(lanes));
+}
+__m256 load_first(const uint16_t* from, int64_t lanes) {
+    alignas(16) uint16_t some[kVector] = {};
+    for (int64_t lane = 0; lane < lanes; ++lane) some[lane] = from[lane];
+    return load(some);
+}
+
+/// Lanes lie side by side.
+template <class T> void pack_copy(const T* from, const PackSource& s, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    for (int64_t lane = 0; lane < padded; lane += kVector) {
+        if (lane + kVector <= lanes) {
+            for (int64_t step = 0; step < steps; ++step) _mm256_store_ps(to + step * padded + lane, load(from + step * s.step_stride + lane));
+        } else {
+            for (int64_t step = 0; step < steps; ++step)
+                _mm256_store_ps(to + step * padded + lane, load_first(from + step * s.step_stride + lane, lanes - lane));
+        }
+    }
+}
+
+/// 8 x 8: row[i] lane j becomes row[j] lane i.
+void transpose(__m256 row[kVector]) {
+    __m256 part[kVector];  // part[4g + j]: columns j and 4 + j of rows 4g .. 4g + 3
+    NV_UNROLL
+    for (int g = 0; g < kVector; g += 4) {
+        const __m256 low01 = _mm256_unpacklo_ps(row[g], row[g + 1]), high01 = _mm256_unpackhi_ps(row[g], row[g + 1]);
+        const __m256 low23 = _mm256_unpacklo_ps(row[g + 2], row[g + 3]), high23 = _mm256_unpackhi_ps(row[g + 2], row[g + 3]);
+        part[g] = _mm256_shuffle_ps(low01, low23, 0x44);
+        part[g + 1] = _mm256_shuffle_ps(low01, low23, 0xEE);
+        part[g + 2] = _mm256_shuffle_ps(high01, high23, 0x44);
+        part[g + 3] = _mm256_shuffle_ps(high01, high23, 0xEE);
+    }
+    NV_UNROLL
+    for (int j = 0; j < 4; ++j) {
+        row[j] = _mm256_permute2f128_ps(part[j], part[4 + j], 0x20);
+        row[4 + j] = _mm256_permute2f128_ps(part[j], part[4 + j], 0x31);
+    }
+}
+
+/// Steps lie side by side.
+template <class T> void pack_transpose(const T* from, const PackSource& s, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    const int64_t whole_steps = steps - steps % kVector;
+    for (int64_t lane = 0; lane < padded; lane += kVector) {
+        for (int64_t step = 0; step < whole_steps; step += kVector) {
+            const T* at = from + lane * s.lane_stride + step;
+            __m256 row[kVector];
+            NV_UNROLL
+            for (int r = 0; r < kVector; ++r) row[r] = lane + r < lanes ? load(at + r * s.lane_stride) : _mm256_setzero_ps();
+            transpose(row);
+            float* out = to + step * padded + lane;
+            NV_UNROLL
+            for (int i = 0; i < kVector; ++i) _mm256_store_ps(out + i * padded, row[i]);
+        }
+    }
+    pack_any(from + whole_steps, s, lanes, padded, steps - whole_steps, to + whole_steps * padded);
+}
+
+template <class T> void pack_type(const PackSource& s, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    const T* from = static_cast<const T*>(s.data);
+    if (s.lane_stride == 1) pack_copy(from, s, lanes, padded, steps, to);
+    else if (s.step_stride == 1) pack_transpose(from, s, lanes, padded, steps, to);
+    else pack_any(from, s, lanes, padded, steps, to);
+}
+
+void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    if (from.bf16) pack_type<uint16_t>(from, lanes, padded, steps, to);
+    else pack_type<float>(from, lanes, padded, steps, to);
+}
+
+/// R rows, V vectors of columns.
+template <int R, int V>
+void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
+    __m256 sum[R][V];
+    NV_UNROLL
+    for (int r = 0; r < R; ++r)
+        NV_UNROLL
+        for (int v = 0; v < V; ++v) sum[r][v] = _mm256_setzero_ps();
+
+    const float* a = a_panel.data;
+    const float* b = b_panel.data;
+    for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
+        __m256 row[V];
+        NV_UNROLL
+        for (int v = 0; v < V; ++v) row[v] = _mm256_loadu_ps(b + v * kVector);
+        NV_UNROLL
+        for (int r = 0; r < R; ++r) {
+            const __m256 factor = _mm256_broadcast_ss(a + r);
+            NV_UNROLL
+            for (int v = 0; v < V; ++v) sum[r][v] = _mm256_fmadd_ps(factor, row[v], sum[r][v]);
+        }
+    }
+
+    const __m256 alpha = _mm256_set1_ps(end.alpha);
+    NV_UNROLL
+    for (int v = 0; v < V; ++v) {
+        const __m256i mask = first(columns - v * kVector);
+        const __m256 bias = end.bias ? _mm256_maskload_ps(end.bias + v * kVector, mask) : _mm256_setzero_ps();
+        NV_UNROLL
+        for (int r = 0; r < R; ++r) {
+            float* out = c + r * c_stride + v * kVector;
+            const __m256 base = end.add ? _mm256_add_ps(bias, _mm256_maskload_ps(out, mask)) : bias;
+            _mm256_maskstore_ps(out, mask, _mm256_fmadd_ps(alpha, sum[r][v], base));
+        }
+    }
+}
+
+using Tile = void (*)(int64_t, int64_t, const Panel&, const Panel&, const TileEnd&, float*, int64_t);
+
+constexpr Tile kTiles[2][kRows] = {
+    {tile_of<1, 1>, tile_of<2, 1>, tile_of<3, 1>, tile_of<4, 1>, tile_of<5, 1>, tile_of<6, 1>},
+    {tile_of<1, 2>, tile_of<2, 2>, tile_of<3, 2>, tile_of<4, 2>, tile_of<5, 2>, tile_of<6, 2>},
+};
+
+void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride) {
+    kTiles[columns > kVector][rows - 1](columns, steps, a, b, end, c, c_stride);
+}
+
+}  // namespace
+
+const GemmKernels gemm_avx2 = {kRows, kVector, 2 * kVector, kVector, pack, tile};
+
+}  // namespace nv::ops
+
+#else
+const nv::ops::GemmKernels nv::ops::gemm_avx2 = {};
+#endif

@@ -1,0 +1,161 @@
+// Tiles of 14 x 32: 28 of the 32 registers hold sums, two a row of b, and a's elements are broadcast from memory.
+#include "ops/cpu/gemm_kernels.h"
+
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#include <immintrin.h>
+
+namespace nv::ops {
+namespace {
+
+constexpr int kRows = 14, kVector = 16;
+
+__mmask16 first(int64_t lanes) {
+    return static_cast<__mmask16>(lanes >= kVector ? 0xFFFF : (1u << lanes) - 1);
+}
+
+template <bool BF16> __m512 load(const void* data, int64_t i, __mmask16 mask) {
+    if constexpr (BF16) {
+        const __m256i half = _mm256_maskz_loadu_epi16(mask, static_cast<const uint16_t*>(data) + i);
+        return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+    } else {
+        return _mm512_maskz_loadu_ps(mask, static_cast<const float*>(data) + i);
+    }
+}
+
+/// Lanes lie side by side.
+template <bool BF16> void pack_copy(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    for (int64_t lane = 0; lane < padded; lane += kVector) {
+        const __mmask16 mask = first(lanes - lane);
+        for (int64_t step = 0; step < steps; ++step)
+            _mm512_store_ps(to + step * padded + lane, load<BF16>(from.data, step * from.step_stride + lane, mask));
+    }
+}
+
+/// 16 x 16: row[i] lane j becomes row[j] lane i.
+void transpose(__m512 row[kVector]) {
+    __m512 part[kVector];  // part[4g + j], 128-bit lane l: column 4l + j of rows 4g .. 4g + 3
+    NV_UNROLL
+    for (int g = 0; g < kVector; g += 4) {
+        const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(row[g], row[g + 1]));
+        const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(row[g], row[g + 1]));
+        const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(row[g + 2], row[g + 3]));
+        const __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(row[g + 2], row[g + 3]));
+        part[g] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
+        part[g + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
+        part[g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
+        part[g + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
+    }
+    NV_UNROLL
+    for (int j = 0; j < 4; ++j) {
+        const __m512 even01 = _mm512_shuffle_f32x4(part[j], part[4 + j], 0x88), odd01 = _mm512_shuffle_f32x4(part[j], part[4 + j], 0xDD);
+        const __m512 even23 = _mm512_shuffle_f32x4(part[8 + j], part[12 + j], 0x88);
+        const __m512 odd23 = _mm512_shuffle_f32x4(part[8 + j], part[12 + j], 0xDD);
+        row[j] = _mm512_shuffle_f32x4(even01, even23, 0x88);
+        row[4 + j] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
+        row[8 + j] = _mm512_shuffle_f32x4(even01, even23, 0xDD);
+        row[12 + j] = _mm512_shuffle_f32x4(odd01, odd23, 0xDD);
+    }
+}
+
+/// Steps lie side by side.
+template <bool BF16> void pack_transpose(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    for (int64_t lane = 0; lane < padded; lane += kVector) {
+        const int64_t rows = lanes - lane;
+        for (int64_t step = 0; step < steps; step += kVector) {
+            const __mmask16 mask = first(steps - step);
+            const int64_t at = lane * from.lane_stride + step;
+            __m512 row[kVector];
+            NV_UNROLL
+            for (int r = 0; r < kVector; ++r)
+                row[r] = r < rows ? load<BF16>(from.data, at + r * from.lane_stride, mask) : _mm512_setzero_ps();
+            transpose(row);
+            float* out = to + step * padded + lane;
+            if (steps - step >= kVector) {
+                NV_UNROLL
+                for (int s = 0; s < kVector; ++s) _mm512_store_ps(out + s * padded, row[s]);
+            } else {
+                NV_UNROLL
+                for (int s = 0; s < kVector; ++s)
+                    if (s < steps - step) _mm512_store_ps(out + s * padded, row[s]);
+            }
+        }
+    }
+}
+
+template <bool BF16> void pack_any(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    for (int64_t step = 0; step < steps; ++step)
+        for (int64_t lane = 0; lane < padded; ++lane)
+            to[step * padded + lane] =
+                lane < lanes ? _mm512_cvtss_f32(load<BF16>(from.data, lane * from.lane_stride + step * from.step_stride, 1)) : 0.0f;
+}
+
+template <bool BF16> void pack_type(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    if (from.lane_stride == 1) pack_copy<BF16>(from, lanes, padded, steps, to);
+    else if (from.step_stride == 1) pack_transpose<BF16>(from, lanes, padded, steps, to);
+    else pack_any<BF16>(from, lanes, padded, steps, to);
+}
+
+void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    if (from.bf16) pack_type<true>(from, lanes, padded, steps, to);
+    else pack_type<false>(from, lanes, padded, steps, to);
+}
+
+/// R rows, V vectors of columns.
+template <int R, int V>
+void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
+    __m512 sum[R][V];
+    NV_UNROLL
+    for (int r = 0; r < R; ++r)
+        NV_UNROLL
+        for (int v = 0; v < V; ++v) sum[r][v] = _mm512_setzero_ps();
+
+    const float* a = a_panel.data;
+    const float* b = b_panel.data;
+    for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
+        __m512 row[V];
+        NV_UNROLL
+        for (int v = 0; v < V; ++v) row[v] = _mm512_loadu_ps(b + v * kVector);
+        NV_UNROLL
+        for (int r = 0; r < R; ++r) {
+            const __m512 factor = _mm512_set1_ps(a[r]);
+            NV_UNROLL
+            for (int v = 0; v < V; ++v) sum[r][v] = _mm512_fmadd_ps(factor, row[v], sum[r][v]);
+        }
+    }
+
+    const __m512 alpha = _mm512_set1_ps(end.alpha);
+    NV_UNROLL
+    for (int v = 0; v < V; ++v) {
+        const __mmask16 mask = first(columns - v * kVector);
+        const __m512 bias = end.bias ? _mm512_maskz_loadu_ps(mask, end.bias + v * kVector) : _mm512_setzero_ps();
+        NV_UNROLL
+        for (int r = 0; r < R; ++r) {
+            float* out = c + r * c_stride + v * kVector;
+            const __m512 base = end.add ? _mm512_add_ps(bias, _mm512_maskz_loadu_ps(mask, out)) : bias;
+            _mm512_mask_storeu_ps(out, mask, _mm512_fmadd_ps(alpha, sum[r][v], base));
+        }
+    }
+}
+
+using Tile = void (*)(int64_t, int64_t, const Panel&, const Panel&, const TileEnd&, float*, int64_t);
+
+constexpr Tile kTiles[2][kRows] = {
+    {tile_of<1, 1>, tile_of<2, 1>, tile_of<3, 1>, tile_of<4, 1>, tile_of<5, 1>, tile_of<6, 1>, tile_of<7, 1>, tile_of<8, 1>, tile_of<9, 1>,
+     tile_of<10, 1>, tile_of<11, 1>, tile_of<12, 1>, tile_of<13, 1>, tile_of<14, 1>},
+    {tile_of<1, 2>, tile_of<2, 2>, tile_of<3, 2>, tile_of<4, 2>, tile_of<5, 2>, tile_of<6, 2>, tile_of<7, 2>, tile_of<8, 2>, tile_of<9, 2>,
+     tile_of<10, 2>, tile_of<11, 2>, tile_of<12, 2>, tile_of<13, 2>, tile_of<14, 2>},
+};
+
+void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride) {
+    kTiles[columns > kVector][rows - 1](columns, steps, a, b, end, c, c_stride);
+}
+
+}  // namespace
+
+const GemmKernels gemm_avx512 = {kRows, kVector, 2 * kVector, kVector, pack, tile};
+
+}  // namespace nv::ops
+
+#else
+const nv::ops::GemmKernels nv::ops::gemm_avx512 = {};
+#endif

@@ -1,0 +1,52 @@
+// What gemm.cpp asks of an instruction set. The files that implement it are compiled for theirs: they include nothing that could leave
+// a copy of an inline function behind for the whole program.
+#pragma once
+#include <cstdint>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define NV_UNROLL
+#else
+#define NV_UNROLL _Pragma("GCC unroll 16")  // on every loop that touches accumulators: they must stay in registers
+#endif
+
+namespace nv::ops {
+
+/// Lanes to be packed: element (lane, step) is data[lane * lane_stride + step * step_stride].
+struct PackSource {
+    const void* data;
+    bool bf16;
+    int64_t lane_stride, step_stride;
+};
+
+/// Lanes side by side, a step `stride` after the one before.
+struct Panel {
+    const float* data;
+    int64_t stride;
+};
+
+/// What becomes of a tile's sums: c = (add ? c : 0) + bias + alpha * sum.
+struct TileEnd {
+    float alpha;
+    bool add;
+    const float* bias;  // of the tile's first column, or null
+};
+
+struct GemmKernels {
+    int64_t tile_rows;     // of c that a tile covers at most
+    int64_t row_lanes;     // lanes of a packed panel of a, >= tile_rows
+    int64_t tile_columns;  // at most; lanes of a packed panel of b, or
+    int64_t vector;        // this many where the panel has no more columns
+
+    /// to[step * padded + lane] for `steps` steps: `lanes` lanes from the source, then zeros up to `padded`, a multiple of `vector`.
+    /// `to` is aligned to a vector.
+    void (*pack)(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to);
+
+    /// c (rows, columns). Reads `rows` lanes of a, and of b tile_columns lanes, or `vector` where there are no more columns.
+    void (*tile)(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride);
+};
+
+extern const GemmKernels gemm_plain;
+extern const GemmKernels gemm_avx2;    // null functions where the file was not compiled for AVX2
+extern const GemmKernels gemm_avx512;  // likewise
+
+}  // namespace nv::ops

@@ -1,0 +1,164 @@
+// Matrix products and nothing else: each line of ops.h's formulas is one call of gemm.
+#include "ops/cpu/linear.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+#include "ops/cpu/dropout.h"
+#include "ops/cpu/gemm.h"
+#include "ops/cpu/pool.h"
+
+namespace nv::ops {
+namespace {
+
+constexpr int64_t kDroppedBytes = int64_t{4} << 20;  // of dropout(x) that forward holds at a time
+constexpr int64_t kBiasColumns = 64;                 // a task's share of dbias
+
+int64_t dropped_bytes(int64_t rows, int64_t columns) {
+    const int64_t row = columns * static_cast<int64_t>(sizeof(float));
+    return std::min(rows, std::max<int64_t>(1, kDroppedBytes / std::max<int64_t>(1, row))) * row;
+}
+
+GemmOperand plain(const View& view) {
+    return {view.data, view.dtype, view.columns, 1};
+}
+GemmOperand transposed(const View& view) {
+    return {view.data, view.dtype, 1, view.columns};
+}
+
+/// c (+)= alpha * a b + bias
+void multiply(Stream& stream, float alpha, GemmOperand a, GemmOperand b, int64_t K, const View& c, bool accumulate,
+              const float* bias = nullptr) {
+    gemm(stream, {c.rows, c.columns, K, alpha, a, b, c.as<float>(), c.columns, accumulate, bias});
+}
+
+std::string shape(int64_t rows, int64_t columns) {
+    return "(" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
+}
+
+/// What both directions check of their arguments.
+struct Checks {
+    const char* op;
+
+    void matrix(const char* name, const View& view, int64_t rows, int64_t columns, bool bf16_too = false) const {
+        if (view.rows != rows || view.columns != columns)
+            throw Error(Status::InvalidArgument, std::string(op) + ": " + name + " is " + shape(view.rows, view.columns) + "; expected " +
+                                                     shape(rows, columns));
+        if (view.dtype != DType::F32 && !(bf16_too && view.dtype == DType::BF16))
+            throw Error(Status::InvalidArgument, std::string(op) + ": " + name + " is not fp32" + (bf16_too ? " or bf16" : ""));
+    }
+    void vector(const char* name, const View& view, int64_t count) const {
+        if (!view.empty()) matrix(name, view, 1, count);
+    }
+    void adapter(const Lora& lora, int64_t T, int64_t in, int64_t out) const {
+        if (lora.a.empty()) return;
+        const int64_t rank = lora.a.rows;
+        matrix("lora.a", lora.a, rank, in);
+        matrix("lora.b", lora.b, out, rank);
+        matrix("lora.h", lora.h, T, rank);
+        const float p = lora.dropout.probability;
+        if (!(p >= 0 && p < 1))
+            throw Error(Status::InvalidArgument,
+                        std::string(op) + ": dropout probability is " + std::to_string(p) + "; expected 0 or more and less than 1");
+    }
+};
+
+/// h = dropout(x) a^T, some rows at a time: the dropped ones lie at the end of the workspace.
+void project(Stream& stream, const View& x, const Lora& lora) {
+    if (lora.dropout.probability == 0) {
+        multiply(stream, 1, plain(x), transposed(lora.a), x.columns, lora.h, false);
+        return;
+    }
+    Stream rest = stream;
+    rest.workspace_bytes -= dropped_bytes(x.rows, x.columns);
+    auto* dropped = reinterpret_cast<float*>(static_cast<char*>(stream.workspace) + rest.workspace_bytes);
+    const int64_t step = dropped_bytes(x.rows, x.columns) / static_cast<int64_t>(x.columns * sizeof(float));
+    for (int64_t row = 0; row < x.rows; row += step) {
+        const int64_t rows = std::min(step, x.rows - row);
+        const View part{dropped, DType::F32, rows, x.columns};
+        dropout(stream, lora.dropout, row * x.columns, part.count(), x.rows_from(row, rows).as<float>(), dropped, false);
+        multiply(rest, 1, plain(part), transposed(lora.a), x.columns, lora.h.rows_from(row, rows), false);
+    }
+}
+
+/// dbias += sum_t dy, each column in the order of t.
+void sum_rows(Stream& stream, const View& dy, const View& dbias) {
+    pool(stream).parallel_for((dy.columns + kBiasColumns - 1) / kBiasColumns, [&](int64_t task) {
+        const int64_t first = task * kBiasColumns, columns = std::min(kBiasColumns, dy.columns - first);
+        float sum[kBiasColumns] = {};
+        for (int64_t t = 0; t < dy.rows; ++t) {
+            const float* row = dy.as<float>() + t * dy.columns + first;
+            for (int64_t j = 0; j < columns; ++j) sum[j] += row[j];
+        }
+        for (int64_t j = 0; j < columns; ++j) dbias.as<float>()[first + j] += sum[j];
+    });
+}
+
+void adapter_backward(Stream& stream, const View& dy, const View& x, const Lora& lora, const LinearGradients& gradients,
+                      const View& scratch) {
+    const int64_t T = x.rows, in = x.columns, out = dy.columns, rank = lora.a.rows;
+    if (!gradients.db.empty()) multiply(stream, lora.scale, transposed(dy), plain(lora.h), T, gradients.db, true);
+    if (gradients.dx.empty() && gradients.da.empty()) return;
+
+    const bool drops = lora.dropout.probability > 0;
+    const View wide{scratch.data, DType::F32, T, in};
+    const View dh{scratch.as<float>() + T * in, DType::F32, T, rank};
+    multiply(stream, lora.scale, plain(dy), plain(lora.b), out, dh, false);
+    if (!gradients.da.empty()) {
+        if (drops) dropout(stream, lora.dropout, 0, x.count(), x.as<float>(), wide.as<float>(), false);
+        multiply(stream, 1, transposed(dh), plain(drops ? wide : x), T, gradients.da, true);
+    }
+    if (gradients.dx.empty()) return;
+    if (drops) {
+        multiply(stream, 1, plain(dh), plain(lora.a), rank, wide, false);
+        dropout(stream, lora.dropout, 0, wide.count(), wide.as<float>(), gradients.dx.as<float>(), true);
+    } else {
+        multiply(stream, 1, plain(dh), plain(lora.a), rank, gradients.dx, true);
+    }
+}
+
+}  // namespace
+
+int64_t linear_workspace_bytes(int32_t threads, const WorkspaceNeed& need) {
+    return gemm_workspace_bytes(threads, need.largest_width) + dropped_bytes(need.tokens, need.largest_width);
+}
+
+void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, bool accumulate) {
+    const int64_t T = x.rows, in = x.columns, out = w.rows;
+    const Checks check{"linear_forward"};
+    check.matrix("x", x, T, in);
+    check.matrix("w", w, out, in, true);
+    check.matrix("y", y, T, out);
+    check.vector("bias", bias, out);
+    check.adapter(lora, T, in, out);
+    if (T == 0) return;
+
+    multiply(stream, 1, plain(x), transposed(w), in, y, accumulate, bias.as<float>());
+    if (lora.a.empty()) return;
+    project(stream, x, lora);
+    multiply(stream, lora.scale, plain(lora.h), transposed(lora.b), lora.a.rows, y, true);
+}
+
+void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, const LinearGradients& gradients, View scratch) {
+    const int64_t T = x.rows, in = x.columns, out = w.rows;
+    const Checks check{"linear_backward"};
+    check.matrix("dy", dy, T, out);
+    check.matrix("x", x, T, in);
+    check.matrix("w", w, out, in, true);
+    check.adapter(lora, T, in, out);
+    if (!gradients.dx.empty()) check.matrix("dx", gradients.dx, T, in);
+    if (!gradients.dw.empty()) check.matrix("dw", gradients.dw, out, in);
+    check.vector("dbias", gradients.dbias, out);
+    if (!gradients.da.empty()) check.matrix("da", gradients.da, lora.a.rows, in);
+    if (!gradients.db.empty()) check.matrix("db", gradients.db, out, lora.a.rows);
+    if (!lora.a.empty()) check.matrix("scratch", scratch, T, in + lora.a.rows);
+    if (T == 0) return;
+
+    if (!gradients.dx.empty()) multiply(stream, 1, plain(dy), plain(w), out, gradients.dx, gradients.accumulate_dx);
+    if (!gradients.dw.empty()) multiply(stream, 1, transposed(dy), plain(x), T, gradients.dw, true);
+    if (!gradients.dbias.empty()) sum_rows(stream, dy, gradients.dbias);
+    if (!lora.a.empty()) adapter_backward(stream, dy, x, lora, gradients, scratch);
+}
+
+}  // namespace nv::ops

@@ -1,0 +1,213 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using NativeVaccine.Models;
+
+namespace NativeVaccine.Tests.Models;
+
+public sealed class ModelConfigurationTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void Llama_in_the_form_of_llama_2()
+    {
+        ModelConfiguration model = Load("tiny-llama");
+        Assert.Equal(Architecture.Llama, model.Architecture);
+        Assert.Equal((800, 128, 344, 8), (model.VocabularySize, model.HiddenSize, model.IntermediateSize, model.LayerCount));
+        Assert.Equal((4, 4, 32, 256), (model.HeadCount, model.KeyValueHeadCount, model.HeadSize, model.MaximumPositions));
+        Assert.Equal((1e-5, 10000.0), (model.RmsNormEpsilon, model.RopeTheta));
+        Assert.Equal(RopeScaling.None, model.RopeScaling);
+        Assert.Equal((0, false, false, false, false), (model.SlidingWindow, model.TieWordEmbeddings, model.QueryKeyValueBias, model.OutputBias, model.MlpBias));
+        Assert.Equal(1, model.BeginOfSequenceId);
+        Assert.Equal([2], model.EndOfSequenceIds.ToArray());
+        Assert.Equal(ElementType.Float32, model.StoredType);
+    }
+
+    [Fact]
+    public void Llama_in_the_form_of_llama_3()
+    {
+        ModelConfiguration model = Load("tiny-gqa");
+        Assert.Equal((4, 2, 64), (model.HeadCount, model.KeyValueHeadCount, model.HeadSize));
+        Assert.Equal(new RopeScaling(RopeScalingKind.Llama3, 8, 1, 4, 64), model.RopeScaling);
+        Assert.Equal(500000, model.RopeTheta);
+        Assert.True(model.TieWordEmbeddings);
+        Assert.Equal([701, 702], model.EndOfSequenceIds.ToArray());
+        Assert.Equal(ElementType.BFloat16, model.StoredType);
+    }
+
+    [Fact]
+    public void Linear_scaling()
+    {
+        Assert.Equal(new RopeScaling(RopeScalingKind.Linear, 4), Load("tiny-llama-linear-rope").RopeScaling);
+        Assert.Equal(new RopeScaling(RopeScalingKind.Linear, 2), Changed("tiny-llama", "rope_scaling", """{"type":"linear","factor":2}""").RopeScaling);
+    }
+
+    [Fact]
+    public void Qwen2_has_biases_on_query_key_and_value_and_its_window_only_when_switched_on()
+    {
+        ModelConfiguration model = Load("tiny-qwen2");
+        Assert.Equal(Architecture.Qwen2, model.Architecture);
+        Assert.Equal((true, false, false), (model.QueryKeyValueBias, model.OutputBias, model.MlpBias));
+        Assert.Null(model.BeginOfSequenceId);
+        Assert.Equal(ElementType.Float16, model.StoredType);
+        Assert.Equal(0, Changed("tiny-qwen2", "sliding_window", "24").SlidingWindow);
+        Assert.Equal(0, Changed("tiny-qwen2", ("sliding_window", "24"), ("use_sliding_window", "true")).SlidingWindow);
+        Assert.Equal(24, Changed("tiny-qwen2", ("sliding_window", "24"), ("use_sliding_window", "true"), ("max_window_layers", "0")).SlidingWindow);
+    }
+
+    [Fact]
+    public void Mistral_has_its_window_unless_null()
+    {
+        ModelConfiguration model = Load("tiny-mistral");
+        Assert.Equal((Architecture.Mistral, 24, 64), (model.Architecture, model.SlidingWindow, model.HeadSize));
+        Assert.Equal(0, Changed("tiny-mistral", "sliding_window", "null").SlidingWindow);
+    }
+
+    [Fact]
+    public void Llama_attention_bias_covers_the_output_projection_too()
+    {
+        ModelConfiguration model = Changed("tiny-llama", ("attention_bias", "true"), ("mlp_bias", "true"));
+        Assert.All(Projections.All, projection => Assert.True(model.HasBias(projection)));
+    }
+
+    [Fact]
+    public void The_newer_form_of_config_json()
+    {
+        JsonObject json = Source("tiny-llama");
+        foreach (string name in new[] { "rope_theta", "rope_scaling", "torch_dtype" }) json.Remove(name);
+        json["dtype"] = "bfloat16";
+        json["rope_parameters"] = JsonNode.Parse("""{"rope_type":"llama3","rope_theta":500000.0,"factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":64}""");
+        ModelConfiguration model = Parse(json);
+        Assert.Equal(500000, model.RopeTheta);
+        Assert.Equal(new RopeScaling(RopeScalingKind.Llama3, 8, 1, 4, 64), model.RopeScaling);
+        Assert.Equal(ElementType.BFloat16, model.StoredType);
+
+        ModelConfiguration back = ModelConfiguration.Parse(Encoding.UTF8.GetBytes(model.ToJson()), "again");
+        Assert.Equal((model.RopeTheta, model.RopeScaling, model.StoredType), (back.RopeTheta, back.RopeScaling, back.StoredType));
+        Assert.Null(JsonNode.Parse(model.ToJson())!["rope_scaling"]);
+    }
+
+    [Fact]
+    public void Generation_settings_name_the_end_tokens()
+    {
+        File.Copy(Fixtures.Path("tiny-llama", "config.json"), folder.File("config.json"));
+        File.WriteAllText(folder.File("generation_config.json"), """{"eos_token_id": [7, 9]}""");
+        Assert.Equal([7, 9], ModelConfiguration.Load(folder.Root).EndOfSequenceIds.ToArray());
+        File.WriteAllText(folder.File("generation_config.json"), "{}");
+        Assert.Equal([2], ModelConfiguration.Load(folder.Root).EndOfSequenceIds.ToArray());
+    }
+
+    [Theory]
+    [InlineData("tiny-llama")]
+    [InlineData("tiny-llama-linear-rope")]
+    [InlineData("tiny-gqa")]
+    [InlineData("tiny-qwen2")]
+    [InlineData("tiny-mistral")]
+    public void A_written_configuration_reads_the_same_and_keeps_unknown_fields(string fixture)
+    {
+        JsonObject json = Source(fixture);
+        json["some_future_field"] = JsonNode.Parse("""{"a":[1.0,2]}""");
+        ModelConfiguration model = Parse(json);
+        AssertSameSettings(model, ModelConfiguration.Parse(Encoding.UTF8.GetBytes(model.ToJson()), "again"));
+        Assert.Equal("""{"a":[1.0,2]}""", JsonNode.Parse(model.ToJson())!["some_future_field"]!.ToJsonString());
+
+        ModelConfiguration fresh = model with { SourceJson = null };
+        AssertSameSettings(model, ModelConfiguration.Parse(Encoding.UTF8.GetBytes(fresh.ToJson()), "fresh"));
+        Assert.Contains("\"rope_theta\": " + (model.RopeTheta == 10000 ? "10000.0" : model.RopeTheta == 500000 ? "500000.0" : "1000000.0"), fresh.ToJson());
+    }
+
+    [Theory]
+    [InlineData("llama-2-7b", 6_738_415_616)]
+    [InlineData("llama-2-13b", 13_015_864_320)]
+    [InlineData("llama-3-8b", 8_030_261_248)]
+    [InlineData("mistral-7b", 7_241_732_096)]
+    [InlineData("qwen2-7b", 7_615_616_512)]
+    public void Published_shapes_have_the_published_number_of_parameters(string name, long parameters) =>
+        Assert.Equal(parameters, ModelConfiguration.Shape(name).ParameterCount);
+
+    [Fact]
+    public void An_unknown_shape_is_refused_with_the_known_ones() =>
+        Refusal.Of(() => ModelConfiguration.Shape("llama-9"), "'llama-9'", "llama-2-7b", "qwen2-7b");
+
+    [Theory]
+    [InlineData("architectures", "[\"GPT2LMHeadModel\"]", "architectures is 'GPT2LMHeadModel'; expected LlamaForCausalLM")]
+    [InlineData("architectures", "[\"LlamaForSequenceClassification\"]", "architectures is 'LlamaForSequenceClassification'")]
+    [InlineData("hidden_act", "\"gelu\"", "hidden_act is 'gelu'; expected silu")]
+    [InlineData("rope_scaling", "{\"type\":\"yarn\",\"factor\":2}", "rope_scaling.type is 'yarn'")]
+    [InlineData("rope_scaling", "{\"rope_type\":\"dynamic\",\"factor\":2}", "rope_scaling.rope_type is 'dynamic'")]
+    [InlineData("rope_scaling", "{\"rope_type\":\"linear\"}", "rope_scaling.factor is missing")]
+    [InlineData("rope_scaling", "{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4,\"original_max_position_embeddings\":8}", "rope_scaling.high_freq_factor")]
+    [InlineData("rope_scaling", "7", "rope_scaling is 7; expected an object")]
+    [InlineData("hidden_size", "130", "hidden_size is 130; expected a multiple of num_attention_heads, 4")]
+    [InlineData("hidden_size", "\"128\"", "hidden_size is \"128\"; expected a whole number")]
+    [InlineData("hidden_size", "0", "hidden_size is 0")]
+    [InlineData("hidden_size", "1e300", "hidden_size is 1e300")]
+    [InlineData("hidden_size", "null", "hidden_size is missing")]
+    [InlineData("head_dim", "31", "head_dim is 31; expected an even number")]
+    [InlineData("num_key_value_heads", "3", "num_key_value_heads is 3; expected a divisor")]
+    [InlineData("num_hidden_layers", "2000000000", "num_hidden_layers is 2000000000")]
+    [InlineData("rms_norm_eps", "-1", "rms_norm_eps is -1")]
+    [InlineData("rope_theta", "1e999", "rope_theta is 1e999")]
+    [InlineData("eos_token_id", "800", "eos_token_id is 800; expected a whole number from 0 to 799")]
+    [InlineData("eos_token_id", "[1, \"2\"]", "eos_token_id is \"2\"")]
+    [InlineData("torch_dtype", "\"int8\"", "torch_dtype is 'int8'")]
+    [InlineData("quantization_config", "{\"quant_method\":\"awq\"}", "quantization_config")]
+    [InlineData("attention_bias", "1", "attention_bias is 1; expected true or false")]
+    public void A_bad_field_is_refused_by_name(string field, string value, string expected) =>
+        Refusal.Of(() => Changed("tiny-llama", field, value), "config.json", expected);
+
+    [Fact]
+    public void A_mixture_of_windows_is_refused() => Refusal.Of(
+        () => Changed("tiny-qwen2", ("sliding_window", "24"), ("use_sliding_window", "true"), ("max_window_layers", "2")), "max_window_layers is 2");
+
+    [Fact]
+    public void Broken_json_is_refused_with_file_and_line()
+    {
+        string path = folder.File("config.json");
+        File.WriteAllText(path, "{\n  \"architectures\": [\"LlamaForCausalLM\"],\n  \"hidden_size\": 12,,\n}");
+        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}: line 3: not valid JSON");
+        File.WriteAllBytes(path, [(byte)'{', (byte)'\n', (byte)'"', 0xFF, (byte)'"', (byte)'}']);
+        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}: line 2: not valid JSON", "UTF-8");
+        File.WriteAllText(path, "{\"a\":1,\n\"a\":2}");
+        Refusal.Of(() => ModelConfiguration.Load(folder.Root), path, "Duplicate");
+        File.WriteAllText(path, "");
+        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}: line 1");
+        File.Delete(path);
+        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}: no such file");
+        Refusal.Of(() => ModelConfiguration.Load(folder.File("nowhere")), "no such folder");
+    }
+
+    [Fact]
+    public void Mutations_are_read_or_refused()
+    {
+        byte[] original = File.ReadAllBytes(Fixtures.Path("tiny-gqa", "config.json"));
+        Mutation.Run(original, 10_000, seed: 2, static damaged =>
+        {
+            ModelConfiguration model = ModelConfiguration.Parse(damaged, "config.json");
+            AssertSameSettings(model, ModelConfiguration.Parse(Encoding.UTF8.GetBytes(model.ToJson()), "again"));
+        });
+    }
+
+    private static void AssertSameSettings(ModelConfiguration expected, ModelConfiguration actual)
+    {
+        Assert.Equal(expected.EndOfSequenceIds.ToArray(), actual.EndOfSequenceIds.ToArray());
+        Assert.Equal(expected with { SourceJson = null, EndOfSequenceIds = [] }, actual with { SourceJson = null, EndOfSequenceIds = [] });
+    }
+
+    private static ModelConfiguration Load(string fixture) => ModelConfiguration.Load(Fixtures.Path(fixture));
+
+    private static JsonObject Source(string fixture) => JsonNode.Parse(File.ReadAllText(Fixtures.Path(fixture, "config.json")))!.AsObject();
+
+    private static ModelConfiguration Parse(JsonObject json) => ModelConfiguration.Parse(Encoding.UTF8.GetBytes(json.ToJsonString()), "config.json");
+
+    private static ModelConfiguration Changed(string fixture, string field, string value) => Changed(fixture, (field, value));
+
+    private static ModelConfiguration Changed(string fixture, params (string Field, string Value)[] changes)
+    {
+        JsonObject json = Source(fixture);
+        foreach ((string field, string value) in changes) json[field] = JsonNode.Parse(value);
+        return Parse(json);
+    }
+}

@@ -1,0 +1,171 @@
+using System.Text.Json.Nodes;
+using NativeVaccine.Models;
+
+namespace NativeVaccine.Tests.Models;
+
+public sealed class ModelFolderTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData("tiny-llama")]
+    [InlineData("micro-llama")]
+    [InlineData("tiny-gqa")]
+    [InlineData("tiny-qwen2")]
+    [InlineData("tiny-mistral")]
+    public void Fixtures_open_and_all_their_weights_are_finite(string fixture)
+    {
+        using ModelFolder model = ModelFolder.Open(Fixtures.Path(fixture));
+        Assert.Empty(model.IgnoredTensors);
+        long count = 0;
+        foreach (ExpectedWeight weight in ExpectedWeight.Of(model.Configuration))
+        {
+            float[] values = new float[weight.ElementCount];
+            model.ReadFloat32(weight.Name, values);
+            Assert.Contains(values, static value => value != 0);
+            Assert.Equal(model.Configuration.StoredType, model.Info(weight.Name).Type);
+            count += values.Length;
+        }
+        Assert.Equal(model.Configuration.ParameterCount, count);
+    }
+
+    [Fact]
+    public void Another_configuration_may_stand_in_for_the_folders_own()
+    {
+        ModelConfiguration linear = ModelConfiguration.Load(Fixtures.Path("tiny-llama-linear-rope"));
+        using ModelFolder model = ModelFolder.Open(Fixtures.Path("tiny-llama"), linear);
+        Assert.Equal(RopeScalingKind.Linear, model.Configuration.RopeScaling.Kind);
+    }
+
+    [Theory]
+    [InlineData(ElementType.Float32, long.MaxValue, 1)]
+    [InlineData(ElementType.Float16, long.MaxValue, 1)]
+    [InlineData(ElementType.BFloat16, 100, 4)]
+    public void A_written_folder_reads_the_same(ElementType type, long maximumShardBytes, int files)
+    {
+        TinyModel.Write(folder.File("m"), TinyModel.Configuration with { StoredType = type, QueryKeyValueBias = true, OutputBias = true }, maximumShardBytes);
+        Assert.Equal(files, Directory.GetFiles(folder.File("m"), "*.safetensors").Length);
+        using ModelFolder model = ModelFolder.Open(folder.File("m"));
+        Assert.Equal(type, model.Configuration.StoredType);
+        foreach (ExpectedWeight weight in ExpectedWeight.Of(model.Configuration))
+        {
+            float[] values = new float[weight.ElementCount];
+            model.ReadFloat32(weight.Name, values);
+            for (int i = 0; i < values.Length; i++) Assert.Equal(TinyModel.Ramp.Value(weight.Name, i), values[i]);
+        }
+        Assert.Equal([folder.File("m")], Directory.GetFileSystemEntries(folder.Root));
+    }
+
+    [Fact]
+    public void A_tied_model_may_hold_the_head_and_old_rotary_tables_and_anything_else_is_listed()
+    {
+        string path = folder.File("m");
+        TinyModel.Write(path);
+        ModelConfiguration tied = TinyModel.Configuration with { TieWordEmbeddings = true };
+        using (ModelFolder model = ModelFolder.Open(path, tied)) Assert.Empty(model.IgnoredTensors);
+
+        string weights = Path.Combine(path, "model.safetensors");
+        SafetensorsWriter.Write(
+            weights,
+            [
+                .. ExpectedWeight.Of(tied).Select(static weight => Zeros(weight.Name, [.. weight.Shape])),
+                Zeros("model.layers.0.self_attn.rotary_emb.inv_freq", 1),
+                Zeros("score.weight", 1),
+            ]);
+        using (ModelFolder model = ModelFolder.Open(path, tied)) Assert.Equal(["score.weight"], model.IgnoredTensors);
+        Refusal.Of(() => ModelFolder.Open(path, TinyModel.Configuration).Dispose(), "'lm_head.weight' is missing; expected shape (5, 4)");
+    }
+
+    [Fact]
+    public void Wrong_shapes_types_and_missing_tensors_are_refused()
+    {
+        string path = folder.File("m");
+        TinyModel.Write(path);
+        Refusal.Of(
+            () => ModelFolder.Open(path, TinyModel.Configuration with { IntermediateSize = 7 }).Dispose(),
+            "model.safetensors", "'model.layers.0.mlp.gate_proj.weight' has shape (6, 4); expected (7, 4)");
+        Refusal.Of(() => ModelFolder.Open(path, TinyModel.Configuration with { LayerCount = 2 }).Dispose(), "'model.layers.1.input_layernorm.weight' is missing");
+
+        byte[] bytes = File.ReadAllBytes(Path.Combine(path, "model.safetensors"));
+        int position = bytes.AsSpan().IndexOf("\"F32\""u8);
+        "\"I32\""u8.CopyTo(bytes.AsSpan(position));
+        File.WriteAllBytes(Path.Combine(path, "model.safetensors"), bytes);
+        Refusal.Of(() => ModelFolder.Open(path).Dispose(), "'model.embed_tokens.weight' is I32; expected F32, F16 or BF16");
+    }
+
+    [Fact]
+    public void NaN_in_weights_is_refused_with_tensor_and_index()
+    {
+        string path = folder.File("m");
+        ModelWriter.Write(path, TinyModel.Configuration, new WithNaN());
+        using ModelFolder model = ModelFolder.Open(path);
+        float[] values = new float[16];
+        Refusal.Of(() => model.ReadFloat32("model.layers.0.self_attn.q_proj.weight", values), "model.safetensors", "q_proj.weight'", "NaN in weights, at element 13");
+        Refusal.Of(() => model.ReadFloat32("model.layers.0.self_attn.q_proj.weight", values.AsSpan(0, 5), 10), "at element 13");
+        model.ReadFloat32("model.layers.0.self_attn.q_proj.weight", values.AsSpan(0, 13));
+    }
+
+    [Fact]
+    public void A_broken_set_of_shards_is_refused()
+    {
+        string path = folder.File("m");
+        TinyModel.Write(path, maximumShardBytes: 200);
+        string index = Path.Combine(path, "model.safetensors.index.json");
+        string first = Directory.GetFiles(path, "*.safetensors").Order().First();
+        string original = File.ReadAllText(index);
+
+        File.Move(first, first + ".away");
+        Refusal.Of(() => ModelFolder.Open(path).Dispose(), $"{first}: no such file", index);
+        File.Move(first + ".away", first);
+
+        JsonObject json = JsonNode.Parse(original)!.AsObject();
+        json["weight_map"]!["model.norm.weight"] = Path.GetFileName(first);
+        File.WriteAllText(index, json.ToJsonString());
+        Refusal.Of(() => ModelFolder.Open(path).Dispose(), index, "'model.norm.weight', but it has not");
+
+        json["weight_map"]!.AsObject().Remove("model.norm.weight");
+        File.WriteAllText(index, json.ToJsonString());
+        Refusal.Of(() => ModelFolder.Open(path).Dispose(), "'model.norm.weight' is missing; expected shape (4)");
+
+        foreach (string elsewhere in new[] { "../m/x.safetensors", "/etc/x.safetensors", "a\\\\x.safetensors", "x\\u0000.safetensors", "x.bin" })
+        {
+            File.WriteAllText(index, $$$"""{"weight_map":{"model.norm.weight":"{{{elsewhere}}}"}}""");
+            Refusal.Of(() => ModelFolder.Open(path).Dispose(), index, "weight_map.model.norm.weight is", "expected the name of a .safetensors file in the same folder");
+        }
+        File.WriteAllText(index, "{\"weight_map\":\n3}");
+        Refusal.Of(() => ModelFolder.Open(path).Dispose(), index, "weight_map is 3");
+        File.WriteAllText(index, "{\"weight_map\":\n{");
+        Refusal.Of(() => ModelFolder.Open(path).Dispose(), $"{index}: line 2");
+        File.Delete(index);
+        Refusal.Of(() => ModelFolder.Open(path).Dispose(), path, "has no weights; expected model.safetensors");
+        File.WriteAllText(Path.Combine(path, "pytorch_model.bin"), "");
+        Refusal.Of(() => ModelFolder.Open(path).Dispose(), "pytorch_model.bin; expected model.safetensors");
+    }
+
+    [Fact]
+    public void Mutations_of_the_index_are_read_or_refused()
+    {
+        string path = folder.File("m");
+        TinyModel.Write(path, TinyModel.Configuration, maximumShardBytes: 400);
+        string index = Path.Combine(path, "model.safetensors.index.json");
+        Mutation.Run(File.ReadAllBytes(index), 10_000, seed: 3, damaged =>
+        {
+            Mutation.Put(index, damaged);
+            ModelFolder.Open(path, TinyModel.Configuration).Dispose();
+        });
+    }
+
+    private static TensorToWrite Zeros(string name, params long[] shape) =>
+        new(name, ElementType.Float32, [.. shape], static (_, destination) => destination.Clear());
+
+    private sealed class WithNaN : IWeightSource
+    {
+        public void ReadFloat32(string name, Span<float> destination, long firstElement = 0)
+        {
+            destination.Clear();
+            if (name.EndsWith("q_proj.weight", StringComparison.Ordinal)) destination[13] = float.NaN;
+        }
+    }
+}
