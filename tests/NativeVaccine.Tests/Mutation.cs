@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace NativeVaccine.Tests;
 
@@ -61,6 +62,17 @@ internal static class Mutation
             if (defect is not null)
                 Assert.Fail(string.Create(CultureInfo.InvariantCulture, $"mutation {index} of seed {seed}: {defect}"));
         }
+    }
+
+    /// <summary>
+    /// Puts a damaged copy where a reader of files finds it. Written over the last one in place: a file created anew costs milliseconds
+    /// on some file systems, and there are ten thousand.
+    /// </summary>
+    public static void Put(string path, byte[] damaged)
+    {
+        using SafeFileHandle handle = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write);
+        RandomAccess.Write(handle, damaged, 0);
+        RandomAccess.SetLength(handle, damaged.Length);
     }
 
     /// <summary>The damaged copy with this number, so that a failure can be looked at alone.</summary>

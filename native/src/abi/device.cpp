@@ -22,7 +22,9 @@ nv_status nv_device_create(int32_t index, int32_t threads, nv_device** out) noex
     });
 }
 
-void nv_device_destroy(nv_device* device) noexcept { delete device; }
+void nv_device_destroy(nv_device* device) noexcept {
+    delete device;
+}
 
 nv_status nv_device_get_info(const nv_device* device, nv_device_info* out) noexcept {
     return guard("nv_device_get_info", [&] {

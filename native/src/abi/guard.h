@@ -42,7 +42,9 @@ template <class Handle, class Body> nv_status guard_session(const char* function
     });
 }
 
-inline void not_null(const void* pointer, const char* name) { require(pointer != nullptr, std::string(name) + " is NULL"); }
+inline void not_null(const void* pointer, const char* name) {
+    require(pointer != nullptr, std::string(name) + " is NULL");
+}
 
 /// The caller's struct must be the one of this header: its first field says how large it is.
 template <class Struct> void check_struct(const Struct* s, const char* name) {

@@ -18,9 +18,13 @@ nv_status fail(const char* function, Status status, const char* message) noexcep
 
 extern "C" {
 
-uint32_t nv_abi_version(void) noexcept { return NV_ABI_VERSION; }
+uint32_t nv_abi_version(void) noexcept {
+    return NV_ABI_VERSION;
+}
 
-const char* nv_last_error_message(void) noexcept { return nv::abi::last_message; }
+const char* nv_last_error_message(void) noexcept {
+    return nv::abi::last_message;
+}
 
 const char* nv_build_description(void) noexcept {
 #if defined(__clang__)

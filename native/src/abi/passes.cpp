@@ -36,7 +36,8 @@ nv_status nv_session_forward(nv_session* session, const nv_batch* batch, const n
             o.add[k] = options->add_site[k];
         }
         o.loss_scalar = options->loss_scalar;
-        if (options->head_weights != nullptr) o.head_weights.assign(options->head_weights, options->head_weights + s.plan().shape().layers + 1);
+        if (options->head_weights != nullptr)
+            o.head_weights.assign(options->head_weights, options->head_weights + s.plan().shape().layers + 1);
         *out_labels = s.network.forward(input_of(batch, "batch"), o);
     });
 }

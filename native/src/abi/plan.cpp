@@ -21,8 +21,8 @@ nv::ModelShape shape_of(const nv_model_shape& in) {
     s.output_bias = in.output_bias != 0;
     s.mlp_bias = in.mlp_bias != 0;
     s.rms_epsilon = in.rms_epsilon;
-    nv::require(in.rope_scaling >= NV_ROPE_PLAIN && in.rope_scaling <= NV_ROPE_LLAMA3, "shape.rope_scaling is " + std::to_string(in.rope_scaling) +
-                                                                                           ", expected 0 to 2");
+    nv::require(in.rope_scaling >= NV_ROPE_PLAIN && in.rope_scaling <= NV_ROPE_LLAMA3,
+                "shape.rope_scaling is " + std::to_string(in.rope_scaling) + ", expected 0 to 2");
     s.rope_scaling = static_cast<nv::RopeScaling>(in.rope_scaling);
     s.rope_theta = in.rope_theta;
     s.rope_factor = in.rope_factor;
@@ -33,7 +33,8 @@ nv::ModelShape shape_of(const nv_model_shape& in) {
 }
 
 nv::DType matrix_type(int32_t value, const char* name) {
-    nv::require(value == NV_F32 || value == NV_BF16, std::string(name) + " is " + std::to_string(value) + ", expected 0 (fp32) or 1 (bf16)");
+    nv::require(value == NV_F32 || value == NV_BF16,
+                std::string(name) + " is " + std::to_string(value) + ", expected 0 (fp32) or 1 (bf16)");
     return static_cast<nv::DType>(value);
 }
 
@@ -79,7 +80,9 @@ nv_status nv_plan_create(const nv_device* device, const nv_model_shape* shape, c
     });
 }
 
-void nv_plan_destroy(nv_plan* plan) noexcept { delete plan; }
+void nv_plan_destroy(nv_plan* plan) noexcept {
+    delete plan;
+}
 
 nv_status nv_plan_get_summary(const nv_plan* plan, nv_plan_summary* out) noexcept {
     return guard("nv_plan_get_summary", [&] {
@@ -99,8 +102,8 @@ nv_status nv_plan_get_item(const nv_plan* plan, int32_t index, nv_plan_item* out
         not_null(plan, "plan");
         check_struct(out, "out");
         const auto& items = plan->plan.items();
-        nv::require(index >= 0 && index < static_cast<int32_t>(items.size()), "index is " + std::to_string(index) + ", expected 0 to " +
-                                                                                  std::to_string(items.size() - 1));
+        nv::require(index >= 0 && index < static_cast<int32_t>(items.size()),
+                    "index is " + std::to_string(index) + ", expected 0 to " + std::to_string(items.size() - 1));
         out->bytes = items[static_cast<size_t>(index)].bytes;
         copy_text(out->name, items[static_cast<size_t>(index)].name);
     });

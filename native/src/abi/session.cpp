@@ -16,7 +16,9 @@ nv_status nv_session_create(nv_device* device, const nv_plan* plan, nv_session**
     });
 }
 
-void nv_session_destroy(nv_session* session) noexcept { delete session; }
+void nv_session_destroy(nv_session* session) noexcept {
+    delete session;
+}
 
 nv_status nv_session_get_memory(const nv_session* session, int64_t* out_taken, int64_t* out_used) noexcept {
     return guard_session("nv_session_get_memory", session, [&](nv::Session& s) {
@@ -40,8 +42,8 @@ nv_status nv_session_get_tensor(const nv_session* session, int32_t index, nv_ten
     return guard_session("nv_session_get_tensor", session, [&](nv::Session& s) {
         check_struct(out, "out");
         const auto& all = s.plan().tensors().all();
-        nv::require(index >= 0 && index < static_cast<int32_t>(all.size()), "index is " + std::to_string(index) + ", expected 0 to " +
-                                                                                std::to_string(all.size() - 1));
+        nv::require(index >= 0 && index < static_cast<int32_t>(all.size()),
+                    "index is " + std::to_string(index) + ", expected 0 to " + std::to_string(all.size() - 1));
         const nv::Tensor& t = all[static_cast<size_t>(index)];
         out->kind = static_cast<int32_t>(t.kind);
         out->layer = t.layer;

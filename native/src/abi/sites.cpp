@@ -10,9 +10,11 @@ namespace {
 /// One layer of a site tensor, of `count` floats.
 nv::View layer_of(nv::Session& s, int32_t kind, int32_t site, int32_t layer, int64_t count) {
     nv::SiteTensor& x = s.sites.get(kind, site);
-    nv::require(layer >= 0 && layer < x.points() && x.holds(layer), "layer " + std::to_string(layer) + " is not one that the site tensor holds");
+    nv::require(layer >= 0 && layer < x.points() && x.holds(layer),
+                "layer " + std::to_string(layer) + " is not one that the site tensor holds");
     const nv::View view = x.layer(layer);
-    nv::require(count == view.count(), "count is " + std::to_string(count) + ", expected " + std::to_string(view.count()) + " (tokens * hidden)");
+    nv::require(count == view.count(),
+                "count is " + std::to_string(count) + ", expected " + std::to_string(view.count()) + " (tokens * hidden)");
     return view;
 }
 
@@ -28,7 +30,8 @@ nv_status nv_site_select(nv_session* session, int32_t kind, int32_t site, const 
 }
 
 nv_status nv_site_zero(nv_session* session, int32_t kind, int32_t site) noexcept {
-    return guard_session("nv_site_zero", session, [&](nv::Session& s) { nv::ops::fill_zero(s.device().stream(), s.sites.get(kind, site).storage()); });
+    return guard_session("nv_site_zero", session,
+                         [&](nv::Session& s) { nv::ops::fill_zero(s.device().stream(), s.sites.get(kind, site).storage()); });
 }
 
 nv_status nv_site_fill_normal(nv_session* session, int32_t kind, int32_t site, int32_t tokens, float deviation, uint64_t seed,

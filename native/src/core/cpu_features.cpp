@@ -49,9 +49,9 @@ uint64_t saved_state() {
 }
 
 Isa detect() {
-    constexpr uint32_t kFma = 1u << 12, kOsxsave = 1u << 27, kAvx = 1u << 28;                                // leaf 1, ecx
-    constexpr uint32_t kAvx2 = 1u << 5, kAvx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;                 // leaf 7, ebx: F, DQ, BW, VL
-    constexpr uint64_t kYmmState = 0x6, kZmmState = 0xE6;                                                    // XCR0
+    constexpr uint32_t kFma = 1u << 12, kOsxsave = 1u << 27, kAvx = 1u << 28;                 // leaf 1, ecx
+    constexpr uint32_t kAvx2 = 1u << 5, kAvx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // leaf 7, ebx: F, DQ, BW, VL
+    constexpr uint64_t kYmmState = 0x6, kZmmState = 0xE6;                                     // XCR0
     if (cpuid(0).a < 7) return Isa::Plain;
     const uint32_t basic = cpuid(1).c, extended = cpuid(7).b;
     if ((basic & (kFma | kOsxsave | kAvx)) != (kFma | kOsxsave | kAvx) || !(extended & kAvx2)) return Isa::Plain;

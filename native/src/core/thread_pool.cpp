@@ -71,8 +71,10 @@ void ThreadPool::run(int64_t tasks, void* context, Call call) {
     gate_.store((loop_of(gate_.load(std::memory_order_relaxed)) + 1) << 32 | kOpen);  // before sleepers_ is read: see wait_for_loop
     if (sleepers_.load() > 0) {
         { std::lock_guard lock(mutex_); }  // whoever is about to sleep has either seen the gate or waits now
-        if (tasks == 2) opened_.notify_one();
-        else opened_.notify_all();
+        if (tasks == 2)
+            opened_.notify_one();
+        else
+            opened_.notify_all();
     }
 
     work(0);

@@ -9,9 +9,15 @@ namespace {
 
 // Places where a gradient can be, counted in half layers: x_l (the residual stream that enters layer l) is at 2l, the stream between the
 // layer's two blocks at 2l + 1.
-constexpr int64_t input_of(int64_t l) { return 2 * l; }
-constexpr int64_t middle_of(int64_t l) { return 2 * l + 1; }
-constexpr int64_t output_of(int64_t l) { return 2 * l + 2; }
+constexpr int64_t input_of(int64_t l) {
+    return 2 * l;
+}
+constexpr int64_t middle_of(int64_t l) {
+    return 2 * l + 1;
+}
+constexpr int64_t output_of(int64_t l) {
+    return 2 * l + 2;
+}
 
 constexpr int64_t place_of(int site, int64_t l) {
     return site == AttentionSite ? middle_of(l) : site == MlpSite ? output_of(l) : input_of(l);
@@ -40,14 +46,15 @@ void Network::check(const BackwardOptions& options) const {
     const int vectors = static_cast<int>(buffers_.vectors.size());
     require(options.gradient_vector >= -1 && options.gradient_vector != 0 && options.gradient_vector < vectors,
             "gradient_vector is " + std::to_string(options.gradient_vector) + ", expected -1 or 1 to " + std::to_string(vectors - 1));
-    require(options.floor >= 0 && options.floor < shape_.layers, "floor is " + std::to_string(options.floor) + ", expected 0 to " +
-                                                                     std::to_string(shape_.layers - 1));
+    require(options.floor >= 0 && options.floor < shape_.layers,
+            "floor is " + std::to_string(options.floor) + ", expected 0 to " + std::to_string(shape_.layers - 1));
     for (int k = 0; k < kSites; ++k) {
         if (options.norm_scalar[k] >= 0) sites_.scalars(options.norm_scalar[k], shape_.layers + (k == ResidualSite));
         if (options.read[k] >= 0) sites_.get(k, options.read[k]);
         if (options.add[k] >= 0)
-            require(sites_.get(k, options.add[k]).tokens() == batch_.tokens(), "the site tensor to add has " +
-                        std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " + std::to_string(batch_.tokens()) + " as the batch");
+            require(sites_.get(k, options.add[k]).tokens() == batch_.tokens(),
+                    "the site tensor to add has " + std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " +
+                        std::to_string(batch_.tokens()) + " as the batch");
     }
 }
 
@@ -77,7 +84,6 @@ void Network::backward(const BackwardOptions& options) {
 }
 
 void Network::backward_layer(int64_t l, int64_t stop, const BackwardOptions& options, const GradientTarget& target) {
-    read_gradient(MlpSite, l, options);
     if (stop >= output_of(l) && !target.wants_mlp(l)) return;
     recompute_layer(l);
     shared_layer_ = -1;  // the gradients of gate and up take the place of their values
@@ -95,9 +101,11 @@ void Network::gradient_arrived_at_point(int64_t point, const BackwardOptions& op
     for (const Head& head : heads_)
         if (head.point == point) backward_head(head, options, target);
     read_gradient(ResidualSite, point, options);
-    if (options.add[ResidualSite] < 0) return;
-    const SiteTensor& addend = sites_.get(ResidualSite, options.add[ResidualSite]);
-    if (addend.holds(point)) ops::axpy(stream(), 1, addend.layer(point), buffers_.d_residual.rows_from(0, batch_.tokens()));
+    if (options.add[ResidualSite] >= 0) {
+        const SiteTensor& addend = sites_.get(ResidualSite, options.add[ResidualSite]);
+        if (addend.holds(point)) ops::axpy(stream(), 1, addend.layer(point), buffers_.d_residual.rows_from(0, batch_.tokens()));
+    }
+    if (point > 0) read_gradient(MlpSite, point - 1, options);
 }
 
 void Network::read_gradient(Site site, int64_t l, const BackwardOptions& options) {

@@ -11,8 +11,9 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
     require(prompts.samples <= options.decode_samples, "prompts.samples is " + std::to_string(prompts.samples) + ", expected at most " +
                                                            std::to_string(options.decode_samples) + " (the plan's decode_samples)");
     batch_.load(prompts);
-    require(batch_.longest() <= options.decode_capacity, "the longest prompt has " + std::to_string(batch_.longest()) + " tokens, expected at most " +
-                                                             std::to_string(options.decode_capacity) + " (the plan's decode_capacity)");
+    require(batch_.longest() <= options.decode_capacity, "the longest prompt has " + std::to_string(batch_.longest()) +
+                                                             " tokens, expected at most " + std::to_string(options.decode_capacity) +
+                                                             " (the plan's decode_capacity)");
     now_ = {};
     ready_ = false;
     consumed_from_ = 0;
@@ -37,8 +38,8 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
 
 void Network::decode_next(int64_t count, const int32_t* samples, const int32_t* tokens, const Sampling& sampling, int32_t* out_tokens) {
     const int64_t capacity = plan_.options().decode_capacity;
-    require(count >= 1 && count <= static_cast<int64_t>(lengths_.size()), "count is " + std::to_string(count) + ", expected 1 to " +
-                                                                              std::to_string(lengths_.size()) + " (the samples being decoded)");
+    require(count >= 1 && count <= static_cast<int64_t>(lengths_.size()),
+            "count is " + std::to_string(count) + ", expected 1 to " + std::to_string(lengths_.size()) + " (the samples being decoded)");
     std::vector<int32_t> positions, rows;
     decoding_.clear();
     for (int64_t i = 0; i < count; ++i) {
@@ -48,7 +49,8 @@ void Network::decode_next(int64_t count, const int32_t* samples, const int32_t* 
         require(tokens[i] >= 0 && tokens[i] < shape_.vocabulary, "tokens[" + std::to_string(i) + "] is " + std::to_string(tokens[i]) +
                                                                      ", expected 0 to " + std::to_string(shape_.vocabulary - 1));
         const int64_t position = lengths_[static_cast<size_t>(s)];
-        require(position < capacity, "sample " + std::to_string(s) + " is full: " + std::to_string(capacity) + " positions (the plan's decode_capacity)");
+        require(position < capacity,
+                "sample " + std::to_string(s) + " is full: " + std::to_string(capacity) + " positions (the plan's decode_capacity)");
         positions.push_back(static_cast<int32_t>(position));
         rows.push_back(static_cast<int32_t>(s * capacity + position));
         decoding_.push_back(s);
@@ -80,8 +82,8 @@ void Network::attend_cache(int64_t l, const LayerSlot& s, int64_t T) {
         while (first + n < T && decoding_[static_cast<size_t>(first + n)] == decoding_[static_cast<size_t>(first)] + n) ++n;
         const int64_t row = decoding_[static_cast<size_t>(first)] * capacity;
         ops::attention_decode(stream(), s.q.rows_from(first, n), buffers_.k_cache[static_cast<size_t>(l)].rows_from(row, n * capacity),
-                              buffers_.v_cache[static_cast<size_t>(l)].rows_from(row, n * capacity), buffers_.lengths.slice(first, n), capacity,
-                              attention_shape_, s.attention.rows_from(first, n));
+                              buffers_.v_cache[static_cast<size_t>(l)].rows_from(row, n * capacity), buffers_.lengths.slice(first, n),
+                              capacity, attention_shape_, s.attention.rows_from(first, n));
         first += n;
     }
 }

@@ -35,7 +35,8 @@ void Network::forward_heads(const ForwardOptions& options) {
 void Network::normalize_rows(const Head& head, int64_t first, int64_t rows) {
     const View in = buffers_.head_in.rows_from(first, rows), normed = buffers_.head_normed.rows_from(first, rows);
     ops::gather_rows(stream(), residual(head.point, batch_.tokens()), batch_.label_row_view().slice(first, rows), in);
-    ops::rmsnorm_forward(stream(), in, weights_.get(TensorKind::FinalNorm), shape_.rms_epsilon, normed, buffers_.head_rstd.slice(first, rows));
+    ops::rmsnorm_forward(stream(), in, weights_.get(TensorKind::FinalNorm), shape_.rms_epsilon, normed,
+                         buffers_.head_rstd.slice(first, rows));
 }
 
 View Network::logits_of(View normed_rows) {
@@ -50,7 +51,8 @@ void Network::forward_head(const Head& head, View loss) {
     for (int64_t first = 0; first < R; first += chunk) {
         const int64_t n = std::min(chunk, R - first);
         const View logits = logits_of(buffers_.head_normed.rows_from(first, n));
-        ops::cross_entropy_forward(stream(), logits, batch_.target_view().slice(first, n), loss.slice(first, n), buffers_.lse.slice(first, n));
+        ops::cross_entropy_forward(stream(), logits, batch_.target_view().slice(first, n), loss.slice(first, n),
+                                   buffers_.lse.slice(first, n));
         resident_first_ = first;
     }
 }
@@ -82,22 +84,23 @@ void Network::backward_head(const Head& head, const BackwardOptions& options, co
         ops::linear_backward(stream(), logits, normed, weights_.head(), {}, gradients, {});
     }
     ops::fill_zero(stream(), d_in);
-    ops::rmsnorm_backward(stream(), d_normed, buffers_.head_in.rows_from(0, R), weights_.get(TensorKind::FinalNorm), buffers_.head_rstd.slice(0, R),
-                          d_in, target.get(TensorKind::FinalNorm));
+    ops::rmsnorm_backward(stream(), d_normed, buffers_.head_in.rows_from(0, R), weights_.get(TensorKind::FinalNorm),
+                          buffers_.head_rstd.slice(0, R), d_in, target.get(TensorKind::FinalNorm));
     ops::scatter_add_rows(stream(), d_in, batch_.label_row_view(), buffers_.d_residual.rows_from(0, T));
     resident_first_ = -1;
 }
 
 void Network::read_losses(int64_t count, float* out) {
-    require(count == batch_.labels(), "count is " + std::to_string(count) + ", and the last forward pass had " + std::to_string(batch_.labels()) +
-                                          " labelled rows");
+    require(count == batch_.labels(),
+            "count is " + std::to_string(count) + ", and the last forward pass had " + std::to_string(batch_.labels()) + " labelled rows");
     if (count > 0) device_.download(out, buffers_.head_loss.data, count * 4);
 }
 
 void Network::read_logits(int64_t first_row, int64_t rows, float* out) {
     const int64_t T = batch_.tokens();
-    require(first_row >= 0 && rows >= 0 && first_row + rows <= T, "rows " + std::to_string(first_row) + " to " + std::to_string(first_row + rows - 1) +
-                                                                     ", expected within the " + std::to_string(T) + " tokens of the last forward pass");
+    require(first_row >= 0 && rows >= 0 && first_row + rows <= T, "rows " + std::to_string(first_row) + " to " +
+                                                                      std::to_string(first_row + rows - 1) + ", expected within the " +
+                                                                      std::to_string(T) + " tokens of the last forward pass");
     ready_ = false;  // the head's buffers no longer belong to the forward pass
     for (int64_t done = 0; done < rows; done += plan_.head_rows()) {
         const int64_t n = std::min(plan_.head_rows(), rows - done);

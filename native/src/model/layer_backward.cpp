@@ -20,7 +20,8 @@ void Network::backward_mlp(int64_t l, const BackwardOptions& options, const Grad
     const int64_t T = batch_.tokens();
     const LayerSlot& s = slot(l);
     const View gate = s.gate.rows_from(0, T), up = s.up.rows_from(0, T), wide = buffers_.wide.rows_from(0, T);
-    const View normed = buffers_.normed.rows_from(0, T), d_wide = buffers_.d_wide.rows_from(0, T), d_normed = buffers_.d_normed.rows_from(0, T);
+    const View normed = buffers_.normed.rows_from(0, T), d_wide = buffers_.d_wide.rows_from(0, T),
+               d_normed = buffers_.d_normed.rows_from(0, T);
     const View d_norm_weight = target.get(TensorKind::MlpNorm, l), norm_weight = weights_.get(TensorKind::MlpNorm, l);
     const bool need_normed = need_input || !d_norm_weight.empty();
 
@@ -65,8 +66,8 @@ void Network::backward_attention(int64_t l, const BackwardOptions& options, cons
     backward_linear(l, Key, dk, normed, target, dx, true);
     backward_linear(l, Value, dv, normed, target, dx, true);
     if (need_normed)
-        ops::rmsnorm_backward(stream(), d_normed, residual(l, T), norm_weight, s.attention_rstd.slice(0, T), buffers_.d_residual.rows_from(0, T),
-                              d_norm_weight);
+        ops::rmsnorm_backward(stream(), d_normed, residual(l, T), norm_weight, s.attention_rstd.slice(0, T),
+                              buffers_.d_residual.rows_from(0, T), d_norm_weight);
 }
 
 void Network::backward_linear(int64_t l, int projection, View dy, View x, const GradientTarget& target, View dx, bool accumulate) {

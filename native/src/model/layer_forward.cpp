@@ -70,7 +70,8 @@ ops::Lora Network::lora(int64_t l, int projection, int64_t T) {
     adapter.a = weights_.get(TensorKind::LoraA, l, projection);
     adapter.b = weights_.get(TensorKind::LoraB, l, projection);
     adapter.scale = options.scale();
-    adapter.h = (projection == Down ? buffers_.down_h[static_cast<size_t>(l)] : slot(l).lora_h[static_cast<size_t>(projection)]).rows_from(0, T);
+    adapter.h =
+        (projection == Down ? buffers_.down_h[static_cast<size_t>(l)] : slot(l).lora_h[static_cast<size_t>(projection)]).rows_from(0, T);
     if (now_.dropout && options.dropout > 0) {
         adapter.dropout.probability = options.dropout;
         adapter.dropout.key = {now_.seed, now_.step,

@@ -32,17 +32,20 @@ int64_t Network::forward(const BatchInput& input, const ForwardOptions& options)
     require(from >= 0 && from < L, "from_layer is " + std::to_string(from) + ", expected 0 to " + std::to_string(L - 1));
     require(!options.for_backward || plan_.options().training, "for_backward needs a plan with training");
     require(from == 0 || plan_.options().training, "from_layer needs a plan with training");
-    require(options.head_weights.empty() || static_cast<int64_t>(options.head_weights.size()) == L + 1, "head_weights must have layers + 1 entries");
+    require(options.head_weights.empty() || static_cast<int64_t>(options.head_weights.size()) == L + 1,
+            "head_weights must have layers + 1 entries");
     for (int k = 0; k < kSites; ++k) {
         if (options.record[k] >= 0) sites_.get(k, options.record[k]).set_tokens(input.tokens);
         if (options.add[k] >= 0)
-            require(sites_.get(k, options.add[k]).tokens() == input.tokens, "the site tensor to add has " +
-                        std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " + std::to_string(input.tokens) + " as the batch");
+            require(sites_.get(k, options.add[k]).tokens() == input.tokens,
+                    "the site tensor to add has " + std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " +
+                        std::to_string(input.tokens) + " as the batch");
     }
     if (from == 0)
         batch_.load(input);
     else
-        require(input.tokens == batch_.tokens() && input.samples == batch_.samples(), "from_layer needs the batch of the forward pass before");
+        require(input.tokens == batch_.tokens() && input.samples == batch_.samples(),
+                "from_layer needs the batch of the forward pass before");
 
     now_ = options;
     ready_ = false;

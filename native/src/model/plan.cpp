@@ -21,7 +21,9 @@ int64_t choose_head_rows(const ModelShape& shape, const PlanOptions& options) {
     return std::min(rows, fit);
 }
 
-std::string mib(int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
+std::string mib(int64_t bytes) {
+    return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
+}
 
 LayerSlot take_slot(Layout& to, const ModelShape& shape, const PlanOptions& options) {
     const int64_t T = options.max_tokens, F = shape.intermediate;
@@ -83,7 +85,8 @@ void take_passes(Buffers& b, Layout& to, const ModelShape& shape, const PlanOpti
     for (int64_t s = 0; s < slots; ++s) b.slots.push_back(take_slot(to, shape, options));
     for (int64_t l = 0; l < L; ++l)
         b.down_h.push_back(options.lora.on(Down) && (options.training || l == 0) ? to.take("activations", T, options.lora.rank, DType::F32)
-                                                                                 : l > 0 ? b.down_h.front() : View{});
+                           : l > 0                                               ? b.down_h.front()
+                                                                                 : View{});
     b.normed = to.take("forward scratch", T, C, type);
     b.branch = to.take("forward scratch", T, C, type);
     b.wide = to.take("forward scratch", T, F, type);

@@ -20,22 +20,22 @@ struct ModelShape {
     int64_t query_size() const { return heads * head_size; }
     int64_t key_size() const { return kv_heads * head_size; }
 
-    int64_t inputs(int projection) const {
-        return projection == Output ? query_size() : projection == Down ? intermediate : hidden;
-    }
+    int64_t inputs(int projection) const { return projection == Output ? query_size() : projection == Down ? intermediate : hidden; }
     int64_t outputs(int projection) const {
         switch (projection) {
-            case Query: return query_size();
+            case Query:
+                return query_size();
             case Key:
-            case Value: return key_size();
+            case Value:
+                return key_size();
             case Gate:
-            case Up: return intermediate;
-            default: return hidden;
+            case Up:
+                return intermediate;
+            default:
+                return hidden;
         }
     }
-    bool has_bias(int projection) const {
-        return projection <= Value ? qkv_bias : projection == Output ? output_bias : mlp_bias;
-    }
+    bool has_bias(int projection) const { return projection <= Value ? qkv_bias : projection == Output ? output_bias : mlp_bias; }
 };
 
 /// Low-rank adapters (Hu et al. 2021) on chosen projections of every layer. rank 0: none.

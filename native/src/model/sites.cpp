@@ -10,7 +10,8 @@ namespace nv {
 void SiteTensor::select(const uint8_t* mask) {
     int64_t chosen = 0;
     for (size_t l = 0; l < place_.size(); ++l) chosen += mask[l] != 0;
-    require(chosen <= most_, "layers chooses " + std::to_string(chosen) + ", expected at most " + std::to_string(most_) + " (the plan's site_layers)");
+    require(chosen <= most_,
+            "layers chooses " + std::to_string(chosen) + ", expected at most " + std::to_string(most_) + " (the plan's site_layers)");
     held_ = 0;
     for (size_t l = 0; l < place_.size(); ++l) place_[l] = mask[l] != 0 ? held_++ : -1;
 }
@@ -24,18 +25,22 @@ int64_t SiteTensor::lowest() const {
 Sites::Sites(Device& device, const Plan& plan, const Buffers& buffers) : device_(device), plan_(plan), buffers_(buffers) {
     for (int k = 0; k < kSites; ++k)
         for (const View& storage : buffers.sites[k])
-            tensors_[k].emplace_back(storage, plan.shape().layers + (k == ResidualSite), plan.options().site_layers[k], plan.shape().hidden);
+            tensors_[k].emplace_back(storage, plan.shape().layers + (k == ResidualSite), plan.options().site_layers[k],
+                                     plan.shape().hidden);
 }
 
 SiteTensor& Sites::get(int kind, int index) {
     require(kind >= 0 && kind < kSites, "kind is " + std::to_string(kind) + ", expected 0 to " + std::to_string(kSites - 1));
     auto& of_kind = tensors_[kind];
-    require(index >= 0 && index < static_cast<int>(of_kind.size()),
-            "site is " + std::to_string(index) + ", and the plan has " + std::to_string(of_kind.size()) + " site tensors of kind " + std::to_string(kind));
+    require(index >= 0 && index < static_cast<int>(of_kind.size()), "site is " + std::to_string(index) + ", and the plan has " +
+                                                                        std::to_string(of_kind.size()) + " site tensors of kind " +
+                                                                        std::to_string(kind));
     return of_kind[static_cast<size_t>(index)];
 }
 
-View Sites::scalar(int64_t index) const { return scalars(index, 1); }
+View Sites::scalar(int64_t index) const {
+    return scalars(index, 1);
+}
 
 View Sites::scalars(int64_t first, int64_t count) const {
     require(first >= 0 && count >= 0 && first + count <= buffers_.scalars.count(),
@@ -46,7 +51,8 @@ View Sites::scalars(int64_t first, int64_t count) const {
 
 void Sites::fill_normal(SiteTensor& x, int kind, int64_t tokens, float deviation, uint64_t seed, uint32_t step) {
     require(tokens >= 1 && tokens <= plan_.options().max_tokens, "tokens is " + std::to_string(tokens) + ", expected 1 to " +
-                                                                     std::to_string(plan_.options().max_tokens) + " (the plan's max_tokens)");
+                                                                     std::to_string(plan_.options().max_tokens) +
+                                                                     " (the plan's max_tokens)");
     x.set_tokens(tokens);
     for (int64_t l = 0; l < x.points(); ++l) {
         if (!x.holds(l)) continue;

@@ -10,8 +10,8 @@ namespace {
 constexpr int64_t kMost = int64_t{1} << 24;  // of any one size: products of two stay far from overflow
 
 void in_range(const char* name, int64_t value, int64_t least, int64_t most = kMost) {
-    require(value >= least && value <= most, std::string(name) + " is " + std::to_string(value) + ", expected " + std::to_string(least) + " to " +
-                                                 std::to_string(most));
+    require(value >= least && value <= most,
+            std::string(name) + " is " + std::to_string(value) + ", expected " + std::to_string(least) + " to " + std::to_string(most));
 }
 
 void check_shape(const ModelShape& s) {
@@ -24,8 +24,8 @@ void check_shape(const ModelShape& s) {
     in_range("head_size", s.head_size, 2, 512);
     in_range("sliding_window", s.sliding_window, 0, int64_t{1} << 31);
     require(s.head_size % 2 == 0, "head_size is " + std::to_string(s.head_size) + ", expected an even number");
-    require(s.heads % s.kv_heads == 0, "heads is " + std::to_string(s.heads) + ", expected a multiple of kv_heads, which is " +
-                                           std::to_string(s.kv_heads));
+    require(s.heads % s.kv_heads == 0,
+            "heads is " + std::to_string(s.heads) + ", expected a multiple of kv_heads, which is " + std::to_string(s.kv_heads));
     require(s.rms_epsilon > 0, "rms_epsilon is not above 0");
     require(s.rope_theta > 0 && s.rope_factor > 0, "rope_theta and rope_factor must be above 0");
 }

@@ -31,7 +31,8 @@ void Parameters::for_runs(const uint8_t* mask, const std::function<bool(int, int
 }
 
 void Parameters::for_all(const uint8_t* mask, const std::function<void(int64_t, int64_t)>& f) const {
-    for_runs(mask, [](int, int) { return true; }, [&](int64_t first, int64_t count, int) { f(first, count); });
+    for_runs(
+        mask, [](int, int) { return true; }, [&](int64_t first, int64_t count, int) { f(first, count); });
 }
 
 void Parameters::zero(int vector, const uint8_t* mask) {

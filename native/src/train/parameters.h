@@ -24,7 +24,8 @@ public:
     void dot(int x, int y, const uint8_t* mask, View out);
 
     /// Calls f(first element, count) for each run of neighbouring tensors in the mask that may be treated as one: same(i, j) says so.
-    void for_runs(const uint8_t* mask, const std::function<bool(int, int)>& same, const std::function<void(int64_t, int64_t, int)>& f) const;
+    void for_runs(const uint8_t* mask, const std::function<bool(int, int)>& same,
+                  const std::function<void(int64_t, int64_t, int)>& f) const;
 
 private:
     void for_all(const uint8_t* mask, const std::function<void(int64_t, int64_t)>& f) const;

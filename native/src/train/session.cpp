@@ -54,12 +54,14 @@ Session& Session::enter() {
 }
 
 void Session::write_tensor(int index, int64_t first, int64_t count, const float* values) {
-    require(index >= 0 && index < static_cast<int>(plan_.tensors().all().size()), "index is " + std::to_string(index) + ", expected a tensor of the model");
+    require(index >= 0 && index < static_cast<int>(plan_.tensors().all().size()),
+            "index is " + std::to_string(index) + ", expected a tensor of the model");
     write(Weights(plan_.tensors(), buffers_).view(index), first, count, values);
 }
 
 void Session::read_tensor(int index, int64_t first, int64_t count, float* out) {
-    require(index >= 0 && index < static_cast<int>(plan_.tensors().all().size()), "index is " + std::to_string(index) + ", expected a tensor of the model");
+    require(index >= 0 && index < static_cast<int>(plan_.tensors().all().size()),
+            "index is " + std::to_string(index) + ", expected a tensor of the model");
     read(Weights(plan_.tensors(), buffers_).view(index), first, count, out);
 }
 
@@ -87,7 +89,7 @@ void Session::read(View from, int64_t first, int64_t count, float* out) {
     for (int64_t done = 0; done < count; done += kPiece) {
         const int64_t n = std::min(kPiece, count - done);
         device_.download(piece.data(), from.slice(first + done, n).data, n * 2);
-        for (int64_t i = 0; i < n; ++i) out[done + i] = float_from_bf16(piece[static_cast<size_t>(i)]);
+        for (int64_t i = 0; i < n; ++i) out[done + i] = bf16_to_float(piece[static_cast<size_t>(i)]);
     }
 }
 

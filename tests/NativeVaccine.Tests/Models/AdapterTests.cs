@@ -185,7 +185,7 @@ public sealed class AdapterTests : IDisposable
         string path = folder.File("a", file);
         Mutation.Run(File.ReadAllBytes(path), 10_000, seed, damaged =>
         {
-            File.WriteAllBytes(path, damaged);
+            Mutation.Put(path, damaged);
             Load();
         });
     }

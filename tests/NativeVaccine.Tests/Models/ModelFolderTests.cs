@@ -152,7 +152,7 @@ public sealed class ModelFolderTests : IDisposable
         string index = Path.Combine(path, "model.safetensors.index.json");
         Mutation.Run(File.ReadAllBytes(index), 10_000, seed: 3, damaged =>
         {
-            File.WriteAllBytes(index, damaged);
+            Mutation.Put(index, damaged);
             ModelFolder.Open(path, TinyModel.Configuration).Dispose();
         });
     }

@@ -145,7 +145,7 @@ public sealed class SafetensorsTests : IDisposable
         string damagedPath = folder.File("damaged.safetensors");
         Mutation.Run(File.ReadAllBytes(path), 10_000, seed: 1, damaged =>
         {
-            File.WriteAllBytes(damagedPath, damaged);
+            Mutation.Put(damagedPath, damaged);
             using var reader = new SafetensorsReader(damagedPath);
             foreach (string name in reader.Names)
             {

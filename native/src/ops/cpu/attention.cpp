@@ -197,7 +197,7 @@ void check_offsets(const Check& check, const View& offsets, int64_t longest, int
 
 }  // namespace
 
-int64_t attention_workspace_bytes(int threads, const WorkspaceNeed& need) {
+int64_t attention_workspace_bytes(int32_t threads, const WorkspaceNeed& need) {
     const int64_t group = need.kv_heads > 0 ? need.heads / need.kv_heads : 0;
     return threads * std::max({ForwardScratch::bytes(need.longest_sample, need.head_size), BackwardScratch::bytes(need.head_size),
                                decode_scratch_bytes(group, need.cache_capacity)});

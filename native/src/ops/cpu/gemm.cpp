@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "core/cpu_features.h"
 #include "core/error.h"
@@ -17,6 +18,8 @@ constexpr int64_t kBlockSteps = 384;      // of k: a panel of a (14 x 384) stays
 constexpr int64_t kBlockTiles = 8;        // of a, packed for one task: stays in the second cache
 constexpr int64_t kBlockColumns = 1024;   // of b, packed for all: stays in the third cache
 constexpr int64_t kStepMultiple = 16;     // so that blocks of k begin where transposing vectors do
+constexpr int64_t kPieceSteps = 32;       // of a, whose rows lie side by side: all panels take their part of a cache line while it is near
+constexpr int64_t kNarrow = 8;            // columns that would leave half of a vector empty: rows and columns change places
 constexpr int64_t kAlignment = 64;
 
 // Less is not worth waking a thread for: about 10 us.
@@ -50,7 +53,8 @@ struct Ranges {
 
 class Multiplication {
 public:
-    Multiplication(Stream& stream, const Gemm& problem) : p_(problem), k_(kernels()), pool_(pool(stream)) {
+    Multiplication(Stream& stream, const Gemm& problem)
+        : turned_(problem.N <= kNarrow && problem.N < problem.M), p_(turned_ ? turn(problem) : problem), k_(kernels()), pool_(pool(stream)) {
         const int64_t blocks = std::max<int64_t>(1, ceil_div(p_.K, kBlockSteps));
         block_steps_ = round_up(ceil_div(p_.K, blocks), kStepMultiple);
 
@@ -81,11 +85,11 @@ private:
             float* a = workers_ + worker * kWorkerFloats;
             float* b = a + kBlockTiles * kLargestRowLanes * kBlockSteps;
             for_blocks_of_k([&](int64_t first_step, int64_t steps) {
-                const Ranges tiles = pack_a(0, p_.M, first_step, steps, a);
+                const RowPanels rows = pack_a(0, p_.M, first_step, steps, a);
                 for (int64_t panel = ranges.begin(part); panel < ranges.begin(part + 1); ++panel) {
                     const int64_t column = panel * k_.tile_columns;
-                    pack_b(column, first_step, steps, b);
-                    multiply(tiles, 0, column, first_step, steps, a, b);
+                    const bool direct = is_panel(column);
+                    multiply(rows, 0, direct ? panel_of_b(column, first_step) : pack_b(column, first_step, steps, b), column, first_step, steps);
                 }
             });
         });
@@ -122,9 +126,12 @@ private:
             const int64_t row = rows.begin(task / chunks.parts), row_end = rows.begin(task / chunks.parts + 1);
             const int64_t chunk = task % chunks.parts;
             float* a = workers_ + worker * kWorkerFloats;
-            const Ranges tiles = pack_a(row, row_end - row, first_step, steps, a);
-            for (int64_t panel = chunks.begin(chunk); panel < chunks.begin(chunk + 1); ++panel)
-                multiply(tiles, row, column + panel * k_.tile_columns, first_step, steps, a, shared_ + panel * k_.tile_columns * steps);
+            const RowPanels packed = pack_a(row, row_end - row, first_step, steps, a);
+            for (int64_t panel = chunks.begin(chunk); panel < chunks.begin(chunk + 1); ++panel) {
+                const int64_t left = columns - panel * k_.tile_columns;
+                const Panel b{shared_ + panel * k_.tile_columns * steps, left <= k_.vector ? k_.vector : k_.tile_columns};
+                multiply(packed, row, b, column + panel * k_.tile_columns, first_step, steps);
+            }
         });
     }
 
@@ -136,20 +143,43 @@ private:
         } while (first < p_.K);
     }
 
-    /// Packs `rows` rows as panels of nearly equal height, at most a tile's, and returns how they were cut.
-    Ranges pack_a(int64_t row, int64_t rows, int64_t first_step, int64_t steps, float* to) const {
-        const Ranges tiles{rows, ceil_div(rows, k_.tile_rows)};
-        for (int64_t t = 0; t < tiles.parts; ++t) {
-            const PackSource from = source(p_.a, row + tiles.begin(t), first_step, p_.a.row_stride, p_.a.column_stride);
-            k_.pack(from, tiles.begin(t + 1) - tiles.begin(t), k_.row_lanes, steps, to + t * k_.row_lanes * steps);
+    /// Some rows of a, cut into panels of nearly equal height, at most a tile's.
+    struct RowPanels {
+        Ranges tiles;
+        const float* data;
+        int64_t stride;     // from a step to the next,
+        bool side_by_side;  // panels' lanes follow one another: a as it lies, not packed
+
+        Panel panel(int64_t tile, int64_t steps) const {
+            return {data + (side_by_side ? tiles.begin(tile) : tile * stride * steps), stride};
         }
-        return tiles;
+    };
+
+    RowPanels pack_a(int64_t row, int64_t rows, int64_t first_step, int64_t steps, float* to) const {
+        const Ranges tiles{rows, ceil_div(rows, k_.tile_rows)};
+        if (p_.a.row_stride == 1 && p_.a.dtype == DType::F32 && p_.N <= k_.tile_columns)  // read once: packing would be another reading
+            return {tiles, static_cast<const float*>(p_.a.data) + row + first_step * p_.a.column_stride, p_.a.column_stride, true};
+        const int64_t piece = p_.a.row_stride == 1 ? kPieceSteps : steps;
+        for (int64_t done = 0; done < steps; done += piece)
+            for (int64_t t = 0; t < tiles.parts; ++t)
+                k_.pack(source(p_.a, row + tiles.begin(t), first_step + done, p_.a.row_stride, p_.a.column_stride), tiles.begin(t + 1) - tiles.begin(t),
+                        k_.row_lanes, std::min(piece, steps - done), to + (t * steps + done) * k_.row_lanes);
+        return {tiles, to, k_.row_lanes, false};
     }
 
-    void pack_b(int64_t column, int64_t first_step, int64_t steps, float* to) const {
-        const int64_t columns = std::min(k_.tile_columns, p_.N - column);
-        const PackSource from = source(p_.b, column, first_step, p_.b.column_stride, p_.b.row_stride);
-        k_.pack(from, columns, columns <= k_.vector ? k_.vector : k_.tile_columns, steps, to);
+    Panel pack_b(int64_t column, int64_t first_step, int64_t steps, float* to) const {
+        const int64_t columns = std::min(k_.tile_columns, p_.N - column), lanes = columns <= k_.vector ? k_.vector : k_.tile_columns;
+        k_.pack(source(p_.b, column, first_step, p_.b.column_stride, p_.b.row_stride), columns, lanes, steps, to);
+        return {to, lanes};
+    }
+
+    /// b as it lies, where a tile can read that.
+    bool is_panel(int64_t column) const {
+        const int64_t columns = p_.N - column;
+        return p_.b.column_stride == 1 && p_.b.dtype == DType::F32 && (columns >= k_.tile_columns || columns == k_.vector);
+    }
+    Panel panel_of_b(int64_t column, int64_t first_step) const {
+        return {static_cast<const float*>(p_.b.data) + first_step * p_.b.row_stride + column, p_.b.row_stride};
     }
 
     static PackSource source(const GemmOperand& operand, int64_t lane, int64_t step, int64_t lane_stride, int64_t step_stride) {
@@ -158,16 +188,46 @@ private:
     }
 
     /// One panel of b with all panels of a.
-    void multiply(const Ranges& tiles, int64_t row, int64_t column, int64_t first_step, int64_t steps, const float* a, const float* b) const {
+    void multiply(const RowPanels& a, int64_t row, const Panel& b, int64_t column, int64_t first_step, int64_t steps) const {
         const bool begins = first_step == 0;
-        const TileEnd end{p_.alpha, p_.accumulate || !begins, begins && p_.bias ? p_.bias + column : nullptr};
         const int64_t columns = std::min(k_.tile_columns, p_.N - column);
-        for (int64_t t = 0; t < tiles.parts; ++t)
-            k_.tile(tiles.begin(t + 1) - tiles.begin(t), columns, steps, a + t * k_.row_lanes * steps, b, end,
-                    p_.c + (row + tiles.begin(t)) * p_.c_stride + column, p_.c_stride);
+        for (int64_t t = 0; t < a.tiles.parts; ++t) {
+            const int64_t at = row + a.tiles.begin(t), rows = a.tiles.begin(t + 1) - a.tiles.begin(t);
+            TileEnd end{p_.alpha, p_.accumulate || !begins, begins ? p_.bias : nullptr};
+            if (turned_) {
+                turned_tile(at, rows, column, columns, steps, a.panel(t, steps), b, end);
+            } else {
+                if (end.bias) end.bias += column;
+                k_.tile(rows, columns, steps, a.panel(t, steps), b, end, p_.c + at * p_.c_stride + column, p_.c_stride);
+            }
+        }
     }
 
-    const Gemm& p_;
+    /// c lies transposed, and its bias belongs to rows.
+    void turned_tile(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t steps, const Panel& a, const Panel& b,
+                     const TileEnd& end) const {
+        alignas(kAlignment) float tile[kNarrow * kLargestTileColumns];
+        float* c = p_.c + column * p_.c_stride + row;
+        if (end.add || end.bias)
+            for (int64_t j = 0; j < columns; ++j)
+                for (int64_t i = 0; i < rows; ++i)
+                    tile[i * kLargestTileColumns + j] = (end.bias ? end.bias[row + i] : 0.0f) + (end.add ? c[j * p_.c_stride + i] : 0.0f);
+        k_.tile(rows, columns, steps, a, b, {end.alpha, end.add || end.bias, nullptr}, tile, kLargestTileColumns);
+        for (int64_t j = 0; j < columns; ++j)
+            for (int64_t i = 0; i < rows; ++i) c[j * p_.c_stride + i] = tile[i * kLargestTileColumns + j];
+    }
+
+    /// c^T = b^T a^T
+    static Gemm turn(const Gemm& p) {
+        Gemm turned = p;
+        std::swap(turned.M, turned.N);
+        turned.a = {p.b.data, p.b.dtype, p.b.column_stride, p.b.row_stride};
+        turned.b = {p.a.data, p.a.dtype, p.a.column_stride, p.a.row_stride};
+        return turned;
+    }
+
+    const bool turned_;
+    const Gemm p_;
     const GemmKernels& k_;
     ThreadPool& pool_;
     int64_t block_steps_ = 0, block_columns_ = 0;

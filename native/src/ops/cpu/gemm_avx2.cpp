@@ -34,13 +34,25 @@ template <class T> void pack_any(const T* from, const PackSource& s, int64_t lan
             to[step * padded + lane] = lane < lanes ? value(from, lane * s.lane_stride + step * s.step_stride) : 0.0f;
 }
 
+/// The first lanes of a vector, zeros in the others.
+__m256 load_first(const float* from, int64_t lanes) {
+    return _mm256_maskload_ps(from, first(lanes));
+}
+__m256 load_first(const uint16_t* from, int64_t lanes) {
+    alignas(16) uint16_t some[kVector] = {};
+    for (int64_t lane = 0; lane < lanes; ++lane) some[lane] = from[lane];
+    return load(some);
+}
+
 /// Lanes lie side by side.
-template <class T> void pack_copy(const T* from, int64_t lanes, int64_t padded, int64_t step_stride, int64_t steps, float* to) {
-    for (int64_t step = 0; step < steps; ++step, from += step_stride, to += padded) {
-        int64_t lane = 0;
-        for (; lane + kVector <= lanes; lane += kVector) _mm256_store_ps(to + lane, load(from + lane));
-        for (; lane < lanes; ++lane) to[lane] = value(from, lane);
-        for (; lane < padded; ++lane) to[lane] = 0.0f;
+template <class T> void pack_copy(const T* from, const PackSource& s, int64_t lanes, int64_t padded, int64_t steps, float* to) {
+    for (int64_t lane = 0; lane < padded; lane += kVector) {
+        if (lane + kVector <= lanes) {
+            for (int64_t step = 0; step < steps; ++step) _mm256_store_ps(to + step * padded + lane, load(from + step * s.step_stride + lane));
+        } else {
+            for (int64_t step = 0; step < steps; ++step)
+                _mm256_store_ps(to + step * padded + lane, load_first(from + step * s.step_stride + lane, lanes - lane));
+        }
     }
 }
 
@@ -83,7 +95,7 @@ template <class T> void pack_transpose(const T* from, const PackSource& s, int64
 
 template <class T> void pack_type(const PackSource& s, int64_t lanes, int64_t padded, int64_t steps, float* to) {
     const T* from = static_cast<const T*>(s.data);
-    if (s.lane_stride == 1) pack_copy(from, lanes, padded, s.step_stride, steps, to);
+    if (s.lane_stride == 1) pack_copy(from, s, lanes, padded, steps, to);
     else if (s.step_stride == 1) pack_transpose(from, s, lanes, padded, steps, to);
     else pack_any(from, s, lanes, padded, steps, to);
 }
@@ -95,17 +107,19 @@ void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, 
 
 /// R rows, V vectors of columns.
 template <int R, int V>
-void tile_of(int64_t columns, int64_t steps, const float* a, const float* b, const TileEnd& end, float* c, int64_t c_stride) {
+void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
     __m256 sum[R][V];
     NV_UNROLL
     for (int r = 0; r < R; ++r)
         NV_UNROLL
         for (int v = 0; v < V; ++v) sum[r][v] = _mm256_setzero_ps();
 
-    for (int64_t step = 0; step < steps; ++step, a += kVector, b += V * kVector) {
+    const float* a = a_panel.data;
+    const float* b = b_panel.data;
+    for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
         __m256 row[V];
         NV_UNROLL
-        for (int v = 0; v < V; ++v) row[v] = _mm256_load_ps(b + v * kVector);
+        for (int v = 0; v < V; ++v) row[v] = _mm256_loadu_ps(b + v * kVector);
         NV_UNROLL
         for (int r = 0; r < R; ++r) {
             const __m256 factor = _mm256_broadcast_ss(a + r);
@@ -128,14 +142,14 @@ void tile_of(int64_t columns, int64_t steps, const float* a, const float* b, con
     }
 }
 
-using Tile = void (*)(int64_t, int64_t, const float*, const float*, const TileEnd&, float*, int64_t);
+using Tile = void (*)(int64_t, int64_t, const Panel&, const Panel&, const TileEnd&, float*, int64_t);
 
 constexpr Tile kTiles[2][kRows] = {
     {tile_of<1, 1>, tile_of<2, 1>, tile_of<3, 1>, tile_of<4, 1>, tile_of<5, 1>, tile_of<6, 1>},
     {tile_of<1, 2>, tile_of<2, 2>, tile_of<3, 2>, tile_of<4, 2>, tile_of<5, 2>, tile_of<6, 2>},
 };
 
-void tile(int64_t rows, int64_t columns, int64_t steps, const float* a, const float* b, const TileEnd& end, float* c, int64_t c_stride) {
+void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride) {
     kTiles[columns > kVector][rows - 1](columns, steps, a, b, end, c, c_stride);
 }
 

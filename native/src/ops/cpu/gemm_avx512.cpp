@@ -102,17 +102,19 @@ void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, 
 
 /// R rows, V vectors of columns.
 template <int R, int V>
-void tile_of(int64_t columns, int64_t steps, const float* a, const float* b, const TileEnd& end, float* c, int64_t c_stride) {
+void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
     __m512 sum[R][V];
     NV_UNROLL
     for (int r = 0; r < R; ++r)
         NV_UNROLL
         for (int v = 0; v < V; ++v) sum[r][v] = _mm512_setzero_ps();
 
-    for (int64_t step = 0; step < steps; ++step, a += kVector, b += V * kVector) {
+    const float* a = a_panel.data;
+    const float* b = b_panel.data;
+    for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
         __m512 row[V];
         NV_UNROLL
-        for (int v = 0; v < V; ++v) row[v] = _mm512_load_ps(b + v * kVector);
+        for (int v = 0; v < V; ++v) row[v] = _mm512_loadu_ps(b + v * kVector);
         NV_UNROLL
         for (int r = 0; r < R; ++r) {
             const __m512 factor = _mm512_set1_ps(a[r]);
@@ -135,7 +137,7 @@ void tile_of(int64_t columns, int64_t steps, const float* a, const float* b, con
     }
 }
 
-using Tile = void (*)(int64_t, int64_t, const float*, const float*, const TileEnd&, float*, int64_t);
+using Tile = void (*)(int64_t, int64_t, const Panel&, const Panel&, const TileEnd&, float*, int64_t);
 
 constexpr Tile kTiles[2][kRows] = {
     {tile_of<1, 1>, tile_of<2, 1>, tile_of<3, 1>, tile_of<4, 1>, tile_of<5, 1>, tile_of<6, 1>, tile_of<7, 1>, tile_of<8, 1>, tile_of<9, 1>,
@@ -144,7 +146,7 @@ constexpr Tile kTiles[2][kRows] = {
      tile_of<10, 2>, tile_of<11, 2>, tile_of<12, 2>, tile_of<13, 2>, tile_of<14, 2>},
 };
 
-void tile(int64_t rows, int64_t columns, int64_t steps, const float* a, const float* b, const TileEnd& end, float* c, int64_t c_stride) {
+void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride) {
     kTiles[columns > kVector][rows - 1](columns, steps, a, b, end, c, c_stride);
 }
 

@@ -18,6 +18,12 @@ struct PackSource {
     int64_t lane_stride, step_stride;
 };
 
+/// Lanes side by side, a step `stride` after the one before.
+struct Panel {
+    const float* data;
+    int64_t stride;
+};
+
 /// What becomes of a tile's sums: c = (add ? c : 0) + bias + alpha * sum.
 struct TileEnd {
     float alpha;
@@ -31,12 +37,12 @@ struct GemmKernels {
     int64_t tile_columns;  // at most; lanes of a packed panel of b, or
     int64_t vector;        // this many where the panel has no more columns
 
-    /// to[step * padded + lane] for `steps` steps: `lanes` lanes from the source, then zeros up to `padded`. `to` is aligned to 64 bytes.
+    /// to[step * padded + lane] for `steps` steps: `lanes` lanes from the source, then zeros up to `padded`, a multiple of `vector`.
+    /// `to` is aligned to a vector.
     void (*pack)(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to);
 
-    /// c (rows, columns) from a panel of a and one of b.
-    void (*tile)(int64_t rows, int64_t columns, int64_t steps, const float* a, const float* b, const TileEnd& end, float* c,
-                 int64_t c_stride);
+    /// c (rows, columns). Reads `rows` lanes of a, and of b tile_columns lanes, or `vector` where there are no more columns.
+    void (*tile)(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride);
 };
 
 extern const GemmKernels gemm_plain;

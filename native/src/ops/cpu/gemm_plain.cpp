@@ -22,18 +22,26 @@ void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, 
             to[step * padded + lane] = lane < lanes ? value(from, lane * from.lane_stride + step * from.step_stride) : 0.0f;
 }
 
-void tile(int64_t rows, int64_t columns, int64_t steps, const float* a, const float* b, const TileEnd& end, float* c, int64_t c_stride) {
-    float sum[kRows][kColumns] = {};
-    for (int64_t step = 0; step < steps; ++step, a += kRows, b += kColumns)
+template <int R>
+void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
+    float sum[R][kColumns] = {};
+    const float* a = a_panel.data;
+    const float* b = b_panel.data;
+    for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride)
         NV_UNROLL
-        for (int r = 0; r < kRows; ++r)
+        for (int r = 0; r < R; ++r)
             NV_UNROLL
             for (int j = 0; j < kColumns; ++j) sum[r][j] += a[r] * b[j];
-    for (int64_t r = 0; r < rows; ++r, c += c_stride)
+    for (int r = 0; r < R; ++r, c += c_stride)
         for (int64_t j = 0; j < columns; ++j) {
-            const float base = (end.add ? c[j] : 0.0f) + (end.bias ? end.bias[j] : 0.0f);
+            const float base = (end.bias ? end.bias[j] : 0.0f) + (end.add ? c[j] : 0.0f);
             c[j] = base + end.alpha * sum[r][j];
         }
+}
+
+void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride) {
+    constexpr decltype(&tile_of<1>) kTiles[kRows] = {tile_of<1>, tile_of<2>, tile_of<3>, tile_of<4>};
+    kTiles[rows - 1](columns, steps, a, b, end, c, c_stride);
 }
 
 }  // namespace

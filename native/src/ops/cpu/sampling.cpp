@@ -69,7 +69,7 @@ int32_t sample_row(const float* row, int64_t V, const Choice& choice, float unif
 
 }  // namespace
 
-int64_t sampling_workspace_bytes(int threads, const WorkspaceNeed& need) {
+int64_t sampling_workspace_bytes(int32_t threads, const WorkspaceNeed& need) {
     return threads * scratch_bytes(need.largest_width);
 }
 

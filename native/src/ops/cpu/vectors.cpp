@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numeric>
 #include <cstring>
 
 #include "ops/cpu/checks.h"
@@ -101,8 +102,12 @@ void sum_of_squares(Stream& stream, View x, View out) {
 
 void sum(Stream& stream, View x, View out) {
     const Check check("sum");
-    check.vector("x", x, DType::F32, x.count());
+    check.vector("x", x, x.dtype == DType::F64 ? DType::F64 : DType::F32, x.count());
     check.vector("out", out, DType::F64, 1);
+    if (x.dtype == DType::F64) {  // a handful of scalars
+        *out.as<double>() = std::accumulate(x.as<double>(), x.as<double>() + x.count(), 0.0);
+        return;
+    }
     const VectorKernels& kernels = vector_kernels();
     *out.as<double>() =
         sum_of_pieces(stream, x.count(), [&](int64_t first, int64_t last) { return kernels.sum(x.as<float>() + first, last - first); });

@@ -8,7 +8,7 @@ namespace nv::ops {
 
 int64_t workspace_bytes(const Stream& stream, const WorkspaceNeed& need) {
     const int32_t threads = pool(stream).threads();
-    return std::max(linear_workspace_bytes(threads, need), attention_workspace_bytes(threads, need));
+    return std::max({linear_workspace_bytes(threads, need), attention_workspace_bytes(threads, need), sampling_workspace_bytes(threads, need)});
 }
 
 }  // namespace nv::ops

@@ -1,0 +1,48 @@
+<#
+.SYNOPSIS
+    Builds and tests NativeVaccine: a thin caller of CMake's presets and dotnet.
+.EXAMPLE
+    ./build.ps1                 # native library, host and tools, Release
+.EXAMPLE
+    ./build.ps1 -Task Test      # the native tests and the host's
+.EXAMPLE
+    ./build.ps1 -Task NativeTest -Preset asan
+#>
+[CmdletBinding()]
+param(
+    [ValidateSet('Build', 'NativeTest', 'Test', 'Demo', 'Publish')]
+    [string] $Task = 'Build',
+
+    [ValidateSet('release', 'asan', 'tsan')]
+    [string] $Preset = 'release',
+
+    [ValidateSet('Release', 'Debug')]
+    [string] $Configuration = 'Release'
+)
+
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+Set-Location -Path $PSScriptRoot
+
+function Invoke-Tool {
+    param([string] $Tool, [string[]] $Arguments)
+    & $Tool @Arguments
+    if ($LASTEXITCODE -ne 0) { throw "$Tool $($Arguments -join ' ') failed with exit code $LASTEXITCODE" }
+}
+
+function Invoke-NativeTest {
+    Invoke-Tool cmake @('--preset', $Preset)
+    Invoke-Tool cmake @('--build', '--preset', $Preset, '--parallel')
+    Invoke-Tool ctest @('--preset', $Preset)
+}
+
+switch ($Task) {
+    'Build' { Invoke-Tool dotnet @('build', 'NativeVaccine.sln', '-c', $Configuration) }
+    'NativeTest' { Invoke-NativeTest }
+    'Test' {
+        Invoke-NativeTest
+        Invoke-Tool dotnet @('test', 'NativeVaccine.sln', '-c', $Configuration)
+    }
+    'Demo' { Invoke-Tool dotnet @('run', '-c', $Configuration, '--project', 'src/NativeVaccine.Cli', '--', 'demo') }
+    'Publish' { Invoke-Tool dotnet @('publish', 'src/NativeVaccine.Cli', '-c', $Configuration, '--self-contained', '-o', 'artifacts/publish') }
+}
