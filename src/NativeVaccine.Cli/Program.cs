@@ -1,1 +1,5 @@
-return 0;
+using NativeVaccine.Cli;
+using NativeVaccine.Cli.Output;
+
+using Interruption interruption = Interruption.OfProcess();
+return new Application(Terminal.OfProcess(), interruption.Token).Run(args);

@@ -4,18 +4,20 @@ using NativeVaccine.Data;
 
 namespace NativeVaccine.Tokenization;
 
-/// <summary>Reads tokenizer.json of Hugging Face's tokenizers, as far as it describes byte-level BPE.</summary>
+/// <summary>Reads tokenizer.json of Hugging Face's tokenizers, as far as it describes byte-level BPE, or whole words.</summary>
 internal static class TokenizerJson
 {
     /// <summary>Reads a tokenizer.</summary>
     /// <exception cref="InputException">It is damaged or of another kind.</exception>
-    public static ByteLevelTokenizer Parse(ReadOnlyMemory<byte> utf8, string source, TokenizerConfiguration configuration)
+    public static Tokenizer Parse(ReadOnlyMemory<byte> utf8, string source, TokenizerConfiguration configuration)
     {
         using JsonDocument document = JsonInput.Parse(utf8, source);
         JsonElement root = document.RootElement;
         JsonInput.RequireObject(root, source);
         JsonElement model = JsonInput.Required(root, "model", source);
         JsonInput.RequireObject(model, $"{source}: model");
+        if (JsonInput.OptionalText(model, "type", $"{source}: model") == "WordLevel")
+            return WordLevel(root, model, source, configuration);
 
         TextPreparation preparation = Preparation(root, source);
         RequireByteLevelBpe(model, source);
@@ -30,6 +32,18 @@ internal static class TokenizerJson
         int? templateBegin = OpeningToken(JsonInput.Optional(root, "post_processor"), $"{source}: post_processor");
         var special = SpecialTokens.Resolve(configuration, text => IdOf(added, text), templateBegin, ownEnd: null, templateBegin is not null);
         return new ByteLevelTokenizer(vocabulary, preparation, added, special, source);
+    }
+
+    private static WordLevelTokenizer WordLevel(JsonElement root, JsonElement model, string source, TokenizerConfiguration configuration)
+    {
+        string where = $"{source}: pre_tokenizer";
+        string[] steps = [.. Steps(JsonInput.Optional(root, "pre_tokenizer"), "pretokenizers", where).Select(step => JsonInput.RequiredText(step, "type", where))];
+        if (steps is not ["WhitespaceSplit"])
+            throw new InputException($"{where}: found '{JsonInput.Excerpt(string.Join(", ", steps))}': expected WhitespaceSplit, the only one supported for whole words");
+        Dictionary<int, AddedToken> added = AddedTokens(root, source, configuration);
+        int? templateBegin = OpeningToken(JsonInput.Optional(root, "post_processor"), $"{source}: post_processor");
+        var special = SpecialTokens.Resolve(configuration, text => IdOf(added, text), templateBegin, ownEnd: null, templateBegin is not null);
+        return new WordLevelTokenizer(Vocabulary(JsonInput.Required(model, "vocab", source), $"{source}: vocab"), added, special, source);
     }
 
     /// <summary>The vocabulary of tokenizer.json or vocab.json: token to id.</summary>

@@ -1,0 +1,91 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using NativeVaccine.Cli.Commands;
+using NativeVaccine.Cli.Options;
+using NativeVaccine.Cli.Output;
+
+namespace NativeVaccine.Cli;
+
+/// <summary>The command line: finds the verb, runs it, and turns whatever happens into one line and an exit code.</summary>
+/// <param name="terminal">Where the verbs write.</param>
+/// <param name="cancellation">Stops a run at its next step.</param>
+internal sealed class Application(Terminal terminal, CancellationToken cancellation)
+{
+    private static readonly Option<bool> Verbose = new("--verbose") { Description = "show where an error came from", Recursive = true };
+
+    // Prompts may begin with '@', which would otherwise name a file of arguments.
+    private static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
+
+    /// <summary>Runs one command line.</summary>
+    /// <returns>The exit code.</returns>
+    public int Run(string[] arguments)
+    {
+        bool isVerbose = arguments.Contains(Verbose.Name);
+        try
+        {
+            return Invoke(arguments);
+        }
+        catch (InputException exception)
+        {
+            return Refuse(exception.Message, isVerbose ? exception : null, ExitCode.BadInput);
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Error.WriteLine("stopped");
+            return ExitCode.Cancelled;
+        }
+        catch (Exception exception) when (exception is not StackOverflowException)
+        {
+            string hint = isVerbose ? "" : " (--verbose shows where)";
+            return Refuse($"the run failed: {OneLine(exception.Message)}{hint}", isVerbose ? exception : null, ExitCode.Failed);
+        }
+    }
+
+    /// <summary>The verbs with their options.</summary>
+    internal static RootCommand CreateRoot(CommandContext context)
+    {
+        var root = new RootCommand("NativeVaccine hardens language models against harmful fine-tuning (T-Vaccine, arXiv 2410.09760) and measures it.")
+        {
+            Verbose,
+            new DoctorCommand(context),
+            new PlanCommand(context),
+            new AlignCommand(context),
+            new FinetuneCommand(context),
+            new GenerateCommand(context),
+            new EvaluateCommand(context),
+            new TokenizeCommand(context),
+            new MergeCommand(context),
+            new DemoCommand(context),
+        };
+        HelpWithExample.Install(root);
+        return root;
+    }
+
+    private int Invoke(string[] arguments)
+    {
+        RootCommand root = CreateRoot(new CommandContext(terminal, cancellation));
+        if (arguments.Length == 0) arguments = ["--help"];
+        ParseResult parsed = root.Parse(ConfigurationFile.Expand(root, arguments, Parsing), Parsing);
+        var invocation = new InvocationConfiguration
+        {
+            Output = terminal.Out,
+            Error = terminal.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        };
+        // Help and the version are asked for even where something else is missing or wrong.
+        bool asksForHelp = parsed.Action is not null && parsed.CommandResult.Command.Action != parsed.Action
+            && parsed.Action is not System.CommandLine.Invocation.ParseErrorAction;
+        if (!asksForHelp) ParseErrors.Throw(parsed);
+        return parsed.Invoke(invocation);
+    }
+
+    private int Refuse(string message, Exception? cause, int exitCode)
+    {
+        terminal.Error.WriteLine($"error: {message}");
+        if (cause is not null) terminal.Error.WriteLine(cause);
+        return exitCode;
+    }
+
+    private static string OneLine(string message) => message.ReplaceLineEndings(" ");
+}

@@ -1,0 +1,8 @@
+using NativeVaccine.Cli.Output;
+
+namespace NativeVaccine.Cli.Commands;
+
+/// <summary>What every verb is given.</summary>
+/// <param name="Terminal">Where it writes.</param>
+/// <param name="Cancellation">Asks it to stop.</param>
+internal sealed record CommandContext(Terminal Terminal, CancellationToken Cancellation);

@@ -1,0 +1,59 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Text.Json;
+using NativeVaccine.IO;
+
+namespace NativeVaccine.Cli.Options;
+
+/// <summary>
+/// A JSON file whose fields are options of a verb (<c>learning-rate</c> or <c>learning_rate</c>). What the command line says goes before it.
+/// </summary>
+internal static class ConfigurationFile
+{
+    /// <summary>The option that names the file.</summary>
+    public static Option<string?> CreateOption() => OptionKinds.Text(Name, "FILE", "JSON file with options by name; those given here override it");
+
+    private const string Name = "--config";
+
+    /// <summary>The arguments with those of the file that <c>--config</c> names added; the same arguments if there is none.</summary>
+    /// <exception cref="InputException">The file cannot be read, or a field is no option of the verb.</exception>
+    public static string[] Expand(RootCommand root, string[] arguments, ParserConfiguration parsing)
+    {
+        ParseResult parsed = root.Parse(arguments, parsing);
+        Command command = parsed.CommandResult.Command;
+        Option? config = command.Options.FirstOrDefault(static option => option.Name == Name);
+        if (config is not Option<string?> file || parsed.GetResult(file) is not { Errors: { } } || parsed.GetValue(file) is not { } path) return arguments;
+        using JsonDocument document = JsonFile.ReadObject(path);
+        var added = new List<string>();
+        foreach (JsonProperty field in document.RootElement.EnumerateObject())
+        {
+            Option option = Find(command, field.Name, path, ParseErrors.NameOf(parsed));
+            bool isGiven = parsed.GetResult(option) is { Implicit: false };
+            if (!isGiven) added.AddRange(Values(field, option, path).Select(value => $"{option.Name}={value}"));
+        }
+        return [.. arguments, .. added];
+    }
+
+    private static Option Find(Command command, string field, string path, string verb)
+    {
+        string name = $"--{field.Replace('_', '-')}";
+        Option? option = command.Options.FirstOrDefault(candidate => candidate.Name == name && candidate.Name != Name);
+        if (option is not null) return option;
+        string? nearest = NearestName.Find(name, command.Options.Select(static candidate => candidate.Name));
+        string suggestion = nearest is null ? $"see {verb} --help" : $"did you mean {nearest[2..]}?";
+        throw new InputException($"{path}: field '{field}' is no option of {verb}; {suggestion}");
+    }
+
+    private static IEnumerable<string> Values(JsonProperty field, Option option, string path) => field.Value.ValueKind switch
+    {
+        JsonValueKind.Null => [],
+        JsonValueKind.String => [field.Value.GetString()!],
+        JsonValueKind.Number => [field.Value.GetRawText()],
+        JsonValueKind.True => ["true"],
+        JsonValueKind.False => ["false"],
+        JsonValueKind.Array when field.Value.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String) => option.Arity.MaximumNumberOfValues > 1
+            ? field.Value.EnumerateArray().Select(static item => item.GetString()!)
+            : [string.Join(',', field.Value.EnumerateArray().Select(static item => item.GetString()))],
+        _ => throw new InputException($"{path}: field '{field.Name}' is {field.Value.ValueKind}; expected text, a number, true, false, or a list of texts"),
+    };
+}

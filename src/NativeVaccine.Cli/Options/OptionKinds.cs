@@ -1,0 +1,86 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace NativeVaccine.Cli.Options;
+
+/// <summary>
+/// Options by the kind of their value. An option that was not given has the value null, so that presets and configuration files can speak;
+/// a value that cannot be used is refused with one line that says what was expected.
+/// </summary>
+internal static class OptionKinds
+{
+    /// <summary>A whole number that is not below <paramref name="minimum"/>.</summary>
+    public static Option<int?> WholeNumber(string name, string description, int minimum) => Create<int?>(
+        name, "N", description, text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= minimum
+            ? value
+            : throw Refusal(name, text, string.Create(CultureInfo.InvariantCulture, $"a whole number, at least {minimum}")));
+
+    /// <summary>A seed: a whole number from 0 to 2^64 - 1.</summary>
+    public static Option<ulong?> Seed(string name, string description) => Create<ulong?>(
+        name, "N", description, text => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value)
+            ? value
+            : throw Refusal(name, text, "a whole number from 0 to 2^64 - 1"));
+
+    /// <summary>A finite number for which <paramref name="isAllowed"/> holds.</summary>
+    public static Option<double?> Number(string name, string description, Func<double, bool> isAllowed, string expected) => Create<double?>(
+        name, "X", description, text =>
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && isAllowed(value)
+                ? value
+                : throw Refusal(name, text, expected));
+
+    /// <summary>A finite number that is not negative.</summary>
+    public static Option<double?> NonNegative(string name, string description) => Number(name, description, static value => value >= 0, "a number, at least 0");
+
+    /// <summary>A share from 0 to 1.</summary>
+    public static Option<double?> Share(string name, string description) =>
+        Number(name, description, static value => value is >= 0 and <= 1, "a number from 0 to 1");
+
+    /// <summary>Any text that is not empty: a path, a prompt.</summary>
+    public static Option<string?> Text(string name, string valueName, string description) => Create<string?>(
+        name, valueName, description, text => text.Length > 0 ? text : throw Refusal(name, text, $"{valueName}, not empty text"));
+
+    /// <summary>An option that may be repeated.</summary>
+    public static Option<string[]> Repeated(string name, string valueName, string description) => new(name)
+    {
+        HelpName = valueName,
+        Description = description,
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+        DefaultValueFactory = static _ => [],
+    };
+
+    /// <summary>One of a few words.</summary>
+    public static Option<string?> Choice(string name, string description, params string[] choices) => Create<string?>(
+        name, string.Join('|', choices), description, text => choices.Contains(text)
+            ? text
+            : throw Refusal(name, text, $"one of {string.Join(", ", choices)}"));
+
+    /// <summary>A size of memory: a number with the unit B, KiB, MiB, GiB or TiB.</summary>
+    public static Option<long?> Bytes(string name, string description) => Create<long?>(name, "24GiB", description, text => ByteSize.TryParse(text, out long bytes)
+        ? bytes
+        : throw Refusal(name, text, "a size such as 24GiB or 512MiB"));
+
+    /// <summary>A switch, off unless given.</summary>
+    public static Option<bool> Switch(string name, string description) => new(name) { Description = description };
+
+    private static Option<T> Create<T>(string name, string valueName, string description, Func<string, T> parse) => new(name)
+    {
+        HelpName = valueName,
+        Description = description,
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result =>
+        {
+            try
+            {
+                return parse(result.Tokens[0].Value);
+            }
+            catch (InputException exception)
+            {
+                result.AddError(exception.Message);
+                return default;
+            }
+        },
+    };
+
+    private static InputException Refusal(string name, string text, string expected) => new($"{name}: '{text}' cannot be used; expected {expected}");
+}

@@ -1,0 +1,49 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace NativeVaccine.Cli.Options;
+
+/// <summary>Says in one line what is wrong with a command line.</summary>
+internal static class ParseErrors
+{
+    /// <summary>Throws if the command line cannot be used.</summary>
+    /// <exception cref="InputException">What is wrong, with the nearest name where one is unknown.</exception>
+    public static void Throw(ParseResult parsed)
+    {
+        Command command = parsed.CommandResult.Command;
+        if (parsed.UnmatchedTokens is [var unknown, ..]) throw new InputException(Unknown(parsed, command, unknown));
+        if (command.Action is null && command.Subcommands.Count > 0)
+            throw new InputException($"{NameOf(parsed)}: expected one of {string.Join(", ", command.Subcommands.Select(static verb => verb.Name))}");
+        if (parsed.Errors is [var error, ..]) throw new InputException($"{NameOf(parsed)}: {Reworded(error, parsed)}");
+    }
+
+    /// <summary>The verb as it is typed: "nvaccine evaluate loss".</summary>
+    public static string NameOf(ParseResult parsed)
+    {
+        var names = new Stack<string>();
+        for (SymbolResult? result = parsed.CommandResult; result is CommandResult command; result = result.Parent)
+            names.Push(command.Command is RootCommand ? "nvaccine" : command.Command.Name);
+        return string.Join(' ', names);
+    }
+
+    private static string Unknown(ParseResult parsed, Command command, string unknown)
+    {
+        bool isOption = unknown.StartsWith('-');
+        string name = unknown.Split('=')[0];
+        IEnumerable<string> known = isOption
+            ? command.Options.Concat(parsed.RootCommandResult.Command.Options.Where(static option => option.Recursive)).Select(static option => option.Name)
+            : command.Subcommands.Select(static verb => verb.Name);
+        string? nearest = NearestName.Find(name, known);
+        string suggestion = nearest is null ? $"see {NameOf(parsed)} --help" : $"did you mean {nearest}?";
+        string kind = isOption ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
+        return $"{NameOf(parsed)}: unknown {kind} '{name}'; {suggestion}";
+    }
+
+    private static string Reworded(ParseError error, ParseResult parsed)
+    {
+        if (error.SymbolResult is OptionResult { Tokens.Count: 0, IdentifierToken: not null } option) return $"{option.Option.Name} needs a value";
+        if (error.SymbolResult is OptionResult { IdentifierTokenCount: > 1 } repeated) return $"{repeated.Option.Name} may be given only once";
+        Option? missing = parsed.CommandResult.Command.Options.FirstOrDefault(option => option.Required && parsed.GetResult(option) is null);
+        return missing is null ? error.Message : $"{missing.Name} is missing";
+    }
+}

@@ -1,0 +1,76 @@
+using System.Text;
+using NativeVaccine.Data;
+
+namespace NativeVaccine.Tokenization;
+
+/// <summary>
+/// A token is a word, and words are separated by white space: <c>WordLevel</c> with <c>WhitespaceSplit</c> of Hugging Face's tokenizers. For
+/// small made languages; there is no token for unknown words.
+/// </summary>
+public sealed class WordLevelTokenizer : Tokenizer
+{
+    private readonly Dictionary<string, int> _idOfWord = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, string> _wordOfId = [];
+    private readonly IReadOnlyDictionary<int, AddedToken> _addedTokens;
+    private readonly string _source;
+
+    internal WordLevelTokenizer(
+        Dictionary<string, int> vocabulary, IReadOnlyDictionary<int, AddedToken> addedTokens, SpecialTokens specialTokens, string source)
+        : base(specialTokens)
+    {
+        _addedTokens = addedTokens;
+        _source = source;
+        foreach ((string word, int id) in vocabulary)
+        {
+            if (!_wordOfId.TryAdd(id, word))
+                throw new InputException($"{source}: two words have the id {id}: expected one");
+            if (!addedTokens.ContainsKey(id))
+                _idOfWord.Add(word, id);
+        }
+
+        if (_idOfWord.Count == 0)
+            throw new InputException($"{source}: no words: expected a vocabulary");
+        VocabularySize = _wordOfId.Keys.Concat(addedTokens.Keys).Max() + 1;
+    }
+
+    /// <inheritdoc/>
+    public override int VocabularySize { get; }
+
+    /// <inheritdoc/>
+    public override string Piece(int id)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(id);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
+        return _addedTokens.TryGetValue(id, out AddedToken? added) ? added.Text : _wordOfId.GetValueOrDefault(id, "");
+    }
+
+    /// <inheritdoc/>
+    public override string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true)
+    {
+        var text = new StringBuilder();
+        foreach (int id in ids)
+        {
+            if ((uint)id >= (uint)VocabularySize || (skipSpecialTokens && _addedTokens.TryGetValue(id, out AddedToken? added) && added.IsSpecial))
+                continue;
+            string word = Piece(id);
+            if (word.Length == 0)
+                continue;
+            if (text.Length > 0)
+                text.Append(' ');
+            text.Append(word);
+        }
+
+        return text.ToString();
+    }
+
+    /// <exception cref="InputException">A word is not in the vocabulary.</exception>
+    private protected override void AppendTokens(string text, List<int> ids)
+    {
+        foreach (string word in text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+        {
+            ids.Add(_idOfWord.TryGetValue(word, out int id)
+                ? id
+                : throw new InputException($"{_source}: has no word '{JsonInput.Excerpt(word)}': expected only words of its vocabulary"));
+        }
+    }
+}
