@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace NativeVaccine.Tests;
 
@@ -24,14 +25,15 @@ internal static class Mutation
         .. new[]
         {
             "-1", "0", "1", "1.5", "1e400", "-0.0", "2147483647", "2147483648", "4294967296", "9223372036854775807", "9223372036854775808",
-            "18446744073709551616", "null", "true", "[]", "{}", "\"\"", "\"\\ud800\"", "\\u0000", "\n", "\"", "\\", "[[[[[[[[[[[[", "{\"a\":",
-            ",", ":", "}", "]", "../../x", "\0",
+            "18446744073709551616", "null", "true", "[]", "{}", "\"\"", "\"\\ud800\"", "\\u0000", "\n", "\"", "\\", "[[[[[[[[[[[[",
+            "{\"a\":", ",", ":", "}", "]", "../../x", "\0",
         }.Select(Encoding.UTF8.GetBytes),
         [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xEF, 0xBB, 0xBF],
     ];
 
     /// <summary>Runs <paramref name="read"/> on <paramref name="count"/> damaged copies of <paramref name="original"/>.</summary>
-    public static void Run(byte[] original, int count, int seed, Action<byte[]> read) => Run(original, count, seed, read, DefaultAllocationLimit);
+    public static void Run(byte[] original, int count, int seed, Action<byte[]> read) =>
+        Run(original, count, seed, read, DefaultAllocationLimit);
 
     /// <summary>The same with another limit on the managed bytes that one call of the reader may allocate.</summary>
     public static void Run(byte[] original, int count, int seed, Action<byte[]> read, long allocationLimit)
@@ -61,6 +63,17 @@ internal static class Mutation
             if (defect is not null)
                 Assert.Fail(string.Create(CultureInfo.InvariantCulture, $"mutation {index} of seed {seed}: {defect}"));
         }
+    }
+
+    /// <summary>
+    /// Puts a damaged copy where a reader of files finds it. Written over the last one in place: a file created anew costs milliseconds
+    /// on some file systems, and there are ten thousand.
+    /// </summary>
+    public static void Put(string path, byte[] damaged)
+    {
+        using SafeFileHandle handle = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write);
+        RandomAccess.Write(handle, damaged, 0);
+        RandomAccess.SetLength(handle, damaged.Length);
     }
 
     /// <summary>The damaged copy with this number, so that a failure can be looked at alone.</summary>
