@@ -26,6 +26,7 @@ public sealed class PaddedTrainingStep : IDisposable
     /// <param name="weightDecay">AdamW's.</param>
     /// <param name="clip">The largest gradient norm.</param>
     /// <param name="dropout">On the input of the LoRA branches.</param>
+    /// <param name="threads">What torch may use, in the whole process; null: as it stands.</param>
     public PaddedTrainingStep(
         ReferenceConfiguration configuration,
         IReadOnlyDictionary<string, ReferenceTensor> weights,
@@ -34,8 +35,11 @@ public sealed class PaddedTrainingStep : IDisposable
         double learningRate = 1e-3,
         double weightDecay = 0.1,
         double clip = 1.0,
-        double dropout = 0)
+        double dropout = 0,
+        int? threads = null)
     {
+        if (threads is int count)
+            TorchThreads.Count = count;
         this.configuration = configuration;
         this.clip = clip;
         this.dropout = dropout;

@@ -46,7 +46,7 @@ public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 
     /// <summary>Plain supervised training: one pass, one update of the tensors that <paramref name="trains"/> names.</summary>
     public ReferenceStep SupervisedStep(
         IReadOnlyList<ReferenceSample> batch, double learningRate, Func<string, bool> trains, ReferenceRunOptions? options = null) =>
-        Update(model.Run(batch, options), learningRate, trains);
+        Update(model.Run(batch, (options ?? new()) with { GradientsOf = trains }), learningRate, trains);
 
     /// <summary>Vaccine: perturbs the attention output of every layer.</summary>
     /// <inheritdoc cref="TVaccineStep"/>
@@ -78,14 +78,14 @@ public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 
         ReferenceRunOptions? first = null,
         ReferenceRunOptions? second = null)
     {
-        ReferenceResult pass1 = model.Run(batch, first);
+        ReferenceResult pass1 = model.Run(batch, (first ?? new()) with { GradientsOf = NoParameter });
         Dictionary<int, double> norms = layers.ToDictionary(layer => layer, layer => pass1.SiteGradientNorm(AttentionOutput(layer)));
         double norm = Math.Sqrt(norms.Values.Sum(each => each * each));
         double scale = rho / (norm + NormFloor);
         var perturbations = layers.ToDictionary(
             AttentionOutput, layer => pass1.SiteGradients[AttentionOutput(layer)].Select(gradient => scale * gradient).ToArray());
 
-        ReferenceResult pass2 = model.Run(batch, (second ?? new()) with { Perturbations = perturbations });
+        ReferenceResult pass2 = model.Run(batch, (second ?? new()) with { Perturbations = perturbations, GradientsOf = trains });
         return Update(pass2, learningRate, trains) with
         {
             Pass1Loss = pass1.MeanLoss,
@@ -97,11 +97,13 @@ public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 
     /// <summary>T-Vaccine's probe: the loss of one sample and the gradient norm at every layer's attention output. Nothing changes.</summary>
     public (double Loss, double[] Norms) Probe(ReferenceSample sample, ReferenceRunOptions? options = null)
     {
-        ReferenceResult result = model.Run([sample], options);
+        ReferenceResult result = model.Run([sample], (options ?? new()) with { GradientsOf = NoParameter });
         return (
             result.MeanLoss,
             [.. Enumerable.Range(0, model.Configuration.LayerCount).Select(layer => result.SiteGradientNorm(AttentionOutput(layer)))]);
     }
+
+    private static bool NoParameter(string name) => false;
 
     private static ReferenceSite AttentionOutput(int layer) => new(ReferenceSiteKind.AttentionOutput, layer);
 

@@ -114,7 +114,7 @@ public sealed class RunOptionTests
     /// <summary>Five points, so that the error is of the fourth order in the step.</summary>
     private static double Slope(Func<double, double> along)
     {
-        const double step = 1e-3;
+        const double step = 1e-4;
         return ((8 * (along(step) - along(-step))) - (along(2 * step) - along(-2 * step))) / (12 * step);
     }
 
