@@ -32,7 +32,7 @@ function Invoke-Tool {
 
 function Invoke-NativeTest {
     Invoke-Tool cmake @('--preset', $Preset)
-    Invoke-Tool cmake @('--build', '--preset', $Preset, '--parallel')
+    Invoke-Tool cmake @('--build', '--preset', $Preset, '--parallel', [Environment]::ProcessorCount)
     Invoke-Tool ctest @('--preset', $Preset)
 }
 

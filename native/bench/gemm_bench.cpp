@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <vector>
 
 #include "core/cpu_features.h"
@@ -83,19 +84,26 @@ double seconds(const std::vector<double>& sorted, size_t percent) {
     return sorted[(sorted.size() - 1) * percent / 100];
 }
 
+/// With one thread the processor's time for this process, which leaves out the turns of others; with more the time on the wall.
+double now(int threads) {
+    if (threads == 1) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 struct Contender {
-    std::vector<double> times;  // of one product, sorted
+    int threads;
+    std::vector<double> times = {};  // of one product
 
     template <class F> void measure(int64_t calls, F f) {
-        const auto start = std::chrono::steady_clock::now();
+        const double start = now(threads);
         for (int64_t i = 0; i < calls; ++i) f();
-        times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(calls));
+        times.push_back((now(threads) - start) / static_cast<double>(calls));
     }
 };
 
 class Bench {
 public:
-    Bench(int threads, int rounds) : rounds_(rounds), device_(nv::Device::open(0, threads)), blas_(find_blas(threads)) {
+    Bench(int threads, int rounds) : threads_(threads), rounds_(rounds), device_(nv::Device::open(0, threads)), blas_(find_blas(threads)) {
         nv::Stream& stream = device_->stream();
         stream.workspace_bytes = nv::ops::gemm_workspace_bytes(threads, 4096);
         stream.workspace = device_->allocate(stream.workspace_bytes);
@@ -115,7 +123,7 @@ public:
         Gemm half = problem;
         half.b.dtype = nv::DType::BF16;  // reads the same memory: any bits do
 
-        Contender blas, best, best_half, avx2;
+        Contender blas{threads_}, best{threads_}, best_half{threads_}, avx2{threads_};
         const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
         const auto calls = std::max<int64_t>(1, static_cast<int64_t>(5e7 / flops));
         for (int round = 0; round < rounds_; ++round) {
@@ -161,7 +169,7 @@ private:
         std::printf(" |");
     }
 
-    int rounds_;
+    int threads_, rounds_;
     std::unique_ptr<nv::Device> device_;
     Sgemm blas_;
 };

@@ -64,7 +64,7 @@ public sealed class SafetensorsReader : IDisposable
             throw new InputException($"{Path}: tensor {InputText.Quote(name)} is {info.Type.SafetensorsName()}; expected F32, F16 or BF16");
         RequireRange(info, firstElement, destination.Length, info.ElementCount);
         int elementSize = info.Type.BitSize() / 8;
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Min(ChunkBytes, destination.Length * elementSize));
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(ChunkBytes, (long)destination.Length * elementSize));
         try
         {
             long offset = info.Offset + (firstElement * elementSize);

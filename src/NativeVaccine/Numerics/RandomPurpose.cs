@@ -8,4 +8,7 @@ internal static class RandomPurpose
 
     /// <summary>The order in which the harmful pool is walked.</summary>
     public const uint HarmfulPoolOrder = 2;
+
+    /// <summary>LoRA's A before training; the step is layer * 7 + projection.</summary>
+    public const uint AdapterInitialization = 3;
 }

@@ -176,6 +176,8 @@ internal sealed class SentencePieceModel
 
     private void Check()
     {
+        if (_pieces.Count is 0 or > TokenizerConfiguration.LargestId)
+            throw Wrong($"{_pieces.Count} pieces", $"1 to {TokenizerConfiguration.LargestId}");
         if (_modelType != BpeModelType)
         {
             string kind = _modelType switch { 1 => "unigram", 3 => "word", 4 => "char", _ => $"{_modelType}" };
@@ -186,8 +188,6 @@ internal sealed class SentencePieceModel
             throw Wrong("its normalizer rewrites characters (precompiled_charsmap), which is not supported", "the identity normalizer, as in Llama-2");
         if (_whitespaceAsSuffix)
             throw Wrong("treat_whitespace_as_suffix is set, which is not supported", "spaces before words");
-        if (_pieces.Count is 0 or > TokenizerConfiguration.LargestId)
-            throw Wrong($"{_pieces.Count} pieces", $"1 to {TokenizerConfiguration.LargestId}");
         UnknownId = _pieces.FindIndex(piece => piece.Kind == PieceKind.Unknown);
         if (UnknownId < 0)
             throw Wrong("no piece for the unknown", "one");

@@ -127,6 +127,8 @@ internal static class TokenizerJson
                 case "ByteLevel":
                     byteLevel = true;
                     prefixSpace = JsonInput.Optional(step, "add_prefix_space") is { ValueKind: JsonValueKind.True };
+                    if (prefixSpace && patterns.Count > 0)
+                        throw new InputException($"{where}: add_prefix_space after another step is not supported: it would prefix every piece");
                     if (JsonInput.Optional(step, "use_regex") is not { ValueKind: JsonValueKind.False })
                         patterns.Add(SplitPatterns.Find(SplitPatterns.Gpt2, where));
                     break;

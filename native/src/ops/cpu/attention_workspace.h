@@ -8,7 +8,4 @@ namespace nv::ops {
 /// Bytes of stream.workspace that the attention ops need at most with so many threads, for sizes up to `need`.
 int64_t attention_workspace_bytes(int32_t threads, const WorkspaceNeed& need);
 
-/// Bytes that sample_rows needs.
-int64_t sampling_workspace_bytes(int32_t threads, const WorkspaceNeed& need);
-
 }  // namespace nv::ops

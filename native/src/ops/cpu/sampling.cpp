@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ops/cpu/attention_workspace.h"
 #include "ops/cpu/checks.h"
 #include "ops/cpu/pool.h"
 #include "ops/cpu/ranges.h"
+#include "ops/cpu/sampling_workspace.h"
 #include "ops/cpu/scratch.h"
 #include "ops/ops.h"
 

@@ -1,0 +1,47 @@
+using System.Runtime.InteropServices;
+
+namespace NativeVaccine.Interop;
+
+/// <summary>Asks a loaded engine about its devices through pointers, so that no choice between the engines is made by looking.</summary>
+internal static unsafe class DeviceProbe
+{
+    /// <summary>All devices that the library of a variant can open; none if there is no such library.</summary>
+    /// <exception cref="NativeLibraryException">The library is there but cannot be used, or a device cannot be opened.</exception>
+    public static IReadOnlyList<NativeDeviceInfo> Devices(string variant)
+    {
+        nint library = EngineLibrary.Probe(variant);
+        if (library == 0) return [];
+        var count = (delegate* unmanaged[Cdecl]<int*, NativeStatus>)NativeLibrary.GetExport(library, "nv_device_count");
+        int devices;
+        Require(library, count(&devices));
+        var found = new NativeDeviceInfo[devices];
+        for (int index = 0; index < devices; index++) found[index] = Describe(library, index);
+        return found;
+    }
+
+    private static NativeDeviceInfo Describe(nint library, int index)
+    {
+        var create = (delegate* unmanaged[Cdecl]<int, int, nint*, NativeStatus>)NativeLibrary.GetExport(library, "nv_device_create");
+        var getInfo = (delegate* unmanaged[Cdecl]<nint, NativeDeviceInfo*, NativeStatus>)NativeLibrary.GetExport(library, "nv_device_get_info");
+        var destroy = (delegate* unmanaged[Cdecl]<nint, void>)NativeLibrary.GetExport(library, "nv_device_destroy");
+        nint device;
+        Require(library, create(index, 0, &device));
+        try
+        {
+            var info = new NativeDeviceInfo { StructSize = (uint)sizeof(NativeDeviceInfo) };
+            Require(library, getInfo(device, &info));
+            return info;
+        }
+        finally
+        {
+            destroy(device);
+        }
+    }
+
+    private static void Require(nint library, NativeStatus status)
+    {
+        if (status == NativeStatus.Ok) return;
+        var message = (delegate* unmanaged[Cdecl]<nint>)NativeLibrary.GetExport(library, "nv_last_error_message");
+        throw new NativeLibraryException(Marshal.PtrToStringUTF8(message()) ?? $"status {status}");
+    }
+}

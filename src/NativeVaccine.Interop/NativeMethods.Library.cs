@@ -1,0 +1,25 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace NativeVaccine.Interop;
+
+internal static unsafe partial class NativeMethods
+{
+    public static string LastErrorMessage() => LibraryText(LastErrorMessagePointer());
+
+    public static string BuildDescription() => LibraryText(BuildDescriptionPointer());
+
+    public static string AbiLayout() => LibraryText(AbiLayoutPointer());
+
+    // Text that the library owns: the generated marshalling of a string return would free it.
+    private static string LibraryText(byte* text) => Marshal.PtrToStringUTF8((nint)text) ?? "";
+
+    [LibraryImport(Library, EntryPoint = "nv_last_error_message"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    private static partial byte* LastErrorMessagePointer();
+
+    [LibraryImport(Library, EntryPoint = "nv_build_description"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    private static partial byte* BuildDescriptionPointer();
+
+    [LibraryImport(Library, EntryPoint = "nv_abi_layout"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    private static partial byte* AbiLayoutPointer();
+}

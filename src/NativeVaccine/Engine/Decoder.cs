@@ -1,0 +1,132 @@
+using System.Runtime.CompilerServices;
+using NativeVaccine.Interop;
+
+namespace NativeVaccine.Engine;
+
+/// <summary>Continues prompts with keys and values cached, many at a time. It uses the session's activations: no pass may lie half done.</summary>
+public sealed class Decoder
+{
+    private readonly Session session;
+    private readonly SessionOptions limits;
+
+    internal Decoder(Session session)
+    {
+        this.session = session;
+        limits = session.Plan.Options;
+    }
+
+    /// <summary>Continues prompts.</summary>
+    /// <param name="prompts">Token ids.</param>
+    /// <param name="options">When to stop, and how to choose.</param>
+    /// <param name="progress">Told how many prompts are done, as they are.</param>
+    /// <param name="cancellation">Looked at before every token.</param>
+    /// <returns>
+    /// The new tokens of each prompt, in the order given; the end token, where one came, is the last. Greedy results do not depend on how
+    /// the prompts fall into groups; drawn ones are the same for the same prompts, options and plan.
+    /// </returns>
+    /// <exception cref="InputException">A prompt is empty, or too long for the plan; the message names it and the limit.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<int[]> Generate(
+        IReadOnlyList<int[]> prompts, GenerationOptions options, IProgress<int>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.MaxNewTokens, nameof(options));
+        RequireRoom(prompts, options.MaxNewTokens);
+        int[][] results = new int[prompts.Count][];
+        int done = 0;
+        foreach (int[] group in Groups(prompts))
+        {
+            // Draws are numbered within a group, so each group needs its own seed.
+            ulong seed = options.Seed + (ulong)group[0];
+            var run = new DecoderGroup(session, [.. group.Select(index => prompts[index])], options, seed);
+            List<int>[] continuations = run.Generate(() => progress?.Report(++done), cancellation);
+            for (int slot = 0; slot < group.Length; slot++) results[group[slot]] = [.. continuations[slot]];
+        }
+        return results;
+    }
+
+    /// <summary>The prompts' indices, shortest prompts first, in groups that the plan has room for.</summary>
+    internal IEnumerable<int[]> Groups(IReadOnlyList<int[]> prompts)
+    {
+        var group = new List<int>();
+        int tokens = 0;
+        foreach (int index in Enumerable.Range(0, prompts.Count).OrderBy(index => prompts[index].Length))
+        {
+            if (group.Count == Math.Min(limits.DecodeSamples, limits.MaxSamples) || tokens + prompts[index].Length > limits.MaxTokens)
+            {
+                yield return [.. group];
+                group.Clear();
+                tokens = 0;
+            }
+            group.Add(index);
+            tokens += prompts[index].Length;
+        }
+        if (group.Count > 0) yield return [.. group];
+    }
+
+    private void RequireRoom(IReadOnlyList<int[]> prompts, int newTokens)
+    {
+        if (limits.DecodeSamples == 0) throw new InvalidOperationException("the plan has no room for decoding; expected DecodeSamples of at least 1");
+        // The last new token is never read, so it needs no place in the cache.
+        int longest = Math.Min(limits.DecodeCapacity - newTokens + 1, Math.Min(limits.LongestSample, limits.MaxTokens));
+        for (int index = 0; index < prompts.Count; index++)
+        {
+            int length = prompts[index].Length;
+            if (length == 0) throw new InputException($"prompt {index} has no tokens; expected at least 1");
+            if (length > longest)
+                throw new InputException($"prompt {index} has {length} tokens; with {newTokens} new ones there is room for {Math.Max(longest, 0)}");
+        }
+    }
+}
+
+/// <summary>A group of prompts on their way through the engine.</summary>
+internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationOptions options, ulong seed)
+{
+    private readonly List<int>[] continuations = [.. prompts.Select(static _ => new List<int>())];
+    private readonly NativeSampling sampling = new()
+    {
+        StructSize = (uint)Unsafe.SizeOf<NativeSampling>(),
+        Temperature = options.Temperature,
+        TopK = options.TopK,
+        TopP = options.TopP,
+        Seed = seed,
+    };
+
+    /// <summary>All continuations of the group; <paramref name="onFinished"/> is called for each prompt that is done.</summary>
+    public List<int>[] Generate(Action onFinished, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        int[] samples = [.. Enumerable.Range(0, prompts.Length)];
+        int[] tokens = Begin();
+        while (true)
+        {
+            (samples, tokens) = Append(samples, tokens, onFinished);
+            if (samples.Length == 0) return continuations;
+            cancellation.ThrowIfCancellationRequested();
+            int[] next = new int[samples.Length];
+            NativeMethods.DecodeNext(session.Handle, samples.Length, samples, tokens, sampling, next).ThrowIfFailed();
+            tokens = next;
+        }
+    }
+
+    private int[] Begin()
+    {
+        int[] tokens = new int[prompts.Length];
+        Session.WithNativeBatch(Batch.OfPrompts(prompts), (in NativeBatch batch) =>
+            NativeMethods.DecodeBegin(session.Handle, batch, sampling, tokens).ThrowIfFailed());
+        return tokens;
+    }
+
+    /// <summary>Appends a token to each sample, and gives the samples that go on, with their tokens.</summary>
+    private (int[] Samples, int[] Tokens) Append(int[] samples, int[] tokens, Action onFinished)
+    {
+        var active = new List<int>(samples.Length);
+        for (int i = 0; i < samples.Length; i++)
+        {
+            List<int> continuation = continuations[samples[i]];
+            continuation.Add(tokens[i]);
+            if (continuation.Count == options.MaxNewTokens || options.EndIds.Contains(tokens[i])) onFinished();
+            else active.Add(i);
+        }
+        return ([.. active.Select(i => samples[i])], [.. active.Select(i => tokens[i])]);
+    }
+}

@@ -1,0 +1,131 @@
+using System.Runtime.CompilerServices;
+using NativeVaccine.Interop;
+
+namespace NativeVaccine.Engine;
+
+public sealed partial class Session
+{
+    private long lastLabelCount;
+
+    /// <summary>Does something with a batch in the engine's form, which lives only as long as the call.</summary>
+    internal delegate void BatchAction(in NativeBatch batch);
+
+    /// <summary>Runs a batch through the model. What a plan has room for, it does without taking memory.</summary>
+    /// <param name="batch">At most as large as the plan says.</param>
+    /// <param name="options">What to do besides; null for the loss alone.</param>
+    /// <returns>The loss, unread.</returns>
+    /// <exception cref="EngineException">The batch does not fit the plan, or a token is outside the vocabulary. Nothing has changed.</exception>
+    /// <exception cref="ArgumentException">Two site tensors of one kind, one of another session, or not L + 1 head weights.</exception>
+    public unsafe PassResult Forward(Batch batch, ForwardOptions? options = null)
+    {
+        options ??= new ForwardOptions();
+        if (options.HeadWeights is { } weights && weights.Length != LayerCount + 1)
+            throw new ArgumentException($"{weights.Length} head weights; expected {LayerCount + 1}, one for each point of the residual stream", nameof(options));
+        Scalar? loss = batch.HasLabels ? new Scalar(Scalars, Scalars.Take()) : null;
+        long labels = 0;
+        fixed (float* headWeights = options.HeadWeights)
+        {
+            var native = new NativeForwardOptions
+            {
+                StructSize = (uint)Unsafe.SizeOf<NativeForwardOptions>(),
+                Dropout = options.Dropout ? 1 : 0,
+                Seed = options.Seed,
+                Step = options.Step,
+                Pass = options.Pass,
+                ForBackward = options.ForBackward ? 1 : 0,
+                FromLayer = options.FromLayer,
+                RecordSite = SiteNumbers(options.Record),
+                AddSite = SiteNumbers(options.Add),
+                LossScalar = loss is null ? -1 : ScalarRing.Slot(loss.Position),
+                HeadWeights = headWeights,
+            };
+            WithNativeBatch(batch, (in NativeBatch nativeBatch) => NativeMethods.SessionForward(Handle, nativeBatch, native, out labels).ThrowIfFailed());
+        }
+        lastLabelCount = labels;
+        foreach (SiteTensor site in sites.SelectMany(static ofKind => ofKind)) site.TokenCount = batch.TokenCount;
+        return new PassResult(labels, loss);
+    }
+
+    /// <summary>The backward pass of the last forward pass, once.</summary>
+    /// <param name="options">What to compute.</param>
+    /// <returns>The norms that <see cref="BackwardOptions.NormsOf"/> asked for, unread; null if it did not.</returns>
+    /// <exception cref="EngineException"><see cref="EngineError.WrongState"/>: no forward pass with ForBackward came before.</exception>
+    /// <exception cref="ArgumentException">Two site tensors of one kind, or one, or a vector or set, of another session.</exception>
+    public unsafe SiteNorms? Backward(BackwardOptions options)
+    {
+        SiteNorms? norms = null;
+        NativeSiteKinds normScalars = NativeSiteKinds.All(-1);
+        if (options.NormsOf is { } kind)
+        {
+            int points = PointsOf(kind);
+            long position = Scalars.Take(points);
+            normScalars[(int)kind] = ScalarRing.Slot(position);
+            LayerSet layers = LayerSet.Of(Enumerable.Range(0, points).Where(point => point >= options.Floor));
+            norms = new SiteNorms(Scalars, position, layers, points, hasTotal: false);
+        }
+        fixed (byte* mask = Mask(options.Tensors))
+        {
+            var native = new NativeBackwardOptions
+            {
+                StructSize = (uint)Unsafe.SizeOf<NativeBackwardOptions>(),
+                LossScale = options.LossScale,
+                GradientVector = options.Gradients is null ? -1 : NumberOf(options.Gradients),
+                Floor = options.Floor,
+                Tensors = mask,
+                ReadSite = SiteNumbers(options.Read),
+                AddSite = SiteNumbers(options.Add),
+                NormScalar = normScalars,
+            };
+            NativeMethods.SessionBackward(Handle, native).ThrowIfFailed();
+        }
+        return norms;
+    }
+
+    /// <summary>Losses of the labelled rows of the last forward pass at its highest head, in nats, in the order of their tokens. Waits.</summary>
+    public float[] ReadLosses()
+    {
+        float[] losses = new float[lastLabelCount];
+        NativeMethods.SessionReadLosses(Handle, losses.Length, losses).ThrowIfFailed();
+        return losses;
+    }
+
+    /// <summary>Logits of tokens of the last forward pass, whether or not they carry labels. Waits.</summary>
+    /// <param name="firstRow">The first token, counted through the batch.</param>
+    /// <param name="rows">How many tokens.</param>
+    /// <param name="destination">(rows, V), row by row.</param>
+    /// <exception cref="ArgumentException">The destination is not rows times V long.</exception>
+    public void ReadLogits(int firstRow, int rows, Span<float> destination)
+    {
+        long expected = (long)rows * Configuration.VocabularySize;
+        if (destination.Length != expected) throw new ArgumentException($"{destination.Length} places for logits; expected {expected}", nameof(destination));
+        NativeMethods.SessionReadLogits(Handle, firstRow, rows, destination).ThrowIfFailed();
+    }
+
+    internal static unsafe void WithNativeBatch(Batch batch, BatchAction action)
+    {
+        fixed (int* inputIds = batch.InputIds, labels = batch.Labels, offsets = batch.Offsets)
+        {
+            action(new NativeBatch
+            {
+                StructSize = (uint)Unsafe.SizeOf<NativeBatch>(),
+                Tokens = batch.TokenCount,
+                Samples = batch.SampleCount,
+                InputIds = inputIds,
+                Labels = labels,
+                Offsets = offsets,
+            });
+        }
+    }
+
+    private NativeSiteKinds SiteNumbers(IReadOnlyList<SiteTensor> tensors)
+    {
+        NativeSiteKinds numbers = NativeSiteKinds.All(-1);
+        foreach (SiteTensor tensor in tensors)
+        {
+            if (!tensor.IsOf(this)) throw new ArgumentException("the site tensor belongs to another session");
+            if (numbers[(int)tensor.Kind] >= 0) throw new ArgumentException($"two site tensors of kind {tensor.Kind}; expected at most one");
+            numbers[(int)tensor.Kind] = tensor.Index;
+        }
+        return numbers;
+    }
+}

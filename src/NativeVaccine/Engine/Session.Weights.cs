@@ -1,0 +1,103 @@
+using NativeVaccine.Interop;
+using NativeVaccine.Models;
+using NativeVaccine.Numerics;
+
+namespace NativeVaccine.Engine;
+
+public sealed partial class Session
+{
+    /// <summary>Elements that stream through the host at a time.</summary>
+    private const int ChunkSize = 1 << 20;
+
+    /// <summary>Loads the model's own weights, which stream through in pieces; adapters are not touched.</summary>
+    /// <param name="weights">Where they come from.</param>
+    /// <param name="progress">Told the part that is done, from 0 to 1.</param>
+    /// <exception cref="InputException">A tensor is missing, or holds NaN or infinity; the message names tensor and element.</exception>
+    public void Load(IWeightSource weights, IProgress<double>? progress = null)
+    {
+        float[] chunk = new float[ChunkSize];
+        long loaded = 0;
+        foreach (ModelTensor tensor in Tensors.Where(static tensor => !tensor.IsAdapter))
+        {
+            for (long first = 0; first < tensor.ElementCount; first += ChunkSize)
+            {
+                Span<float> values = chunk.AsSpan(0, (int)Math.Min(ChunkSize, tensor.ElementCount - first));
+                weights.ReadFloat32(tensor.Name, values, first);
+                FiniteCheck.Require(values, "model", tensor.Name, first);
+                NativeMethods.SessionWriteTensor(Handle, tensor.Index, first, values.Length, values).ThrowIfFailed();
+                loaded += values.Length;
+                progress?.Report((double)loaded / Plan.ParameterCount);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Starts the adapters as PEFT does: A uniform between -1/sqrt(inputs) and 1/sqrt(inputs), B zero, so that nothing is changed yet. The
+    /// numbers depend on the seed and on the place of the tensor alone.
+    /// </summary>
+    public void InitializeAdapter(ulong seed)
+    {
+        Parameters.Zero();
+        foreach (ModelTensor tensor in TrainableTensors.Where(static tensor => tensor.Kind == TensorKind.LoraA))
+        {
+            ulong place = ((ulong)tensor.Layer!.Value * (ulong)Projections.All.Count) + (ulong)tensor.Projection!.Value;
+            var random = new PhiloxStream(seed, RandomPurpose.AdapterInitialization, place);
+            double bound = 1 / Math.Sqrt(tensor.Columns);
+            float[] values = new float[tensor.ElementCount];
+            for (int i = 0; i < values.Length; i++) values[i] = (float)(((2 * random.NextDouble()) - 1) * bound);
+            Parameters.Write(values, tensor.Offset);
+        }
+    }
+
+    /// <summary>Sets the adapters that train.</summary>
+    /// <exception cref="InputException">The adapter's rank, alpha or targets are not those of the plan.</exception>
+    public void LoadAdapter(Adapter adapter)
+    {
+        LoraOptions lora = RequireLora();
+        RequireSame("rank", adapter.Rank, lora.Rank);
+        RequireSame("alpha", (float)adapter.Alpha, lora.Alpha);
+        RequireSame("targets", Names(adapter.Targets), Names(lora.Targets));
+        RequireSame("layers", adapter.LayerCount, LayerCount);
+        foreach (ModelTensor tensor in TrainableTensors) Parameters.Write(Values(adapter, tensor), tensor.Offset);
+    }
+
+    /// <summary>The adapters as they are now.</summary>
+    /// <param name="baseModel">What the adapter's files shall name as the model that it belongs to.</param>
+    public Adapter SaveAdapter(string? baseModel = null)
+    {
+        LoraOptions lora = RequireLora();
+        var adapter = new Adapter(Configuration, lora.Rank, lora.Alpha, lora.Dropout, lora.Targets) { BaseModel = baseModel };
+        foreach (ModelTensor tensor in TrainableTensors) Parameters.Read(Values(adapter, tensor), tensor.Offset);
+        return adapter;
+    }
+
+    /// <summary>The model's own weights as they are now: after training them all, the trained ones.</summary>
+    public WeightSnapshot SnapshotWeights()
+    {
+        var weights = new Dictionary<string, float[]>(StringComparer.Ordinal);
+        foreach (ModelTensor tensor in Tensors.Where(static tensor => !tensor.IsAdapter))
+        {
+            float[] values = new float[tensor.ElementCount];
+            NativeMethods.SessionReadTensor(Handle, tensor.Index, 0, values.Length, values).ThrowIfFailed();
+            weights.Add(tensor.Name, values);
+        }
+        return new WeightSnapshot(weights);
+    }
+
+    private static float[] Values(Adapter adapter, ModelTensor tensor)
+    {
+        LoraMatrices matrices = adapter[tensor.Layer!.Value, tensor.Projection!.Value];
+        return tensor.Kind == TensorKind.LoraA ? matrices.A : matrices.B;
+    }
+
+    private static string Names(IEnumerable<Projection> targets) =>
+        string.Join(", ", targets.Order().Select(static target => target.HuggingFaceName()));
+
+    private static void RequireSame<T>(string what, T found, T expected)
+    {
+        if (!EqualityComparer<T>.Default.Equals(found, expected))
+            throw new InputException(FormattableString.Invariant($"the adapter's {what}: {found}; the session was planned for {expected}"));
+    }
+
+    private LoraOptions RequireLora() => Plan.Options.Lora ?? throw new InvalidOperationException("the session has no adapters; expected SessionOptions.Lora");
+}

@@ -1,0 +1,118 @@
+using NativeVaccine.Interop;
+
+namespace NativeVaccine.Engine;
+
+/// <summary>
+/// A float tensor (tokens, hidden) for each of some layers at a kind of site: what a pass recorded there, or what it is to add there. The
+/// tokens are those of the last forward pass, or of <see cref="Fill"/>. Its verbs are queued on the device.
+/// </summary>
+public sealed class SiteTensor
+{
+    private readonly Session session;
+    private readonly int points;
+
+    internal SiteTensor(Session session, SiteKind kind, int index)
+    {
+        this.session = session;
+        (Kind, Index) = (kind, index);
+        points = session.PointsOf(kind);
+    }
+
+    /// <summary>Which kind of site.</summary>
+    public SiteKind Kind { get; }
+
+    /// <summary>The layers (or residual points) that it holds now: those of the last <see cref="Select"/>.</summary>
+    public LayerSet Layers { get; private set; } = LayerSet.Empty;
+
+    /// <summary>Rows of each layer: the tokens of the last forward pass or <see cref="Fill"/>.</summary>
+    public int TokenCount { get; internal set; }
+
+    internal int Index { get; }
+
+    /// <summary>Chooses the layers that it holds from now on. Contents are undefined until they are written.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The model has no such layer.</exception>
+    /// <exception cref="EngineException">More layers than the plan has room for.</exception>
+    public void Select(LayerSet layers)
+    {
+        if (layers.Count > 0 && layers.Last() >= points)
+            throw new ArgumentOutOfRangeException(nameof(layers), layers.Last(), $"expected layers from 0 to {points - 1}");
+        NativeMethods.SiteSelect(session.Handle, (int)Kind, Index, layers.Mask(points)).ThrowIfFailed();
+        Layers = layers;
+    }
+
+    /// <summary>this = 0.</summary>
+    public void Zero() => NativeMethods.SiteZero(session.Handle, (int)Kind, Index).ThrowIfFailed();
+
+    /// <summary>this = deviation * N(0, 1); the same numbers for the same seed, step, layer and element on every device.</summary>
+    /// <param name="deviation">Standard deviation.</param>
+    /// <param name="seed">Seed of the run.</param>
+    /// <param name="step">Step of the run.</param>
+    /// <param name="tokens">Rows of each layer from now on: the tokens of the batch that it will be added to.</param>
+    public void Fill(float deviation, ulong seed, uint step, int tokens)
+    {
+        NativeMethods.SiteFillNormal(session.Handle, (int)Kind, Index, tokens, deviation, seed, step).ThrowIfFailed();
+        TokenCount = tokens;
+    }
+
+    /// <summary>this *= factor.</summary>
+    public void Scale(float factor) => NativeMethods.SiteScale(session.Handle, (int)Kind, Index, factor).ThrowIfFailed();
+
+    /// <summary>this += alpha * x, on the layers that both hold.</summary>
+    public void Add(float alpha, SiteTensor x)
+    {
+        RequireAlike(x);
+        NativeMethods.SiteAxpy(session.Handle, (int)Kind, alpha, x.Index, Index).ThrowIfFailed();
+    }
+
+    /// <summary>The sum of the products of the elements, over the layers that both hold.</summary>
+    public Scalar Dot(SiteTensor other)
+    {
+        RequireAlike(other);
+        long position = session.Scalars.Take();
+        NativeMethods.SiteDot(session.Handle, (int)Kind, Index, other.Index, ScalarRing.Slot(position)).ThrowIfFailed();
+        return new Scalar(session.Scalars, position);
+    }
+
+    /// <summary>The Euclidean norm of each layer held, over tokens and elements, and of all of them together.</summary>
+    public SiteNorms Norms()
+    {
+        long position = session.Scalars.Take(points + 1);
+        NativeMethods.SiteNorms(session.Handle, (int)Kind, Index, ScalarRing.Slot(position)).ThrowIfFailed();
+        return new SiteNorms(session.Scalars, position, Layers, points, hasTotal: true);
+    }
+
+    /// <summary>
+    /// this *= numerator / (norms.Total + epsilon), without waiting for the norms: the perturbation of Vaccine (arXiv 2402.01109, equation 5)
+    /// and T-Vaccine from a gradient.
+    /// </summary>
+    /// <param name="numerator">rho.</param>
+    /// <param name="norms">Taken by <see cref="Norms"/> of a site tensor of this session.</param>
+    /// <param name="epsilon">Keeps the quotient finite.</param>
+    /// <exception cref="ArgumentException">The norms come from a backward pass or another session.</exception>
+    public void ScaleToNorm(float numerator, SiteNorms norms, float epsilon = 1e-7f)
+    {
+        if (!norms.IsOf(session.Scalars)) throw new ArgumentException("the norms belong to another session", nameof(norms));
+        int scalar = ScalarRing.Slot(norms.TotalPosition);
+        NativeMethods.SiteScaleToNorm(session.Handle, (int)Kind, Index, numerator, epsilon, scalar).ThrowIfFailed();
+    }
+
+    /// <summary>One layer (tokens, hidden), row by row. Waits.</summary>
+    public float[] Read(int layer)
+    {
+        float[] values = new float[(long)TokenCount * session.Configuration.HiddenSize];
+        NativeMethods.SiteRead(session.Handle, (int)Kind, Index, layer, values.Length, values).ThrowIfFailed();
+        return values;
+    }
+
+    /// <summary>Sets one layer, <see cref="TokenCount"/> rows of hidden elements.</summary>
+    public void Write(int layer, ReadOnlySpan<float> values) =>
+        NativeMethods.SiteWrite(session.Handle, (int)Kind, Index, layer, values.Length, values).ThrowIfFailed();
+
+    internal bool IsOf(Session other) => ReferenceEquals(session, other);
+
+    private void RequireAlike(SiteTensor other)
+    {
+        if (!other.IsOf(session)) throw new ArgumentException("the site tensors belong to different sessions");
+        if (other.Kind != Kind) throw new ArgumentException($"the site tensors are of different kinds: {Kind} and {other.Kind}");
+    }
+}
