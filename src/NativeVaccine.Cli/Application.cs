@@ -51,6 +51,7 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
             new EvaluateCommand(context),
             new TokenizeCommand(context),
             new MergeCommand(context),
+            new DemoCommand(context),
         };
         HelpWithExample.Install(root);
         return root;
