@@ -13,6 +13,9 @@
 #include <vector>
 
 #include "core/bf16.h"
+#ifndef NV_TEST_CUDA
+#include "core/cpu_features.h"
+#endif
 #include "core/device.h"
 #include "core/error.h"
 #include "core/view.h"
@@ -91,7 +94,8 @@ inline ops::WorkspaceNeed default_need() {
     ops::WorkspaceNeed need;
     need.tokens = 1024;
     need.largest_width = 4096;
-    need.heads = need.kv_heads = 16;
+    need.heads = 16;
+    need.kv_heads = 1;
     need.head_size = 256;
     need.longest_sample = 1024;
     need.cache_capacity = 1024;
@@ -116,6 +120,12 @@ public:
 
     Device& device() { return *device_; }
     Stream& stream() { return device_->stream(); }
+
+    /// Fills the workspace with NaN: an op may not read what it has not written.
+    void spoil_workspace() {
+        const std::vector<unsigned char> ones(static_cast<size_t>(stream().workspace_bytes), 0xFF);
+        device_->upload(stream().workspace, ones.data(), stream().workspace_bytes);
+    }
 
     /// Whether some op has written beside the workspace.
     void check_guards() {
@@ -242,6 +252,50 @@ inline void near_all(Buffer& got, const std::vector<double>& want, Tolerance all
     const int64_t columns = got.view().columns;
     for (size_t i = 0; i < want.size(); ++i)
         near(values[i], want[i], allowed, what, static_cast<int64_t>(i) / columns, static_cast<int64_t>(i) % columns);
+}
+
+using Bytes = std::vector<unsigned char>;
+
+/// Checks the guards of all and joins their contents.
+inline Bytes collect(const std::vector<Buffer*>& buffers) {
+    Bytes result;
+    for (Buffer* buffer : buffers) {
+        buffer->check_guards();
+        const Bytes bytes = buffer->bytes();
+        result.insert(result.end(), bytes.begin(), bytes.end());
+    }
+    return result;
+}
+
+/// Runs `run` on every kind of machine that the build has: on a processor with each instruction set and 1, 2 and 3 threads, on a GPU twice.
+/// What it returns must not depend on the number of threads, nor change when repeated.
+inline void on_every_machine(const std::function<Bytes(Machine&)>& run) {
+    static std::vector<std::unique_ptr<Machine>> machines;
+    if (machines.empty())
+        for (int32_t threads : {1, 2, 3}) machines.push_back(std::make_unique<Machine>(threads));
+    const auto compare = [&] {
+        Bytes first;
+        for (const auto& machine : machines) {
+            machine->spoil_workspace();
+            const Bytes bytes = run(*machine);
+            machine->check_guards();
+            if (machine == machines.front()) first = bytes;
+            check(bytes == first, "the result depends on the number of threads");
+        }
+    };
+#ifdef NV_TEST_CUDA
+    compare();
+#else
+    for (Isa isa : available_isas()) {
+        force_isa(isa);
+        try {
+            compare();
+        } catch (const std::exception& error) {
+            fail(std::string(error.what()) + " (" + name_of(isa) + ")");
+        }
+    }
+    force_isa(best_isa());
+#endif
 }
 
 /// Central difference of f at values[i], in double.

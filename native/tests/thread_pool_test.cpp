@@ -33,7 +33,8 @@ void every_task_once(int32_t threads) {
                 ++seen[task];
                 --busy[worker];
             });
-            for (int64_t t = 0; t < tasks; ++t) check(seen[t] == 1, "task " + std::to_string(t) + " ran " + std::to_string(seen[t]) + " times");
+            for (int64_t t = 0; t < tasks; ++t)
+                check(seen[t] == 1, "task " + std::to_string(t) + " ran " + std::to_string(seen[t]) + " times");
         }
     }
 }

@@ -1,0 +1,50 @@
+#include <cmath>
+
+#include "ops/cpu/checks.h"
+#include "ops/cpu/ranges.h"
+#include "ops/cpu/vector_kernels.h"
+#include "ops/ops.h"
+
+namespace nv::ops {
+
+void cross_entropy_forward(Stream& stream, View logits, View targets, View loss, View lse) {
+    const int64_t N = logits.rows, V = logits.columns;
+    const Check check("cross_entropy_forward");
+    check.matrix("logits", logits, DType::F32, N, V);
+    check.vector("targets", targets, DType::I32, N);
+    check.vector("loss", loss, DType::F32, N);
+    check.vector("lse", lse, DType::F32, N);
+    check.indices("targets", targets, V);
+
+    const VectorKernels& kernels = vector_kernels();
+    for_rows(stream, N, V, 2, [&](int64_t first, int64_t last) {
+        for (int64_t n = first; n < last; ++n) {
+            const float* row = logits.as<float>() + n * V;
+            const float most = kernels.largest(row, V);
+            const double above = std::log(kernels.sum_of_exp(row, most, V));
+            lse.as<float>()[n] = static_cast<float>(most + above);
+            // Not from the rounded lse: where the loss is small, that would be all that is left of it.
+            loss.as<float>()[n] = static_cast<float>(static_cast<double>(most - row[targets.as<int32_t>()[n]]) + above);
+        }
+    });
+}
+
+void cross_entropy_backward(Stream& stream, View logits, View targets, View lse, float scale) {
+    const int64_t N = logits.rows, V = logits.columns;
+    const Check check("cross_entropy_backward");
+    check.matrix("logits", logits, DType::F32, N, V);
+    check.vector("targets", targets, DType::I32, N);
+    check.vector("lse", lse, DType::F32, N);
+    check.indices("targets", targets, V);
+
+    const VectorKernels& kernels = vector_kernels();
+    for_rows(stream, N, V, 2, [&](int64_t first, int64_t last) {
+        for (int64_t n = first; n < last; ++n) {
+            float* row = logits.as<float>() + n * V;
+            kernels.scaled_exp(row, lse.as<float>()[n], scale, V);
+            row[targets.as<int32_t>()[n]] -= scale;
+        }
+    });
+}
+
+}  // namespace nv::ops

@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <cmath>
+
+#include "ops/cpu/checks.h"
+#include "ops/cpu/pool.h"
+#include "ops/cpu/ranges.h"
+#include "ops/cpu/sampling_workspace.h"
+#include "ops/cpu/scratch.h"
+#include "ops/ops.h"
+
+namespace nv::ops {
+namespace {
+
+int64_t scratch_bytes(int64_t V) {
+    return Scratch::bytes_of<double>(V) + Scratch::bytes_of<int32_t>(V);
+}
+
+int64_t index_of_largest(const float* row, int64_t V) {
+    return std::max_element(row, row + V) - row;
+}
+
+struct Choice {
+    float temperature;
+    int32_t top_k;
+    float top_p;
+};
+
+/// The candidates, most probable first where a restriction asks for an order, ties by index; returns how many are left.
+int64_t restrict_candidates(const Choice& choice, const double* weight, int32_t* candidate, int64_t V) {
+    const bool by_rank = choice.top_k > 0 && choice.top_k < V, by_mass = choice.top_p < 1;
+    int64_t count = V;
+    const auto before = [&](int32_t a, int32_t b) { return weight[a] != weight[b] ? weight[a] > weight[b] : a < b; };
+    if (by_rank) {
+        count = choice.top_k;
+        std::nth_element(candidate, candidate + count, candidate + V, before);
+    }
+    if (by_mass || by_rank) std::sort(candidate, candidate + count, before);
+    if (!by_mass) return count;
+
+    double total = 0, reached = 0;
+    for (int64_t i = 0; i < count; ++i) total += weight[candidate[i]];
+    for (int64_t i = 0; i < count; ++i) {
+        reached += weight[candidate[i]];
+        if (reached >= static_cast<double>(choice.top_p) * total) return i + 1;
+    }
+    return count;
+}
+
+int32_t sample_row(const float* row, int64_t V, const Choice& choice, float uniform, double* weight, int32_t* candidate) {
+    const double most = row[index_of_largest(row, V)];
+    for (int64_t i = 0; i < V; ++i) {
+        weight[i] = std::exp((row[i] - most) / static_cast<double>(choice.temperature));
+        candidate[i] = static_cast<int32_t>(i);
+    }
+    const int64_t count = restrict_candidates(choice, weight, candidate, V);
+    double total = 0;
+    for (int64_t i = 0; i < count; ++i) total += weight[candidate[i]];
+    const double wanted = static_cast<double>(uniform) * total;
+    double reached = 0;
+    int32_t last = candidate[0];
+    for (int64_t i = 0; i < count; ++i) {
+        if (weight[candidate[i]] == 0) continue;
+        last = candidate[i];
+        reached += weight[last];
+        if (reached > wanted) break;
+    }
+    return last;
+}
+
+}  // namespace
+
+int64_t sampling_workspace_bytes(int32_t threads, const WorkspaceNeed& need) {
+    return threads * scratch_bytes(need.largest_width);
+}
+
+void argmax_rows(Stream& stream, View logits, View out) {
+    const int64_t N = logits.rows, V = logits.columns;
+    const Check check("argmax_rows");
+    check.that(V > 0, "logits: expected at least one column");
+    check.matrix("logits", logits, DType::F32, N, V);
+    check.vector("out", out, DType::I32, N);
+    for_rows(stream, N, V, 1, [&](int64_t first, int64_t last) {
+        for (int64_t n = first; n < last; ++n) out.as<int32_t>()[n] = static_cast<int32_t>(index_of_largest(logits.as<float>() + n * V, V));
+    });
+}
+
+void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, float top_p, const RandomKey& key, View out) {
+    const int64_t N = logits.rows, V = logits.columns;
+    const Check check("sample_rows");
+    check.that(V > 0, "logits: expected at least one column");
+    check.matrix("logits", logits, DType::F32, N, V);
+    check.vector("out", out, DType::I32, N);
+    check.that(temperature > 0, "temperature: expected a positive number");
+    check.that(top_k >= 0, "top_k: expected 0 (all) or a positive number");
+    check.that(top_p > 0 && top_p <= 1, "top_p: expected a number in (0, 1]");
+    require_workspace("sample_rows", stream, pool(stream).threads(), scratch_bytes(V));
+
+    pool(stream).parallel_for(N, [&](int64_t n, int32_t worker) {
+        Scratch scratch(stream, worker, scratch_bytes(V));
+        double* weight = scratch.take<double>(V);
+        int32_t* candidate = scratch.take<int32_t>(V);
+        const RandomBlock block = random_block(key, static_cast<uint64_t>(n / 4));
+        out.as<int32_t>()[n] =
+            sample_row(logits.as<float>() + n * V, V, {temperature, top_k, top_p}, random_uniform(block.word[n % 4]), weight, candidate);
+    });
+}
+
+}  // namespace nv::ops

@@ -1,0 +1,10 @@
+#include "ops/cpu/vector/plain.h"
+//
+#include "ops/cpu/vector_kernels.inl"
+#include "ops/cpu/vector_kernels_by_isa.h"
+
+namespace nv::ops {
+
+const VectorKernels kVectorKernelsPlain = make_kernels();
+
+}  // namespace nv::ops

@@ -1,0 +1,138 @@
+// argmax_rows and sample_rows.
+#include <limits>
+#include <numeric>
+
+#include "testing.h"
+
+using namespace nv;
+using testing::Buffer;
+using testing::Machine;
+
+namespace {
+
+void argmax(int64_t V) {
+    testing::on_every_machine([&](Machine& machine) {
+        testing::Random random(14);
+        const int64_t N = 33;
+        Buffer logits(machine, N, V), out(machine, 1, N, DType::I32);
+        logits.fill(random);
+        auto values = logits.values();
+        std::vector<double> want;
+        for (int64_t n = 0; n < N; ++n) {
+            // The largest twice: the first counts.
+            const int64_t first = random.below(V), second = std::min(V - 1, first + 1 + random.below(V));
+            values[n * V + first] = values[n * V + second] = 2;
+            want.push_back(static_cast<double>(first));
+        }
+        logits.set(values);
+        ops::argmax_rows(machine.stream(), logits, out);
+        testing::near_all(out, want, {0, 0}, "out");
+        return testing::collect({&logits, &out});
+    });
+}
+
+struct Case {
+    const char* name;
+    float temperature;
+    int32_t top_k;
+    float top_p;
+    std::vector<double> probabilities;
+};
+
+// Of softmax(log of {0.1, 0.4, 0.2, 0, 0.3}), or of its square root's where the temperature is 2.
+const std::vector<double> kProbabilities{0.1, 0.4, 0.2, 0, 0.3};
+
+std::vector<double> normalised(std::vector<double> weights) {
+    const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+    for (double& weight : weights) weight /= sum;
+    return weights;
+}
+
+std::vector<Case> cases() {
+    return {
+        {"all", 1, 0, 1, kProbabilities},
+        {"temperature", 2, 0, 1, normalised({std::sqrt(0.1), std::sqrt(0.4), std::sqrt(0.2), 0, std::sqrt(0.3)})},
+        {"top_k=1", 1, 1, 1, {0, 1, 0, 0, 0}},
+        {"top_k=2", 1, 2, 1, normalised({0, 0.4, 0, 0, 0.3})},
+        {"top_k larger than V", 1, 50, 1, kProbabilities},
+        {"top_p=0.4 less a little", 1, 0, 0.399f, {0, 1, 0, 0, 0}},
+        {"top_p=0.65", 1, 0, 0.65f, normalised({0, 0.4, 0, 0, 0.3})},
+        {"top_p=0.75", 1, 0, 0.75f, normalised({0, 0.4, 0.2, 0, 0.3})},
+        {"top_p after top_k", 1, 3, 0.75f, normalised({0, 0.4, 0, 0, 0.3})},
+    };
+}
+
+/// Many equal rows, each with its own word: the word alone decides, so that the shares follow from the words exactly, and over many
+/// rows they are the probabilities within five standard errors.
+void distribution(const Case& k) {
+    constexpr int64_t N = 20000;
+    const RandomKey key{99, 3, random_purpose(RandomUse::Sampling, 0, 0, 0)};
+    testing::on_every_machine([&](Machine& machine) {
+        const int64_t V = 5;
+        Buffer logits(machine, N, V), out(machine, 1, N, DType::I32);
+        std::vector<double> values;
+        for (int64_t n = 0; n < N; ++n)
+            for (double p : kProbabilities) values.push_back(3 + std::log(p));
+        logits.set(values);
+        ops::sample_rows(machine.stream(), logits, k.temperature, k.top_k, k.top_p, key, out);
+        const auto drawn = out.values();
+        std::vector<double> count(static_cast<size_t>(V), 0);
+        for (double index : drawn) {
+            testing::check(index >= 0 && index < V, "an index out of range was drawn");
+            ++count[static_cast<size_t>(index)];
+        }
+        for (size_t v = 0; v < count.size(); ++v) {
+            const double p = k.probabilities[v], error = 5 * std::sqrt(p * (1 - p) / N);
+            testing::near(count[v] / N, p, {error, 0}, "share", 0, static_cast<int64_t>(v));
+        }
+        // Each choice is an interval of the uniform number: no number of one lies between two of another.
+        std::vector<double> least(static_cast<size_t>(V), 1), most(static_cast<size_t>(V), 0);
+        for (int64_t n = 0; n < N; ++n) {
+            const auto v = static_cast<size_t>(drawn[n]);
+            const double u = static_cast<double>(random_uniform(random_block(key, static_cast<uint64_t>(n / 4)).word[n % 4]));
+            least[v] = std::min(least[v], u);
+            most[v] = std::max(most[v], u);
+        }
+        for (size_t v = 0; v < count.size(); ++v) {
+            if (count[v] == 0) continue;
+            const double width = most[v] - least[v], p = k.probabilities[v];
+            testing::check(width <= p + 1e-6 && width >= p - 0.01, "the numbers that draw an index do not span its probability");
+        }
+        return testing::collect({&logits, &out});
+    });
+}
+
+/// A row's draw depends on its own logits and its place in the sequence only.
+void rows_are_independent() {
+    Machine machine;
+    testing::Random random(15);
+    const RandomKey key{1, 2, 3};
+    Buffer logits(machine, 9, 100), together(machine, 1, 9, DType::I32), alone(machine, 1, 9, DType::I32);
+    logits.fill(random);
+    ops::sample_rows(machine.stream(), logits, 1, 20, 0.9f, key, together);
+    for (int64_t n = 0; n < 9; ++n)
+        ops::sample_rows(machine.stream(), logits.view().rows_from(0, n + 1), 1, 20, 0.9f, key, alone.view().slice(0, n + 1));
+    testing::check(together.bytes() == alone.bytes(), "a draw depends on later rows");
+}
+
+void refusals() {
+    Machine machine;
+    Buffer logits(machine, 2, 3), out(machine, 1, 2, DType::I32), numbers(machine, 1, 2);
+    const auto sample = [&](float temperature, int32_t top_k, float top_p) {
+        ops::sample_rows(machine.stream(), logits, temperature, top_k, top_p, {}, out);
+    };
+    testing::expect_refused([&] { sample(0, 0, 1); }, {"sample_rows", "temperature"});
+    testing::expect_refused([&] { sample(1, -1, 1); }, {"sample_rows", "top_k"});
+    testing::expect_refused([&] { sample(1, 0, 0); }, {"sample_rows", "top_p"});
+    testing::expect_refused([&] { ops::argmax_rows(machine.stream(), logits, numbers); }, {"argmax_rows", "out", "int32"});
+}
+
+}  // namespace
+
+int main() {
+    int failed = testing::run_all("argmax_rows", std::vector<int64_t>{1, 31, 32, 33, 2001}, argmax,
+                                  [](int64_t V) { return "V=" + std::to_string(V); });
+    failed |= testing::run_all("sample_rows", cases(), distribution, [](const Case& k) { return std::string(k.name); });
+    failed |= testing::run_all("sampling, rules", {{"rows are independent", rows_are_independent}, {"refusals", refusals}});
+    return failed;
+}

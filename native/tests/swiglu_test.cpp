@@ -1,0 +1,82 @@
+// swiglu_forward and swiglu_backward.
+#include <limits>
+
+#include "testing.h"
+
+using namespace nv;
+using testing::Buffer;
+using testing::Machine;
+
+namespace {
+
+struct Case {
+    int64_t T, F;
+};
+
+std::vector<Case> cases() {
+    return {{1, 1}, {31, 33}, {33, 31}, {1, 32}, {200, 384}, {0, 16}};
+}
+
+double swiglu(double gate, double up) {
+    return gate / (1 + std::exp(-gate)) * up;
+}
+
+void run(const Case& k) {
+    for (DType type : testing::activation_types())
+        testing::on_every_machine([&](Machine& machine) {
+            testing::Random random(10);
+            Buffer gate(machine, k.T, k.F, type), up(machine, k.T, k.F, type), out(machine, k.T, k.F, type), dout(machine, k.T, k.F, type);
+            Buffer in_place(machine, k.T, k.F, type);
+            gate.fill(random, 6);
+            up.fill(random);
+            dout.fill(random);
+            const auto gate0 = gate.values(), up0 = up.values(), dout0 = dout.values();
+            std::vector<double> want(gate0.size()), want_gate = want, want_up = want;
+            for (size_t i = 0; i < want.size(); ++i) {
+                want[i] = swiglu(gate0[i], up0[i]);
+                want_gate[i] = dout0[i] * testing::derivative([&](auto& at) { return swiglu(at[0], up0[i]); }, {gate0[i]}, 0);
+                want_up[i] = dout0[i] * swiglu(gate0[i], 1);
+            }
+            const testing::Tolerance allowed = testing::tolerance(type);
+            ops::swiglu_forward(machine.stream(), gate, up, out);
+            testing::near_all(out, want, allowed, "out");
+            ops::copy(machine.stream(), gate, in_place);
+            ops::swiglu_forward(machine.stream(), in_place, up, in_place);
+            testing::check(in_place.bytes() == out.bytes(), "in place, the result is another");
+            ops::swiglu_backward(machine.stream(), dout, gate, up);
+            testing::near_all(gate, want_gate, allowed, "dgate");
+            testing::near_all(up, want_up, allowed, "dup");
+            return testing::collect({&gate, &up, &out, &dout, &in_place});
+        });
+}
+
+/// Far out the sigmoid is 0 or 1 and nothing becomes infinite or NaN.
+void extremes() {
+    testing::on_every_machine([&](Machine& machine) {
+        Buffer gate(machine, 1, 4), up(machine, 1, 4), out(machine, 1, 4), dout(machine, 1, 4);
+        gate.set({-1000, -90, 90, 1000});
+        up.fill_with(2);
+        dout.fill_with(1);
+        ops::swiglu_forward(machine.stream(), gate, up, out);
+        testing::near_all(out, {0, 0, 180, 2000}, {1e-30, 1e-6}, "out");
+        ops::swiglu_backward(machine.stream(), dout, gate, up);
+        testing::near_all(gate, {0, 0, 2, 2}, {1e-30, 1e-6}, "dgate");
+        testing::near_all(up, {0, 0, 90, 1000}, {1e-30, 1e-6}, "dup");
+        return testing::collect({&gate, &up, &out, &dout});
+    });
+}
+
+void refusals() {
+    Machine machine;
+    Buffer a(machine, 2, 3), b(machine, 3, 2);
+    testing::expect_refused([&] { ops::swiglu_forward(machine.stream(), a, b, a); }, {"swiglu_forward", "up", "(2, 3)", "(3, 2)"});
+    testing::expect_refused([&] { ops::swiglu_backward(machine.stream(), b, a, a); }, {"swiglu_backward", "dout"});
+}
+
+}  // namespace
+
+int main() {
+    const int failed =
+        testing::run_all("swiglu", cases(), run, [](const Case& k) { return "T=" + std::to_string(k.T) + " F=" + std::to_string(k.F); });
+    return testing::run_all("swiglu, rules", {{"extremes", extremes}, {"refusals", refusals}}) | failed;
+}
