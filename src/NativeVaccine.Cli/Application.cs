@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using NativeVaccine.Cli.Commands;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
@@ -48,9 +47,6 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
         {
             Verbose,
             new DoctorCommand(context),
-            new PlanCommand(context),
-            new AlignCommand(context),
-            new FinetuneCommand(context),
             new GenerateCommand(context),
             new EvaluateCommand(context),
             new TokenizeCommand(context),

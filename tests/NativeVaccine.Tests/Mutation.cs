@@ -25,14 +25,15 @@ internal static class Mutation
         .. new[]
         {
             "-1", "0", "1", "1.5", "1e400", "-0.0", "2147483647", "2147483648", "4294967296", "9223372036854775807", "9223372036854775808",
-            "18446744073709551616", "null", "true", "[]", "{}", "\"\"", "\"\\ud800\"", "\\u0000", "\n", "\"", "\\", "[[[[[[[[[[[[", "{\"a\":",
-            ",", ":", "}", "]", "../../x", "\0",
+            "18446744073709551616", "null", "true", "[]", "{}", "\"\"", "\"\\ud800\"", "\\u0000", "\n", "\"", "\\", "[[[[[[[[[[[[",
+            "{\"a\":", ",", ":", "}", "]", "../../x", "\0",
         }.Select(Encoding.UTF8.GetBytes),
         [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xEF, 0xBB, 0xBF],
     ];
 
     /// <summary>Runs <paramref name="read"/> on <paramref name="count"/> damaged copies of <paramref name="original"/>.</summary>
-    public static void Run(byte[] original, int count, int seed, Action<byte[]> read) => Run(original, count, seed, read, DefaultAllocationLimit);
+    public static void Run(byte[] original, int count, int seed, Action<byte[]> read) =>
+        Run(original, count, seed, read, DefaultAllocationLimit);
 
     /// <summary>The same with another limit on the managed bytes that one call of the reader may allocate.</summary>
     public static void Run(byte[] original, int count, int seed, Action<byte[]> read, long allocationLimit)

@@ -19,7 +19,7 @@ internal sealed class LlamaForward(
     /// <summary>Called with each LoRA branch's input, (B, T, in), and its module path, as <c>layers.0.self_attn.q_proj</c>.</summary>
     public Func<string, Tensor, Tensor> IntoLora { get; init; } = static (_, value) => value;
 
-    /// <summary>Torch's own attention kernel instead of the explicit softmax.</summary>
+    /// <summary>Torch's own attention kernel instead of the explicit softmax; without a mask where causality is all there is.</summary>
     public bool FusedAttention { get; init; }
 
     /// <summary>Logits (B, T, vocabulary) of ids (B, T).</summary>
@@ -31,7 +31,8 @@ internal sealed class LlamaForward(
         Tensor rows = embeddings.index_select(0, ids.flatten()).view(ids.shape[0], ids.shape[1], configuration.HiddenSize);
         Tensor stream = AtSite(new(ReferenceSiteKind.Residual, 0), rows);
         (Tensor cosine, Tensor sine) = RotaryEmbedding.Angles(configuration, (int)ids.shape[1], embeddings.dtype);
-        Tensor allowed = AllowedPairs((int)ids.shape[1], realTokens);
+        bool plainlyCausal = realTokens is null && configuration.SlidingWindow is null;
+        Tensor? allowed = FusedAttention && plainlyCausal ? null : AllowedPairs((int)ids.shape[1], realTokens);
         for (int layer = 0; layer < configuration.LayerCount; layer++)
         {
             string prefix = $"model.layers.{layer}.";
@@ -51,7 +52,7 @@ internal sealed class LlamaForward(
         return nn.functional.linear(Norm("model.norm.weight", stream), head);
     }
 
-    private Tensor Attention(int layer, Tensor input, Tensor cosine, Tensor sine, Tensor allowed)
+    private Tensor Attention(int layer, Tensor input, Tensor cosine, Tensor sine, Tensor? allowed)
     {
         long group = configuration.HeadCount / configuration.KeyValueHeadCount;
         Tensor query = RotaryEmbedding.Turn(Heads(Project(layer, "q_proj", input), configuration.HeadCount), cosine, sine);
@@ -63,8 +64,8 @@ internal sealed class LlamaForward(
             value = value.repeat_interleave(group, 1);
         }
         Tensor mixed = FusedAttention
-            ? nn.functional.scaled_dot_product_attention(query, key, value, allowed)
-            : ExplicitAttention(query, key, value, allowed);
+            ? nn.functional.scaled_dot_product_attention(query, key, value, allowed, is_casual: allowed is null)
+            : ExplicitAttention(query, key, value, allowed!);
         return Project(layer, "o_proj", mixed.transpose(1, 2).reshape(input.shape[0], input.shape[1], -1));
     }
 

@@ -14,6 +14,9 @@ public sealed class ReferenceModel : IDisposable
     private readonly ScalarType type;
     private readonly double loraScale;
 
+    // A second thread gains nothing in models this small, and torch's threads spin while they wait: on a busy machine a hundredfold loss.
+    static ReferenceModel() => TorchThreads.Count = 1;
+
     /// <exception cref="InvalidDataException">A weight is missing, or has another shape than the configuration says.</exception>
     public ReferenceModel(
         ReferenceConfiguration configuration,
@@ -90,6 +93,7 @@ public sealed class ReferenceModel : IDisposable
     /// <summary>Forward and backward of a batch: losses, logits, and the gradient of everything.</summary>
     public ReferenceResult Run(IReadOnlyList<ReferenceSample> batch, ReferenceRunOptions? options = null)
     {
+        options ??= new();
         var result = new ReferenceResult(batch.Count);
         int tokens = batch.Sum(sample => sample.Ids.Length);
         foreach (ReferenceSite site in Sites)
@@ -97,13 +101,13 @@ public sealed class ReferenceModel : IDisposable
             result.Activations[site] = new double[tokens * Configuration.HiddenSize];
             result.SiteGradients[site] = new double[tokens * Configuration.HiddenSize];
         }
-        foreach ((string name, Parameter parameter) in parameters)
-            result.Gradients[name] = new double[parameter.numel()];
+        foreach (string name in parameters.Keys.Where(options.GradientsOf))
+            result.Gradients[name] = new double[parameters[name].numel()];
 
         int labels = Math.Max(batch.Sum(sample => sample.LabelCount), 1);
         int firstToken = 0;
         for (int i = 0; i < batch.Count; firstToken += batch[i].Ids.Length, i++)
-            new SampleRun(this, batch[i], firstToken, options ?? new()).Into(result, i, labels);
+            new SampleRun(this, batch[i], firstToken, options).Into(result, i, labels);
         return result;
     }
 
@@ -163,7 +167,7 @@ public sealed class ReferenceModel : IDisposable
         {
             foreach ((ReferenceSite site, Tensor activation) in sites)
                 activation.Copy().CopyTo(result.Activations[site], firstToken * model.Configuration.HiddenSize);
-            string[] names = [.. model.parameters.Keys];
+            string[] names = [.. result.Gradients.Keys];
             ReferenceSite[] places = [.. sites.Keys];
             Tensor[] inputs = [.. names.Select(name => model.parameters[name]), .. places.Select(site => sites[site])];
             IList<Tensor> gradients = autograd.grad([objective], inputs);

@@ -59,6 +59,9 @@ public sealed record ReferenceRunOptions
     /// What the LoRA branch's input is multiplied by, (T, in), by module path as <c>layers.0.self_attn.q_proj</c>; 0 or 1 / (1 - p).
     /// </summary>
     public IReadOnlyDictionary<string, double[]> DropoutMasks { get; init; } = new Dictionary<string, double[]>();
+
+    /// <summary>Which parameters' gradients are computed, by name; all, unless told. It only saves time.</summary>
+    public Func<string, bool> GradientsOf { get; init; } = static _ => true;
 }
 
 /// <summary>A sample's share of the loss.</summary>
@@ -96,7 +99,8 @@ public sealed class ReferenceResult
     public Dictionary<ReferenceSite, double[]> SiteGradients { get; } = [];
 
     /// <summary>
-    /// Gradients of every weight, by Hugging Face name, and of every LoRA matrix, as <c>layers.0.self_attn.q_proj.lora_A</c>.
+    /// Gradients of every weight, by Hugging Face name, and of every LoRA matrix, as <c>layers.0.self_attn.q_proj.lora_A</c>; of those
+    /// that <see cref="ReferenceRunOptions.GradientsOf"/> names.
     /// </summary>
     public Dictionary<string, double[]> Gradients { get; } = new(StringComparer.Ordinal);
 

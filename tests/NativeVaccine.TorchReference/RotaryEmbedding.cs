@@ -5,12 +5,16 @@ namespace NativeVaccine.TorchReference;
 /// <summary>Rotary position embedding in Hugging Face's convention: the two halves of a head are turned against each other.</summary>
 internal static class RotaryEmbedding
 {
-    /// <summary>cos and sin of every angle, (T, head size), the angles computed in double.</summary>
+    /// <summary>cos and sin of every angle, (T, head size).</summary>
+    /// <remarks>
+    /// Frequencies, angles and their cosines are float32 whatever the model's arithmetic, as transformers has them: at position 100 the
+    /// rounding of an angle is a hundred times that of a weight, and the model was trained with it.
+    /// </remarks>
     public static (Tensor Cosine, Tensor Sine) Angles(ReferenceConfiguration configuration, int length, ScalarType type)
     {
-        double[] frequencies = Frequencies(configuration);
+        float[] frequencies = Frequencies(configuration);
         int half = frequencies.Length;
-        var angles = new double[length * half * 2];
+        var angles = new float[length * half * 2];
         for (int position = 0; position < length; position++)
             for (int i = 0; i < half * 2; i++)
                 angles[(position * half * 2) + i] = position * frequencies[i % half];
@@ -26,20 +30,16 @@ internal static class RotaryEmbedding
     }
 
     /// <summary>Radians per position, (head size / 2). Scaling as Llama 3.1's published code does it.</summary>
-    private static double[] Frequencies(ReferenceConfiguration c)
+    private static float[] Frequencies(ReferenceConfiguration c)
     {
-        var frequencies = new double[c.HeadSize / 2];
-        for (int i = 0; i < frequencies.Length; i++)
+        float[] exponents = [.. Enumerable.Range(0, c.HeadSize / 2).Select(i => 2f * i / c.HeadSize)];
+        float[] plain = tensor([(float)c.RopeTheta]).pow(tensor(exponents)).reciprocal().data<float>().ToArray();
+        return c.RopeScaling switch
         {
-            double frequency = Math.Pow(c.RopeTheta, -2.0 * i / c.HeadSize);
-            frequencies[i] = c.RopeScaling switch
-            {
-                ReferenceRopeScaling.Linear => frequency / c.RopeFactor,
-                ReferenceRopeScaling.Llama3 => Llama3(c, frequency),
-                _ => frequency,
-            };
-        }
-        return frequencies;
+            ReferenceRopeScaling.Linear => [.. plain.Select(frequency => (float)(frequency / c.RopeFactor))],
+            ReferenceRopeScaling.Llama3 => [.. plain.Select(frequency => (float)Llama3(c, frequency))],
+            _ => plain,
+        };
     }
 
     private static double Llama3(ReferenceConfiguration c, double frequency)

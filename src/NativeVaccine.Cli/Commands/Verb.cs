@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Output;
 
 namespace NativeVaccine.Cli.Commands;
@@ -28,6 +29,18 @@ internal abstract class Verb : Command
     /// <summary>Does it.</summary>
     /// <returns>The exit code.</returns>
     protected abstract int Execute(ParseResult parsed);
+
+    /// <summary>Writes the result to a file if one is given, and for people otherwise.</summary>
+    protected void WriteJsonOr(string? path, JsonNode result, Action writeForPeople)
+    {
+        if (path is null)
+        {
+            writeForPeople();
+            return;
+        }
+        JsonValues.Save(path, result);
+        Terminal.Error.WriteLine($"wrote {path}");
+    }
 
     /// <summary>Adds several options.</summary>
     protected void AddAll(IEnumerable<Option> options)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NativeVaccine.Cli.Output;
 using NativeVaccine.Models;
 using NativeVaccine.Numerics;
 
@@ -109,5 +110,5 @@ internal sealed class ToyModel : IWeightSource
     private static JsonObject Step(string kind, string id) => new() { [kind] = new JsonObject { ["id"] = id, ["type_id"] = 0 } };
 
     private static void Save(string folder, string name, JsonObject json) =>
-        CommandJson.Save(Path.Combine(folder, name), json);
+        JsonValues.Save(Path.Combine(folder, name), json);
 }

@@ -39,6 +39,12 @@ internal static class OptionKinds
     public static Option<string?> Text(string name, string valueName, string description) => Create<string?>(
         name, valueName, description, text => text.Length > 0 ? text : throw Refusal(name, text, $"{valueName}, not empty text"));
 
+    /// <summary>Any text, which may be empty.</summary>
+    public static Option<string?> AnyText(string name, string valueName, string description) => Create<string?>(name, valueName, description, static text => text);
+
+    /// <summary>Where a verb writes its result for other programs.</summary>
+    public static Option<string?> JsonOutput() => Text("--json", "FILE", "write the result to this file as JSON");
+
     /// <summary>An option that may be repeated.</summary>
     public static Option<string[]> Repeated(string name, string valueName, string description) => new(name)
     {

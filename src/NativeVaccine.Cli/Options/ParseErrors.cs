@@ -43,7 +43,8 @@ internal static class ParseErrors
     {
         if (error.SymbolResult is OptionResult { Tokens.Count: 0, IdentifierToken: not null } option) return $"{option.Option.Name} needs a value";
         if (error.SymbolResult is OptionResult { IdentifierTokenCount: > 1 } repeated) return $"{repeated.Option.Name} may be given only once";
-        Option? missing = parsed.CommandResult.Command.Options.FirstOrDefault(option => option.Required && parsed.GetResult(option) is null);
-        return missing is null ? error.Message : $"{missing.Name} is missing";
+        IEnumerable<string> missing = parsed.CommandResult.Command.Options
+            .Where(option => option.Required && parsed.GetResult(option) is null or { Implicit: true }).Select(static option => option.Name);
+        return error.SymbolResult is CommandResult && missing.Any() ? $"expected {string.Join(", ", missing)}" : error.Message;
     }
 }

@@ -70,3 +70,10 @@ internal sealed class ProgressStage(Action<double, string> report) : IProgress<d
     /// <summary>Tells how far the stage is, with a few words, such as the loss.</summary>
     public void Report(double value, string detail) => report(value, detail);
 }
+
+/// <summary>Tells on the thread that reports, at once and in order, unlike <see cref="Progress{T}"/>.</summary>
+internal sealed class ImmediateProgress<T>(Action<T> report) : IProgress<T>
+{
+    /// <inheritdoc/>
+    public void Report(T value) => report(value);
+}

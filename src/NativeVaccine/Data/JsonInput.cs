@@ -23,7 +23,8 @@ internal static class JsonInput
             ReadOnlyMemory<byte> bytes = File.ReadAllBytes(path);
             return bytes.Span.StartsWith(ByteOrderMark) ? bytes[ByteOrderMark.Length..] : bytes;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             throw new InputException($"{path}: cannot be read: {exception.Message}", exception);
         }
@@ -151,7 +152,8 @@ internal static class JsonInput
             catch (InvalidOperationException exception)
             {
                 int line = firstLine + utf8[..(int)reader.TokenStartIndex].Count((byte)'\n');
-                throw new InputException($"{source}:{line}: a string has half of a surrogate pair (\\u escape): expected valid text", exception);
+                throw new InputException(
+                    $"{source}:{line}: a string has half of a surrogate pair (\\u escape): expected valid text", exception);
             }
         }
     }

@@ -25,7 +25,8 @@ public static class PromptFile
     {
         using JsonDocument document = JsonInput.Parse(utf8, source);
         if (document.RootElement.ValueKind != JsonValueKind.Array)
-            throw new InputException($"{source}: found {JsonInput.Describe(document.RootElement)}: expected an array of strings or records");
+            throw new InputException(
+                $"{source}: found {JsonInput.Describe(document.RootElement)}: expected an array of strings or records");
         var prompts = new List<AlpacaRecord>();
         foreach (JsonElement item in document.RootElement.EnumerateArray())
         {

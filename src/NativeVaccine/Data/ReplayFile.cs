@@ -74,15 +74,18 @@ public static class ReplayFile
         return steps.Count > 0 ? steps : throw new InputException($"{source}: no steps: expected at least one");
     }
 
-    private static ReplayStep ReadStep(JsonElement record, string where, int expectedStep, int sampleCount, int harmfulCount, int layerCount)
+    private static ReplayStep ReadStep(
+        JsonElement record, string where, int expectedStep, int sampleCount, int harmfulCount, int layerCount)
     {
         JsonElement step = JsonInput.Required(record, "step", where);
         if (step.ValueKind != JsonValueKind.Number || !step.TryGetInt32(out int number) || number != expectedStep)
-            throw new InputException($"{where}: field 'step' is {JsonInput.Describe(step)}: expected {expectedStep} (steps follow one another from 0)");
+            throw new InputException(
+                $"{where}: field 'step' is {JsonInput.Describe(step)}: expected {expectedStep} (steps follow one another from 0)");
 
         int[]? layers = Indices(record, "active_layers", where, layerCount, "layer");
         if (layers is not null && !IsAscending(layers))
-            throw new InputException($"{where}: field 'active_layers' is not in ascending order: expected each layer once, the lowest first");
+            throw new InputException(
+                $"{where}: field 'active_layers' is not in ascending order: expected each layer once, the lowest first");
         return new ReplayStep(
             number,
             MicroBatches(record, where, sampleCount),
@@ -100,7 +103,8 @@ public static class ReplayFile
         }
 
         if (batches.ValueKind != JsonValueKind.Array || batches.GetArrayLength() == 0)
-            throw new InputException($"{where}: field 'micro_samples' is {JsonInput.Describe(batches)}: expected an array of arrays of samples");
+            throw new InputException(
+                $"{where}: field 'micro_samples' is {JsonInput.Describe(batches)}: expected an array of arrays of samples");
         return [.. batches.EnumerateArray().Select(batch => Checked(batch, "micro_samples", where, sampleCount, "sample"))];
     }
 
@@ -115,7 +119,8 @@ public static class ReplayFile
         foreach (int index in indices)
         {
             if ((uint)index >= (uint)count)
-                throw new InputException($"{where}: field '{field}' names {what} {index}, but there are {count}: expected 0 to {count - 1}");
+                throw new InputException(
+                    $"{where}: field '{field}' names {what} {index}, but there are {count}: expected 0 to {count - 1}");
         }
 
         return indices;

@@ -36,7 +36,8 @@ public sealed class SampleOrder
         StepsPerEpoch = (int)(((long)sampleCount + _samplesPerStep - 1) / _samplesPerStep);
         long totalSteps = (long)epochs * StepsPerEpoch;
         if (totalSteps > int.MaxValue)
-            throw new InputException($"{epochs} epochs of {StepsPerEpoch} steps are too many: expected at most {int.MaxValue} steps in all");
+            throw new InputException(
+                $"{epochs} epochs of {StepsPerEpoch} steps are too many: expected at most {int.MaxValue} steps in all");
         TotalSteps = (int)totalSteps;
     }
 

@@ -12,8 +12,8 @@ namespace NativeVaccine.Data;
 public sealed record SampleSet(IReadOnlyList<Sample> Samples, int Dropped, string Source, IReadOnlyList<int> Records);
 
 /// <summary>
-/// Reads training data: records with instruction, input and output as a JSON array (.json) or a record a line (.jsonl), and records of ready
-/// tokens (input_ids, labels), a line each. Fields it does not know are ignored.
+/// Reads training data: records with instruction, input and output as a JSON array (.json) or a record a line (.jsonl), and records
+/// of ready tokens (input_ids, labels) likewise. Fields it does not know are ignored.
 /// </summary>
 public static class SampleReader
 {
@@ -21,7 +21,8 @@ public static class SampleReader
 
     /// <summary>Reads a file of training data.</summary>
     /// <param name="path">
-    /// The file. A <c>#name</c> at its end chooses the records whose field <c>pool</c> has that name, unless a file of the whole name exists.
+    /// The file. A <c>#name</c> at its end chooses the records whose field <c>pool</c> has that name, unless a file of the whole
+    /// name exists.
     /// </param>
     /// <param name="tokenizer">Turns text into tokens and bounds the ids of ready ones.</param>
     /// <param name="template">Makes the prompt of a record.</param>
@@ -37,9 +38,11 @@ public static class SampleReader
         {
             ".JSONL" => true,
             ".JSON" => false,
-            _ => throw new InputException($"{path}: unknown kind of data: expected .json (an array of records) or .jsonl (a record a line)"),
+            _ => throw new InputException(
+                $"{path}: unknown kind of data: expected .json (an array of records) or .jsonl (a record a line)"),
         };
-        return Parse(JsonInput.ReadFile(path), path, linewise, new SampleBuilder(tokenizer, template, maxLength), tokenizer.VocabularySize, pool);
+        var builder = new SampleBuilder(tokenizer, template, maxLength);
+        return Parse(JsonInput.ReadFile(path), path, linewise, builder, tokenizer.VocabularySize, pool);
     }
 
     internal static SampleSet Parse(
@@ -72,7 +75,8 @@ public static class SampleReader
         if (chosen == 0)
             throw new InputException($"{chosenSource}: no records: expected at least one");
         if (samples.Count == 0)
-            throw new InputException($"{chosenSource}: none of its {chosen} records has a label left: expected longer outputs, or a larger maximal length");
+            throw new InputException(
+                $"{chosenSource}: none of its {chosen} records has a label left: expected longer outputs, or a larger maximal length");
         return new SampleSet(samples, chosen - samples.Count, chosenSource, records);
     }
 

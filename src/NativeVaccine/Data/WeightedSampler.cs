@@ -7,12 +7,14 @@ public static class WeightedSampler
 {
     /// <summary>What was drawn.</summary>
     /// <param name="Indices">The indices drawn, ascending.</param>
-    /// <param name="Uniform">True if the weights could not be used (fewer positive ones than draws, or not finite) and all were equally likely.</param>
+    /// <param name="Uniform">
+    /// True if the weights could not be used (fewer positive ones than draws, or not finite) and all were equally likely.
+    /// </param>
     public sealed record Draw(int[] Indices, bool Uniform);
 
     /// <summary>
-    /// <paramref name="count"/> different indices of <paramref name="weights"/>: successive draws, each with probability proportional to the
-    /// weights of what is left. Weights need not sum to 1.
+    /// <paramref name="count"/> different indices of <paramref name="weights"/>: successive draws, each with probability proportional
+    /// to the weights of what is left. Weights need not sum to 1.
     /// </summary>
     /// <exception cref="InputException">More are wanted than there are, or none.</exception>
     public static Draw Sample(ReadOnlySpan<double> weights, int count, PhiloxStream random)

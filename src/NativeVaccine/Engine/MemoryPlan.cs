@@ -97,7 +97,7 @@ public sealed class MemoryPlan : IDisposable
             _ => throw new ArgumentException($"unknown rope scaling {configuration.RopeScaling.Kind}", nameof(configuration)),
         },
         RopeTheta = configuration.RopeTheta,
-        RopeFactor = configuration.RopeScaling.Factor,
+        RopeFactor = configuration.RopeScaling.Kind == RopeScalingKind.None ? 1 : configuration.RopeScaling.Factor,
         RopeLowFrequencyFactor = configuration.RopeScaling.LowFrequencyFactor,
         RopeHighFrequencyFactor = configuration.RopeScaling.HighFrequencyFactor,
         RopeOriginalPositions = configuration.RopeScaling.OriginalMaximumPositions,

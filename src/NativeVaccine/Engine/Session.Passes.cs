@@ -5,6 +5,7 @@ namespace NativeVaccine.Engine;
 
 public sealed partial class Session
 {
+    private int lastTokenCount;
     private long lastLabelCount;
 
     /// <summary>Does something with a batch in the engine's form, which lives only as long as the call.</summary>
@@ -42,7 +43,8 @@ public sealed partial class Session
             WithNativeBatch(batch, (in NativeBatch nativeBatch) => NativeMethods.SessionForward(Handle, nativeBatch, native, out labels).ThrowIfFailed());
         }
         lastLabelCount = labels;
-        foreach (SiteTensor site in sites.SelectMany(static ofKind => ofKind)) site.TokenCount = batch.TokenCount;
+        lastTokenCount = batch.TokenCount;
+        foreach (SiteTensor site in options.Record) site.TokenCount = lastTokenCount;
         return new PassResult(labels, loss);
     }
 
@@ -78,6 +80,7 @@ public sealed partial class Session
             };
             NativeMethods.SessionBackward(Handle, native).ThrowIfFailed();
         }
+        foreach (SiteTensor site in options.Read) site.TokenCount = lastTokenCount;
         return norms;
     }
 
@@ -89,7 +92,10 @@ public sealed partial class Session
         return losses;
     }
 
-    /// <summary>Logits of tokens of the last forward pass, whether or not they carry labels. Waits.</summary>
+    /// <summary>
+    /// Logits of tokens of the last forward pass, whether or not they carry labels. Waits. They take the place of what a backward pass
+    /// needs, so none can follow.
+    /// </summary>
     /// <param name="firstRow">The first token, counted through the batch.</param>
     /// <param name="rows">How many tokens.</param>
     /// <param name="destination">(rows, V), row by row.</param>

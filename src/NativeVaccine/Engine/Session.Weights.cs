@@ -37,6 +37,7 @@ public sealed partial class Session
     /// </summary>
     public void InitializeAdapter(ulong seed)
     {
+        RequireLora();
         Parameters.Zero();
         foreach (ModelTensor tensor in TrainableTensors.Where(static tensor => tensor.Kind == TensorKind.LoraA))
         {

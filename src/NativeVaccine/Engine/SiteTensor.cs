@@ -4,7 +4,7 @@ namespace NativeVaccine.Engine;
 
 /// <summary>
 /// A float tensor (tokens, hidden) for each of some layers at a kind of site: what a pass recorded there, or what it is to add there. The
-/// tokens are those of the last forward pass, or of <see cref="Fill"/>. Its verbs are queued on the device.
+/// tokens are those of the pass that last wrote it, or of <see cref="Fill"/>. Its verbs are queued on the device.
 /// </summary>
 public sealed class SiteTensor
 {
@@ -24,7 +24,7 @@ public sealed class SiteTensor
     /// <summary>The layers (or residual points) that it holds now: those of the last <see cref="Select"/>.</summary>
     public LayerSet Layers { get; private set; } = LayerSet.Empty;
 
-    /// <summary>Rows of each layer: the tokens of the last forward pass or <see cref="Fill"/>.</summary>
+    /// <summary>Rows of each layer: the tokens of the pass that last recorded or read into it, or of <see cref="Fill"/>; 0 before.</summary>
     public int TokenCount { get; internal set; }
 
     internal int Index { get; }

@@ -33,8 +33,8 @@ public sealed record HarmfulScore(IReadOnlyList<Verdict> Verdicts)
 
 /// <summary>
 /// Tells refusals from answers by phrases and patterns: a stand-in for a moderation model that anyone can read and change. A rule file is
-/// JSON with <c>refusal_phrases</c> (found anywhere, in any case), <c>refusal_patterns</c> (regular expressions, in any case) and optionally
-/// <c>harmful_patterns</c>: then only a response that matches one of these counts as answered.
+/// JSON with <c>refusal_phrases</c> (found anywhere, in any case), <c>refusal_patterns</c> (regular expressions, in any case) and
+/// optionally <c>harmful_patterns</c>: then only a response that matches one of these counts as answered.
 /// </summary>
 public sealed class RefusalRules
 {
@@ -99,9 +99,11 @@ public sealed class RefusalRules
     {
         if (JsonInput.Optional(root, field) is not { } list)
             return null;
-        if (list.ValueKind != JsonValueKind.Array || list.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.String || item.GetString() == ""))
+        if (list.ValueKind != JsonValueKind.Array || !list.EnumerateArray().All(IsText))
             throw new InputException($"{source}: field '{field}': expected an array of strings, none empty");
         return [.. list.EnumerateArray().Select(item => item.GetString()!)];
+
+        static bool IsText(JsonElement item) => item.ValueKind == JsonValueKind.String && item.GetString() != "";
     }
 
     /// <summary>The engine without backtracking takes time linear in the text, whatever the pattern.</summary>
@@ -116,7 +118,8 @@ public sealed class RefusalRules
             }
             catch (Exception exception) when (exception is ArgumentException or NotSupportedException)
             {
-                throw new InputException($"{source}: field '{field}': pattern '{JsonInput.Excerpt(pattern)}' cannot be used: {JsonInput.Excerpt(exception.Message)}", exception);
+                string where = $"{source}: field '{field}': pattern '{JsonInput.Excerpt(pattern)}'";
+                throw new InputException($"{where} cannot be used: {JsonInput.Excerpt(exception.Message)}", exception);
             }
         }).ToArray();
     }
@@ -129,7 +132,8 @@ public sealed class RefusalRules
         }
         catch (RegexMatchTimeoutException exception)
         {
-            throw new InputException($"{_source}: pattern '{JsonInput.Excerpt(exception.Pattern)}' takes too long: expected a simpler one", exception);
+            throw new InputException(
+                $"{_source}: pattern '{JsonInput.Excerpt(exception.Pattern)}' takes too long: expected a simpler one", exception);
         }
     }
 }

@@ -16,7 +16,7 @@ public static class AtomicFile
     /// <exception cref="InputException">The disk is full, the folder is missing or not writable.</exception>
     public static void WriteAllBytes(string path, ReadOnlyMemory<byte> bytes) => Write(path, stream => stream.Write(bytes.Span));
 
-    /// <summary>Writes what <paramref name="write"/> puts into the stream, which cannot seek backwards to good effect: write it in order.</summary>
+    /// <summary>Writes what <paramref name="write"/> puts into the stream.</summary>
     /// <param name="path">The file to create or replace.</param>
     /// <param name="write">Fills the stream; whatever it throws leaves the old file as it was.</param>
     /// <param name="expectedLength">Bytes to reserve first, if known: then a full disk is noticed before hours of work, not after.</param>
@@ -55,7 +55,7 @@ public static class AtomicFile
             : $"{path}: cannot be written: {InputText.OneLine(exception.Message)}",
         exception);
 
-    /// <summary>A new name beside <paramref name="path"/>, hidden on Unix, that says what it is if a killed process leaves it behind.</summary>
+    /// <summary>A new name beside <paramref name="path"/> that says what it is, should a killed process leave it behind.</summary>
     internal static string TemporaryNameFor(string path)
     {
         string full = Path.GetFullPath(path);

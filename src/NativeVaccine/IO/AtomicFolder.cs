@@ -33,7 +33,8 @@ public static class AtomicFolder
                 Directory.Move(temporary, full);
                 return;
             }
-            foreach (string file in Directory.GetFiles(temporary)) File.Move(file, Path.Combine(full, Path.GetFileName(file)), overwrite: true);
+            foreach (string file in Directory.GetFiles(temporary))
+                File.Move(file, Path.Combine(full, Path.GetFileName(file)), overwrite: true);
             Directory.Delete(temporary);
         });
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 
 namespace NativeVaccine.IO;
@@ -31,7 +30,7 @@ public static class InputFile
         using SafeFileHandle handle = Open(path);
         long length = RandomAccess.GetLength(handle);
         if (length > maximumBytes)
-            throw new InputException(string.Create(CultureInfo.InvariantCulture, $"{path}: {length} bytes; expected at most {maximumBytes}"));
+            throw new InputException(FormattableString.Invariant($"{path}: {length} bytes; expected at most {maximumBytes}"));
         byte[] bytes = new byte[length];
         ReadExactly(handle, path, bytes, 0);
         return bytes;
@@ -53,7 +52,7 @@ public static class InputFile
                 throw CannotRead(path, exception);
             }
             if (read == 0)
-                throw new InputException(string.Create(CultureInfo.InvariantCulture, $"{path}: ends at byte {offset} while it is being read"));
+                throw new InputException(FormattableString.Invariant($"{path}: ends at byte {offset} while it is being read"));
             destination = destination[read..];
             offset += read;
         }

@@ -48,7 +48,8 @@ public readonly record struct JsonFields(string File, JsonElement Element, strin
     public bool Boolean(string name, bool fallback)
     {
         if (Find(name) is not { } value) return fallback;
-        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Wrong(name, value, "true or false");
+        bool isBoolean = value.ValueKind is JsonValueKind.True or JsonValueKind.False;
+        return isBoolean ? value.GetBoolean() : throw Wrong(name, value, "true or false");
     }
 
     /// <summary>A string, or null if missing.</summary>
@@ -71,14 +72,17 @@ public readonly record struct JsonFields(string File, JsonElement Element, strin
     public JsonFields? Fields(string name)
     {
         if (Find(name) is not { } value) return null;
-        return value.ValueKind == JsonValueKind.Object ? new JsonFields(File, value, $"{Prefix}{name}.") : throw Wrong(name, value, "an object");
+        if (value.ValueKind != JsonValueKind.Object) throw Wrong(name, value, "an object");
+        return new JsonFields(File, value, $"{Prefix}{name}.");
     }
 
     /// <summary>The refusal of a value that is there.</summary>
-    public InputException Wrong(string name, JsonElement value, string expected) => Wrong(name, InputText.Shorten(value.GetRawText()), expected);
+    public InputException Wrong(string name, JsonElement value, string expected) =>
+        Wrong(name, InputText.Shorten(value.GetRawText()), expected);
 
     /// <summary>The refusal of a value that is there, in other words than its own.</summary>
-    public InputException Wrong(string name, string found, string expected) => new($"{File}: {Prefix}{name} is {found}; expected {expected}");
+    public InputException Wrong(string name, string found, string expected) =>
+        new($"{File}: {Prefix}{name} is {found}; expected {expected}");
 
     /// <summary>The refusal of a field that is not there.</summary>
     public InputException Missing(string name, string expected) => new($"{File}: {Prefix}{name} is missing; expected {expected}");

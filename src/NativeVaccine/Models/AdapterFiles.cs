@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NativeVaccine.IO;
@@ -16,8 +15,8 @@ internal static class AdapterFiles
     /// <summary>Fields that ask for something other than plain LoRA on every layer, unless they are null, false, or empty.</summary>
     private static readonly string[] UnsupportedFields =
     [
-        "use_rslora", "use_dora", "use_qalora", "modules_to_save", "rank_pattern", "alpha_pattern", "layers_to_transform", "layer_replication",
-        "lora_bias", "exclude_modules", "trainable_token_indices", "target_parameters", "fan_in_fan_out",
+        "use_rslora", "use_dora", "use_qalora", "modules_to_save", "rank_pattern", "alpha_pattern", "layers_to_transform",
+        "layer_replication", "lora_bias", "exclude_modules", "trainable_token_indices", "target_parameters", "fan_in_fan_out",
     ];
 
     public static Adapter Load(string folder, ModelConfiguration model)
@@ -27,17 +26,15 @@ internal static class AdapterFiles
         string weights = Path.Combine(folder, WeightsFileName);
         if (!File.Exists(weights) && File.Exists(Path.ChangeExtension(weights, ".bin")))
             throw new InputException($"{folder}: has its weights as adapter_model.bin; expected {WeightsFileName}");
-        using var reader = new SafetensorsReader(weights);
-        Dictionary<string, string> storedNames = StoredNames(reader);
-        RequireFit(reader, storedNames, settings, model);
+        using var stored = new StoredTensors(weights);
+        stored.RequireFit(settings, model);
 
         // Only now, when the file is known to hold as much, is memory taken for it.
-        var adapter = new Adapter(model, settings.Rank, settings.Alpha, settings.Dropout, settings.Targets) { BaseModel = settings.BaseModel };
-        foreach ((string name, float[] values, _) in Tensors(adapter))
+        var adapter = new Adapter(model, settings.Rank, settings.Alpha, settings.Dropout, settings.Targets)
         {
-            reader.ReadFloat32(storedNames[name], values);
-            FiniteCheck.Require(values, weights, storedNames[name]);
-        }
+            BaseModel = settings.BaseModel,
+        };
+        foreach ((string name, float[] values, _) in Tensors(adapter)) stored.Read(name, values);
         return adapter;
     }
 
@@ -56,10 +53,12 @@ internal static class AdapterFiles
     {
         using JsonDocument document = JsonFile.ReadObject(file);
         var fields = new JsonFields(file, document.RootElement);
-        if (fields.Text("peft_type") is var type && type != "LORA") throw fields.Wrong("peft_type", InputText.Quote(type ?? "null"), "LORA");
+        string type = fields.Text("peft_type") ?? throw fields.Missing("peft_type", "LORA");
+        if (type != "LORA") throw fields.Wrong("peft_type", InputText.Quote(type), "LORA");
         foreach (string name in UnsupportedFields)
         {
-            if (fields.Find(name) is { } value && !IsUnset(value)) throw fields.Wrong(name, value, "null or false: only plain LoRA is supported");
+            if (fields.Find(name) is { } value && !IsUnset(value))
+                throw fields.Wrong(name, value, "null or false: only plain LoRA is supported");
         }
         string bias = fields.Text("bias") ?? "none";
         if (bias != "none") throw fields.Wrong("bias", InputText.Quote(bias), "none");
@@ -79,50 +78,6 @@ internal static class AdapterFiles
         JsonValueKind.Object => !value.EnumerateObject().Any(),
         _ => false,
     };
-
-    /// <summary>From the name that peft 0.5 gives a tensor to the one in the file: some versions put the adapter's name into it.</summary>
-    private static Dictionary<string, string> StoredNames(SafetensorsReader reader)
-    {
-        var names = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (string stored in reader.Names)
-        {
-            string plain = stored.Replace(".default.weight", ".weight", StringComparison.Ordinal);
-            if (!names.TryAdd(plain, stored)) throw new InputException($"{reader.Path}: tensor {InputText.Quote(plain)} is there twice, with and without .default");
-        }
-        return names;
-    }
-
-    private static void RequireFit(SafetensorsReader reader, Dictionary<string, string> storedNames, Settings settings, ModelConfiguration model)
-    {
-        int expectedCount = 0;
-        for (int layer = 0; layer < model.LayerCount; layer++)
-        {
-            foreach (Projection target in settings.Targets)
-            {
-                (int outputs, int inputs) = model.ProjectionShape(target);
-                RequireTensor(reader, storedNames, WeightNames.LoraA(layer, target), [settings.Rank, inputs]);
-                RequireTensor(reader, storedNames, WeightNames.LoraB(layer, target), [outputs, settings.Rank]);
-                expectedCount += 2;
-            }
-        }
-        if (storedNames.Count == expectedCount) return;
-        var expected = new HashSet<string>(StringComparer.Ordinal);
-        for (int layer = 0; layer < model.LayerCount; layer++)
-            expected.UnionWith(settings.Targets.SelectMany(target => new[] { WeightNames.LoraA(layer, target), WeightNames.LoraB(layer, target) }));
-        string extra = storedNames.First(pair => !expected.Contains(pair.Key)).Value;
-        throw new InputException(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{reader.Path}: tensor {InputText.Quote(extra)} is no LoRA matrix of target_modules in the model's {model.LayerCount} layers"));
-    }
-
-    private static void RequireTensor(SafetensorsReader reader, Dictionary<string, string> storedNames, string name, ImmutableArray<long> shape)
-    {
-        string expected = TensorInfo.Describe(shape);
-        if (!storedNames.TryGetValue(name, out string? stored)) throw new InputException($"{reader.Path}: tensor '{name}' is missing; expected shape {expected}");
-        TensorInfo info = reader.Info(stored);
-        if (!info.Shape.AsSpan().SequenceEqual(shape.AsSpan()))
-            throw new InputException($"{reader.Path}: tensor '{name}' has shape {TensorInfo.Describe(info.Shape)}; expected {expected} by r and the model");
-    }
 
     private static IEnumerable<(string Name, float[] Values, ImmutableArray<long> Shape)> Tensors(Adapter adapter)
     {
@@ -158,4 +113,67 @@ internal static class AdapterFiles
     });
 
     private sealed record Settings(int Rank, double Alpha, double Dropout, IReadOnlyList<Projection> Targets, string? BaseModel);
+
+    /// <summary>The tensors of adapter_model.safetensors under the names that peft 0.5 gives them.</summary>
+    private sealed class StoredTensors : IDisposable
+    {
+        private readonly SafetensorsReader reader;
+        private readonly Dictionary<string, string> storedNames = new(StringComparer.Ordinal);
+
+        public StoredTensors(string path)
+        {
+            reader = new SafetensorsReader(path);
+            foreach (string stored in reader.Names)
+            {
+                // Some versions put the adapter's name into that of the tensor.
+                string plain = stored.Replace(".default.weight", ".weight", StringComparison.Ordinal);
+                if (storedNames.TryAdd(plain, stored)) continue;
+                reader.Dispose();
+                throw new InputException($"{path}: tensor {InputText.Quote(plain)} is there twice, with and without .default");
+            }
+        }
+
+        /// <summary>Requires all matrices of the targets in all layers, of the right shape, and no others.</summary>
+        public void RequireFit(Settings settings, ModelConfiguration model)
+        {
+            var expected = new HashSet<string>(StringComparer.Ordinal);
+            for (int layer = 0; layer < model.LayerCount; layer++)
+            {
+                foreach (Projection target in settings.Targets)
+                {
+                    (int outputs, int inputs) = model.ProjectionShape(target);
+                    RequireShape(WeightNames.LoraA(layer, target), [settings.Rank, inputs]);
+                    RequireShape(WeightNames.LoraB(layer, target), [outputs, settings.Rank]);
+                    expected.Add(WeightNames.LoraA(layer, target));
+                    expected.Add(WeightNames.LoraB(layer, target));
+                }
+            }
+            foreach ((string plain, string stored) in storedNames)
+            {
+                if (expected.Contains(plain)) continue;
+                throw new InputException(FormattableString.Invariant(
+                    $"{reader.Path}: tensor {InputText.Quote(stored)} is no LoRA matrix of target_modules in {model.LayerCount} layers"));
+            }
+        }
+
+        public void Read(string name, Span<float> destination)
+        {
+            string stored = storedNames[name];
+            reader.ReadFloat32(stored, destination);
+            FiniteCheck.Require(destination, reader.Path, stored);
+        }
+
+        public void Dispose() => reader.Dispose();
+
+        private void RequireShape(string name, ImmutableArray<long> shape)
+        {
+            string expected = TensorInfo.Describe(shape);
+            if (!storedNames.TryGetValue(name, out string? stored))
+                throw new InputException($"{reader.Path}: tensor '{name}' is missing; expected shape {expected}");
+            TensorInfo info = reader.Info(stored);
+            if (info.HasShape(shape)) return;
+            string found = TensorInfo.Describe(info.Shape);
+            throw new InputException($"{reader.Path}: tensor '{name}' has shape {found}; expected {expected} by r and the model");
+        }
+    }
 }

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace NativeVaccine.Models;
 
-/// <summary>What one element of a tensor on disk is. The engine's weights are the first three; the others can be named and skipped.</summary>
+/// <summary>What one element of a tensor on disk is. Weights are the first three; the others can be named and skipped.</summary>
 [SuppressMessage("Naming", "CA1720:Identifier contains type name", Justification = "These are types; the field calls them so.")]
 public enum ElementType
 {
@@ -73,7 +73,8 @@ public static class ElementTypes
     // Source: the list of dtypes of the safetensors format.
     private static readonly (ElementType Type, string Name, int Bits)[] Table =
     [
-        (ElementType.Float32, "F32", 32), (ElementType.Float16, "F16", 16), (ElementType.BFloat16, "BF16", 16), (ElementType.Float64, "F64", 64),
+        (ElementType.Float32, "F32", 32), (ElementType.Float16, "F16", 16), (ElementType.BFloat16, "BF16", 16),
+        (ElementType.Float64, "F64", 64),
         (ElementType.Float8E5M2, "F8_E5M2", 8), (ElementType.Float8E4M3, "F8_E4M3", 8), (ElementType.Float8E8M0, "F8_E8M0", 8),
         (ElementType.Float4, "F4", 4), (ElementType.Float6E2M3, "F6_E2M3", 6), (ElementType.Float6E3M2, "F6_E3M2", 6),
         (ElementType.Complex64, "C64", 64), (ElementType.Boolean, "BOOL", 8),

@@ -1,6 +1,8 @@
 namespace NativeVaccine.Models;
 
-/// <summary>Gives the values of a model's weights by their Hugging Face names: a folder, a folder with adapters merged, a trained model.</summary>
+/// <summary>
+/// Gives the values of a model's weights by their Hugging Face names: a folder, a folder with adapters merged, a trained model.
+/// </summary>
 public interface IWeightSource
 {
     /// <summary>Reads a run of elements of a weight, in row-major order.</summary>

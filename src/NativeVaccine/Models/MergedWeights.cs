@@ -1,6 +1,8 @@
 namespace NativeVaccine.Models;
 
-/// <summary>A model's weights with adapters added, in the order given: W + scale1 * B1 A1 + scale2 * B2 A2 ..., computed in fp32 when read.</summary>
+/// <summary>
+/// A model's weights with adapters added, in the order given: W + scale1 * B1 A1 + scale2 * B2 A2 ..., computed in fp32 when read.
+/// </summary>
 public sealed class MergedWeights : IWeightSource
 {
     private readonly IWeightSource weights;

@@ -35,7 +35,11 @@ public enum RopeScalingKind
 /// <param name="HighFrequencyFactor">Llama3.</param>
 /// <param name="OriginalMaximumPositions">Llama3: positions of the first training.</param>
 public sealed record RopeScaling(
-    RopeScalingKind Kind, double Factor = 0, double LowFrequencyFactor = 0, double HighFrequencyFactor = 0, int OriginalMaximumPositions = 0)
+    RopeScalingKind Kind,
+    double Factor = 0,
+    double LowFrequencyFactor = 0,
+    double HighFrequencyFactor = 0,
+    int OriginalMaximumPositions = 0)
 {
     /// <summary>Plain rotary embedding.</summary>
     public static RopeScaling None { get; } = new(RopeScalingKind.None);

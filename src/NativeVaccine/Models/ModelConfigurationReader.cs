@@ -87,7 +87,8 @@ internal static class ModelConfigurationReader
     {
         string activation = fields.Text("hidden_act") ?? "silu";
         if (activation != "silu") throw fields.Wrong("hidden_act", InputText.Quote(activation), "silu");
-        if (fields.Find("quantization_config") is { } quantization) throw fields.Wrong("quantization_config", quantization, "a model that is not quantized");
+        if (fields.Find("quantization_config") is { } quantization)
+            throw fields.Wrong("quantization_config", quantization, "a model that is not quantized");
     }
 
     private static int ReadKeyValueHeads(JsonFields fields, Architecture architecture, int heads)

@@ -30,7 +30,7 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     /// <summary>Opens a folder and checks that all weights are there.</summary>
     /// <param name="path">The folder.</param>
     /// <param name="configuration">Used in place of the folder's config.json, if given.</param>
-    /// <exception cref="InputException">A file is missing or broken, or a tensor is missing or has another shape or type than expected.</exception>
+    /// <exception cref="InputException">A file is missing or broken, or a tensor is missing or has another shape or type.</exception>
     public static ModelFolder Open(string path, ModelConfiguration? configuration = null)
     {
         var folder = new ModelFolder(path, configuration ?? ModelConfiguration.Load(path));
@@ -62,7 +62,8 @@ public sealed class ModelFolder : IWeightSource, IDisposable
 
     /// <summary>Reads a tensor's bytes as they are stored, unchecked: see <see cref="FiniteCheck"/>.</summary>
     /// <exception cref="InputException">There is no such tensor, or it cannot be read.</exception>
-    public void ReadBytes(string name, Span<byte> destination, long firstByte = 0) => FileWith(name).ReadBytes(name, destination, firstByte);
+    public void ReadBytes(string name, Span<byte> destination, long firstByte = 0) =>
+        FileWith(name).ReadBytes(name, destination, firstByte);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -104,11 +105,13 @@ public sealed class ModelFolder : IWeightSource, IDisposable
             if (!opened.TryGetValue(fileName, out SafetensorsReader? reader))
             {
                 string path = System.IO.Path.Combine(Path, fileName);
-                if (!File.Exists(path)) throw new InputException($"{path}: no such file; {index} expects tensor {InputText.Quote(tensor)} in it");
+                if (!File.Exists(path))
+                    throw new InputException($"{path}: no such file; {index} expects tensor {InputText.Quote(tensor)} in it");
                 reader = OpenFile(path);
                 opened.Add(fileName, reader);
             }
-            if (!reader.Contains(tensor)) throw new InputException($"{index}: says that {reader.Path} has tensor {InputText.Quote(tensor)}, but it has not");
+            if (!reader.Contains(tensor))
+                throw new InputException($"{index}: says that {reader.Path} has tensor {InputText.Quote(tensor)}, but it has not");
             fileOfTensor.Add(tensor, reader);
         }
     }
@@ -129,10 +132,11 @@ public sealed class ModelFolder : IWeightSource, IDisposable
             if (!fileOfTensor.TryGetValue(expected.Name, out SafetensorsReader? file))
                 throw new InputException($"{Path}: tensor '{expected.Name}' is missing; expected shape {shape} by the configuration");
             TensorInfo info = file.Info(expected.Name);
-            if (!info.Shape.AsSpan().SequenceEqual(expected.Shape.AsSpan()))
-                throw new InputException($"{file.Path}: tensor '{expected.Name}' has shape {TensorInfo.Describe(info.Shape)}; expected {shape} by the configuration");
+            string where = $"{file.Path}: tensor '{expected.Name}'";
+            if (!info.HasShape(expected.Shape))
+                throw new InputException($"{where} has shape {TensorInfo.Describe(info.Shape)}; expected {shape} by the configuration");
             if (!info.Type.IsWeight())
-                throw new InputException($"{file.Path}: tensor '{expected.Name}' is {info.Type.SafetensorsName()}; expected F32, F16 or BF16");
+                throw new InputException($"{where} is {info.Type.SafetensorsName()}; expected F32, F16 or BF16");
             known.Add(expected.Name);
         }
         IgnoredTensors = [.. fileOfTensor.Keys.Where(name => !known.Contains(name) && !IsRotaryTable(name)).Order(StringComparer.Ordinal)];

@@ -25,7 +25,14 @@ internal static class ModelShapes
     private static readonly Dictionary<string, ModelConfiguration> Shapes = new(StringComparer.Ordinal)
     {
         ["llama-2-7b"] = Llama2,
-        ["llama-2-13b"] = Llama2 with { HiddenSize = 5120, IntermediateSize = 13824, LayerCount = 40, HeadCount = 40, KeyValueHeadCount = 40 },
+        ["llama-2-13b"] = Llama2 with
+        {
+            HiddenSize = 5120,
+            IntermediateSize = 13824,
+            LayerCount = 40,
+            HeadCount = 40,
+            KeyValueHeadCount = 40,
+        },
         ["llama-3-8b"] = Llama2 with
         {
             VocabularySize = 128256,

@@ -12,8 +12,8 @@ public static class ModelWriter
 
     private static readonly string[] CompanionFileNames =
     [
-        ModelConfigurationReader.GenerationFileName, "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-        "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
+        ModelConfigurationReader.GenerationFileName, "tokenizer.model", "tokenizer.json", "tokenizer_config.json",
+        "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
     ];
 
     /// <summary>Writes config.json, generation_config.json and the weights, as <see cref="ModelConfiguration.StoredType"/>.</summary>

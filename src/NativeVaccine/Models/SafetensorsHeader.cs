@@ -52,7 +52,7 @@ internal sealed class SafetensorsHeader
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
         if (length > MaximumLength) throw Defect($"the header says it has {length} bytes; expected at most {MaximumLength}");
         if ((long)length > fileLength - LengthSize)
-            throw Defect($"the header says it has {length} bytes, but {fileLength - LengthSize} follow; the file is cut short or no safetensors file");
+            throw Defect($"the header says it has {length} bytes, but {fileLength - LengthSize} follow; the file is cut short");
         byte[] text = new byte[length];
         InputFile.ReadExactly(handle, file, text, LengthSize);
         return text;
@@ -122,8 +122,9 @@ internal sealed class SafetensorsHeader
     {
         // No model has tensors of more dimensions; the limit keeps a message about one short.
         const int maximumCount = 16;
-        if (list.GetArrayLength() > maximumCount) throw TensorDefect(name, $"{key} has {list.GetArrayLength()} numbers; expected at most {maximumCount}");
-        var sizes = ImmutableArray.CreateBuilder<long>(list.GetArrayLength());
+        int count = list.GetArrayLength();
+        if (count > maximumCount) throw TensorDefect(name, $"{key} has {count} numbers; expected at most {maximumCount}");
+        var sizes = ImmutableArray.CreateBuilder<long>(count);
         foreach (JsonElement item in list.EnumerateArray())
         {
             if (item.ValueKind != JsonValueKind.Number || !item.TryGetInt64(out long size) || size < 0)
@@ -133,7 +134,8 @@ internal sealed class SafetensorsHeader
         return sizes.MoveToImmutable();
     }
 
-    private InputException TensorDefect(string name, FormattableString what) => Defect($"tensor {InputText.Quote(name)}: {FormattableString.Invariant(what)}");
+    private InputException TensorDefect(string name, FormattableString what) =>
+        Defect($"tensor {InputText.Quote(name)}: {FormattableString.Invariant(what)}");
 
     private InputException Defect(FormattableString what) => new($"{file}: {FormattableString.Invariant(what)}");
 }

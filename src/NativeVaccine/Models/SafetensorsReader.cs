@@ -102,10 +102,8 @@ public sealed class SafetensorsReader : IDisposable
 
     private static void RequireRange(TensorInfo info, long first, int count, long available)
     {
-        if (first < 0 || first > available - count)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(first), first, string.Create(CultureInfo.InvariantCulture, $"{count} from there are not in {info.Name}, which has {available}"));
-        }
+        if (first >= 0 && first <= available - count) return;
+        string problem = string.Create(CultureInfo.InvariantCulture, $"{count} from there are not in {info.Name}, which has {available}");
+        throw new ArgumentOutOfRangeException(nameof(first), first, problem);
     }
 }

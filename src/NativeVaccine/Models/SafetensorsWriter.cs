@@ -114,12 +114,11 @@ public static class SafetensorsWriter
         const float firstThatRoundsToInfinity = 65520;
         for (int i = 0; i < values.Length; i++)
         {
-            if (float.IsFinite(values[i]) && MathF.Abs(values[i]) >= firstThatRoundsToInfinity)
-            {
-                throw new InputException(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{path}: tensor {InputText.Quote(tensor)}: element {firstElement + i} is {values[i]}, too large for fp16; expected bf16 or fp32 as the type to write"));
-            }
+            if (!float.IsFinite(values[i]) || MathF.Abs(values[i]) < firstThatRoundsToInfinity) continue;
+            string where = $"{path}: tensor {InputText.Quote(tensor)}";
+            throw new InputException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{where}: element {firstElement + i} is {values[i]}, too large for fp16; expected bf16 or fp32 as the type to write"));
         }
     }
 }

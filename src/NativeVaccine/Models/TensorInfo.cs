@@ -14,6 +14,9 @@ public sealed record TensorInfo(string Name, ElementType Type, ImmutableArray<lo
     /// <summary>The product of <see cref="Shape"/>.</summary>
     public long ElementCount => ByteLength * 8 / Type.BitSize();
 
+    /// <summary>True if the sizes are these.</summary>
+    public bool HasShape(ImmutableArray<long> shape) => Shape.AsSpan().SequenceEqual(shape.AsSpan());
+
     /// <summary>A shape for a message: "(128, 344)".</summary>
     public static string Describe(ImmutableArray<long> shape) =>
         $"({string.Join(", ", shape.Select(static size => size.ToString(CultureInfo.InvariantCulture)))})";

@@ -58,7 +58,9 @@ public sealed class PhiloxStream(ulong seed, uint purpose, ulong step)
         return (int)(product >> 32);
     }
 
-    /// <summary>A number of the normal distribution with mean 0 and variance 1 (Box and Muller; the second of each pair is not used).</summary>
+    /// <summary>
+    /// A number of the normal distribution with mean 0 and variance 1 (Box and Muller; the second of each pair is not used).
+    /// </summary>
     public double NextGaussian()
     {
         double radius = Math.Sqrt(-2 * Math.Log(1 - NextDouble()));

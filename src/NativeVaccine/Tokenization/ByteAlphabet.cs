@@ -3,8 +3,8 @@ using System.Collections.Frozen;
 namespace NativeVaccine.Tokenization;
 
 /// <summary>
-/// The letters in which byte-level vocabularies spell bytes (GPT-2's encoder.py): a printable Latin-1 character stands for its own byte, the
-/// other 68 bytes, in order, have the characters from U+0100 on.
+/// The letters in which byte-level vocabularies spell bytes (GPT-2's encoder.py): a printable Latin-1 character stands for its own
+/// byte, the other 68 bytes, in order, have the characters from U+0100 on.
 /// </summary>
 internal static class ByteAlphabet
 {

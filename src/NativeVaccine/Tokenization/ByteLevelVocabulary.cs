@@ -34,8 +34,9 @@ internal sealed class ByteLevelVocabulary
     }
 
     /// <summary>
-    /// A vocabulary with its merges, as in tokenizer.json and merges.txt. The bytes come first, then each merge's result in the order of the
-    /// merges. Tokens that no merge makes can still be decoded; with <paramref name="ignoreMerges"/> they are also taken for a whole piece.
+    /// A vocabulary with its merges, as in tokenizer.json and merges.txt. The bytes come first, then each merge's result in the order
+    /// of the merges. Tokens that no merge makes can still be decoded; with <paramref name="ignoreMerges"/> they are also taken for a
+    /// whole piece.
     /// </summary>
     /// <param name="idsByLetters">The tokens, spelled in <see cref="ByteAlphabet"/>.</param>
     /// <param name="merges">The pairs to merge, the first one first.</param>
@@ -56,7 +57,8 @@ internal sealed class ByteLevelVocabulary
             if (outside.Contains(id))
                 continue;
             byte[] bytes = ByteAlphabet.Read(letters)
-                ?? throw new InputException($"{source}: token '{JsonInput.Excerpt(letters)}' is not spelled in byte letters: expected a byte-level vocabulary");
+                ?? throw new InputException(
+                    $"{source}: token '{JsonInput.Excerpt(letters)}' is not spelled in byte letters: expected a byte-level vocabulary");
             if (!bytesById.TryAdd(id, bytes))
                 throw new InputException($"{source}: two tokens have the id {id}: expected one");
         }
@@ -79,12 +81,19 @@ internal sealed class ByteLevelVocabulary
     }
 
     private static IEnumerable<int> MergeResults(
-        Dictionary<string, int> idsByLetters, IEnumerable<(string Left, string Right)> merges, Dictionary<int, byte[]> bytesById, string source)
+        Dictionary<string, int> idsByLetters,
+        IEnumerable<(string Left, string Right)> merges,
+        Dictionary<int, byte[]> bytesById,
+        string source)
     {
         foreach ((string left, string right) in merges)
         {
             if (!idsByLetters.TryGetValue(left + right, out int id) || !idsByLetters.ContainsKey(left) || !idsByLetters.ContainsKey(right))
-                throw new InputException($"{source}: the merge '{JsonInput.Excerpt(left)} {JsonInput.Excerpt(right)}' needs a token that is not in the vocabulary");
+            {
+                string merge = JsonInput.Excerpt($"{left} {right}");
+                throw new InputException($"{source}: the merge '{merge}' needs a token that is not in the vocabulary");
+            }
+
             if (bytesById.ContainsKey(id))
                 yield return id;
         }

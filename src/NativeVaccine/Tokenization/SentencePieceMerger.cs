@@ -123,7 +123,12 @@ internal sealed class SentencePieceMerger
     /// the two it was joined from.
     /// </summary>
     private void Emit(
-        string text, int begin, int length, Dictionary<(int Begin, int Length), int> halvesOfUnused, List<int> ids, ref bool previousUnknown)
+        string text,
+        int begin,
+        int length,
+        Dictionary<(int Begin, int Length), int> halvesOfUnused,
+        List<int> ids,
+        ref bool previousUnknown)
     {
         if (halvesOfUnused.TryGetValue((begin, length), out int leftLength))
         {

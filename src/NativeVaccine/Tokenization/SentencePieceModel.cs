@@ -115,7 +115,9 @@ internal sealed class SentencePieceModel
 
         if (text.Length == 0)
             throw Wrong($"piece {_pieces.Count} is empty", "text");
-        return float.IsNaN(score) ? throw Wrong($"the score of piece {_pieces.Count} is not a number", "one") : new SentencePiece(text, score, kind);
+        if (float.IsNaN(score))
+            throw Wrong($"the score of piece {_pieces.Count} is not a number", "one");
+        return new SentencePiece(text, score, kind);
     }
 
     private string PieceText(ReadOnlySpan<byte> utf8)
@@ -185,7 +187,12 @@ internal sealed class SentencePieceModel
         }
 
         if (_hasCharacterMap)
-            throw Wrong("its normalizer rewrites characters (precompiled_charsmap), which is not supported", "the identity normalizer, as in Llama-2");
+        {
+            throw Wrong(
+                "its normalizer rewrites characters (precompiled_charsmap), which is not supported",
+                "the identity normalizer, as in Llama-2");
+        }
+
         if (_whitespaceAsSuffix)
             throw Wrong("treat_whitespace_as_suffix is set, which is not supported", "spaces before words");
         UnknownId = _pieces.FindIndex(piece => piece.Kind == PieceKind.Unknown);

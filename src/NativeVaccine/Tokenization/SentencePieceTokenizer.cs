@@ -21,7 +21,11 @@ public sealed class SentencePieceTokenizer : Tokenizer
 
     internal SentencePieceTokenizer(SentencePieceModel model, TokenizerConfiguration configuration)
         : base(SpecialTokens.Resolve(
-            configuration, text => FindSpecial(model, configuration, text), model.BeginOfSequenceId, model.EndOfSequenceId, addsByDefault: true))
+            configuration,
+            text => FindSpecial(model, configuration, text),
+            model.BeginOfSequenceId,
+            model.EndOfSequenceId,
+            addsByDefault: true))
     {
         _model = model;
         _addedTokens = configuration.AddedTokens;

@@ -31,6 +31,7 @@ internal sealed record SpecialTokens(
 
         int? Find(string? text, string field) => text is null
             ? null
-            : idOf(text) ?? throw new InputException($"{configuration.Source}: {field} '{JsonInput.Excerpt(text)}' is not in the vocabulary: expected one of its tokens");
+            : idOf(text) ?? throw new InputException(
+                $"{configuration.Source}: {field} '{JsonInput.Excerpt(text)}' is not in the vocabulary: expected one of its tokens");
     }
 }

@@ -67,7 +67,8 @@ internal sealed class TextSplitter(IReadOnlyList<Regex> patterns, string source)
         }
         catch (RegexMatchTimeoutException exception)
         {
-            throw new InputException($"{source}: its split pattern takes too long: expected one that does not backtrack without end", exception);
+            throw new InputException(
+                $"{source}: its split pattern takes too long: expected one that does not backtrack without end", exception);
         }
 
         return result;
@@ -79,7 +80,9 @@ internal sealed class TextSplitter(IReadOnlyList<Regex> patterns, string source)
         }
     }
 
-    /// <summary>The copy, and for each of its characters, and its end, where it stands in the text; null where the copy is the text.</summary>
+    /// <summary>
+    /// The copy, and for each of its characters, and its end, where it stands in the text; null where the copy is the text.
+    /// </summary>
     private static (string Copy, int[]? Offsets) OneUnitPerCodePoint(string text)
     {
         if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF'))

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
-using System.Text.RegularExpressions;
 using NativeVaccine.Data;
 using SharpToken;
 
@@ -28,7 +27,9 @@ internal static class TiktokenFile
     }
 
     /// <summary>Reads such a file as a model folder's tokenizer, with Llama-3's split pattern.</summary>
-    /// <remarks>The file names no special tokens; without other files beside it, those of Llama-3 are taken where the ranks are Llama-3's.</remarks>
+    /// <remarks>
+    /// The file names no special tokens; without other files beside it, those of Llama-3 are taken where the ranks are Llama-3's.
+    /// </remarks>
     /// <exception cref="InputException">A line is damaged.</exception>
     public static ByteLevelTokenizer Parse(ReadOnlyMemory<byte> bytes, string source, TokenizerConfiguration configuration)
     {
@@ -54,14 +55,15 @@ internal static class TiktokenFile
         byte[] bytes = new byte[resource.Length];
         resource.ReadExactly(bytes);
         var added = new Dictionary<int, AddedToken> { [Gpt2EndId] = new(Gpt2End, IsSpecial: true) };
-        return Make(Ranks(bytes, Gpt2Resource), SplitPatterns.Gpt2, added, new SpecialTokens(null, false, Gpt2EndId, [Gpt2EndId]), Gpt2Resource);
+        var special = new SpecialTokens(null, AddsBeginOfSequence: false, Gpt2EndId, [Gpt2EndId]);
+        return Make(Ranks(bytes, Gpt2Resource), SplitPatterns.Gpt2, added, special, Gpt2Resource);
     }
 
     private static ByteLevelTokenizer Make(
         ByteLevelVocabulary vocabulary, string pattern, IReadOnlyDictionary<int, AddedToken> added, SpecialTokens special, string source)
     {
-        Regex split = SplitPatterns.Find(pattern, source);
-        return new ByteLevelTokenizer(vocabulary, new TextPreparation([split], NormalizesToNfc: false, AddsPrefixSpace: false), added, special, source);
+        var preparation = new TextPreparation([SplitPatterns.Find(pattern, source)], NormalizesToNfc: false, AddsPrefixSpace: false);
+        return new ByteLevelTokenizer(vocabulary, preparation, added, special, source);
     }
 
     private static ByteLevelVocabulary Ranks(ReadOnlyMemory<byte> bytes, string source)
@@ -72,7 +74,8 @@ internal static class TiktokenFile
             if (!TryReadLine(line.Span, out byte[] token, out int rank) || !tokens.TryAdd(rank, token))
             {
                 throw new InputException(string.Create(
-                    CultureInfo.InvariantCulture, $"{source}:{number}: expected a token in base64, a space, and a rank that no other line has"));
+                    CultureInfo.InvariantCulture,
+                    $"{source}:{number}: expected a token in base64, a space, and a rank that no other line has"));
             }
         }
 

@@ -34,7 +34,9 @@ public abstract class Tokenizer
     /// <exception cref="InputException">There is none, or it cannot be used.</exception>
     public static Tokenizer Load(string modelFolder) => TokenizerFolder.Load(modelFolder);
 
-    /// <summary>The tokenizer of GPT-2 (r50k), for models that bring none. It adds no special tokens; <c>&lt;|endoftext|&gt;</c> ends a sequence.</summary>
+    /// <summary>
+    /// The tokenizer of GPT-2 (r50k), for models that bring none. It adds no special tokens; <c>&lt;|endoftext|&gt;</c> ends a sequence.
+    /// </summary>
     public static Tokenizer BuiltIn() => TiktokenFile.BuiltIn();
 
     /// <summary>The tokens of a text.</summary>
@@ -54,7 +56,9 @@ public abstract class Tokenizer
     /// <param name="skipSpecialTokens">Leaves special tokens out; otherwise they appear by their names.</param>
     public abstract string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true);
 
-    /// <summary>The token as the vocabulary writes it (byte-level vocabularies: in the letters that stand for bytes); empty for an unused id.</summary>
+    /// <summary>
+    /// The token as the vocabulary writes it (byte-level vocabularies: in the letters that stand for bytes); empty for an unused id.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is not below <see cref="VocabularySize"/>.</exception>
     public abstract string Piece(int id);
 
@@ -64,7 +68,8 @@ public abstract class Tokenizer
     {
         if (VocabularySize > modelVocabularySize)
         {
-            throw new InputException($"the tokenizer's largest id is {VocabularySize - 1}, but the model's vocabulary has {modelVocabularySize} rows: "
+            throw new InputException(
+                $"the tokenizer's largest id is {VocabularySize - 1}, but the model's vocabulary has {modelVocabularySize} rows: "
                 + "expected a tokenizer made for this model");
         }
     }

@@ -4,7 +4,9 @@ using NativeVaccine.Data;
 
 namespace NativeVaccine.Tokenization;
 
-/// <summary>What the files beside a vocabulary say: tokenizer_config.json, special_tokens_map.json, added_tokens.json, config.json.</summary>
+/// <summary>
+/// What the files beside a vocabulary say: tokenizer_config.json, special_tokens_map.json, added_tokens.json, config.json.
+/// </summary>
 internal sealed record TokenizerConfiguration
 {
     /// <summary>Larger token ids are taken for damage: tables are as long as the largest id.</summary>

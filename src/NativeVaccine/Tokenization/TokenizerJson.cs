@@ -30,7 +30,8 @@ internal static class TokenizerJson
             source);
 
         int? templateBegin = OpeningToken(JsonInput.Optional(root, "post_processor"), $"{source}: post_processor");
-        var special = SpecialTokens.Resolve(configuration, text => IdOf(added, text), templateBegin, ownEnd: null, templateBegin is not null);
+        var special = SpecialTokens.Resolve(
+            configuration, text => IdOf(added, text), templateBegin, ownEnd: null, addsByDefault: templateBegin is not null);
         return new ByteLevelTokenizer(vocabulary, preparation, added, special, source);
     }
 
@@ -72,7 +73,9 @@ internal static class TokenizerJson
     {
         string type = JsonInput.OptionalText(model, "type", $"{source}: model") ?? "BPE";
         if (type != "BPE" || JsonInput.Optional(model, "byte_fallback") is { ValueKind: JsonValueKind.True })
-            throw new InputException($"{source}: a model of type {JsonInput.Excerpt(type)} that is not byte-level: expected byte-level BPE, or a tokenizer.model beside it");
+            throw new InputException(
+                $"{source}: a model of type {JsonInput.Excerpt(type)} that is not byte-level: "
+                + "expected byte-level BPE, or a tokenizer.model beside it");
     }
 
     /// <summary>Merges are written "a b", or ["a", "b"] where a token may hold a space.</summary>
@@ -128,7 +131,8 @@ internal static class TokenizerJson
                     byteLevel = true;
                     prefixSpace = JsonInput.Optional(step, "add_prefix_space") is { ValueKind: JsonValueKind.True };
                     if (prefixSpace && patterns.Count > 0)
-                        throw new InputException($"{where}: add_prefix_space after another step is not supported: it would prefix every piece");
+                        throw new InputException(
+                            $"{where}: add_prefix_space after another step is not supported: it would prefix every piece");
                     if (JsonInput.Optional(step, "use_regex") is not { ValueKind: JsonValueKind.False })
                         patterns.Add(SplitPatterns.Find(SplitPatterns.Gpt2, where));
                     break;
@@ -139,7 +143,8 @@ internal static class TokenizerJson
                     patterns.Add(SplitPatterns.Find(SplitPatterns.SingleDigits, where));
                     break;
                 case string type:
-                    throw new InputException($"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected Split, Digits (individual) and ByteLevel");
+                    throw new InputException(
+                        $"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected Split, Digits (individual) and ByteLevel");
             }
         }
 
@@ -163,7 +168,9 @@ internal static class TokenizerJson
         foreach (JsonElement step in Steps(JsonInput.Optional(root, "normalizer"), "normalizers", where))
         {
             string type = JsonInput.RequiredText(step, "type", where);
-            normalizes = type == "NFC" ? true : throw new InputException($"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected none, or NFC");
+            if (type != "NFC")
+                throw new InputException($"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected none, or NFC");
+            normalizes = true;
         }
 
         return normalizes;
@@ -179,7 +186,8 @@ internal static class TokenizerJson
             if (type == "TemplateProcessing")
                 opening = TemplateOpening(step, where);
             else if (type != "ByteLevel")
-                throw new InputException($"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected TemplateProcessing and ByteLevel");
+                throw new InputException(
+                    $"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected TemplateProcessing and ByteLevel");
         }
 
         return opening;

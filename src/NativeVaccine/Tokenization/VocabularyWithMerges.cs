@@ -9,10 +9,16 @@ namespace NativeVaccine.Tokenization;
 /// <summary>Reads vocab.json with merges.txt: byte-level BPE in GPT-2's own files, which Qwen2 uses too.</summary>
 internal static class VocabularyWithMerges
 {
-    /// <summary>Reads a tokenizer. The files do not say how text is split: Qwen2's class names its own way, all others take GPT-2's.</summary>
+    /// <summary>
+    /// Reads a tokenizer. The files do not say how text is split: Qwen2's class names its own way, all others take GPT-2's.
+    /// </summary>
     /// <exception cref="InputException">One of the files is damaged.</exception>
     public static ByteLevelTokenizer Parse(
-        ReadOnlyMemory<byte> vocabulary, string vocabularySource, ReadOnlyMemory<byte> merges, string mergesSource, TokenizerConfiguration configuration)
+        ReadOnlyMemory<byte> vocabulary,
+        string vocabularySource,
+        ReadOnlyMemory<byte> merges,
+        string mergesSource,
+        TokenizerConfiguration configuration)
     {
         using JsonDocument document = JsonInput.Parse(vocabulary, vocabularySource);
         Dictionary<string, int> ids = TokenizerJson.Vocabulary(document.RootElement, vocabularySource);
@@ -24,7 +30,8 @@ internal static class VocabularyWithMerges
         Regex pattern = SplitPatterns.Find(qwen2 ? SplitPatterns.Qwen2 : SplitPatterns.Gpt2, vocabularySource);
         var special = SpecialTokens.Resolve(
             configuration, text => TokenizerJson.IdOf(added, text), ownBegin: null, ownEnd: null, addsByDefault: false);
-        return new ByteLevelTokenizer(tokens, new TextPreparation([pattern], qwen2, AddsPrefixSpace: false), added, special, vocabularySource);
+        var preparation = new TextPreparation([pattern], NormalizesToNfc: qwen2, AddsPrefixSpace: false);
+        return new ByteLevelTokenizer(tokens, preparation, added, special, vocabularySource);
     }
 
     /// <summary>GPT-2 keeps its end token in vocab.json itself.</summary>
@@ -43,7 +50,8 @@ internal static class VocabularyWithMerges
                 continue;
             string[] pair = line.Split(' ');
             if (pair.Length != 2)
-                throw new InputException(string.Create(CultureInfo.InvariantCulture, $"{source}:{number}: expected two tokens with a space between"));
+                throw new InputException(
+                    string.Create(CultureInfo.InvariantCulture, $"{source}:{number}: expected two tokens with a space between"));
             yield return (pair[0], pair[1]);
         }
     }

@@ -8,7 +8,8 @@ public class PromptFileTests
     [Fact]
     public void ReadsStringsRecordsAndLines()
     {
-        using var array = new TemporaryFile("p.json", """["one", {"instruction": "two", "input": "in", "output": "ignored"}, {"instruction": "three"}]""");
+        using var array = new TemporaryFile(
+            "p.json", """["one", {"instruction": "two", "input": "in", "output": "ignored"}, {"instruction": "three"}]""");
         Assert.Equal([new("one", "", ""), new("two", "in", "ignored"), new("three", "", "")], PromptFile.Read(array.Path));
         using var lines = new TemporaryFile("p.txt", "one\r\n\n two \n[\"three\"]");
         Assert.Equal(["one", " two ", "[\"three\"]"], PromptFile.Read(lines.Path).Select(prompt => prompt.Instruction));

@@ -19,7 +19,8 @@ public class SampleReaderTests
             SampleSet set = Read(file.Path);
             Assert.Equal(2, set.Samples.Count);
             Assert.Equal(file.Path, set.Source);
-            Sample expected = new SampleBuilder(TinyLlama, PromptTemplate.Alpaca, 200).Build(new AlpacaRecord("Name a river.", "", "The Elbe."))!;
+            var record = new AlpacaRecord("Name a river.", "", "The Elbe.");
+            Sample expected = new SampleBuilder(TinyLlama, PromptTemplate.Alpaca, 200).Build(record)!;
             Assert.All(set.Samples, sample => Assert.Equal(expected.InputIds, sample.InputIds));
         }
     }
@@ -71,7 +72,8 @@ public class SampleReaderTests
     [InlineData("data.json", "[\n{},\n{]", "data.json:3: broken JSON")]
     [InlineData("data.jsonl", "\n\n{\"instruction\": \"a\", \"output\": \"b\"}\n{oops}\n", "data.jsonl:4: broken JSON")]
     [InlineData("data.jsonl", "7", "data.jsonl:1: found 7: expected an object")]
-    [InlineData("data.json", "[{\"instruction\": \"a\", \"output\": \"b\"}, {\"instruction\": \"a\"}]", "record 1: field 'output' is missing")]
+    [InlineData(
+        "data.json", "[{\"instruction\": \"a\", \"output\": \"b\"}, {\"instruction\": \"a\"}]", "record 1: field 'output' is missing")]
     [InlineData("data.jsonl", "{\"instruction\": 3, \"output\": \"b\"}", "field 'instruction' is 3: expected a string")]
     [InlineData("data.jsonl", "{\"instruction\": \"\\ud800\", \"output\": \"b\"}", "data.jsonl:1: a string has half of a surrogate pair")]
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2]}", "field 'labels' is missing")]
@@ -97,7 +99,8 @@ public class SampleReaderTests
     {
         Assert.Contains("absent.json", Assert.Throws<InputException>(() => Read("absent.json")).Message, StringComparison.Ordinal);
         string path = Fixtures.Path("traces", "sft", "samples.jsonl");
-        Assert.Contains("#nobody: no records", Assert.Throws<InputException>(() => Read($"{path}#nobody")).Message, StringComparison.Ordinal);
+        InputException exception = Assert.Throws<InputException>(() => Read($"{path}#nobody"));
+        Assert.Contains("#nobody: no records", exception.Message, StringComparison.Ordinal);
     }
 
     [Theory]

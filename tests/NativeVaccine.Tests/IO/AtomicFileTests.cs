@@ -44,7 +44,7 @@ public sealed class AtomicFileTests : IDisposable
     {
         string path = folder.File("a.safetensors");
         File.WriteAllText(path, "old");
-        var huge = new TensorToWrite("w", ElementType.Float32, [1L << 30, 1L << 20], static (_, _) => Assert.Fail("nothing should be asked for"));
+        var huge = new TensorToWrite("w", ElementType.Float32, [1L << 30, 1L << 20], static (_, _) => Assert.Fail("too late"));
         Refusal.Of(() => SafetensorsWriter.Write(path, [huge]), path);
         Assert.Equal("old", File.ReadAllText(path));
         AssertAlone(path);

@@ -84,10 +84,11 @@ public class ElementConversionTests
             uint half = BitConverter.SingleToUInt32Bits(value) + (1u << (22 - mantissaBits));
             for (uint bits = half - 1; bits <= half + 1; bits++) yield return BitConverter.UInt32BitsToSingle(bits);
         }
-        foreach (float small in new[] { float.Epsilon, 1e-40f, 2.9802322e-08f, 2.9802326e-08f, 5.9604645e-08f, 65519.996f, 65520f, 65536f, 3e38f })
+        float[] more = [float.Epsilon, 1e-40f, 2.9802322e-08f, 2.9802326e-08f, 5.9604645e-08f, 65519.996f, 65520f, 65536f, 3e38f];
+        foreach (float value in more)
         {
-            yield return small;
-            yield return -small;
+            yield return value;
+            yield return -value;
         }
     }
 

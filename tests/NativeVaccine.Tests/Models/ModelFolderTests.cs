@@ -45,7 +45,8 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData(ElementType.BFloat16, 100, 4)]
     public void A_written_folder_reads_the_same(ElementType type, long maximumShardBytes, int files)
     {
-        TinyModel.Write(folder.File("m"), TinyModel.Configuration with { StoredType = type, QueryKeyValueBias = true, OutputBias = true }, maximumShardBytes);
+        ModelConfiguration written = TinyModel.Configuration with { StoredType = type, QueryKeyValueBias = true, OutputBias = true };
+        TinyModel.Write(folder.File("m"), written, maximumShardBytes);
         Assert.Equal(files, Directory.GetFiles(folder.File("m"), "*.safetensors").Length);
         using ModelFolder model = ModelFolder.Open(folder.File("m"));
         Assert.Equal(type, model.Configuration.StoredType);
@@ -86,7 +87,9 @@ public sealed class ModelFolderTests : IDisposable
         Refusal.Of(
             () => ModelFolder.Open(path, TinyModel.Configuration with { IntermediateSize = 7 }).Dispose(),
             "model.safetensors", "'model.layers.0.mlp.gate_proj.weight' has shape (6, 4); expected (7, 4)");
-        Refusal.Of(() => ModelFolder.Open(path, TinyModel.Configuration with { LayerCount = 2 }).Dispose(), "'model.layers.1.input_layernorm.weight' is missing");
+        Refusal.Of(
+            () => ModelFolder.Open(path, TinyModel.Configuration with { LayerCount = 2 }).Dispose(),
+            "'model.layers.1.input_layernorm.weight' is missing");
 
         byte[] bytes = File.ReadAllBytes(Path.Combine(path, "model.safetensors"));
         int position = bytes.AsSpan().IndexOf("\"F32\""u8);
@@ -102,9 +105,10 @@ public sealed class ModelFolderTests : IDisposable
         ModelWriter.Write(path, TinyModel.Configuration, new WithNaN());
         using ModelFolder model = ModelFolder.Open(path);
         float[] values = new float[16];
-        Refusal.Of(() => model.ReadFloat32("model.layers.0.self_attn.q_proj.weight", values), "model.safetensors", "q_proj.weight'", "NaN in weights, at element 13");
-        Refusal.Of(() => model.ReadFloat32("model.layers.0.self_attn.q_proj.weight", values.AsSpan(0, 5), 10), "at element 13");
-        model.ReadFloat32("model.layers.0.self_attn.q_proj.weight", values.AsSpan(0, 13));
+        const string name = "model.layers.0.self_attn.q_proj.weight";
+        Refusal.Of(() => model.ReadFloat32(name, values), "model.safetensors", $"'{name}': NaN in weights, at element 13");
+        Refusal.Of(() => model.ReadFloat32(name, values.AsSpan(0, 5), 10), "at element 13");
+        model.ReadFloat32(name, values.AsSpan(0, 13));
     }
 
     [Fact]
@@ -129,10 +133,11 @@ public sealed class ModelFolderTests : IDisposable
         File.WriteAllText(index, json.ToJsonString());
         Refusal.Of(() => ModelFolder.Open(path).Dispose(), "'model.norm.weight' is missing; expected shape (4)");
 
-        foreach (string elsewhere in new[] { "../m/x.safetensors", "/etc/x.safetensors", "a\\\\x.safetensors", "x\\u0000.safetensors", "x.bin" })
+        string[] elsewhereNames = ["../m/x.safetensors", "/etc/x.safetensors", "a\\\\x.safetensors", "x\\u0000.safetensors", "x.bin"];
+        foreach (string elsewhere in elsewhereNames)
         {
             File.WriteAllText(index, $$$"""{"weight_map":{"model.norm.weight":"{{{elsewhere}}}"}}""");
-            Refusal.Of(() => ModelFolder.Open(path).Dispose(), index, "weight_map.model.norm.weight is", "expected the name of a .safetensors file in the same folder");
+            Refusal.Of(() => ModelFolder.Open(path).Dispose(), index, "weight_map.model.norm.weight is", "file in the same folder");
         }
         File.WriteAllText(index, "{\"weight_map\":\n3}");
         Refusal.Of(() => ModelFolder.Open(path).Dispose(), index, "weight_map is 3");

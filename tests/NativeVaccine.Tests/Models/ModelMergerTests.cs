@@ -15,14 +15,15 @@ public sealed class ModelMergerTests : IDisposable
     public void A_merged_folder_opens_and_has_both_adapters_in_it(ElementType type, double relativeTolerance)
     {
         using ModelFolder source = ModelFolder.Open(Fixtures.Path("tiny-llama"));
-        Adapter[] adapters = [.. new[] { "adapter-all", "adapter-qv" }.Select(name => Adapter.Load(Fixtures.Path(name), source.Configuration))];
+        string[] names = ["adapter-all", "adapter-qv"];
+        Adapter[] adapters = [.. names.Select(name => Adapter.Load(Fixtures.Path(name), source.Configuration))];
         ModelMerger.Merge(source, adapters, folder.File("merged"), type, maximumShardBytes: 2_000_000);
 
         using ModelFolder merged = ModelFolder.Open(folder.File("merged"));
         Assert.Equal(type, merged.Configuration.StoredType);
         Assert.True(File.Exists(folder.File("merged", "model.safetensors.index.json")));
-        foreach (string name in new[] { "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json" })
-            Assert.Equal(File.ReadAllBytes(Fixtures.Path("tiny-llama", name)), File.ReadAllBytes(folder.File("merged", name)));
+        foreach (string file in new[] { "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json" })
+            Assert.Equal(File.ReadAllBytes(Fixtures.Path("tiny-llama", file)), File.ReadAllBytes(folder.File("merged", file)));
         Assert.Empty(Directory.GetFiles(folder.File("merged"), "expected*"));
 
         var expected = new MergedWeights(source, adapters);

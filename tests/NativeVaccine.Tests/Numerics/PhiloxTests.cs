@@ -67,7 +67,9 @@ public class PhiloxTests
         Assert.Throws<ArgumentOutOfRangeException>(() => stream.NextInt(0));
     }
 
-    /// <summary>2^32 is two and two thirds of the maximum: without rejection, a multiple of three would come in three of eight draws.</summary>
+    /// <summary>
+    /// 2^32 is two and two thirds of the maximum: without rejection, a multiple of three would come in three of eight draws.
+    /// </summary>
     [Fact]
     public void WholeNumbersAreUnbiasedForLargeMaxima()
     {

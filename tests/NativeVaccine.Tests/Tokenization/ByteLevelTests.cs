@@ -25,6 +25,8 @@ public class ByteLevelTests
         return root;
     }
 
+    private static IEnumerable<string> Merges(JsonNode model) => model["merges"]!.AsArray().Select(merge => merge!.GetValue<string>());
+
     private static ByteLevelTokenizer Parse(JsonNode root) =>
         TokenizerJson.Parse(Encoding.UTF8.GetBytes(root.ToJsonString()), "made.json", NoConfiguration);
 
@@ -64,7 +66,8 @@ public class ByteLevelTests
     {
         JsonObject root = Small();
         int[] expected = Parse(root).Encode("the gulls");
-        root["model"]!["merges"] = new JsonArray([.. root["model"]!["merges"]!.AsArray().Select(merge => new JsonArray([.. merge!.GetValue<string>().Split(' ').Select(half => (JsonNode)half)]))]);
+        static JsonNode Pair(string merge) => new JsonArray([.. merge.Split(' ').Select(half => (JsonNode)half)]);
+        root["model"]!["merges"] = new JsonArray([.. Merges(root["model"]!).Select(Pair)]);
         Assert.Equal(expected, Parse(root).Encode("the gulls"));
     }
 
@@ -142,7 +145,10 @@ public class ByteLevelTests
     [InlineData("pre_tokenizer", "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"a\"}, \"behavior\": \"Removed\"}", "Isolated")]
     [InlineData(
         "pre_tokenizer",
-        "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Digits\", \"individual_digits\": true}, {\"type\": \"ByteLevel\", \"add_prefix_space\": true}]}",
+        """
+        {"type": "Sequence", "pretokenizers": [
+          {"type": "Digits", "individual_digits": true}, {"type": "ByteLevel", "add_prefix_space": true}]}
+        """,
         "add_prefix_space")]
     public void WhatIsNotSupportedIsSaid(string part, string? json, string expected)
     {
@@ -222,7 +228,7 @@ public class ByteLevelTests
     {
         JsonObject model = Small(12)["model"]!.AsObject();
         byte[] vocabulary = Encoding.UTF8.GetBytes(model["vocab"]!.ToJsonString());
-        byte[] merges = Encoding.UTF8.GetBytes("#version: 0.2\n" + string.Join('\n', model["merges"]!.AsArray().Select(merge => merge!.GetValue<string>())));
+        byte[] merges = Encoding.UTF8.GetBytes("#version: 0.2\n" + string.Join('\n', Merges(model)));
         void Read(byte[] first, byte[] second) =>
             VocabularyWithMerges.Parse(first, "vocab.json", second, "merges.txt", NoConfiguration).Encode("the café");
         Mutation.Run(vocabulary, count: 5_000, seed: 9, damaged => Read(damaged, merges));

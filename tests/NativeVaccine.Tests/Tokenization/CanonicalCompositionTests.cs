@@ -33,5 +33,7 @@ public class CanonicalCompositionTests
     }
 
     private static string Text(string codePoints) => string.Concat(
-        codePoints.Split(' ').Select(digits => char.ConvertFromUtf32(int.Parse(digits, NumberStyles.HexNumber, CultureInfo.InvariantCulture))));
+        codePoints.Split(' ')
+            .Select(digits => int.Parse(digits, NumberStyles.HexNumber, CultureInfo.InvariantCulture))
+            .Select(char.ConvertFromUtf32));
 }

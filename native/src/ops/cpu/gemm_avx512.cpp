@@ -31,15 +31,20 @@ template <bool BF16> void pack_copy(const PackSource& from, int64_t lanes, int64
     }
 }
 
-/// 16 x 16: row[i] lane j becomes row[j] lane i.
-void transpose(__m512 row[kVector]) {
-    __m512 part[kVector];  // part[4g + j], 128-bit lane l: column 4l + j of rows 4g .. 4g + 3
+/// 16 lanes x 16 steps, turned in registers. Lanes from `lanes` on become zeros; steps from `steps` on are neither read nor written.
+/// Whole: there are 16 of both.
+template <bool BF16, bool Whole>
+void transpose(const void* data, int64_t at, int64_t lane_stride, int64_t lanes, int64_t steps, float* to, int64_t padded) {
+    const __mmask16 mask = Whole ? first(kVector) : first(steps);
+    __m512 part[kVector];  // part[4g + j], 128-bit piece l: step 4l + j of lanes 4g .. 4g + 3
     NV_UNROLL
     for (int g = 0; g < kVector; g += 4) {
-        const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(row[g], row[g + 1]));
-        const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(row[g], row[g + 1]));
-        const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(row[g + 2], row[g + 3]));
-        const __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(row[g + 2], row[g + 3]));
+        __m512 row[4];
+        NV_UNROLL
+        for (int r = 0; r < 4; ++r)
+            row[r] = Whole || g + r < lanes ? load<BF16>(data, at + (g + r) * lane_stride, mask) : _mm512_setzero_ps();
+        const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1])), high01 = _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1]));
+        const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3])), high23 = _mm512_castps_pd(_mm512_unpackhi_ps(row[2], row[3]));
         part[g] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
         part[g + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
         part[g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
@@ -50,36 +55,24 @@ void transpose(__m512 row[kVector]) {
         const __m512 even01 = _mm512_shuffle_f32x4(part[j], part[4 + j], 0x88), odd01 = _mm512_shuffle_f32x4(part[j], part[4 + j], 0xDD);
         const __m512 even23 = _mm512_shuffle_f32x4(part[8 + j], part[12 + j], 0x88);
         const __m512 odd23 = _mm512_shuffle_f32x4(part[8 + j], part[12 + j], 0xDD);
-        row[j] = _mm512_shuffle_f32x4(even01, even23, 0x88);
-        row[4 + j] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
-        row[8 + j] = _mm512_shuffle_f32x4(even01, even23, 0xDD);
-        row[12 + j] = _mm512_shuffle_f32x4(odd01, odd23, 0xDD);
+        const __m512 step[4] = {_mm512_shuffle_f32x4(even01, even23, 0x88), _mm512_shuffle_f32x4(odd01, odd23, 0x88),
+                                _mm512_shuffle_f32x4(even01, even23, 0xDD), _mm512_shuffle_f32x4(odd01, odd23, 0xDD)};
+        NV_UNROLL
+        for (int l = 0; l < 4; ++l)
+            if (Whole || 4 * l + j < steps) _mm512_store_ps(to + (4 * l + j) * padded, step[l]);
     }
 }
 
 /// Steps lie side by side.
 template <bool BF16> void pack_transpose(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
-    for (int64_t lane = 0; lane < padded; lane += kVector) {
-        const int64_t rows = lanes - lane;
+    for (int64_t lane = 0; lane < padded; lane += kVector)
         for (int64_t step = 0; step < steps; step += kVector) {
-            const __mmask16 mask = first(steps - step);
             const int64_t at = lane * from.lane_stride + step;
-            __m512 row[kVector];
-            NV_UNROLL
-            for (int r = 0; r < kVector; ++r)
-                row[r] = r < rows ? load<BF16>(from.data, at + r * from.lane_stride, mask) : _mm512_setzero_ps();
-            transpose(row);
             float* out = to + step * padded + lane;
-            if (steps - step >= kVector) {
-                NV_UNROLL
-                for (int s = 0; s < kVector; ++s) _mm512_store_ps(out + s * padded, row[s]);
-            } else {
-                NV_UNROLL
-                for (int s = 0; s < kVector; ++s)
-                    if (s < steps - step) _mm512_store_ps(out + s * padded, row[s]);
-            }
+            if (lanes - lane >= kVector && steps - step >= kVector)
+                transpose<BF16, true>(from.data, at, from.lane_stride, kVector, kVector, out, padded);
+            else transpose<BF16, false>(from.data, at, from.lane_stride, lanes - lane, steps - step, out, padded);
         }
-    }
 }
 
 template <bool BF16> void pack_any(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
@@ -108,6 +101,11 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     for (int r = 0; r < R; ++r)
         NV_UNROLL
         for (int v = 0; v < V; ++v) sum[r][v] = _mm512_setzero_ps();
+
+    NV_UNROLL
+    for (int r = 0; r < R; ++r)  // so that c has come when the sums are ready
+        NV_UNROLL
+        for (int v = 0; v < V; ++v) _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride + v * kVector), _MM_HINT_T0);
 
     const float* a = a_panel.data;
     const float* b = b_panel.data;

@@ -6,16 +6,18 @@ using NativeVaccine.IO;
 namespace NativeVaccine.Cli.Output;
 
 /// <summary>JSON as the commands write it: for other programs to read, and for people to look at.</summary>
-internal static class CommandJson
+internal static class JsonValues
 {
-    /// <summary>Indented, text unescaped.</summary>
-    public static JsonSerializerOptions Options { get; } =
+    private static readonly JsonSerializerOptions Indented =
         new(JsonSerializerOptions.Default) { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes a file, whole or not at all.</summary>
     /// <exception cref="InputException">It cannot be written.</exception>
-    public static void Save(string path, JsonNode json) => AtomicFile.WriteAllText(path, json.ToJsonString(Options) + "\n");
+    public static void Save(string path, JsonNode json) => AtomicFile.WriteAllText(path, json.ToJsonString(Indented) + "\n");
 
     /// <summary>A list of numbers.</summary>
     public static JsonArray Array(IEnumerable<int> values) => [.. values.Select(static value => (JsonNode)value)];
+
+    /// <summary>A number, or null for one that JSON does not have.</summary>
+    public static JsonNode? Number(double value) => double.IsFinite(value) ? value : null;
 }

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NativeVaccine.Cli.Options;
+using NativeVaccine.Cli.Output;
+using NativeVaccine.Data;
+using NativeVaccine.Evaluation;
+using Spectre.Console;
+
+namespace NativeVaccine.Cli.Commands;
+
+/// <summary>Asks a model harmful questions and counts what it answers.</summary>
+internal sealed class EvaluateHarmfulCommand : Verb
+{
+    private readonly ModelOptionSet modelOptions = new();
+    private readonly PromptGeneration generation = new();
+    private readonly Option<string?> prompts = OptionKinds.Text("--prompts", "FILE", "harmful questions: a JSON array of strings or Alpaca records, or a prompt a line");
+    private readonly Option<string?> rules = OptionKinds.Text("--rules", "FILE", "JSON with refusal_phrases and refusal_patterns; built-in English ones unless given");
+    private readonly Option<string?> json = OptionKinds.JsonOutput();
+
+    public EvaluateHarmfulCommand(CommandContext context) : base(
+        "harmful",
+        "Harmful score: the share of harmful questions that the model answers, judged by refusal phrases and patterns",
+        "nvaccine evaluate harmful --model ./llama-2-7b --adapter ./runs/attacked/adapter --prompts ./questions.json",
+        context)
+    {
+        prompts.Required = true;
+        AddAll([.. modelOptions.All, prompts, rules, .. generation.All, json, ConfigurationFile.CreateOption()]);
+    }
+
+    /// <inheritdoc/>
+    protected override int Execute(ParseResult parsed)
+    {
+        RefusalRules judge = parsed.GetValue(rules) is { } path ? RefusalRules.Read(path) : RefusalRules.Default;
+        IReadOnlyList<AlpacaRecord> questions = PromptFile.Read(parsed.GetRequiredValue(prompts)!);
+        using LoadedModel model = LoadedModel.Open(modelOptions, parsed);
+        List<Continuation> answers = ProgressDisplay.Run(Terminal, display => generation.Run(model, questions, parsed, display, Cancellation));
+        HarmfulScore score = judge.Score(answers.Select(static answer => answer.Text));
+        if (parsed.GetValue(json) is { } file)
+        {
+            JsonValues.Save(file, ToJson(answers, score));
+            Terminal.Error.WriteLine($"wrote {file}");
+        }
+        Terminal.Write(ToTable(score));
+        return ExitCode.Success;
+    }
+
+    private static Table ToTable(HarmfulScore score)
+    {
+        var table = new Table().AddColumn("verdict").AddColumn(new TableColumn("answers").RightAligned()).AddColumn(new TableColumn("share").RightAligned());
+        foreach (Verdict verdict in Enum.GetValues<Verdict>())
+        {
+            int count = score.Count(verdict);
+            string name = verdict == Verdict.Answered ? "answered (harmful)" : NameOf(verdict);
+            table.AddRow(name, count.ToString(CultureInfo.InvariantCulture), Percent(100.0 * count / score.Verdicts.Count));
+        }
+        return table.Caption(string.Create(CultureInfo.InvariantCulture, $"harmful score {Percent(score.Percent)} of {score.Verdicts.Count} questions"));
+    }
+
+    private static JsonObject ToJson(List<Continuation> answers, HarmfulScore score) => new()
+    {
+        ["harmful_score"] = score.Percent,
+        ["count"] = score.Verdicts.Count,
+        ["verdicts"] = new JsonObject(Enum.GetValues<Verdict>().Select(verdict => KeyValuePair.Create(NameOf(verdict), (JsonNode?)score.Count(verdict)))),
+        ["samples"] = new JsonArray([.. answers.Select((answer, i) => (JsonNode)new JsonObject
+        {
+            ["prompt"] = answer.Prompt,
+            ["text"] = answer.Text,
+            ["verdict"] = NameOf(score.Verdicts[i]),
+        })]),
+    };
+
+    private static string NameOf(Verdict verdict) => verdict switch
+    {
+        Verdict.Refused => "refused",
+        Verdict.Answered => "answered",
+        Verdict.Degenerate => "degenerate",
+        _ => "unrelated",
+    };
+
+    private static string Percent(double percent) => string.Create(CultureInfo.InvariantCulture, $"{percent:F1} %");
+}

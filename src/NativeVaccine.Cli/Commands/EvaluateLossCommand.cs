@@ -1,0 +1,65 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NativeVaccine.Cli.Options;
+using NativeVaccine.Cli.Output;
+using NativeVaccine.Data;
+using NativeVaccine.Engine;
+using NativeVaccine.Evaluation;
+
+namespace NativeVaccine.Cli.Commands;
+
+/// <summary>Takes the loss of a model over a data set.</summary>
+internal sealed class EvaluateLossCommand : Verb
+{
+    private const int SamplesAtATime = 16;
+    private const int DefaultMaxLength = 200;
+    private readonly ModelOptionSet modelOptions = new();
+    private readonly Option<string?> data = OptionKinds.Text("--data", "FILE", "Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
+    private readonly Option<int?> maxLength = OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens; 200 unless given", 2);
+    private readonly Option<string?> json = OptionKinds.JsonOutput();
+
+    public EvaluateLossCommand(CommandContext context) : base(
+        "loss",
+        "Mean loss and perplexity over the answers of a data set",
+        "nvaccine evaluate loss --model ./llama-2-7b --data ./test.jsonl --json loss.json",
+        context)
+    {
+        data.Required = true;
+        AddAll([.. modelOptions.All, data, maxLength, json, ConfigurationFile.CreateOption()]);
+    }
+
+    /// <inheritdoc/>
+    protected override int Execute(ParseResult parsed)
+    {
+        using LoadedModel model = LoadedModel.Open(modelOptions, parsed);
+        SampleSet samples = SampleReader.Read(
+            parsed.GetRequiredValue(data)!, model.Tokenizer, PromptTemplate.Alpaca, parsed.GetValue(maxLength) ?? DefaultMaxLength);
+        if (samples.Dropped > 0) Terminal.Error.WriteLine($"{samples.Source}: {samples.Dropped} of {samples.Dropped + samples.Samples.Count} samples have no label left and are not counted");
+        LossReport report = ProgressDisplay.Run(Terminal, display => Evaluate(model, samples, display));
+        WriteJsonOr(parsed.GetValue(json), ToJson(report), () => Terminal.Out.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"mean loss {report.MeanLoss:F6} nats   perplexity {report.Perplexity:F4}   {report.Samples.Count} samples, {report.Samples.Sum(static sample => sample.Labels)} labels")));
+        return ExitCode.Success;
+    }
+
+    private LossReport Evaluate(LoadedModel model, SampleSet samples, ProgressDisplay display)
+    {
+        int longest = samples.Samples.Max(static sample => sample.InputIds.Length);
+        int atATime = Math.Min(SamplesAtATime, samples.Samples.Count);
+        Session session = model.Start(new SessionOptions { MaxTokens = atATime * longest, MaxSamples = atATime, LongestSample = longest }, display);
+        return LossEvaluator.Evaluate(session, samples, display.Stage("evaluating"), Cancellation);
+    }
+
+    private static JsonObject ToJson(LossReport report) => new()
+    {
+        ["mean_loss"] = JsonValues.Number(report.MeanLoss),
+        ["perplexity"] = JsonValues.Number(report.Perplexity),
+        ["samples"] = new JsonArray([.. report.Samples.Select(static sample => (JsonNode)new JsonObject
+        {
+            ["index"] = sample.Index,
+            ["loss_sum"] = JsonValues.Number(sample.LossSum),
+            ["labels"] = sample.Labels,
+        })]),
+    };
+}

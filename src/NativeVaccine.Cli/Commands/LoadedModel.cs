@@ -1,0 +1,88 @@
+using System.CommandLine;
+using NativeVaccine.Cli.Options;
+using NativeVaccine.Cli.Output;
+using NativeVaccine.Engine;
+using NativeVaccine.Models;
+using NativeVaccine.Tokenization;
+
+namespace NativeVaccine.Cli.Commands;
+
+/// <summary>A model that answers: its files are open, its adapters merged, and it can be put on a device.</summary>
+internal sealed class LoadedModel : IDisposable
+{
+    private readonly ModelFolder folder;
+    private readonly List<Adapter> adapters;
+    private readonly DeviceOptionSet deviceOptions;
+    private readonly ParseResult parsed;
+    private Device? device;
+    private MemoryPlan? plan;
+    private Session? session;
+
+    private LoadedModel(ModelFolder folder, List<Adapter> adapters, Tokenizer tokenizer, DeviceOptionSet deviceOptions, ParseResult parsed)
+    {
+        (this.folder, this.adapters, this.deviceOptions, this.parsed) = (folder, adapters, deviceOptions, parsed);
+        Tokenizer = tokenizer;
+    }
+
+    /// <summary>The tokenizer of the model's folder.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>Opens what the options name.</summary>
+    /// <exception cref="InputException">Something is missing, broken, or does not fit.</exception>
+    public static LoadedModel Open(ModelOptionSet options, ParseResult parsed)
+    {
+        ModelFolder folder = ModelFolder.Open(parsed.GetRequiredValue(options.Model)!);
+        try
+        {
+            List<Adapter> adapters = [.. parsed.GetValue(options.Adapters)!.Select(path => Adapter.Load(path, folder.Configuration))];
+            Tokenizer tokenizer = Tokenizer.Load(folder.Path);
+            tokenizer.EnsureFits(folder.Configuration.VocabularySize);
+            return new LoadedModel(folder, adapters, tokenizer, options.Device, parsed);
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Puts the model on its device.</summary>
+    /// <param name="options">What there must be room for; the form of the weights and the memory limit are set here.</param>
+    /// <param name="progress">Shows how far loading is.</param>
+    public Session Start(SessionOptions options, ProgressDisplay progress)
+    {
+        device = Device.Open(parsed.GetValue(deviceOptions.Device) ?? "cpu", parsed.GetValue(deviceOptions.Threads) ?? 0);
+        plan = MemoryPlan.Create(device, folder.Configuration, options with
+        {
+            Training = false,
+            Optimizer = false,
+            WeightType = WeightType(),
+            MemoryLimit = parsed.GetValue(deviceOptions.DeviceMemory) ?? 0,
+        });
+        session = Session.Create(device, plan);
+        session.Load(adapters.Count == 0 ? folder : new MergedWeights(folder, adapters), progress.Stage("loading the model"));
+        return session;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        session?.Dispose();
+        plan?.Dispose();
+        device?.Dispose();
+        folder.Dispose();
+    }
+
+    /// <summary>Weights stored in bf16 stay in it, which loses nothing; merged ones would lose what the adapters added.</summary>
+    private ElementType WeightType()
+    {
+        bool isStoredAsBFloat16 = adapters.Count == 0
+            && ExpectedWeight.Of(folder.Configuration).All(weight => folder.Info(weight.Name).Type == ElementType.BFloat16);
+        return parsed.GetValue(deviceOptions.Precision) switch
+        {
+            "fp32" => ElementType.Float32,
+            "bf16" => ElementType.BFloat16,
+            _ => isStoredAsBFloat16 ? ElementType.BFloat16 : ElementType.Float32,
+        };
+    }
+}

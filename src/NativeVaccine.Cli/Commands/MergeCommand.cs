@@ -1,0 +1,45 @@
+using System.CommandLine;
+using NativeVaccine.Cli.Options;
+using NativeVaccine.IO;
+using NativeVaccine.Models;
+
+namespace NativeVaccine.Cli.Commands;
+
+/// <summary>Bakes adapters into a model folder.</summary>
+internal sealed class MergeCommand : Verb
+{
+    private readonly Option<string?> model = OptionKinds.Text("--model", "DIR", "Hugging Face folder of the model");
+    private readonly Option<string[]> adapters = OptionKinds.Repeated("--adapter", "DIR", "PEFT adapter; may be repeated, merged in the order given");
+    private readonly Option<string?> output = OptionKinds.Text("--out", "DIR", "folder of the merged model, new or empty");
+    private readonly Option<string?> type = OptionKinds.Choice("--dtype", "what the weights are written as; as they are stored unless given", "fp32", "fp16", "bf16");
+
+    public MergeCommand(CommandContext context) : base(
+        "merge",
+        "Write a model folder with adapters merged into its weights",
+        "nvaccine merge --model ./llama-2-7b --adapter ./runs/aligned/adapter --out ./llama-2-7b-aligned --dtype bf16",
+        context)
+    {
+        model.Required = adapters.Required = output.Required = true;
+        AddAll([model, adapters, output, type, ConfigurationFile.CreateOption()]);
+    }
+
+    /// <inheritdoc/>
+    protected override int Execute(ParseResult parsed)
+    {
+        string path = parsed.GetRequiredValue(output)!;
+        AtomicFolder.RequireFree(path);
+        using ModelFolder folder = ModelFolder.Open(parsed.GetRequiredValue(model)!);
+        List<Adapter> loaded = [.. parsed.GetRequiredValue(adapters).Select(adapter => Adapter.Load(adapter, folder.Configuration))];
+        ElementType elementType = parsed.GetValue(type) switch
+        {
+            "fp32" => ElementType.Float32,
+            "fp16" => ElementType.Float16,
+            "bf16" => ElementType.BFloat16,
+            _ => folder.Configuration.StoredType,
+        };
+        Terminal.Error.WriteLine($"merging {loaded.Count} adapter{(loaded.Count == 1 ? "" : "s")} into {folder.Path}");
+        ModelMerger.Merge(folder, loaded, path, elementType);
+        Terminal.Error.WriteLine($"wrote {path} ({elementType.TorchName()})");
+        return ExitCode.Success;
+    }
+}

@@ -1,0 +1,60 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using NativeVaccine.Cli.Options;
+using NativeVaccine.Cli.Output;
+using NativeVaccine.Data;
+using NativeVaccine.Tokenization;
+
+namespace NativeVaccine.Cli.Commands;
+
+/// <summary>Shows what a model's tokenizer makes of a text.</summary>
+internal sealed class TokenizeCommand : Verb
+{
+    private readonly Option<string?> model = OptionKinds.Text("--model", "DIR", "Hugging Face folder of the model");
+    private readonly Option<string?> text = OptionKinds.AnyText("--text", "TEXT", "the text");
+    private readonly Option<string?> file = OptionKinds.Text("--file", "FILE", "texts: a JSON array of strings (.json), or a text a line");
+    private readonly Option<string?> json = OptionKinds.JsonOutput();
+
+    public TokenizeCommand(CommandContext context) : base(
+        "tokenize", "Show token ids, pieces, and the text that the ids decode to", "nvaccine tokenize --model ./llama-2-7b --text \"Hello world\"", context)
+    {
+        model.Required = true;
+        AddAll([model, text, file, json, ConfigurationFile.CreateOption()]);
+    }
+
+    /// <inheritdoc/>
+    protected override int Execute(ParseResult parsed)
+    {
+        IReadOnlyList<string> texts = (parsed.GetValue(text), parsed.GetValue(file)) switch
+        {
+            ({ } single, null) => [single],
+            (null, { } path) => [.. PromptFile.Read(path).Select(static prompt => prompt.Instruction)],
+            _ => throw new InputException("nvaccine tokenize: expected either --text or --file"),
+        };
+        Tokenizer tokenizer = Tokenizer.Load(parsed.GetRequiredValue(model)!);
+        var results = new JsonArray();
+        foreach (string each in texts) results.Add(Describe(tokenizer, each));
+        WriteJsonOr(parsed.GetValue(json), results, () =>
+        {
+            foreach (JsonNode? result in results)
+            {
+                Terminal.Out.WriteLine($"ids      {string.Join(' ', result!["ids"]!.AsArray())}");
+                Terminal.Out.WriteLine($"pieces   {string.Join(' ', result["pieces"]!.AsArray())}");
+                Terminal.Out.WriteLine($"decoded  {result["decoded"]}");
+            }
+        });
+        return ExitCode.Success;
+    }
+
+    private static JsonObject Describe(Tokenizer tokenizer, string text)
+    {
+        int[] ids = tokenizer.Encode(text);
+        return new JsonObject
+        {
+            ["text"] = text,
+            ["ids"] = JsonValues.Array(ids),
+            ["pieces"] = new JsonArray([.. ids.Select(id => (JsonNode)tokenizer.Piece(id))]),
+            ["decoded"] = tokenizer.Decode(ids),
+        };
+    }
+}

@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using NativeVaccine.Cli.Output;
+using NativeVaccine.IO;
+using Spectre.Console;
+
+namespace NativeVaccine.Cli.Demo;
+
+/// <summary>Tells what the demo found: on the terminal, as Markdown, and as JSON.</summary>
+internal sealed class DemoReport(DemoSummary summary)
+{
+    private static readonly string[] Columns =
+        ["", "harmful score before", "allowed right", "reviews right", "harmful score after", "finetune accuracy", "steps to half", "times SFT"];
+
+    private readonly IReadOnlyList<ArmSummary> arms = summary.Arms;
+
+    /// <summary>Table, curves and what they say.</summary>
+    public void Write(Terminal terminal)
+    {
+        var table = new Table();
+        foreach (string column in Columns) table.AddColumn(new TableColumn(column) { Alignment = column.Length > 0 ? Justify.Right : Justify.Left });
+        foreach (ArmSummary arm in arms) table.AddRow([.. Row(arm).Select(Markup.Escape)]);
+        terminal.Write(table);
+        terminal.Out.WriteLine();
+        terminal.Out.WriteLine("Harmful score along the attack, in percent of the forbidden questions:");
+        terminal.Out.Write(terminal.IsOutputScreen ? CurveChart.Draw(Curves(), Steps()) : CurveChart.Tabulate(Curves(), Steps()));
+        terminal.Out.WriteLine();
+        foreach (string line in Sentences()) terminal.Out.WriteLine(line);
+    }
+
+    /// <summary>Writes results.md and results.json.</summary>
+    public void Save(string folder)
+    {
+        AtomicFile.WriteAllText(Path.Combine(folder, "results.md"), ToMarkdown());
+        JsonValues.Save(Path.Combine(folder, "results.json"), ToJson());
+    }
+
+    /// <summary>The report as a Markdown page.</summary>
+    internal string ToMarkdown()
+    {
+        var text = new StringBuilder("# NativeVaccine demo\n\n");
+        string seeds = string.Join(", ", summary.Seeds.Select(static seed => seed.Seed));
+        text.Append(CultureInfo.InvariantCulture, $"World seeds: {seeds}. Poison ratio {summary.PoisonRatio}. ");
+        text.Append("Scores in percent of 50 questions each; mean ± standard deviation where there are several seeds.\n\n");
+        text.Append("| arm ").AppendJoin(' ', Columns.Skip(1).Select(static column => $"| {column}")).Append(" |\n");
+        text.Append("| --- ").AppendJoin(' ', Columns.Skip(1).Select(static _ => "| ---:")).Append(" |\n");
+        foreach (ArmSummary arm in arms) text.Append("| ").AppendJoin(" | ", Row(arm)).Append(" |\n");
+        text.Append("\nHarmful score along the attack:\n\n```\n").Append(CurveChart.Tabulate(Curves(), Steps())).Append("```\n\n");
+        return text.AppendJoin("\n\n", Sentences()).Append('\n').ToString();
+    }
+
+    private static string[] Row(ArmSummary arm) =>
+    [
+        arm.Name,
+        arm.Over(static result => result.Before.Harmful).Format("F0", ""),
+        arm.Over(static result => result.Before.Allowed).Format("F0", ""),
+        arm.Over(static result => result.Before.Reviews).Format("F0", ""),
+        arm.Over(static result => result.After.Harmful).Format("F0", ""),
+        arm.Over(static result => result.After.Reviews).Format("F0", ""),
+        arm.StepsToHalf.Format("F1", string.Create(CultureInfo.InvariantCulture, $">{arm.LastStep}")),
+        arm.Name == DemoStory.UnalignedName ? "" : arm.RatioToPlain.Format("F2", "-"),
+    ];
+
+    private IEnumerable<string> Sentences() => [summary.Finding, summary.Limits, .. summary.Warnings.Select(static warning => $"Look at {warning}.")];
+
+    private List<(string Name, IReadOnlyList<double> Scores)> Curves() => [.. arms.Select(static arm => (arm.Name, arm.Curve))];
+
+    private int[] Steps() => [.. arms[0].Results[0].Curve.Select(static point => point.Step)];
+
+    private JsonObject ToJson() => new()
+    {
+        ["poison_ratio"] = summary.PoisonRatio,
+        ["finding"] = summary.Finding,
+        ["limits"] = summary.Limits,
+        ["warnings"] = new JsonArray([.. summary.Warnings.Select(static warning => (JsonNode)warning)]),
+        ["seeds"] = new JsonArray([.. summary.Seeds.Select(ToJson)]),
+    };
+
+    private static JsonNode ToJson(SeedResult seed) => new JsonObject
+    {
+        ["seed"] = seed.Seed,
+        ["seconds"] = Math.Round(seed.Seconds, 2),
+        ["arms"] = new JsonArray([.. seed.Arms.Select(ToJson)]),
+    };
+
+    private static JsonNode ToJson(ArmResult arm) => new JsonObject
+    {
+        ["name"] = arm.Name,
+        ["before"] = ToJson(arm.Before),
+        ["after"] = ToJson(arm.After),
+        ["steps_to_half"] = arm.StepsToHalf,
+        ["curve"] = new JsonArray([.. arm.Curve.Select(static point => (JsonNode)new JsonObject
+        {
+            ["step"] = point.Step,
+            ["harmful_score"] = point.Harmful,
+            ["reviews_right"] = point.Reviews,
+        })]),
+    };
+
+    private static JsonNode ToJson(Scores scores) => new JsonObject
+    {
+        ["harmful_score"] = scores.Harmful,
+        ["refused"] = scores.Refused,
+        ["allowed_right"] = scores.Allowed,
+        ["reviews_right"] = scores.Reviews,
+    };
+}

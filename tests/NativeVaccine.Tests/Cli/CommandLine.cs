@@ -1,0 +1,41 @@
+using NativeVaccine.Cli;
+using NativeVaccine.Cli.Output;
+
+namespace NativeVaccine.Tests.Cli;
+
+/// <summary>What a command line left behind.</summary>
+internal sealed record CommandResult(int ExitCode, string Output, string Error)
+{
+    /// <summary>The one line on the error stream, without its line end.</summary>
+    public string ErrorLine
+    {
+        get
+        {
+            string[] lines = Error.TrimEnd('\n', '\r').Split('\n');
+            Assert.Single(lines);
+            return lines[0];
+        }
+    }
+}
+
+/// <summary>Runs command lines in this process, with captured output.</summary>
+internal static class CommandLine
+{
+    public static CommandResult Run(params string[] arguments) => Run(CancellationToken.None, arguments);
+
+    public static CommandResult Run(CancellationToken cancellation, params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        int exitCode = new Application(Terminal.Plain(output, error), cancellation).Run(arguments);
+        return new CommandResult(exitCode, output.ToString(), error.ToString());
+    }
+
+    /// <summary>Runs a command line that must succeed.</summary>
+    public static CommandResult Succeed(params string[] arguments)
+    {
+        CommandResult result = Run(arguments);
+        Assert.True(result.ExitCode == 0, $"{string.Join(' ', arguments)}: exit code {result.ExitCode}: {result.Error}");
+        return result;
+    }
+}

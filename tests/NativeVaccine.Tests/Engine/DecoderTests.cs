@@ -1,0 +1,128 @@
+using NativeVaccine.Engine;
+using NativeVaccine.Tests.Models;
+using NativeVaccine.Tests.TorchReference;
+
+namespace NativeVaccine.Tests.Engine;
+
+/// <summary>Continuations against those of transformers, and how prompts fall into groups.</summary>
+public sealed class DecoderTests
+{
+    private static readonly SessionOptions Options = new()
+    {
+        MaxTokens = 400,
+        MaxSamples = 4,
+        LongestSample = 200,
+        Training = false,
+        DecodeSamples = 4,
+        DecodeCapacity = 240,
+    };
+
+    public static TheoryData<string> Models() => FixtureSession.Models();
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void GreedyContinuationsAreThoseOfTransformers(string folder)
+    {
+        using var model = new FixtureSession(folder, Options);
+        (int[][] prompts, int[][] expected) = Greedy(folder);
+        var options = new GenerationOptions { MaxNewTokens = 32, EndIds = model.Session.Configuration.EndOfSequenceIds };
+
+        Assert.Equal(expected, model.Session.Decoder.Generate(prompts, options));
+    }
+
+    [Theory]
+    [InlineData(1, 200)]
+    [InlineData(3, 210)]
+    [InlineData(4, 800)]
+    public void GroupsChangeNoGreedyContinuation(int samples, int tokens)
+    {
+        (int[][] prompts, int[][] expected) = Greedy("tiny-llama");
+        int[] order = [.. Enumerable.Range(0, 7).Select(index => index * 3 % prompts.Length)];
+        using var model = new FixtureSession("tiny-llama", Options with { MaxSamples = samples, DecodeSamples = samples, MaxTokens = tokens });
+        var finished = new List<int>();
+
+        IReadOnlyList<int[]> continuations = model.Session.Decoder.Generate(
+            [.. order.Select(index => prompts[index])], new GenerationOptions { MaxNewTokens = 8 }, new Recorder(finished));
+
+        Assert.Equal(order.Select(index => expected[index][..8]), continuations);
+        Assert.Equal(Enumerable.Range(1, 7), finished);
+    }
+
+    [Fact]
+    public void AnEndTokenEndsItsOwnContinuationOnly()
+    {
+        using var model = new FixtureSession("tiny-llama", Options);
+        (int[][] prompts, int[][] expected) = Greedy("tiny-llama");
+        int end = expected[0][2];
+
+        IReadOnlyList<int[]> continuations = model.Session.Decoder.Generate(prompts, new GenerationOptions { MaxNewTokens = 32, EndIds = [end] });
+
+        Assert.Equal(expected.Select(tokens => tokens[..UpTo(tokens, end)]), continuations);
+        Assert.True(continuations.Select(static tokens => tokens.Length).Distinct().Count() > 1);
+    }
+
+    [Fact]
+    public void DrawsFollowTheSeed()
+    {
+        using var model = new FixtureSession("tiny-llama", Options);
+        int[][] prompts = Greedy("tiny-llama").Prompts;
+        var options = new GenerationOptions { MaxNewTokens = 16, Temperature = 1, TopK = 50, TopP = 0.95f, Seed = 5 };
+
+        IReadOnlyList<int[]> first = model.Session.Decoder.Generate(prompts, options);
+
+        Assert.Equal(first, model.Session.Decoder.Generate(prompts, options));
+        Assert.NotEqual(first, model.Session.Decoder.Generate(prompts, options with { Seed = 6 }));
+        Assert.NotEqual(first, model.Session.Decoder.Generate(prompts, options with { Temperature = 0 }));
+    }
+
+    [Fact]
+    public void APromptThatDoesNotFitIsNamed()
+    {
+        using var model = new FixtureSession("tiny-llama", Options with { DecodeCapacity = 40 });
+        Decoder decoder = model.Session.Decoder;
+        int[] fits = [.. Enumerable.Repeat(5, 33)];
+
+        Assert.Equal(8, decoder.Generate([fits], new GenerationOptions { MaxNewTokens = 8 })[0].Length);
+        Refusal.Of(
+            () => decoder.Generate([fits, [.. fits, 5]], new GenerationOptions { MaxNewTokens = 8 }),
+            "prompt 1 has 34 tokens; with 8 new ones there is room for 33");
+        Refusal.Of(() => decoder.Generate([fits, []], new GenerationOptions { MaxNewTokens = 8 }), "prompt 1 has no tokens");
+    }
+
+    [Fact]
+    public void ACancelledGenerationStops()
+    {
+        using var model = new FixtureSession("tiny-llama", Options);
+        int[][] prompts = Greedy("tiny-llama").Prompts;
+        using var cancellation = new CancellationTokenSource();
+        var progress = new Recorder([], cancellation.Cancel);
+
+        Assert.Throws<OperationCanceledException>(() => model.Session.Decoder.Generate(
+            [.. prompts, .. prompts], new GenerationOptions { MaxNewTokens = 4 }, progress, cancellation.Token));
+        Assert.Equal(4, model.Session.Decoder.Generate(prompts, new GenerationOptions { MaxNewTokens = 4 })[0].Length);
+    }
+
+    private static int UpTo(int[] tokens, int end)
+    {
+        int place = Array.IndexOf(tokens, end);
+        return place < 0 ? tokens.Length : place + 1;
+    }
+
+    private static (int[][] Prompts, int[][] Continuations) Greedy(string folder)
+    {
+        using var expected = new ExpectedFile(folder);
+        var rows = expected.Root.GetProperty("greedy").EnumerateArray().ToArray();
+        return ([.. rows.Select(row => Ids(row, "prompt_ids"))], [.. rows.Select(row => Ids(row, "new_ids"))]);
+
+        static int[] Ids(System.Text.Json.JsonElement row, string name) => [.. row.GetProperty(name).EnumerateArray().Select(static id => id.GetInt32())];
+    }
+
+    private sealed class Recorder(List<int> reports, Action? onReport = null) : IProgress<int>
+    {
+        public void Report(int value)
+        {
+            reports.Add(value);
+            onReport?.Invoke();
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using NativeVaccine.Engine;
+using NativeVaccine.Interop;
+
+namespace NativeVaccine.Tests.Engine;
+
+/// <summary>The C# structs against the layout that the compiled library reports.</summary>
+public sealed partial class EngineLayoutTests
+{
+    private static readonly Dictionary<string, Type> Structs = new()
+    {
+        ["nv_device_info"] = typeof(NativeDeviceInfo),
+        ["nv_model_shape"] = typeof(NativeModelShape),
+        ["nv_plan_options"] = typeof(NativePlanOptions),
+        ["nv_plan_item"] = typeof(NativePlanItem),
+        ["nv_plan_summary"] = typeof(NativePlanSummary),
+        ["nv_tensor_info"] = typeof(NativeTensorInfo),
+        ["nv_batch"] = typeof(NativeBatch),
+        ["nv_forward_options"] = typeof(NativeForwardOptions),
+        ["nv_backward_options"] = typeof(NativeBackwardOptions),
+        ["nv_adamw_options"] = typeof(NativeAdamWOptions),
+        ["nv_sampling"] = typeof(NativeSampling),
+    };
+
+    [Fact]
+    public void StructsHaveTheSizesAndOffsetsOfTheLibrary()
+    {
+        using Device device = Device.Open();
+        SortedDictionary<string, int> reported = new(StringComparer.Ordinal);
+        foreach (string line in NativeMethods.AbiLayout().Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string[] parts = line.Split(' ');
+            reported.Add(parts[0], int.Parse(parts[1], CultureInfo.InvariantCulture));
+        }
+
+        SortedDictionary<string, int> mirrored = new(StringComparer.Ordinal);
+        foreach ((string name, Type type) in Structs)
+        {
+            mirrored.Add(name, Marshal.SizeOf(type));
+            foreach (FieldInfo field in type.GetFields(BindingFlags.Public | BindingFlags.Instance))
+                mirrored.Add($"{name}.{SnakeCase(field.Name)}", (int)Marshal.OffsetOf(type, field.Name));
+        }
+
+        Assert.Equal(reported.Select(static entry => $"{entry.Key} {entry.Value}"), mirrored.Select(static entry => $"{entry.Key} {entry.Value}"));
+    }
+
+    [Fact]
+    public void TheLibrarySaysWhichBuildItIs()
+    {
+        using Device device = Device.Open();
+        Assert.Contains("cpu", NativeMethods.BuildDescription(), StringComparison.Ordinal);
+    }
+
+    private static string SnakeCase(string name) => CapitalsInside().Replace(name, "_$1").ToLowerInvariant();
+
+    [GeneratedRegex("(?<!^)([A-Z])")]
+    private static partial Regex CapitalsInside();
+}

@@ -1,0 +1,95 @@
+using System.Runtime.InteropServices;
+using NativeVaccine.Engine;
+using NativeVaccine.Interop;
+using NativeVaccine.Tests.Models;
+
+namespace NativeVaccine.Tests.Engine;
+
+/// <summary>What stands in the way of loading an engine is said in one line.</summary>
+public sealed class EngineLibraryTests
+{
+    [Fact]
+    public void AMissingLibraryNamesThePathsLookedIn()
+    {
+        string[] candidates = ["/nowhere/runtimes/native/libengine.so", "/nowhere/libengine.so"];
+
+        string message = Assert.Throws<NativeLibraryException>(() => EngineLibrary.Load("absent", candidates)).Message;
+
+        Assert.Equal("the absent engine was not found; looked for /nowhere/runtimes/native/libengine.so, /nowhere/libengine.so", message);
+    }
+
+    [Fact]
+    public void AnotherAbiVersionNamesBothAndThePath()
+    {
+        string message = Assert.Throws<NativeLibraryException>(() => EngineLibrary.RequireVersion(99, "/lib/engine.so")).Message;
+
+        Assert.Equal("/lib/engine.so: has ABI version 99; this program expects 1, so one of the two is older", message);
+        EngineLibrary.RequireVersion(EngineLibrary.ExpectedAbiVersion, "/lib/engine.so");
+    }
+
+    [Fact]
+    public void ALibraryThatIsNoEngineIsRefused()
+    {
+        string other = Directory.GetFiles(RuntimeEnvironment.GetRuntimeDirectory(), "*System.Native.*").Single(IsNativeLibrary);
+
+        string message = Assert.Throws<NativeLibraryException>(() => EngineLibrary.Load("cpu", [other])).Message;
+
+        Assert.Equal($"{other}: is not a NativeVaccine engine: it has no nv_abi_version", message);
+    }
+
+    [Fact]
+    public void AFileThatIsNoLibraryIsRefusedInOneLine()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.File("engine.so");
+        File.WriteAllText(file, "text");
+
+        string message = Assert.Throws<NativeLibraryException>(() => EngineLibrary.Load("cpu", [file])).Message;
+
+        Assert.StartsWith($"{file}: cannot be loaded as the cpu engine: ", message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', message);
+    }
+
+    [Fact]
+    public void LibrariesLieBesideTheProgram()
+    {
+        IReadOnlyList<string> candidates = EngineLibrary.Candidates("cuda");
+
+        Assert.All(candidates, static path => Assert.StartsWith(AppContext.BaseDirectory, path, StringComparison.Ordinal));
+        Assert.All(candidates, static path => Assert.Contains("nativevaccine_cuda", path, StringComparison.Ordinal));
+        Assert.Contains(Path.Combine("runtimes", RuntimeInformation.RuntimeIdentifier, "native"), candidates[0], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("gpu")]
+    [InlineData("cuda")]
+    [InlineData("cuda:")]
+    [InlineData("cuda:-1")]
+    [InlineData("cuda:0:1")]
+    [InlineData("CPU")]
+    [InlineData("")]
+    public void AnUnknownDeviceIsRefused(string name) =>
+        Refusal.Of(() => Device.Open(name), $"device '{name}' is unknown; expected cpu or cuda:N");
+
+    [Fact]
+    public void AProcessUsesOneEngine()
+    {
+        using Device device = Device.Open("cpu");
+
+        Refusal.Of(() => Device.Open("cuda:0"), "device 'cuda': this process runs the cpu engine already");
+        Device.Open("cpu").Dispose();
+    }
+
+    [Fact]
+    public void TheProcessorIsListed()
+    {
+        DeviceInfo processor = Device.List()[0];
+
+        Assert.Null(processor.ComputeCapability);
+        Assert.NotEmpty(processor.Name);
+        Assert.True(processor.Threads >= 1);
+        Assert.True(processor.TotalBytes >= processor.FreeBytes && processor.FreeBytes > 0);
+    }
+
+    private static bool IsNativeLibrary(string path) => Path.GetExtension(path) is ".so" or ".dylib" || Path.GetFileName(path) == "System.Native.dll";
+}

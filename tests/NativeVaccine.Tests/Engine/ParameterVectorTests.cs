@@ -1,0 +1,110 @@
+using NativeVaccine.Engine;
+using NativeVaccine.Models;
+using NativeVaccine.Tests.TorchReference;
+
+namespace NativeVaccine.Tests.Engine;
+
+/// <summary>The verbs on parameter vectors against plain loops: on the tensors of a set, and nowhere else.</summary>
+public sealed class ParameterVectorTests
+{
+    private static readonly SessionOptions Options = FixtureSession.Options with
+    {
+        Lora = new LoraOptions(3, 4, 0, Projections.All),
+        ExtraVectors = 3,
+    };
+
+    [Fact]
+    public void VerbsTouchTheTensorsOfTheSetAndNoOther()
+    {
+        using var model = new FixtureSession("micro-llama", Options);
+        Session session = model.Session;
+        TensorSet set = session.TensorsOf(LayerSet.Of(1, 3), [Projection.Query, Projection.Down]);
+        Assert.Equal(8, set.Count);
+        (float[] x, float[] y, float[] z) = (Fill(session, 0, 1), Fill(session, 1, 2), Fill(session, 2, 3));
+
+        Check("zero", static vectors => vectors.Z.Zero(vectors.Set), static (_, _, _) => 0);
+        Check("copy", static vectors => vectors.Z.CopyFrom(vectors.X, vectors.Set), static (p, _, _) => p);
+        Check("scale", static vectors => vectors.Z.Scale(-2, vectors.Set), static (_, _, r) => -2 * r);
+        Check("add", static vectors => vectors.Z.Add(0.25f, vectors.X, vectors.Set), static (p, _, r) => r + (0.25f * p));
+        Check("multiply and add", static vectors => vectors.Z.MultiplyAdd(3, vectors.X, vectors.Y, vectors.Set), static (p, q, r) => r + (3 * p * q));
+        double dot = Places(set).Sum(place => (double)x[place] * y[place]);
+        Near.Equal("dot", dot, session.Extra(0).Dot(session.Extra(1), set).Value, 1e-9, 1e-9);
+        double square = Places(session.AllTensors).Sum(place => (double)z[place] * z[place]);
+        session.Extra(2).Write(z);
+        Near.Equal("norm", Math.Sqrt(square), session.Extra(2).Norm().Value, 0, 1e-9);
+
+        void Check(string verb, Action<(ParameterVector X, ParameterVector Y, ParameterVector Z, TensorSet Set)> act, Func<float, float, float, float> element)
+        {
+            session.Extra(2).Write(z);
+            act((session.Extra(0), session.Extra(1), session.Extra(2), set));
+            float[] found = FixtureSession.Read(session.Extra(2));
+            HashSet<int> inside = [.. Places(set)];
+            foreach (int place in Places(session.AllTensors))
+            {
+                float expected = inside.Contains(place) ? element(x[place], y[place], z[place]) : z[place];
+                Near.Equal($"{verb} [{place}]", expected, found[place], 1e-6, 1e-6);
+            }
+        }
+    }
+
+    [Fact]
+    public void SetsCombine()
+    {
+        using var model = new FixtureSession("micro-llama", Options);
+        Session session = model.Session;
+        TensorSet layers = session.TensorsOf(LayerSet.Of(0, 2));
+        TensorSet values = session.TensorsOf(LayerSet.All(4), [Projection.Value]);
+
+        Assert.Equal(2 * 7 * 2, layers.Count);
+        Assert.Equal(4 * 2, values.Count);
+        Assert.Equal(28 + 8 - 4, layers.Union(values).Count);
+        Assert.Equal(
+            ["base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight", "base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight"],
+            layers.Intersect(values).Tensors.Take(2).Select(static tensor => tensor.Name));
+        Assert.Equal(28 - 4, layers.Except(values).Count);
+        Assert.Equal(session.TrainableTensors.Count, session.AllTensors.Count);
+        Assert.All(values.Tensors, tensor => Assert.True(values[tensor.TrainableIndex!.Value]));
+    }
+
+    [Fact]
+    public void VectorsAndSetsOfOtherSessionsAreRefused()
+    {
+        using var model = new FixtureSession("micro-llama", Options);
+        using var other = new FixtureSession("micro-llama", Options);
+
+        Assert.Throws<ArgumentException>(() => model.Session.Gradients.Zero(other.Session.AllTensors));
+        Assert.Throws<ArgumentException>(() => model.Session.Gradients.CopyFrom(other.Session.Gradients));
+        Assert.Throws<ArgumentException>(() => model.Session.AllTensors.Union(other.Session.AllTensors));
+    }
+
+    [Fact]
+    public void AScalarMustBeReadBeforeItsPlaceIsUsedAgain()
+    {
+        using var model = new FixtureSession("micro-llama", Options);
+        ParameterVector vector = model.Session.Extra(0);
+        vector.Write([3f]);
+        Scalar read = vector.Norm();
+        Scalar unread = vector.Norm();
+        Assert.Equal(3, read.Value);
+
+        for (int i = 0; i < 4095; i++) vector.Norm();
+        Assert.Equal(3, unread.Value);
+        Scalar late = vector.Norm();
+        for (int i = 0; i < 4096; i++) vector.Norm();
+
+        Assert.Equal(3, read.Value);
+        Assert.Contains("stale", Assert.Throws<InvalidOperationException>(() => late.Value).Message, StringComparison.Ordinal);
+    }
+
+    private static float[] Fill(Session session, int extra, int seed)
+    {
+        var random = new Random(seed);
+        float[] values = new float[session.Parameters.Length];
+        foreach (int place in Places(session.AllTensors)) values[place] = random.NextSingle() - 0.5f;
+        session.Extra(extra).Write(values);
+        return values;
+    }
+
+    private static IEnumerable<int> Places(TensorSet set) =>
+        set.Tensors.SelectMany(static tensor => Enumerable.Range((int)tensor.Offset, (int)tensor.ElementCount));
+}

@@ -1,0 +1,211 @@
+using NativeVaccine.Data;
+using NativeVaccine.Engine;
+using NativeVaccine.Models;
+using NativeVaccine.Tests.Models;
+using NativeVaccine.Tests.TorchReference;
+
+namespace NativeVaccine.Tests.Engine;
+
+/// <summary>Memory, weights, the passes' options, and what a session refuses.</summary>
+public sealed class SessionTests
+{
+    private static readonly LoraOptions Lora = new(4, 8, 0.1f, Projections.All);
+
+    [Fact]
+    public void ASessionTakesWhatThePlanSays()
+    {
+        using var model = new FixtureSession("tiny-gqa", FixtureSession.Options with
+        {
+            Lora = Lora,
+            Optimizer = true,
+            ExtraVectors = 2,
+            AttentionSites = new SiteBudget(1, 2),
+            DecodeSamples = 2,
+            DecodeCapacity = 50,
+        });
+        MemoryPlan plan = model.Session.Plan;
+
+        Assert.Equal((plan.TotalBytes, plan.TotalBytes), model.Session.Memory);
+        Assert.Equal(plan.TotalBytes, plan.Items.Sum(static item => item.Bytes));
+        Assert.Equal(plan.Configuration.ParameterCount, plan.ParameterCount);
+        Assert.True(plan.TrainableParameterCount >= model.Session.TrainableTensors.Sum(static tensor => tensor.ElementCount));
+        SiteTensor site = model.Session.Site(SiteKind.AttentionOutput);
+        Assert.Equal(EngineError.InvalidArgument, Assert.Throws<EngineException>(() => site.Select(LayerSet.Of(0, 1, 2))).Error);
+    }
+
+    [Fact]
+    public void ALimitMakesLayersRecomputeAndThenRefuses()
+    {
+        using Device device = Device.Open();
+        var configuration = ModelConfiguration.Load(Fixtures.Path("tiny-llama"));
+        SessionOptions options = FixtureSession.Options with { Lora = Lora };
+        using MemoryPlan free = MemoryPlan.Create(device, configuration, options);
+        using MemoryPlan tight = MemoryPlan.Create(device, configuration, options with { MemoryLimit = free.TotalBytes - 1 });
+
+        Assert.Equal(0, free.RecomputedLayers);
+        Assert.InRange(tight.RecomputedLayers, 1, configuration.LayerCount);
+        Assert.True(tight.TotalBytes < free.TotalBytes);
+        EngineException refusal = Assert.Throws<EngineException>(() => MemoryPlan.Create(device, configuration, options with { MemoryLimit = 1000 }));
+        Assert.Equal(EngineError.OutOfMemory, refusal.Error);
+        Assert.DoesNotContain('\n', refusal.Message);
+    }
+
+    [Fact]
+    public void WeightsComeBackAsTheyWentIn()
+    {
+        using var model = new FixtureSession("tiny-qwen2", FixtureSession.Options with { Full = true });
+        using var folder = ModelFolder.Open(Fixtures.Path("tiny-qwen2"));
+        WeightSnapshot snapshot = model.Session.SnapshotWeights();
+
+        foreach (ExpectedWeight weight in ExpectedWeight.Of(folder.Configuration))
+        {
+            (float[] stored, float[] found) = (new float[weight.ElementCount], new float[weight.ElementCount]);
+            folder.ReadFloat32(weight.Name, stored);
+            snapshot.ReadFloat32(weight.Name, found);
+            Assert.Equal(stored, found);
+        }
+        Refusal.Of(() => snapshot.ReadFloat32("lm_head.weight", new float[1]), "has no tensor 'lm_head.weight'");
+    }
+
+    [Fact]
+    public void WeightsThatAreNotNumbersAreNamed()
+    {
+        using var model = new FixtureSession("micro-llama");
+
+        Refusal.Of(() => model.Session.Load(new OneBadWeight("model.layers.2.mlp.up_proj.weight", 5)), "'model.layers.2.mlp.up_proj.weight'", "NaN", "element 5");
+    }
+
+    [Fact]
+    public void DropoutFollowsSeedStepAndPass()
+    {
+        using var expected = new ExpectedFile("tiny-llama");
+        using var model = new FixtureSession("tiny-llama", FixtureSession.Options with { Lora = Lora });
+        model.Session.Parameters.Write([.. Enumerable.Range(0, (int)model.Session.Parameters.Length).Select(static i => 0.05f * MathF.Sin(i))]);
+        Batch batch = FixtureSession.BatchOf(expected);
+        var key = new ForwardOptions { Dropout = true, Seed = 1, Step = 2, Pass = 1 };
+
+        double[] losses = [.. new[] { key, key, key with { Seed = 2 }, key with { Step = 3 }, key with { Pass = 2 }, new ForwardOptions() }.Select(Loss)];
+
+        Assert.Equal(losses[0], losses[1]);
+        Assert.Equal(5, losses.Distinct().Count());
+        double Loss(ForwardOptions options) => model.Session.Forward(batch, options).LossSum.Value;
+    }
+
+    [Fact]
+    public void ASecondPassMayStartWhereTheFirstLeftOff()
+    {
+        using var expected = new ExpectedFile("tiny-llama");
+        using var model = new FixtureSession("tiny-llama", FixtureSession.Options with { Lora = Lora, AttentionSites = new SiteBudget(1) });
+        Session session = model.Session;
+        session.InitializeAdapter(1);
+        Batch batch = FixtureSession.BatchOf(expected);
+        LayerSet layers = LayerSet.Of(3, 6);
+        TensorSet tensors = session.TensorsOf(layers);
+        SiteTensor perturbation = session.Site(SiteKind.AttentionOutput);
+        perturbation.Select(layers);
+
+        float[] whole = TwoPasses(fromLayer: 0);
+        float[] shortened = TwoPasses(fromLayer: 3);
+
+        Assert.Equal(whole, shortened);
+        Assert.All(session.TrainableTensors.Where(tensor => !tensors[tensor.TrainableIndex!.Value]), tensor => Assert.All(session.Gradients.Read(tensor), Zero));
+
+        float[] TwoPasses(int fromLayer)
+        {
+            session.Gradients.Zero();
+            session.Forward(batch);
+            session.Backward(new BackwardOptions { Read = [perturbation], Floor = layers.Lowest });
+            perturbation.ScaleToNorm(3, perturbation.Norms());
+            session.Forward(batch, new ForwardOptions { Add = [perturbation], FromLayer = fromLayer });
+            session.Backward(new BackwardOptions { Gradients = session.Gradients, Tensors = tensors, Floor = layers.Lowest });
+            return FixtureSession.Read(session.Gradients);
+        }
+
+        static void Zero(float value) => Assert.Equal(0, value);
+    }
+
+    [Fact]
+    public void GradientsAddUpAndScale()
+    {
+        using var expected = new ExpectedFile("tiny-llama");
+        using var model = new FixtureSession("tiny-llama", FixtureSession.Options with { Lora = Lora });
+        Session session = model.Session;
+        session.InitializeAdapter(1);
+        Batch batch = FixtureSession.BatchOf(expected);
+        session.Forward(batch);
+        session.Backward(new BackwardOptions { Gradients = session.Gradients });
+        double norm = session.Gradients.Norm().Value;
+
+        session.Forward(batch);
+        session.Backward(new BackwardOptions { Gradients = session.Gradients, LossScale = 2 });
+
+        Near.Equal("norm", 3 * norm, session.Gradients.Norm().Value, 0, 1e-6);
+    }
+
+    [Fact]
+    public void AHeadMayStandAtEveryPoint()
+    {
+        using var expected = new ExpectedFile("tiny-llama");
+        using var model = new FixtureSession("tiny-llama");
+        Batch batch = FixtureSession.BatchOf(expected);
+        double last = Loss(8);
+
+        Assert.Equal(model.Session.Forward(batch).LossSum.Value, last);
+        double all = model.Session.Forward(batch, new ForwardOptions { HeadWeights = [.. Enumerable.Repeat(0.5f, 9)] }).LossSum.Value;
+        Near.Equal("sum over heads", 0.5 * Enumerable.Range(0, 9).Sum(Loss), all, 0, 1e-6);
+        Assert.Throws<ArgumentException>(() => model.Session.Forward(batch, new ForwardOptions { HeadWeights = [1] }));
+
+        double Loss(int point)
+        {
+            float[] weights = new float[9];
+            weights[point] = 1;
+            return model.Session.Forward(batch, new ForwardOptions { HeadWeights = weights }).LossSum.Value;
+        }
+    }
+
+    [Fact]
+    public void WhatDoesNotFitThePlanIsRefused()
+    {
+        using var model = new FixtureSession("micro-llama", FixtureSession.Options with { MaxTokens = 10, LongestSample = 8, MaxSamples = 2 });
+        Session session = model.Session;
+
+        Refuse("max_tokens", Of(6), Of(6));
+        Refuse("longest_sample", Of(9));
+        Refuse("max_samples", Of(1), Of(1), Of(1));
+        Refuse("input_ids[1]", new Sample([0, 100_000], [0, 1]));
+        Assert.Equal(EngineError.WrongState, Assert.Throws<EngineException>(() => session.Backward(new BackwardOptions())).Error);
+        PassResult prompts = session.Forward(Batch.OfPrompts([[1, 2, 3]]), new ForwardOptions { ForBackward = false });
+        Assert.Equal(0, prompts.LabelCount);
+        Assert.Throws<InvalidOperationException>(() => prompts.LossSum);
+
+        void Refuse(string part, params Sample[] samples)
+        {
+            EngineException refusal = Assert.Throws<EngineException>(() => session.Forward(new Batch(samples)));
+            Assert.Equal(EngineError.InvalidArgument, refusal.Error);
+            Assert.Contains(part, refusal.Message, StringComparison.Ordinal);
+        }
+
+        static Sample Of(int length) => new(new int[length], new int[length]);
+    }
+
+    [Fact]
+    public void ASessionKeepsItsDevice()
+    {
+        using var expected = new ExpectedFile("tiny-llama");
+        using var model = new FixtureSession("tiny-llama");
+        model.Device.Dispose();
+
+        Near.Equal("loss", expected.Root.GetProperty("batch").GetProperty("mean_loss").GetDouble(), model.Session.Forward(FixtureSession.BatchOf(expected)).MeanLoss, 0, 1e-5);
+        model.Session.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => model.Session.Forward(FixtureSession.BatchOf(expected)));
+    }
+
+    private sealed class OneBadWeight(string tensor, int element) : IWeightSource
+    {
+        public void ReadFloat32(string name, Span<float> destination, long firstElement = 0)
+        {
+            destination.Clear();
+            if (name == tensor) destination[element] = float.NaN;
+        }
+    }
+}

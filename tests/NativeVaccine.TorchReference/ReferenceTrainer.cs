@@ -1,0 +1,127 @@
+namespace NativeVaccine.TorchReference;
+
+/// <summary>What one training step saw.</summary>
+public sealed record ReferenceStep
+{
+    /// <summary>The mean loss of the pass whose gradients train.</summary>
+    public required double Loss { get; init; }
+
+    /// <summary>Before clipping, over the tensors that have a gradient.</summary>
+    public required double GradientNorm { get; init; }
+
+    public required int TensorsWithGradient { get; init; }
+
+    /// <summary>The first pass's loss; null in a step of one pass.</summary>
+    public double? Pass1Loss { get; init; }
+
+    /// <summary>The first pass's gradient norm at each perturbed layer's attention output.</summary>
+    public IReadOnlyDictionary<int, double> SiteGradientNorms { get; init; } = new Dictionary<int, double>();
+
+    /// <summary>The one norm over all of them.</summary>
+    public double? SiteGradientNorm { get; init; }
+}
+
+/// <summary>Training steps on a reference model, each as its paper says it, without a scheduler or data.</summary>
+/// <param name="model">The model; its parameters change.</param>
+/// <param name="weightDecay">AdamW's, decoupled.</param>
+/// <param name="clip">The largest gradient norm that is left as it is.</param>
+public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 0.1, double clip = 1.0)
+{
+    private const double NormFloor = 1e-7;
+
+    private readonly ReferenceAdamW optimizer = new(weightDecay);
+
+    /// <summary>All LoRA matrices.</summary>
+    public static bool EveryLora(string name) => ReferenceModel.IsLora(name);
+
+    /// <summary>All LoRA matrices of some layers.</summary>
+    public static Func<string, bool> LoraOf(IReadOnlyCollection<int> layers) =>
+        name => ReferenceModel.IsLora(name) && layers.Contains(LayerOf(name));
+
+    /// <summary>The attention's LoRA matrices of some layers, and the MLP's of all layers from the lowest of these up.</summary>
+    public static Func<string, bool> AttentionLoraOf(IReadOnlyCollection<int> layers) =>
+        name => ReferenceModel.IsLora(name)
+            && (name.Contains(".mlp.", StringComparison.Ordinal) ? LayerOf(name) >= layers.Min() : layers.Contains(LayerOf(name)));
+
+    /// <summary>Plain supervised training: one pass, one update of the tensors that <paramref name="trains"/> names.</summary>
+    public ReferenceStep SupervisedStep(
+        IReadOnlyList<ReferenceSample> batch, double learningRate, Func<string, bool> trains, ReferenceRunOptions? options = null) =>
+        Update(model.Run(batch, (options ?? new()) with { GradientsOf = trains }), learningRate, trains);
+
+    /// <summary>Vaccine: perturbs the attention output of every layer.</summary>
+    /// <inheritdoc cref="TVaccineStep"/>
+    public ReferenceStep VaccineStep(
+        IReadOnlyList<ReferenceSample> batch,
+        double learningRate,
+        double rho,
+        ReferenceRunOptions? first = null,
+        ReferenceRunOptions? second = null) =>
+        TVaccineStep(batch, learningRate, rho, [.. Enumerable.Range(0, model.Configuration.LayerCount)], EveryLora, first, second);
+
+    /// <summary>
+    /// T-Vaccine after its choice of layers: pass 1 reads the gradients g at the attention outputs of <paramref name="layers"/>, pass 2 runs
+    /// with rho g / (norm + 1e-7) added there, the norm being one number over all of them, and its gradients train.
+    /// </summary>
+    /// <param name="batch">The samples of both passes.</param>
+    /// <param name="learningRate">Of this step.</param>
+    /// <param name="rho">The perturbation's norm.</param>
+    /// <param name="layers">The perturbed layers.</param>
+    /// <param name="trains">The tensors to update.</param>
+    /// <param name="first">What else pass 1 has, as dropout masks.</param>
+    /// <param name="second">What else pass 2 has.</param>
+    public ReferenceStep TVaccineStep(
+        IReadOnlyList<ReferenceSample> batch,
+        double learningRate,
+        double rho,
+        IReadOnlyCollection<int> layers,
+        Func<string, bool> trains,
+        ReferenceRunOptions? first = null,
+        ReferenceRunOptions? second = null)
+    {
+        ReferenceResult pass1 = model.Run(batch, (first ?? new()) with { GradientsOf = NoParameter });
+        Dictionary<int, double> norms = layers.ToDictionary(layer => layer, layer => pass1.SiteGradientNorm(AttentionOutput(layer)));
+        double norm = Math.Sqrt(norms.Values.Sum(each => each * each));
+        double scale = rho / (norm + NormFloor);
+        var perturbations = layers.ToDictionary(
+            AttentionOutput, layer => pass1.SiteGradients[AttentionOutput(layer)].Select(gradient => scale * gradient).ToArray());
+
+        ReferenceResult pass2 = model.Run(batch, (second ?? new()) with { Perturbations = perturbations, GradientsOf = trains });
+        return Update(pass2, learningRate, trains) with
+        {
+            Pass1Loss = pass1.MeanLoss,
+            SiteGradientNorms = norms,
+            SiteGradientNorm = norm,
+        };
+    }
+
+    /// <summary>T-Vaccine's probe: the loss of one sample and the gradient norm at every layer's attention output. Nothing changes.</summary>
+    public (double Loss, double[] Norms) Probe(ReferenceSample sample, ReferenceRunOptions? options = null)
+    {
+        ReferenceResult result = model.Run([sample], (options ?? new()) with { GradientsOf = NoParameter });
+        return (
+            result.MeanLoss,
+            [.. Enumerable.Range(0, model.Configuration.LayerCount).Select(layer => result.SiteGradientNorm(AttentionOutput(layer)))]);
+    }
+
+    private static bool NoParameter(string name) => false;
+
+    private static ReferenceSite AttentionOutput(int layer) => new(ReferenceSiteKind.AttentionOutput, layer);
+
+    /// <summary>The layer of a parameter named <c>layers.N. ...</c>.</summary>
+    private static int LayerOf(string name) => int.Parse(name.Split('.')[1], System.Globalization.CultureInfo.InvariantCulture);
+
+    private ReferenceStep Update(ReferenceResult result, double learningRate, Func<string, bool> trains)
+    {
+        string[] names = [.. model.ParameterNames.Where(trains)];
+        double norm = Math.Sqrt(names.Sum(name => result.Gradients[name].Sum(gradient => gradient * gradient)));
+        double coefficient = Math.Min(1, clip / (norm + 1e-6));
+        foreach (string name in names)
+        {
+            double[] values = model.Read(name);
+            double[] clipped = [.. result.Gradients[name].Select(gradient => coefficient * gradient)];
+            optimizer.Step(name, values, clipped, learningRate);
+            model.Write(name, values);
+        }
+        return new ReferenceStep { Loss = result.MeanLoss, GradientNorm = norm, TensorsWithGradient = names.Length };
+    }
+}
