@@ -104,7 +104,10 @@ public sealed class TraceTests
             }
         }
 
-        private void Check(string quantity, double actual) => Near.Equal(
-            $"step {expected.GetProperty("step")}, {quantity}", expected.GetProperty(quantity).GetDouble(), actual, 0, Tolerance(settings, quantity, 1e-4));
+        private void Check(string quantity, double actual)
+        {
+            string what = $"step {expected.GetProperty("step")}, {quantity}";
+            Near.Equal(what, expected.GetProperty(quantity).GetDouble(), actual, 0, Tolerance(settings, quantity, 1e-4));
+        }
     }
 }
