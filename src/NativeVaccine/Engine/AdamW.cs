@@ -50,7 +50,7 @@ public sealed class AdamW
         set
         {
             int expected = session.TrainableTensors.Count;
-            if (value.Length != expected) throw new ArgumentException($"{value.Length} step counts; expected {expected}, one for each tensor");
+            if (value.Length != expected) throw new ArgumentException($"{value.Length} step counts; expected {expected}, one a tensor");
             NativeMethods.AdamWWriteSteps(session.Handle, value.Length, value).ThrowIfFailed();
         }
     }
