@@ -11,4 +11,7 @@ internal static class RandomPurpose
 
     /// <summary>LoRA's A before training; the step is layer * 7 + projection.</summary>
     public const uint AdapterInitialization = 3;
+
+    /// <summary>T-Vaccine's choice of layers; the step is that of the run.</summary>
+    public const uint LayerChoice = 4;
 }

@@ -1,0 +1,17 @@
+using NativeVaccine.Engine;
+
+namespace NativeVaccine.Methods;
+
+/// <summary>
+/// The layers that the authors' code does not recompute: the chosen ones and, in models of more than 26 layers, the one below each. Its
+/// recomputation cuts the gradient below the lowest of them, so for that code the rule decides what trains (methods.md 1.3).
+/// </summary>
+public static class CheckpointNeighbours
+{
+    private const int DeepestWithoutNeighbours = 26;
+
+    /// <summary>The chosen layers with their neighbours.</summary>
+    public static LayerSet Of(LayerSet chosen, int layerCount) => layerCount > DeepestWithoutNeighbours
+        ? LayerSet.Of(chosen.Concat(chosen.Where(static layer => layer > 0).Select(static layer => layer - 1)))
+        : chosen;
+}

@@ -1,0 +1,24 @@
+using NativeVaccine.Engine;
+
+namespace NativeVaccine.Methods;
+
+/// <summary>Supervised fine-tuning: cross-entropy, and nothing else.</summary>
+public sealed class Sft : Method
+{
+    /// <inheritdoc/>
+    public override string Name => "sft";
+
+    /// <inheritdoc/>
+    public override void Step(StepContext step)
+    {
+        Session session = step.Session;
+        session.Gradients.Zero();
+        foreach (MicroBatch micro in step.MicroBatches)
+        {
+            PassResult pass = session.Forward(micro.Batch, micro.Masks(pass: 1));
+            session.Backward(new BackwardOptions { Gradients = session.Gradients, LossScale = micro.Share });
+            micro.Record(pass);
+        }
+        step.Update(session.AllTensors);
+    }
+}

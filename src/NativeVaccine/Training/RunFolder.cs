@@ -1,0 +1,199 @@
+using System.Globalization;
+using NativeVaccine.Data;
+using NativeVaccine.Engine;
+using NativeVaccine.IO;
+using NativeVaccine.Methods;
+
+namespace NativeVaccine.Training;
+
+/// <summary>
+/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, checkpoints/, and at the end adapter/. One
+/// process at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off
+/// and written again when a run is resumed.
+/// </summary>
+public sealed class RunFolder : IDisposable
+{
+    /// <summary>Name of the file with the options.</summary>
+    public const string ConfigurationFileName = "config.json";
+
+    private const int KeptCheckpoints = 2;
+    private readonly FolderLock folderLock;
+    private readonly LineFile metrics;
+    private readonly LineFile replay;
+
+    private RunFolder(string path, TrainingOptions options, FolderLock folderLock)
+    {
+        (Path, Options) = (path, options);
+        this.folderLock = folderLock;
+        metrics = new LineFile(System.IO.Path.Combine(path, "metrics.jsonl"));
+        replay = new LineFile(System.IO.Path.Combine(path, "replay.jsonl"));
+    }
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>The options of the run, as config.json has them.</summary>
+    public TrainingOptions Options { get; }
+
+    /// <summary>Where the result goes: a PEFT adapter, or the whole model if all of it was trained.</summary>
+    public string ResultPath => ResultOf(Path);
+
+    private string Checkpoints => System.IO.Path.Combine(Path, "checkpoints");
+
+    /// <summary>Refuses a folder that cannot become a new run's, before any work is done.</summary>
+    /// <exception cref="InputException">It is in use, or not empty.</exception>
+    public static void RequireFree(string path)
+    {
+        FolderLock.RequireFree(path);
+        AtomicFolder.RequireFree(path);
+    }
+
+    /// <summary>Makes the folder of a new run.</summary>
+    /// <exception cref="InputException">It is in use or not empty, or cannot be written.</exception>
+    public static RunFolder Create(string path, TrainingOptions options)
+    {
+        RequireFree(path);
+        try
+        {
+            Directory.CreateDirectory(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw AtomicFile.CannotWrite(path, exception);
+        }
+        return Open(path, () =>
+        {
+            if (Directory.EnumerateFileSystemEntries(path).Skip(1).Any())
+                throw new InputException($"{path}: the output folder is not empty; expected a new or empty one");
+            AtomicFile.WriteAllText(System.IO.Path.Combine(path, ConfigurationFileName), TrainingOptionsJson.Write(options));
+            return options;
+        });
+    }
+
+    /// <summary>Opens the folder of a run that was interrupted.</summary>
+    /// <exception cref="InputException">It is in use, no run's, or of a run that is complete.</exception>
+    public static RunFolder Resume(string path)
+    {
+        string configuration = System.IO.Path.Combine(path, ConfigurationFileName);
+        if (!File.Exists(configuration)) throw new InputException($"{path}: has no {ConfigurationFileName}; expected the folder of a run");
+        return Open(path, () =>
+        {
+            if (Directory.Exists(ResultOf(path))) throw new InputException($"{path}: the run is complete; there is nothing to resume");
+            RemoveUnfinished(path);
+            return TrainingOptionsJson.Read(configuration);
+        });
+    }
+
+    /// <summary>Appends a step to metrics.jsonl and replay.jsonl.</summary>
+    /// <exception cref="InputException">The disk is full.</exception>
+    public void Append(StepMetrics step, ReplayStep replayStep)
+    {
+        metrics.Append(stream => MetricsLine.Write(stream, step));
+        replay.Append(stream => ReplayFile.Write(stream, replayStep));
+    }
+
+    /// <summary>Saves the state after some steps, and removes all but the newest two checkpoints.</summary>
+    /// <exception cref="InputException">The disk is full; the checkpoints before are still there.</exception>
+    public void SaveCheckpoint(int stepsDone, Session session, Method method, string fingerprint)
+    {
+        // The lines that the checkpoint counts on must be on the disk before it is.
+        metrics.FlushToDisk();
+        replay.FlushToDisk();
+        Directory.CreateDirectory(Checkpoints);
+        string name = string.Create(CultureInfo.InvariantCulture, $"step-{stepsDone:D9}.checkpoint");
+        CheckpointFile.Write(System.IO.Path.Combine(Checkpoints, name), new CheckpointHeader
+        {
+            Step = stepsDone,
+            Method = method.Name,
+            MethodState = method.SaveState(),
+            Fingerprint = fingerprint,
+            MetricsBytes = metrics.Length,
+            ReplayBytes = replay.Length,
+            Tensors = session.TrainableTensors.Count,
+            Parameters = session.Parameters.Length,
+        }, session);
+        foreach (string old in CheckpointsNewestFirst().Skip(KeptCheckpoints)) File.Delete(old);
+    }
+
+    /// <summary>Puts session and method into the state of the newest good checkpoint, and cuts off the lines after it.</summary>
+    /// <param name="session">With the model loaded and the adapter as it was at the beginning.</param>
+    /// <param name="method">The run's method.</param>
+    /// <param name="fingerprint">Of what the run goes through.</param>
+    /// <param name="notice">Told of checkpoints that cannot be used.</param>
+    /// <returns>The steps that are done; 0 if there is no checkpoint yet.</returns>
+    /// <exception cref="InputException">There are checkpoints, but none can be used, or they belong to other data.</exception>
+    public int RestoreLatest(Session session, Method method, string fingerprint, Action<string>? notice = null)
+    {
+        var refusals = new List<string>();
+        foreach (string file in CheckpointsNewestFirst())
+        {
+            CheckpointHeader header;
+            try
+            {
+                header = CheckpointFile.ReadHeader(file);
+            }
+            catch (InputException exception)
+            {
+                refusals.Add(exception.Message);
+                notice?.Invoke($"{exception.Message}; looking for the one before");
+                continue;
+            }
+            Restore(file, header, session, method, fingerprint);
+            return header.Step;
+        }
+        if (refusals.Count > 0) throw new InputException($"{Checkpoints}: no checkpoint can be used; remove the folder to begin again from step 0");
+        metrics.Truncate(0);
+        replay.Truncate(0);
+        return 0;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        metrics.Dispose();
+        replay.Dispose();
+        folderLock.Dispose();
+    }
+
+    private static string ResultOf(string path) => System.IO.Path.Combine(path, "adapter");
+
+    private static RunFolder Open(string path, Func<TrainingOptions> prepare)
+    {
+        FolderLock folderLock = FolderLock.Take(path);
+        try
+        {
+            return new RunFolder(path, prepare(), folderLock);
+        }
+        catch
+        {
+            folderLock.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A killed process leaves what it was writing, under a temporary name.</summary>
+    private static void RemoveUnfinished(string path)
+    {
+        foreach (string entry in Directory.EnumerateFileSystemEntries(path, ".*.partial", SearchOption.AllDirectories).ToList())
+        {
+            if (Directory.Exists(entry)) Directory.Delete(entry, recursive: true);
+            else File.Delete(entry);
+        }
+    }
+
+    private void Restore(string file, CheckpointHeader header, Session session, Method method, string fingerprint)
+    {
+        if (header.Method != method.Name) throw new InputException($"{file}: is of method {header.Method}; the run's is {method.Name}");
+        if (header.Fingerprint != fingerprint)
+            throw new InputException($"{file}: belongs to other data than the run's files have now; expected them as they were when it began");
+        CheckpointFile.Restore(file, session);
+        method.RestoreState(header.MethodState);
+        metrics.Truncate(header.MetricsBytes);
+        replay.Truncate(header.ReplayBytes);
+    }
+
+    /// <summary>Their names end with the step in nine digits, so the order of names is that of steps.</summary>
+    private IEnumerable<string> CheckpointsNewestFirst() => Directory.Exists(Checkpoints)
+        ? Directory.EnumerateFiles(Checkpoints, "step-*.checkpoint").OrderDescending(StringComparer.Ordinal)
+        : [];
+}

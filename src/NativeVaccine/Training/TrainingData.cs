@@ -1,0 +1,9 @@
+using NativeVaccine.Data;
+
+namespace NativeVaccine.Training;
+
+/// <summary>What a run learns from.</summary>
+/// <param name="Samples">The training samples; each has a label that counts.</param>
+/// <param name="Harmful">Harmful samples, for methods that look at them; null if there are none.</param>
+/// <param name="Replay">The run that is followed; null if none is.</param>
+public sealed record TrainingData(IReadOnlyList<Sample> Samples, IReadOnlyList<Sample>? Harmful = null, IReadOnlyList<ReplayStep>? Replay = null);

@@ -1,0 +1,213 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+using NativeVaccine.Methods;
+
+namespace NativeVaccine.Training;
+
+/// <summary>What a run is for.</summary>
+public enum TrainingStage
+{
+    /// <summary>Making a model safe, and hard to make unsafe.</summary>
+    Align,
+
+    /// <summary>Fine-tuning an aligned model as its users, and attackers among them, do.</summary>
+    Finetune,
+}
+
+/// <summary>Where the settings come from that were not given.</summary>
+public enum Preset
+{
+    /// <summary>What the papers say.</summary>
+    Paper,
+
+    /// <summary>What the authors' code computes.</summary>
+    Reference,
+}
+
+/// <summary>How frozen weights are kept.</summary>
+public enum WeightPrecision
+{
+    /// <summary>As they are stored: bf16 where all of them are, else fp32.</summary>
+    Stored,
+
+    /// <summary>32 bits.</summary>
+    Fp32,
+
+    /// <summary>bfloat16.</summary>
+    Bf16,
+}
+
+/// <summary>
+/// Everything that a training run depends on: the config.json of a run folder. Fields have the names of the command line's options with
+/// underscores.
+/// </summary>
+public sealed record TrainingOptions
+{
+    /// <summary>All seven projections.</summary>
+    public static IReadOnlyList<string> AllTargets { get; } = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+    /// <summary>What the run is for.</summary>
+    public TrainingStage Stage { get; init; }
+
+    /// <summary>Where its other settings came from.</summary>
+    public Preset Preset { get; init; }
+
+    /// <summary>Hugging Face folder of the model.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>PEFT adapters that are merged into the model before it trains, in this order.</summary>
+    public IReadOnlyList<string> Adapter { get; init; } = [];
+
+    /// <summary>Training data.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>Harmful samples, for methods that look at them.</summary>
+    public string? ProbeData { get; init; }
+
+    /// <summary>Name of the prompt template.</summary>
+    public string Template { get; init; } = "alpaca";
+
+    /// <summary>Longer samples are cut to this many tokens.</summary>
+    public int MaxLength { get; init; } = 200;
+
+    /// <summary>Name of the method.</summary>
+    public string Method { get; init; } = "sft";
+
+    /// <summary>Size of the perturbation.</summary>
+    public double Rho { get; init; }
+
+    /// <summary>S: layers that T-Vaccine chooses.</summary>
+    public int Layers { get; init; } = 8;
+
+    /// <summary>J: steps between T-Vaccine's choices.</summary>
+    public int ResampleEvery { get; init; } = 20;
+
+    /// <summary>K: steps between T-Vaccine's looks at a harmful sample.</summary>
+    public int ProbeEvery { get; init; } = 200;
+
+    /// <summary>What T-Vaccine freezes.</summary>
+    public FreezeScope FreezeScope { get; init; }
+
+    /// <summary>Where T-Vaccine's training pass stops.</summary>
+    public BackwardFloor BackwardFloor { get; init; }
+
+    /// <summary>True if the second pass of Vaccine and T-Vaccine drops out what the first did.</summary>
+    public bool SameMasks { get; init; }
+
+    /// <summary>What random-vaccine's rho is the size of.</summary>
+    public NoiseSize NoiseSize { get; init; }
+
+    /// <summary>Passes over the data.</summary>
+    public int Epochs { get; init; } = 20;
+
+    /// <summary>Samples of a micro-batch.</summary>
+    public int Batch { get; init; } = 10;
+
+    /// <summary>Micro-batches of an optimizer step.</summary>
+    public int Accumulate { get; init; } = 1;
+
+    /// <summary>Highest learning rate.</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>How it goes over the run.</summary>
+    public ScheduleKind Schedule { get; init; }
+
+    /// <summary>Share of the steps in which it rises.</summary>
+    public double WarmupRatio { get; init; } = 0.1;
+
+    /// <summary>Decoupled weight decay.</summary>
+    public double WeightDecay { get; init; } = 0.1;
+
+    /// <summary>Decay of AdamW's first moment.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Decay of AdamW's second moment.</summary>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>AdamW's epsilon.</summary>
+    public double AdamEpsilon { get; init; } = 1e-8;
+
+    /// <summary>Largest norm of a step's gradient; 0 for no limit.</summary>
+    public double Clip { get; init; } = 1;
+
+    /// <summary>True if all parameters train, without an adapter.</summary>
+    public bool Full { get; init; }
+
+    /// <summary>r.</summary>
+    public int LoraRank { get; init; } = 8;
+
+    /// <summary>The adapter's scale is alpha / r.</summary>
+    public double LoraAlpha { get; init; } = 1;
+
+    /// <summary>Adapted projections.</summary>
+    public IReadOnlyList<string> LoraTargets { get; init; } = AllTargets;
+
+    /// <summary>Dropout on the adapter's input.</summary>
+    public double Dropout { get; init; } = 0.1;
+
+    /// <summary>Adapter to start from; null for a fresh one.</summary>
+    public string? InitAdapter { get; init; }
+
+    /// <summary>Of sample order, dropout, layers, and the fresh adapter.</summary>
+    public ulong Seed { get; init; } = 42;
+
+    /// <summary>Another run's replay.jsonl, whose samples and layers are followed; its steps are the steps of this run.</summary>
+    public string? Replay { get; init; }
+
+    /// <summary>Steps between checkpoints; 0 for none but when interrupted.</summary>
+    public int CheckpointEvery { get; init; } = 100;
+
+    /// <summary>Where to run.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Threads of a CPU; 0 for as many as there are processors. Results do not depend on it.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>How frozen weights are kept.</summary>
+    public WeightPrecision Precision { get; init; }
+
+    /// <summary>Bytes of the device that the run may take; 0 for no limit.</summary>
+    public long DeviceMemory { get; init; }
+
+    /// <summary>What made the run; not an option.</summary>
+    public IReadOnlyDictionary<string, string> Versions { get; init; } = new SortedDictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>True if adapters' inputs are dropped out.</summary>
+    [JsonIgnore]
+    public bool UsesDropout => !Full && Dropout > 0;
+
+    /// <summary>Checks every number by itself.</summary>
+    /// <param name="source">Begins the message: the file that they came from, or "options".</param>
+    /// <exception cref="InputException">One is out of its range; the message names it, its value, and the range.</exception>
+    public void Validate(string source)
+    {
+        foreach ((string name, long value, long minimum) in new (string, long, long)[]
+        {
+            ("max_length", MaxLength, 2), ("layers", Layers, 1), ("resample_every", ResampleEvery, 1), ("probe_every", ProbeEvery, 1),
+            ("epochs", Epochs, 1), ("batch", Batch, 1), ("accumulate", Accumulate, 1), ("lora_rank", LoraRank, 1),
+            ("checkpoint_every", CheckpointEvery, 0), ("threads", Threads, 0), ("device_memory", DeviceMemory, 0),
+        })
+        {
+            if (value < minimum) throw Refusal(source, name, value, FormattableString.Invariant($"at least {minimum}"));
+        }
+        foreach ((string name, double value, bool isAllowed, string expected) in new (string, double, bool, string)[]
+        {
+            ("rho", Rho, Rho >= 0, "a number, at least 0"),
+            ("learning_rate", LearningRate, LearningRate >= 0, "a number, at least 0"),
+            ("warmup_ratio", WarmupRatio, WarmupRatio is >= 0 and <= 1, "a number from 0 to 1"),
+            ("weight_decay", WeightDecay, WeightDecay >= 0, "a number, at least 0"),
+            ("beta1", Beta1, Beta1 is >= 0 and < 1, "a number from 0 and below 1"),
+            ("beta2", Beta2, Beta2 is >= 0 and < 1, "a number from 0 and below 1"),
+            ("adam_epsilon", AdamEpsilon, AdamEpsilon > 0, "a number above 0"),
+            ("clip", Clip, Clip >= 0, "a number, at least 0"),
+            ("lora_alpha", LoraAlpha, LoraAlpha > 0, "a number above 0"),
+            ("dropout", Dropout, Dropout is >= 0 and < 1, "a number from 0 and below 1"),
+        })
+        {
+            if (!isAllowed || !double.IsFinite(value)) throw Refusal(source, name, value, expected);
+        }
+    }
+
+    private static InputException Refusal(string source, string name, IFormattable value, string expected) =>
+        new($"{source}: {name} is {value.ToString(null, CultureInfo.InvariantCulture)}; expected {expected}");
+}

@@ -1,0 +1,64 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using NativeVaccine.IO;
+
+namespace NativeVaccine.Training;
+
+/// <summary>Reads and writes the config.json of a run.</summary>
+public static class TrainingOptionsJson
+{
+    /// <summary>The text of a config.json.</summary>
+    public static string Write(TrainingOptions options) => JsonSerializer.Serialize(options, TrainingJsonContext.Default.TrainingOptions) + "\n";
+
+    /// <summary>Reads a config.json and checks every value by itself. What it does not name has the value of <see cref="TrainingOptions"/>.</summary>
+    /// <exception cref="InputException">Missing, broken, with a field that does not exist or a value that cannot be used.</exception>
+    public static TrainingOptions Read(string file) => Parse(InputFile.ReadAllBytes(file, JsonFile.DefaultMaximumBytes), file);
+
+    internal static TrainingOptions Parse(ReadOnlyMemory<byte> json, string file)
+    {
+        using JsonDocument document = JsonFile.ParseObject(json, file);
+        try
+        {
+            TrainingOptions options = document.Deserialize(TrainingJsonContext.Default.TrainingOptions)!;
+            options.Validate(file);
+            return options;
+        }
+        catch (JsonException exception)
+        {
+            throw new InputException($"{file}: {FieldName(exception)}: {Reason(exception)}", exception);
+        }
+    }
+
+    internal static TrainingOptions Parse(string json, string file) => Parse(Encoding.UTF8.GetBytes(json), file);
+
+    /// <summary>"$.lora_rank" without the sign for the whole.</summary>
+    private static string FieldName(JsonException exception)
+    {
+        string path = exception.Path is { Length: > 2 } found ? found[2..] : "the top";
+        return InputText.Shorten(path);
+    }
+
+    private static string Reason(JsonException exception) => exception.Message.Contains("could not be mapped", StringComparison.Ordinal)
+        ? "there is no such field"
+        : "the value cannot be used there";
+}
+
+/// <summary>An enumeration by the words of the command line: "constant-with-warmup".</summary>
+internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false)
+    where T : struct, Enum;
+
+/// <summary>Serializers generated at build time; they need no reflection.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    RespectNullableAnnotations = true,
+    WriteIndented = true,
+    Converters =
+    [
+        typeof(WordConverter<TrainingStage>), typeof(WordConverter<Preset>), typeof(WordConverter<WeightPrecision>), typeof(WordConverter<ScheduleKind>),
+        typeof(WordConverter<Methods.FreezeScope>), typeof(WordConverter<Methods.BackwardFloor>), typeof(WordConverter<Methods.NoiseSize>),
+    ])]
+[JsonSerializable(typeof(TrainingOptions))]
+[JsonSerializable(typeof(CheckpointHeader))]
+internal sealed partial class TrainingJsonContext : JsonSerializerContext;

@@ -1,0 +1,36 @@
+using NativeVaccine.Engine;
+using NativeVaccine.Methods;
+using NativeVaccine.Models;
+
+namespace NativeVaccine.Training;
+
+/// <summary>What a session must have room for, so that a run fits into it exactly.</summary>
+public static class TrainingPlan
+{
+    /// <summary>The session's options for a run whose data is known.</summary>
+    /// <exception cref="InputException">The adapted projections cannot be parsed, or the data is empty.</exception>
+    public static SessionOptions For(TrainingOptions options, Method method, TrainingData data, ElementType weightType) =>
+        For(options, method, new RunOrder(options, data).Limits(), weightType);
+
+    /// <summary>The same for a run whose data is not: every sample may have the largest length.</summary>
+    public static SessionOptions For(TrainingOptions options, Method method, ElementType weightType) =>
+        For(options, method, new BatchLimits(checked(options.Batch * options.MaxLength), options.Batch, options.MaxLength), weightType);
+
+    private static SessionOptions For(TrainingOptions options, Method method, BatchLimits limits, ElementType weightType) => new()
+    {
+        MaxTokens = limits.MaxTokens,
+        MaxSamples = limits.MaxSamples,
+        LongestSample = limits.LongestSample,
+        Full = options.Full,
+        Lora = options.Full ? null : Lora(options),
+        WeightType = options.Full ? ElementType.Float32 : weightType,
+        AttentionSites = method.Needs.AttentionSites,
+        MlpSites = method.Needs.MlpSites,
+        ResidualSites = method.Needs.ResidualSites,
+        ExtraVectors = method.Needs.ExtraVectors,
+        MemoryLimit = options.DeviceMemory,
+    };
+
+    private static LoraOptions Lora(TrainingOptions options) => new(
+        options.LoraRank, (float)options.LoraAlpha, (float)options.Dropout, Projections.Parse(options.LoraTargets, "lora_targets"));
+}

@@ -1,0 +1,128 @@
+using System.Text.Json;
+using NativeVaccine.Models;
+using NativeVaccine.Tests.Models;
+using NativeVaccine.Tests.TorchReference;
+using NativeVaccine.Training;
+
+namespace NativeVaccine.Tests.Training;
+
+/// <summary>
+/// Our trainer beside the authors' own, step by step, from files to files: the same samples and layers, and every number of every step.
+/// </summary>
+public sealed class TraceTests
+{
+    private const double StepTolerance = 1e-4;
+    private const double AdapterTolerance = 1e-3;
+
+    /// <summary>What a trace calls otherwise than the distance that belongs to it.</summary>
+    private static readonly Dictionary<string, string> DistanceNames = new()
+    {
+        ["site_gradient_norms"] = "site_gradient_norm",
+        ["probabilities"] = "probe_norms",
+    };
+
+    [Theory]
+    [InlineData("sft")]
+    [InlineData("vaccine")]
+    [InlineData("tvaccine-reference")]
+    [InlineData("tvaccine-paper")]
+    [InlineData("tvaccine-micro")]
+    [InlineData("tvaccine-accumulate")]
+    public void IsFollowed(string name)
+    {
+        using var trace = new Trace(name);
+        using var folder = new TemporaryFolder();
+        using TrainingRun run = TrainingRun.Create(trace.Options, folder.File("run"));
+
+        string result = run.Execute();
+
+        string[] lines = File.ReadAllLines(folder.File("run", "metrics.jsonl"));
+        Assert.Equal(trace.Steps.Count, lines.Length);
+        foreach ((JsonElement expected, string line) in trace.Steps.Zip(lines))
+        {
+            using JsonDocument actual = JsonDocument.Parse(line);
+            CompareStep(trace, expected, actual.RootElement);
+        }
+        CompareAdapters(trace, Adapter.Load(result, ModelConfiguration.Load(trace.Options.Model!)));
+    }
+
+    [Fact]
+    public void WritesAReplayLikeTheOneItFollowed()
+    {
+        using var trace = new Trace("tvaccine-micro");
+        using var folder = new TemporaryFolder();
+        using TrainingRun run = TrainingRun.Create(trace.Options, folder.File("run"));
+
+        run.Execute();
+
+        string[] followed = File.ReadAllLines(trace.Path("replay.jsonl"));
+        string[] written = File.ReadAllLines(folder.File("run", "replay.jsonl"));
+        Assert.Equal(followed.Select(static line => line.Replace(" ", "", StringComparison.Ordinal)), written);
+    }
+
+    private static void CompareStep(Trace trace, JsonElement expected, JsonElement actual)
+    {
+        string where = $"step {expected.GetProperty("step").GetInt32()}";
+        foreach (JsonProperty property in expected.EnumerateObject())
+        {
+            if (property.Name == "micro")
+            {
+                CompareMicroBatches(trace, property.Value, actual, where);
+                continue;
+            }
+            Assert.True(actual.TryGetProperty(property.Name, out JsonElement found), $"{where}: {property.Name} is missing");
+            bool isExact = property.Name is "step" or "active_layers" or "tensors_with_gradient";
+            double tolerance = isExact ? 0 : trace.Tolerance(DistanceNames.GetValueOrDefault(property.Name, property.Name), StepTolerance);
+            Compare($"{where}: {property.Name}", property.Value, found, tolerance);
+        }
+    }
+
+    /// <summary>Our line has the means over the micro-batches.</summary>
+    private static void CompareMicroBatches(Trace trace, JsonElement expected, JsonElement actual, string where)
+    {
+        double mean = expected.EnumerateArray().Average(static micro => micro.GetProperty("site_gradient_norm").GetDouble());
+        Near.Equal($"{where}: site_gradient_norm", mean, actual.GetProperty("site_gradient_norm").GetDouble(), 0, trace.Tolerance("micro", StepTolerance));
+    }
+
+    private static void Compare(string where, JsonElement expected, JsonElement actual, double tolerance)
+    {
+        switch (expected.ValueKind)
+        {
+            case JsonValueKind.Array:
+                Assert.Equal(expected.GetArrayLength(), actual.GetArrayLength());
+                for (int i = 0; i < expected.GetArrayLength(); i++) Compare($"{where}[{i}]", expected[i], actual[i], tolerance);
+                break;
+            case JsonValueKind.Object:
+                Assert.Equal(expected.EnumerateObject().Select(static field => field.Name), actual.EnumerateObject().Select(static field => field.Name));
+                foreach (JsonProperty field in expected.EnumerateObject())
+                    Compare($"{where}.{field.Name}", field.Value, actual.GetProperty(field.Name), tolerance);
+                break;
+            default:
+                Near.Equal(where, expected.GetDouble(), actual.GetDouble(), 0, tolerance);
+                break;
+        }
+    }
+
+    private static void CompareAdapters(Trace trace, Adapter actual)
+    {
+        Adapter expected = Adapter.Load(trace.Path("final"), ModelConfiguration.Load(trace.Options.Model!));
+        Assert.Equal(expected.Alpha, actual.Alpha);
+        Assert.Equal(expected.Targets, actual.Targets);
+        double tolerance = trace.Tolerance("final_adapter", AdapterTolerance);
+        for (int layer = 0; layer < expected.LayerCount; layer++)
+        {
+            foreach (Projection target in expected.Targets)
+            {
+                CompareTensor($"layer {layer} {target} A", expected[layer, target].A, actual[layer, target].A, tolerance);
+                CompareTensor($"layer {layer} {target} B", expected[layer, target].B, actual[layer, target].B, tolerance);
+            }
+        }
+    }
+
+    private static void CompareTensor(string name, float[] expected, float[] actual, double tolerance)
+    {
+        double norm = Math.Sqrt(expected.Sum(static value => (double)value * value));
+        double distance = Math.Sqrt(expected.Zip(actual, static (a, b) => Math.Pow((double)a - b, 2)).Sum());
+        Assert.True(distance <= tolerance * norm, FormattableString.Invariant($"{name}: relative distance {distance / norm:G3}, expected at most {tolerance:G3}"));
+    }
+}
