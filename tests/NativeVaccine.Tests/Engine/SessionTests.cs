@@ -75,6 +75,44 @@ public sealed class SessionTests
         Refusal.Of(() => model.Session.Load(new OneBadWeight("model.layers.2.mlp.up_proj.weight", 5)), "'model.layers.2.mlp.up_proj.weight'", "NaN", "element 5");
     }
 
+    [Theory]
+    [InlineData("tiny-gqa")]
+    [InlineData("tiny-mistral")]
+    public void ModelsStoredInBf16LoseNothingWhenHeldInBf16(string folder)
+    {
+        using var expected = new ExpectedFile(folder);
+        using var model = new FixtureSession(folder, FixtureSession.Options with { WeightType = ElementType.BFloat16 });
+        using var wide = new FixtureSession(folder);
+        Batch batch = FixtureSession.BatchOf(expected);
+
+        Near.Equal("loss", wide.Session.Forward(batch).MeanLoss, model.Session.Forward(batch).MeanLoss, 0, 1e-6);
+        Assert.True(model.Session.Plan.TotalBytes < wide.Session.Plan.TotalBytes);
+    }
+
+    [Fact]
+    public void ChunksOfLogitsChangeNoLossAndNoGradientOfAdapters()
+    {
+        using var expected = new ExpectedFile("tiny-llama");
+        Batch batch = FixtureSession.BatchOf(expected);
+        (float[] losses, float[] gradients) = Run(0);
+
+        (float[] chunkedLosses, float[] chunkedGradients) = Run(7);
+
+        Assert.Equal(losses, chunkedLosses);
+        Assert.Equal(gradients, chunkedGradients);
+
+        (float[] Losses, float[] Gradients) Run(int headRows)
+        {
+            using var model = new FixtureSession("tiny-llama", FixtureSession.Options with { Lora = Lora, HeadRows = headRows });
+            Assert.Equal(headRows, headRows == 0 ? 0 : model.Session.Plan.HeadRows);
+            model.Session.InitializeAdapter(1);
+            model.Session.Forward(batch);
+            float[] found = model.Session.ReadLosses();
+            model.Session.Backward(new BackwardOptions { Gradients = model.Session.Gradients });
+            return (found, FixtureSession.Read(model.Session.Gradients));
+        }
+    }
+
     [Fact]
     public void DropoutFollowsSeedStepAndPass()
     {
