@@ -58,8 +58,8 @@ const Shape kShapes[] = {
 };
 
 /// cblas_sgemm of whatever BLAS the machine has; null where it has none.
-using Sgemm = void (*)(int order, int transpose_a, int transpose_b, int M, int N, int K, float alpha, const float* a, int lda, const float* b,
-                       int ldb, float beta, float* c, int ldc);
+using Sgemm = void (*)(int order, int transpose_a, int transpose_b, int M, int N, int K, float alpha, const float* a, int lda,
+                       const float* b, int ldb, float beta, float* c, int ldc);
 
 Sgemm find_blas(int threads) {
 #if defined(__unix__)
@@ -107,9 +107,11 @@ public:
         nv::Stream& stream = device_->stream();
         stream.workspace_bytes = nv::ops::gemm_workspace_bytes(threads, 4096);
         stream.workspace = device_->allocate(stream.workspace_bytes);
-        std::printf("%s, %d threads of %d, %d rounds in turns\n", device_->info().name.c_str(), threads, nv::platform::processor_count(), rounds);
+        std::printf("%s, %d threads of %d, %d rounds in turns\n", device_->info().name.c_str(), threads, nv::platform::processor_count(),
+                    rounds);
         std::printf("GFLOP/s median (best); ratio: ours / BLAS by the median (by the best)\n");
-        std::printf("%-16s %15s | %-13s | %-29s | %-29s | %-29s\n", "product", "M,N,K", "BLAS", "best isa, fp32", "best isa, bf16 weights", "avx2, fp32");
+        std::printf("%-16s %15s | %-13s | %-29s | %-29s | %-29s\n", "product", "M,N,K", "BLAS", "best isa, fp32", "best isa, bf16 weights",
+                    "avx2, fp32");
     }
 
     void run(const Shape& shape) {
@@ -118,8 +120,16 @@ public:
         float* b = take(K * N);
         float* c = take(M * N);
         const bool a_transposed = product == Product::WeightGradient, b_transposed = product == Product::Forward;
-        Gemm problem{M, N, K, 1, {a, nv::DType::F32, a_transposed ? 1 : K, a_transposed ? M : 1},
-                     {b, nv::DType::F32, b_transposed ? 1 : N, b_transposed ? K : 1}, c, N, false, nullptr};
+        Gemm problem{M,
+                     N,
+                     K,
+                     1,
+                     {a, nv::DType::F32, a_transposed ? 1 : K, a_transposed ? M : 1},
+                     {b, nv::DType::F32, b_transposed ? 1 : N, b_transposed ? K : 1},
+                     c,
+                     N,
+                     false,
+                     nullptr};
         Gemm half = problem;
         half.b.dtype = nv::DType::BF16;  // reads the same memory: any bits do
 

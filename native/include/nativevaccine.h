@@ -213,7 +213,8 @@ NV_API nv_status nv_vector_dot(nv_session* session, int32_t x, int32_t y, const 
 
 /* ---- site tensors: T x C floats for each of some layers ---------------------------------------------------------------------------------
  * Named by kind and number. Each holds the layers (or residual points) that nv_site_select chose last; contents are then undefined until
- * written. T is that of the last forward. `layers` masks have L entries, or L+1 for residual sites. */
+ * written. T is that of the pass that recorded or read it last, or of nv_site_fill_normal. `layers` masks have L entries, or L+1 for
+ * residual sites. */
 
 NV_API nv_status nv_site_select(nv_session* session, int32_t kind, int32_t site, const uint8_t* layers) NV_NOEXCEPT;
 NV_API nv_status nv_site_zero(nv_session* session, int32_t kind, int32_t site) NV_NOEXCEPT;

@@ -71,12 +71,15 @@ struct Matrix {
     std::vector<double> values;
 
     Matrix(Machine& machine, Random& random, int64_t rows, int64_t columns, Layout layout, DType type)
-        : buffer(machine, layout == Layout::Columns ? columns : rows, layout == Layout::Columns ? rows : (layout == Layout::Apart ? 2 : 1) * columns,
-                 type) {
+        : buffer(machine, layout == Layout::Columns ? columns : rows,
+                 layout == Layout::Columns ? rows : (layout == Layout::Apart ? 2 : 1) * columns, type) {
         buffer.fill(random);
         values = buffer.values();
         const int64_t width = buffer.view().columns;
-        operand = {buffer.view().data, type, layout == Layout::Columns ? 1 : width, layout == Layout::Columns ? width : layout == Layout::Apart ? 2 : 1};
+        operand = {buffer.view().data, type, layout == Layout::Columns ? 1 : width,
+                   layout == Layout::Columns ? width
+                   : layout == Layout::Apart ? 2
+                                             : 1};
     }
     double at(int64_t i, int64_t j) const { return values[i * operand.row_stride + j * operand.column_stride]; }
 };
@@ -115,7 +118,8 @@ void run(const Case& k) {
 }
 
 /// The bits of c (M, N) for rows `first` to `first + rows` of one fixed problem.
-std::vector<float> bits(int32_t threads, int64_t workspace_columns, int64_t M, int64_t N, int64_t K, int64_t first, int64_t rows, Layout layout) {
+std::vector<float> bits(int32_t threads, int64_t workspace_columns, int64_t M, int64_t N, int64_t K, int64_t first, int64_t rows,
+                        Layout layout) {
     Machine& machine = machine_with(threads);
     Stream stream = machine.stream();
     stream.workspace_bytes = std::min(stream.workspace_bytes, gemm_workspace_bytes(threads, workspace_columns));
@@ -135,7 +139,8 @@ void same_bits(Isa isa, int64_t M, int64_t N, int64_t K) {
     force_isa(isa);
     for (Layout layout : {Layout::Rows, Layout::Columns}) {
         const std::vector<float> whole = bits(1, 4096, M, N, K, 0, M, layout);
-        for (int32_t threads : {2, 3, 4}) check(bits(threads, 4096, M, N, K, 0, M, layout) == whole, "the number of threads changes the result");
+        for (int32_t threads : {2, 3, 4})
+            check(bits(threads, 4096, M, N, K, 0, M, layout) == whole, "the number of threads changes the result");
         check(bits(2, 1, M, N, K, 0, M, layout) == whole, "the size of the workspace changes the result");
         for (auto [first, rows] : {std::pair<int64_t, int64_t>{0, 1}, {M - 1, 1}, {1, 4}, {3, 30}, {5, M - 7}}) {
             const std::vector<float> part = bits(2, 4096, M, N, K, first, rows, layout);
@@ -159,7 +164,8 @@ void too_little_workspace() {
     stream.workspace_bytes = gemm_workspace_bytes(2, 1) - 256;
     Buffer c(machine, 1, 1);
     try {
-        gemm(stream, {1, 1, 1, 1, {c.view().data, DType::F32, 1, 1}, {c.view().data, DType::F32, 1, 1}, c.view().as<float>(), 1, false, nullptr});
+        gemm(stream,
+             {1, 1, 1, 1, {c.view().data, DType::F32, 1, 1}, {c.view().data, DType::F32, 1, 1}, c.view().as<float>(), 1, false, nullptr});
     } catch (const Error& error) {
         check(error.status() == Status::Internal, "wrong status");
         return;
@@ -173,6 +179,7 @@ int main() {
     const int values = run_all("gemm", cases(), run, name);
     std::vector<NamedTest> rules = {{"AVX2 and AVX-512 agree", vector_sets_agree}, {"too little workspace", too_little_workspace}};
     for (Isa isa : available_isas()) {
+        rules.push_back({"same bits, narrow", [isa] { same_bits(isa, 200, 8, 420); }});
         rules.push_back({"same bits, small", [isa] { same_bits(isa, 40, 50, 100); }});
         rules.push_back({"same bits, large", [isa] { same_bits(isa, 300, 1100, 420); }});
     }

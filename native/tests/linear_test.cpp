@@ -22,8 +22,8 @@ struct Case {
 
 std::string name(const Case& k) {
     return std::string(nv::name_of(k.isa)) + " T=" + std::to_string(k.T) + " in=" + std::to_string(k.in) + " out=" + std::to_string(k.out) +
-           " r=" + std::to_string(k.rank) + " p=" + std::to_string(k.dropout) + " w " + testing::name_of(k.w_type) + (k.bias ? " bias" : "") +
-           (k.accumulate ? " accumulated" : "") + (k.dx ? " dx" : "") + (k.weights ? " dw" : "");
+           " r=" + std::to_string(k.rank) + " p=" + std::to_string(k.dropout) + " w " + testing::name_of(k.w_type) +
+           (k.bias ? " bias" : "") + (k.accumulate ? " accumulated" : "") + (k.dx ? " dx" : "") + (k.weights ? " dw" : "");
 }
 
 std::vector<Case> cases() {
@@ -34,8 +34,8 @@ std::vector<Case> cases() {
                 for (int64_t rank : {0, 1, 8, 33})
                     for (float dropout : {0.0f, 0.3f})
                         if (rank > 0 || dropout == 0)
-                            list.push_back({isa, T, in, out, rank, dropout, (T + rank) % 2 ? DType::BF16 : DType::F32, rank % 2 == 0, T % 3 == 1,
-                                            rank != 1, rank != 8 || T == 33});
+                            list.push_back({isa, T, in, out, rank, dropout, (T + rank) % 2 ? DType::BF16 : DType::F32, rank % 2 == 0,
+                                            T % 3 == 1, rank != 1, rank != 8 || T == 33});
         list.push_back({isa, 300, 4000, 5, 4, 0.1f});  // dropout(x) takes more than one piece
     }
     return list;
@@ -85,8 +85,8 @@ std::vector<double> dropout_mask(const ops::Dropout& dropout, int64_t count) {
 }
 
 /// `samples` elements of got against before + d objective / d values.
-void check_gradient(Buffer& got, const std::vector<double>& before, Reference& reference, std::vector<double> Reference::*values, Random& random,
-                    const char* what) {
+void check_gradient(Buffer& got, const std::vector<double>& before, Reference& reference, std::vector<double> Reference::*values,
+                    Random& random, const char* what) {
     const std::vector<double> result = got.values();
     const bool every = result.size() * reference.x.size() < 2000;
     const size_t samples = every ? result.size() : std::min<size_t>(result.size(), 4);
@@ -99,7 +99,8 @@ void check_gradient(Buffer& got, const std::vector<double>& before, Reference& r
         value = at - step;
         const double want = before[i] + (above - reference.objective()) / (2 * step);
         value = at;
-        near(result[i], want, {1e-4, 2e-5}, what, static_cast<int64_t>(i) / got.view().columns, static_cast<int64_t>(i) % got.view().columns);
+        near(result[i], want, {1e-4, 2e-5}, what, static_cast<int64_t>(i) / got.view().columns,
+             static_cast<int64_t>(i) % got.view().columns);
     }
 }
 
@@ -114,9 +115,20 @@ struct Problem {
     ops::Lora lora;
 
     Problem(Machine& m, const Case& k)
-        : x(m, k.T, k.in), w(m, k.out, k.in, k.w_type), bias(m, 1, k.out), a(m, k.rank, k.in), b(m, k.out, k.rank), h(m, k.T, k.rank),
-          y(m, k.T, k.out), dy(m, k.T, k.out), dx(m, k.T, k.in), dw(m, k.out, k.in), dbias(m, 1, k.out), da(m, k.rank, k.in),
-          db(m, k.out, k.rank), scratch(m, k.T, k.in + k.rank) {
+        : x(m, k.T, k.in),
+          w(m, k.out, k.in, k.w_type),
+          bias(m, 1, k.out),
+          a(m, k.rank, k.in),
+          b(m, k.out, k.rank),
+          h(m, k.T, k.rank),
+          y(m, k.T, k.out),
+          dy(m, k.T, k.out),
+          dx(m, k.T, k.in),
+          dw(m, k.out, k.in),
+          dbias(m, 1, k.out),
+          da(m, k.rank, k.in),
+          db(m, k.out, k.rank),
+          scratch(m, k.T, k.in + k.rank) {
         Random random(23);
         for (Buffer* each : {&x, &w, &bias, &a, &b, &dy, &dw, &dbias, &da, &db}) each->fill(random);
         if (k.accumulate) {
@@ -132,8 +144,18 @@ void run(const Case& k) {
     force_isa(k.isa);
     Problem p(machine(), k);
     const std::vector<double> none(p.x.count());
-    Reference reference{k.T, k.in, k.out, k.rank, 0.75, p.x.values(), p.w.values(), k.bias ? p.bias.values() : std::vector<double>{},
-                        p.a.values(), p.b.values(), dropout_mask(p.lora.dropout, p.x.count()), p.dy.values()};
+    Reference reference{k.T,
+                        k.in,
+                        k.out,
+                        k.rank,
+                        0.75,
+                        p.x.values(),
+                        p.w.values(),
+                        k.bias ? p.bias.values() : std::vector<double>{},
+                        p.a.values(),
+                        p.b.values(),
+                        dropout_mask(p.lora.dropout, p.x.count()),
+                        p.dy.values()};
     std::vector<double> y = k.accumulate ? p.y.values() : std::vector<double>(p.y.count());
     const std::vector<double> dx0 = k.accumulate ? p.dx.values() : std::vector<double>(p.dx.count());
     const std::vector<double> dw0 = p.dw.values(), dbias0 = p.dbias.values(), da0 = p.da.values(), db0 = p.db.values();
@@ -160,10 +182,14 @@ void run(const Case& k) {
     Random random(29);
     if (reference.bias.empty()) reference.bias = std::vector<double>(k.out);
     if (k.dx) check_gradient(p.dx, dx0, reference, &Reference::x, random, "dx");
-    if (k.weights) check_gradient(p.dw, dw0, reference, &Reference::w, random, "dw");
-    else near_all(p.dw, dw0, {0, 0}, "dw that nobody wanted");
-    if (k.weights) check_gradient(p.dbias, dbias0, reference, &Reference::bias, random, "dbias");
-    else near_all(p.dbias, dbias0, {0, 0}, "dbias that nobody wanted");
+    if (k.weights)
+        check_gradient(p.dw, dw0, reference, &Reference::w, random, "dw");
+    else
+        near_all(p.dw, dw0, {0, 0}, "dw that nobody wanted");
+    if (k.weights)
+        check_gradient(p.dbias, dbias0, reference, &Reference::bias, random, "dbias");
+    else
+        near_all(p.dbias, dbias0, {0, 0}, "dbias that nobody wanted");
     if (k.rank > 0) {
         check_gradient(p.da, da0, reference, &Reference::a, random, "da");
         check_gradient(p.db, db0, reference, &Reference::b, random, "db");
@@ -196,7 +222,8 @@ void gradients_are_optional() {
     ops::linear_backward(machine().stream(), q.dy, q.x, q.w, q.lora, {{}, false, {}, {}, {}, q.db}, q.scratch);
     ops::linear_backward(machine().stream(), q.dy, q.x, q.w, q.lora, {{}, false, {}, {}, q.da, {}}, q.scratch);
     ops::linear_backward(machine().stream(), q.dy, q.x, q.w, q.lora, {q.dx, false, {}, {}, {}, {}}, q.scratch);
-    check(p.dx.bytes() == q.dx.bytes() && p.da.bytes() == q.da.bytes() && p.db.bytes() == q.db.bytes(), "one at a time gives another result");
+    check(p.dx.bytes() == q.dx.bytes() && p.da.bytes() == q.da.bytes() && p.db.bytes() == q.db.bytes(),
+          "one at a time gives another result");
 }
 
 void bad_arguments() {
@@ -205,13 +232,21 @@ void bad_arguments() {
     Stream& stream = machine().stream();
     Buffer wrong(machine(), 4, 6), integers(machine(), 3, 4, DType::I32);
     expect_refused([&] { ops::linear_forward(stream, p.x, wrong, {}, {}, p.y, false); }, {"linear_forward", "w", "(4, 6)", "(4, 5)"});
-    expect_refused([&] { ops::linear_forward(stream, p.x, p.w, {}, {}, integers, false); }, {"linear_forward", "y", "fp32"});
+    expect_refused([&] { ops::linear_forward(stream, p.x, p.w, {}, {}, integers, false); }, {"linear_forward", "y", "fp32", "int32"});
     expect_refused([&] { ops::linear_forward(stream, p.x, p.w, wrong, {}, p.y, false); }, {"linear_forward", "bias"});
     p.lora.dropout.probability = 1;
     expect_refused([&] { ops::linear_forward(stream, p.x, p.w, {}, p.lora, p.y, false); }, {"linear_forward", "dropout"});
     p.lora.dropout.probability = 0;
-    expect_refused([&] { ops::linear_backward(stream, p.dy, p.x, p.w, p.lora, {p.dx, false, {}, {}, {}, {}}, {}); }, {"linear_backward", "scratch", "(3, 7)"});
-    expect_refused([&] { ops::linear_backward(stream, p.dy, p.x, p.w, {}, {wrong, false, {}, {}, {}, {}}, {}); }, {"linear_backward", "dx"});
+    expect_refused(
+        [&] {
+            ops::linear_backward(stream, p.dy, p.x, p.w, p.lora, {p.dx, false, {}, {}, {}, {}}, {});
+        },
+        {"linear_backward", "scratch", "(3, 7)"});
+    expect_refused(
+        [&] {
+            ops::linear_backward(stream, p.dy, p.x, p.w, {}, {wrong, false, {}, {}, {}, {}}, {});
+        },
+        {"linear_backward", "dx"});
 }
 
 }  // namespace

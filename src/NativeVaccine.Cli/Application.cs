@@ -47,6 +47,9 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
         {
             Verbose,
             new DoctorCommand(context),
+            new PlanCommand(context),
+            new AlignCommand(context),
+            new FinetuneCommand(context),
             new GenerateCommand(context),
             new EvaluateCommand(context),
             new TokenizeCommand(context),

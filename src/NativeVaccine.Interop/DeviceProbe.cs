@@ -21,9 +21,10 @@ internal static unsafe class DeviceProbe
 
     private static NativeDeviceInfo Describe(nint library, int index)
     {
-        var create = (delegate* unmanaged[Cdecl]<int, int, nint*, NativeStatus>)NativeLibrary.GetExport(library, "nv_device_create");
-        var getInfo = (delegate* unmanaged[Cdecl]<nint, NativeDeviceInfo*, NativeStatus>)NativeLibrary.GetExport(library, "nv_device_get_info");
-        var destroy = (delegate* unmanaged[Cdecl]<nint, void>)NativeLibrary.GetExport(library, "nv_device_destroy");
+        nint Export(string name) => NativeLibrary.GetExport(library, name);
+        var create = (delegate* unmanaged[Cdecl]<int, int, nint*, NativeStatus>)Export("nv_device_create");
+        var getInfo = (delegate* unmanaged[Cdecl]<nint, NativeDeviceInfo*, NativeStatus>)Export("nv_device_get_info");
+        var destroy = (delegate* unmanaged[Cdecl]<nint, void>)Export("nv_device_destroy");
         nint device;
         Require(library, create(index, 0, &device));
         try

@@ -32,7 +32,8 @@ internal static class EngineLibrary
             }
             chosenLibrary = Load(variant, Candidates(variant));
             chosenVariant = variant;
-            NativeLibrary.SetDllImportResolver(typeof(NativeMethods).Assembly, static (name, _, _) => name == NativeMethods.Library ? chosenLibrary : 0);
+            NativeLibrary.SetDllImportResolver(
+                typeof(NativeMethods).Assembly, static (name, _, _) => name == NativeMethods.Library ? chosenLibrary : 0);
         }
     }
 
@@ -67,7 +68,8 @@ internal static class EngineLibrary
     {
         string? path = candidates.FirstOrDefault(File.Exists);
         if (path is null && NativeLibrary.TryLoad(FileName(variant), out nint found)) return RequireVersion(found, FileName(variant));
-        if (path is null) throw new NativeLibraryException($"the {variant} engine was not found; looked for {string.Join(", ", candidates)}");
+        if (path is null)
+            throw new NativeLibraryException($"the {variant} engine was not found; looked for {string.Join(", ", candidates)}");
         nint library;
         try
         {
@@ -84,7 +86,8 @@ internal static class EngineLibrary
     public static void RequireVersion(uint version, string path)
     {
         if (version == ExpectedAbiVersion) return;
-        throw new NativeLibraryException($"{path}: has ABI version {version}; this program expects {ExpectedAbiVersion}, so one of the two is older");
+        throw new NativeLibraryException(
+            $"{path}: has ABI version {version}; this program expects {ExpectedAbiVersion}, so one of the two is older");
     }
 
     private static unsafe nint RequireVersion(nint library, string path)

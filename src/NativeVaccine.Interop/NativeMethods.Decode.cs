@@ -6,9 +6,15 @@ namespace NativeVaccine.Interop;
 internal static partial class NativeMethods
 {
     [LibraryImport(Library, EntryPoint = "nv_decode_begin"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    public static partial NativeStatus DecodeBegin(SessionHandle session, in NativeBatch prompts, in NativeSampling sampling, Span<int> tokens);
+    public static partial NativeStatus DecodeBegin(
+        SessionHandle session, in NativeBatch prompts, in NativeSampling sampling, Span<int> tokens);
 
     [LibraryImport(Library, EntryPoint = "nv_decode_next"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus DecodeNext(
-        SessionHandle session, int count, ReadOnlySpan<int> samples, ReadOnlySpan<int> tokens, in NativeSampling sampling, Span<int> nextTokens);
+        SessionHandle session,
+        int count,
+        ReadOnlySpan<int> samples,
+        ReadOnlySpan<int> tokens,
+        in NativeSampling sampling,
+        Span<int> nextTokens);
 }

@@ -6,7 +6,8 @@ namespace NativeVaccine.Interop;
 internal static partial class NativeMethods
 {
     [LibraryImport(Library, EntryPoint = "nv_session_forward"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    public static partial NativeStatus SessionForward(SessionHandle session, in NativeBatch batch, in NativeForwardOptions options, out long labels);
+    public static partial NativeStatus SessionForward(
+        SessionHandle session, in NativeBatch batch, in NativeForwardOptions options, out long labels);
 
     [LibraryImport(Library, EntryPoint = "nv_session_backward"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus SessionBackward(SessionHandle session, in NativeBackwardOptions options);

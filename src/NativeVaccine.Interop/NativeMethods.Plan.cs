@@ -6,7 +6,8 @@ namespace NativeVaccine.Interop;
 internal static partial class NativeMethods
 {
     [LibraryImport(Library, EntryPoint = "nv_plan_create"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    public static partial NativeStatus PlanCreate(DeviceHandle device, in NativeModelShape shape, in NativePlanOptions options, out PlanHandle plan);
+    public static partial NativeStatus PlanCreate(
+        DeviceHandle device, in NativeModelShape shape, in NativePlanOptions options, out PlanHandle plan);
 
     [LibraryImport(Library, EntryPoint = "nv_plan_destroy"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial void PlanDestroy(nint plan);

@@ -21,7 +21,8 @@ internal static partial class NativeMethods
     public static partial NativeStatus SessionGetTensor(SessionHandle session, int index, ref NativeTensorInfo info);
 
     [LibraryImport(Library, EntryPoint = "nv_session_write_tensor"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    public static partial NativeStatus SessionWriteTensor(SessionHandle session, int index, long first, long count, ReadOnlySpan<float> values);
+    public static partial NativeStatus SessionWriteTensor(
+        SessionHandle session, int index, long first, long count, ReadOnlySpan<float> values);
 
     [LibraryImport(Library, EntryPoint = "nv_session_read_tensor"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus SessionReadTensor(SessionHandle session, int index, long first, long count, Span<float> values);

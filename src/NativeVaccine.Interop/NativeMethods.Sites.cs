@@ -12,7 +12,8 @@ internal static partial class NativeMethods
     public static partial NativeStatus SiteZero(SessionHandle session, int kind, int site);
 
     [LibraryImport(Library, EntryPoint = "nv_site_fill_normal"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    public static partial NativeStatus SiteFillNormal(SessionHandle session, int kind, int site, int tokens, float deviation, ulong seed, uint step);
+    public static partial NativeStatus SiteFillNormal(
+        SessionHandle session, int kind, int site, int tokens, float deviation, ulong seed, uint step);
 
     [LibraryImport(Library, EntryPoint = "nv_site_scale"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus SiteScale(SessionHandle session, int kind, int site, float factor);
@@ -27,10 +28,12 @@ internal static partial class NativeMethods
     public static partial NativeStatus SiteNorms(SessionHandle session, int kind, int site, int firstScalar);
 
     [LibraryImport(Library, EntryPoint = "nv_site_scale_to_norm"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    public static partial NativeStatus SiteScaleToNorm(SessionHandle session, int kind, int site, float numerator, float epsilon, int scalar);
+    public static partial NativeStatus SiteScaleToNorm(
+        SessionHandle session, int kind, int site, float numerator, float epsilon, int scalar);
 
     [LibraryImport(Library, EntryPoint = "nv_site_write"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    public static partial NativeStatus SiteWrite(SessionHandle session, int kind, int site, int layer, long count, ReadOnlySpan<float> values);
+    public static partial NativeStatus SiteWrite(
+        SessionHandle session, int kind, int site, int layer, long count, ReadOnlySpan<float> values);
 
     [LibraryImport(Library, EntryPoint = "nv_site_read"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus SiteRead(SessionHandle session, int kind, int site, int layer, long count, Span<float> values);

@@ -24,7 +24,8 @@ internal static partial class NativeMethods
     public static partial NativeStatus VectorAxpy(SessionHandle session, float alpha, int x, int y, ReadOnlySpan<byte> tensors);
 
     [LibraryImport(Library, EntryPoint = "nv_vector_multiply_add"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    public static partial NativeStatus VectorMultiplyAdd(SessionHandle session, float alpha, int a, int b, int y, ReadOnlySpan<byte> tensors);
+    public static partial NativeStatus VectorMultiplyAdd(
+        SessionHandle session, float alpha, int a, int b, int y, ReadOnlySpan<byte> tensors);
 
     [LibraryImport(Library, EntryPoint = "nv_vector_dot"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus VectorDot(SessionHandle session, int x, int y, ReadOnlySpan<byte> tensors, int scalar);

@@ -47,9 +47,11 @@ public sealed class PaddedTrainingStep : IDisposable
         trains ??= lora is null ? _ => true : ReferenceModel.IsLora;
         var none = new Dictionary<string, ReferenceTensor>();
         IEnumerable<string> names = configuration.ParameterShapes().Select(parameter => parameter.Name);
-        foreach ((string name, ReferenceTensor values) in names.Select(name => KeyValuePair.Create(name, weights[name])).Concat(lora?.Matrices ?? none))
+        IEnumerable<KeyValuePair<string, ReferenceTensor>> named = names.Select(name => KeyValuePair.Create(name, weights[name]));
+        foreach ((string name, ReferenceTensor values) in named.Concat(lora?.Matrices ?? none))
         {
-            var parameter = new Parameter(tensor(values.Values, [.. values.Shape.Select(size => (long)size)]), requires_grad: trains(name));
+            Tensor data = tensor(values.Values, [.. values.Shape.Select(size => (long)size)]);
+            var parameter = new Parameter(data, requires_grad: trains(name));
             parameters.Add(name, parameter);
             if (trains(name))
                 trained.Add(parameter);
@@ -67,7 +69,7 @@ public sealed class PaddedTrainingStep : IDisposable
         return Update(loss);
     }
 
-    /// <summary>Two passes with the attention outputs of <paramref name="layers"/> perturbed in the second. Returns its mean loss.</summary>
+    /// <summary>Two passes, the attention outputs of <paramref name="layers"/> perturbed in the second. Returns its mean loss.</summary>
     public double PerturbedStep(IReadOnlyList<ReferenceSample> batch, double rho, IReadOnlyCollection<int> layers)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -80,7 +82,7 @@ public sealed class PaddedTrainingStep : IDisposable
         IList<Tensor> gradients = autograd.grad([first], [.. sites.Select(site => outputs[site])]);
         Tensor norm = stack(gradients.Select(gradient => gradient.square().sum())).sum().sqrt();
         Tensor scale = rho / (norm + 1e-7);
-        Dictionary<ReferenceSite, Tensor> perturbations = sites.Zip(gradients).ToDictionary(each => each.First, each => each.Second * scale);
+        var perturbations = sites.Zip(gradients).ToDictionary(each => each.First, each => each.Second * scale);
 
         Tensor second = MeanLoss(padded, (site, value) => IsPerturbed(site) ? value + perturbations[site] : value);
         second.backward();

@@ -62,7 +62,7 @@ public sealed record ReferenceConfiguration
     public bool MlpBias { get; init; }
 
     /// <summary>Reads the config.json of a Llama, Mistral or Qwen2 folder.</summary>
-    /// <exception cref="InvalidDataException">Another architecture, or a rotary scaling or window that the reference does not know.</exception>
+    /// <exception cref="InvalidDataException">Another architecture, or a rotary scaling or window unknown to the reference.</exception>
     public static ReferenceConfiguration Load(string folder)
     {
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "config.json")));

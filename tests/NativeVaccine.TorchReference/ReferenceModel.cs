@@ -57,7 +57,8 @@ public sealed class ReferenceModel : IDisposable
             .Append(new(ReferenceSiteKind.Residual, Configuration.LayerCount));
 
     /// <summary>Whether a parameter's name is that of a LoRA matrix.</summary>
-    public static bool IsLora(string name) => name.EndsWith(".lora_A", StringComparison.Ordinal) || name.EndsWith(".lora_B", StringComparison.Ordinal);
+    public static bool IsLora(string name) =>
+        name.EndsWith(".lora_A", StringComparison.Ordinal) || name.EndsWith(".lora_B", StringComparison.Ordinal);
 
     /// <summary>A copy of a parameter, row by row.</summary>
     public double[] Read(string name) => parameters[name].Copy();
@@ -112,7 +113,7 @@ public sealed class ReferenceModel : IDisposable
     }
 
     /// <summary>
-    /// The loss of the same batch, padded on the right to its longest sample and run at once: sum over the labelled tokens, and their number.
+    /// The loss of a batch padded on the right to its longest sample and run at once: sum over the labelled tokens, and their number.
     /// </summary>
     public ReferenceSampleLoss ForwardPadded(IReadOnlyList<ReferenceSample> batch)
     {

@@ -87,7 +87,7 @@ public sealed class ReferenceResult
 
     public int LabelCount => Samples.Sum(sample => sample.Labels);
 
-    /// <summary>The mean over all labelled tokens of the batch; 0 where there is none. Gradients are of this, plus what options add.</summary>
+    /// <summary>The mean over the batch's labelled tokens; 0 where there is none. Gradients are of this, plus what options add.</summary>
     public double MeanLoss => LossSum / Math.Max(LabelCount, 1);
 
     /// <summary>The loss sums of <see cref="ReferenceRunOptions.ResidualHeads"/>, not weighted.</summary>

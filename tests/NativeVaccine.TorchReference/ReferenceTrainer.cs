@@ -59,8 +59,8 @@ public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 
         TVaccineStep(batch, learningRate, rho, [.. Enumerable.Range(0, model.Configuration.LayerCount)], EveryLora, first, second);
 
     /// <summary>
-    /// T-Vaccine after its choice of layers: pass 1 reads the gradients g at the attention outputs of <paramref name="layers"/>, pass 2 runs
-    /// with rho g / (norm + 1e-7) added there, the norm being one number over all of them, and its gradients train.
+    /// T-Vaccine after its choice of layers: pass 1 reads the gradients g at the attention outputs of <paramref name="layers"/>, pass 2
+    /// runs with rho g / (norm + 1e-7) added there, the norm being one number over all of them, and its gradients train.
     /// </summary>
     /// <param name="batch">The samples of both passes.</param>
     /// <param name="learningRate">Of this step.</param>
@@ -94,7 +94,7 @@ public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 
         };
     }
 
-    /// <summary>T-Vaccine's probe: the loss of one sample and the gradient norm at every layer's attention output. Nothing changes.</summary>
+    /// <summary>T-Vaccine's probe: one sample's loss and gradient norm at every layer's attention output. Nothing changes.</summary>
     public (double Loss, double[] Norms) Probe(ReferenceSample sample, ReferenceRunOptions? options = null)
     {
         ReferenceResult result = model.Run([sample], (options ?? new()) with { GradientsOf = NoParameter });

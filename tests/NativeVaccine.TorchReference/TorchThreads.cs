@@ -5,7 +5,7 @@ namespace NativeVaccine.TorchReference;
 /// <summary>How many threads torch computes with, in the whole process.</summary>
 public static class TorchThreads
 {
-    /// <summary>1 as soon as there is a <see cref="ReferenceModel"/>; what a <see cref="PaddedTrainingStep"/> asks for, as soon as there is one.</summary>
+    /// <summary>The first <see cref="ReferenceModel"/> sets 1, a <see cref="PaddedTrainingStep"/> what it is told.</summary>
     public static int Count
     {
         get => torch.get_num_threads();

@@ -5,26 +5,31 @@
 namespace nv {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
+constexpr float kPi = 3.14159265358979323846f;
 
 /// Long wavelengths are stretched by the factor, short ones kept, those between blended.
-double llama3(double frequency, const ModelShape& shape) {
-    const double wavelength = 2 * kPi / frequency;
-    if (wavelength < shape.rope_original / shape.rope_high) return frequency;
-    if (wavelength > shape.rope_original / shape.rope_low) return frequency / shape.rope_factor;
-    const double blend = (shape.rope_original / wavelength - shape.rope_low) / (shape.rope_high - shape.rope_low);
-    return (1 - blend) * frequency / shape.rope_factor + blend * frequency;
+float llama3(float frequency, const ModelShape& shape) {
+    const auto original = static_cast<float>(shape.rope_original), factor = static_cast<float>(shape.rope_factor);
+    const auto low = static_cast<float>(shape.rope_low), high = static_cast<float>(shape.rope_high);
+    const float wavelength = 2 * kPi / frequency;
+    if (wavelength < original / high) return frequency;
+    if (wavelength > original / low) return frequency / factor;
+    const float blend = (original / wavelength - low) / (high - low);
+    return (1 - blend) * frequency / factor + blend * frequency;
 }
 
 }  // namespace
 
+// fp32 in the order of transformers' operations: an angle is the frequency times a position, so that an error of one unit in the last place
+// here grows with the position, and shows in a model's losses.
 std::vector<float> rope_frequency(const ModelShape& shape) {
     std::vector<float> result;
     for (int64_t i = 0; i < shape.head_size / 2; ++i) {
-        double frequency = std::pow(shape.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(shape.head_size));
-        if (shape.rope_scaling == RopeScaling::Linear) frequency /= shape.rope_factor;
+        const float exponent = static_cast<float>(2 * i) / static_cast<float>(shape.head_size);
+        float frequency = 1 / static_cast<float>(std::pow(shape.rope_theta, static_cast<double>(exponent)));
+        if (shape.rope_scaling == RopeScaling::Linear) frequency /= static_cast<float>(shape.rope_factor);
         if (shape.rope_scaling == RopeScaling::Llama3) frequency = llama3(frequency, shape);
-        result.push_back(static_cast<float>(frequency));
+        result.push_back(frequency);
     }
     return result;
 }

@@ -27,7 +27,8 @@ void check_shape(const ModelShape& s) {
     require(s.heads % s.kv_heads == 0,
             "heads is " + std::to_string(s.heads) + ", expected a multiple of kv_heads, which is " + std::to_string(s.kv_heads));
     require(s.rms_epsilon > 0, "rms_epsilon is not above 0");
-    require(s.rope_theta > 0 && s.rope_factor > 0, "rope_theta and rope_factor must be above 0");
+    require(s.rope_theta > 0, "rope_theta is not above 0");
+    require(s.rope_scaling == RopeScaling::Plain || s.rope_factor > 0, "rope_factor is not above 0");
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Engine;
+using NativeVaccine.Methods;
 using NativeVaccine.Models;
+using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Demo;
 
@@ -32,10 +34,11 @@ internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed
     public const string TVaccineName = "T-Vaccine";
     public const string NoiseName = "random noise";
 
-    private static readonly (string Name, DemoMethod Method)[] Alignments =
-        [(PlainName, DemoMethod.Sft), (VaccineName, DemoMethod.Vaccine), (TVaccineName, DemoMethod.TVaccine), (NoiseName, DemoMethod.Noise)];
+    private static readonly (string Name, string Method)[] Alignments =
+        [(PlainName, "sft"), (VaccineName, "vaccine"), (TVaccineName, "tvaccine"), (NoiseName, "random-vaccine")];
 
     private readonly ToyWorld world = new(seed);
+    private readonly DemoStage stages = new(cancellation);
 
     /// <summary>The arms in the order in which they are told: the unaligned model first.</summary>
     public static IReadOnlyList<string> ArmNames { get; } = [UnalignedName, .. Alignments.Select(static alignment => alignment.Name)];
@@ -44,50 +47,93 @@ internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed
     public SeedResult Run()
     {
         var watch = Stopwatch.StartNew();
-        string untrained = Path.Combine(folder, "untrained");
-        ToyModel.Write(untrained, seed);
-        string pretrained = Path.Combine(folder, "base");
-        var training = new StageTraining(device);
-        using (ModelFolder start = ModelFolder.Open(untrained))
-        {
-            training.Train(start, StageTraining.Pretraining, world.Pretraining(settings.PretrainingSamples), [], DemoMethod.Sft, seed,
-                (_, _) => cancellation.ThrowIfCancellationRequested(),
-                session => ModelWriter.Write(pretrained, ToyModel.Configuration, session.SnapshotWeights(), to => ModelWriter.CopyCompanionFiles(untrained, to)),
-                Stage("learning the language"));
-        }
-        using ModelFolder model = ModelFolder.Open(pretrained);
+        WriteData();
+        using ModelFolder model = ModelFolder.Open(Pretrain());
         List<ArmResult> arms = [Attack(UnalignedName, model, [])];
-        foreach ((string name, DemoMethod method) in Alignments) arms.Add(Attack(name, model, [Align(name, method, model)]));
+        foreach ((string name, string method) in Alignments)
+        {
+            Adapter alignment = Adapter.Load(Align(name, method, model.Path), model.Configuration);
+            arms.Add(Attack(name, model, [alignment]));
+        }
         return new SeedResult(seed, arms, watch.Elapsed.TotalSeconds);
     }
 
-    private Adapter Align(string name, DemoMethod method, ModelFolder model)
+    private void WriteData()
     {
-        Adapter? aligned = null;
-        new StageTraining(device).Train(model, StageTraining.Alignment with { Epochs = settings.AlignmentEpochs }, world.Alignment(settings.AlignmentSamples),
-            world.Probe(settings.ProbeSamples), method, seed, (_, _) => cancellation.ThrowIfCancellationRequested(),
-            session => aligned = session.SaveAdapter(), Stage($"aligning with {name}"));
-        aligned!.Save(Path.Combine(folder, FolderName(name), "aligned"));
-        return aligned;
+        Directory.CreateDirectory(Path.Combine(folder, "data"));
+        DemoStage.WriteData(DataFile("pretraining"), world.Pretraining(settings.PretrainingSamples));
+        DemoStage.WriteData(DataFile("alignment"), world.Alignment(settings.AlignmentSamples));
+        DemoStage.WriteData(DataFile("probe"), world.Probe(settings.ProbeSamples));
+        DemoStage.WriteData(DataFile("attack"), world.Attack(settings.AttackSamples, settings.PoisonRatio));
+    }
+
+    private string Pretrain()
+    {
+        string untrained = Path.Combine(folder, "untrained");
+        ToyModel.Write(untrained, seed);
+        TrainingOptions options = DemoStage.CommonOptions("sft", seed) with
+        {
+            Model = untrained,
+            Data = DataFile("pretraining"),
+            Full = true,
+            Epochs = 1,
+            Batch = 32,
+            LearningRate = 3e-3,
+            WarmupRatio = 0.3,
+            WeightDecay = 0.01,
+            Beta2 = 0.98,
+        };
+        return stages.Train(options, Path.Combine(folder, "base"), Stage("learning the language"));
+    }
+
+    private string Align(string name, string method, string model)
+    {
+        TrainingOptions options = DemoStage.CommonOptions(method, seed) with
+        {
+            Model = model,
+            Data = DataFile("alignment"),
+            ProbeData = method == "tvaccine" ? DataFile("probe") : null,
+            Epochs = settings.AlignmentEpochs,
+            LearningRate = 3e-3,
+            Rho = method == "sft" ? 0 : 2,
+            Layers = 6,
+            ResampleEvery = 5,
+            ProbeEvery = 20,
+            // The control differs from Vaccine in the direction of the perturbation only: the norm over all layers is the same.
+            NoiseSize = NoiseSize.Norm,
+        };
+        return stages.Train(options, Path.Combine(ArmFolder(name), "alignment"), Stage($"aligning with {name}"));
     }
 
     private ArmResult Attack(string name, ModelFolder model, List<Adapter> alignment)
     {
         var exam = new ToyExam(world);
-        var merged = new MergedWeights(model, alignment);
+        var aligned = new MergedWeights(model, alignment);
+        Scores before = Examine(exam, aligned);
+        TrainingOptions options = DemoStage.CommonOptions("sft", seed) with
+        {
+            Stage = TrainingStage.Finetune,
+            Model = model.Path,
+            Adapter = alignment.Count == 0 ? [] : [Path.Combine(ArmFolder(name), "alignment", "adapter")],
+            Data = DataFile("attack"),
+            Epochs = settings.AttackEpochs,
+            LearningRate = 1e-3,
+            Schedule = ScheduleKind.Constant,
+            WeightDecay = 0,
+        };
         var curve = new List<CurvePoint>();
-        Adapter? attack = null;
-        Scores before = Examine(exam, merged);
-        new StageTraining(device).Train(merged, StageTraining.Attack with { Epochs = settings.AttackEpochs }, world.Attack(settings.AttackSamples, settings.PoisonRatio),
-            [], DemoMethod.Sft, seed,
+        Adapter attack = stages.TrainWatched(
+            device,
+            aligned,
+            options,
+            world.Attack(settings.AttackSamples, settings.PoisonRatio),
+            Path.Combine(ArmFolder(name), "attack"),
             (session, step) =>
             {
-                cancellation.ThrowIfCancellationRequested();
                 if (step % settings.StepsPerLook == 0) curve.Add(exam.Look(session, step));
             },
-            session => attack = session.SaveAdapter(), Stage($"attacking {name}"));
-        attack!.Save(Path.Combine(folder, FolderName(name), "attacked"));
-        return new ArmResult(name, before, Examine(exam, new MergedWeights(merged, [attack])), curve);
+            Stage($"attacking {name}"));
+        return new ArmResult(name, before, Examine(exam, new MergedWeights(aligned, [attack])), curve);
     }
 
     private Scores Examine(ToyExam exam, IWeightSource weights)
@@ -110,5 +156,7 @@ internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed
 
     private ProgressStage Stage(string title) => progress.Stage($"seed {seed}: {title}");
 
-    private static string FolderName(string arm) => arm.ToLowerInvariant().Replace(' ', '-');
+    private string DataFile(string name) => Path.Combine(folder, "data", $"{name}.jsonl");
+
+    private string ArmFolder(string arm) => Path.Combine(folder, arm.ToLowerInvariant().Replace(' ', '-'));
 }

@@ -7,7 +7,7 @@ internal static class ByteSize
 {
     private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-    /// <summary>Reads "24GiB", "1.5 GiB", "512MiB", "4096B"; a bare number counts bytes.</summary>
+    /// <summary>Reads "24GiB", "1.5 GiB", "512MiB", "4096B"; a bare number counts bytes, and 0 is no limit.</summary>
     public static bool TryParse(string text, out long bytes)
     {
         string trimmed = text.Trim();
@@ -15,7 +15,7 @@ internal static class ByteSize
         string number = unit < 0 ? trimmed : trimmed[..^Units[unit].Length];
         bool isNumber = double.TryParse(number, NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out double value);
         double size = value * Math.Pow(1024, Math.Max(unit, 0));
-        bool isGood = isNumber && size is > 0 and < long.MaxValue;
+        bool isGood = isNumber && size is >= 0 and < long.MaxValue;
         bytes = isGood ? (long)size : 0;
         return isGood;
     }

@@ -14,6 +14,9 @@ internal static class ConfigurationFile
 
     private const string Name = "--config";
 
+    /// <summary>What a run folder's config.json says about itself; no options.</summary>
+    private static readonly string[] Remarks = ["stage", "versions"];
+
     /// <summary>The arguments with those of the file that <c>--config</c> names added; the same arguments if there is none.</summary>
     /// <exception cref="InputException">The file cannot be read, or a field is no option of the verb.</exception>
     public static string[] Expand(RootCommand root, string[] arguments, ParserConfiguration parsing)
@@ -24,7 +27,7 @@ internal static class ConfigurationFile
         if (config is not Option<string?> file || parsed.GetResult(file) is not { Errors: { } } || parsed.GetValue(file) is not { } path) return arguments;
         using JsonDocument document = JsonFile.ReadObject(path);
         var added = new List<string>();
-        foreach (JsonProperty field in document.RootElement.EnumerateObject())
+        foreach (JsonProperty field in document.RootElement.EnumerateObject().Where(static field => !Remarks.Contains(field.Name)))
         {
             Option option = Find(command, field.Name, path, ParseErrors.NameOf(parsed));
             bool isGiven = parsed.GetResult(option) is { Implicit: false };

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 
 namespace NativeVaccine.Cli.Options;
 
@@ -35,6 +36,13 @@ internal static class OptionKinds
     public static Option<double?> Share(string name, string description) =>
         Number(name, description, static value => value is >= 0 and <= 1, "a number from 0 to 1");
 
+    /// <summary>A share from 0 and below 1.</summary>
+    public static Option<double?> ShareBelowOne(string name, string description) =>
+        Number(name, description, static value => value is >= 0 and < 1, "a number from 0 and below 1");
+
+    /// <summary>A finite number above 0.</summary>
+    public static Option<double?> Positive(string name, string description) => Number(name, description, static value => value > 0, "a number above 0");
+
     /// <summary>Any text that is not empty: a path, a prompt.</summary>
     public static Option<string?> Text(string name, string valueName, string description) => Create<string?>(
         name, valueName, description, text => text.Length > 0 ? text : throw Refusal(name, text, $"{valueName}, not empty text"));
@@ -60,6 +68,14 @@ internal static class OptionKinds
         name, string.Join('|', choices), description, text => choices.Contains(text)
             ? text
             : throw Refusal(name, text, $"one of {string.Join(", ", choices)}"));
+
+    /// <summary>One of an enumeration's words: "constant-with-warmup".</summary>
+    public static Option<string?> Words<T>(string name, string description)
+        where T : struct, Enum => Choice(name, description, [.. Enum.GetNames<T>().Select(JsonNamingPolicy.KebabCaseLower.ConvertName)]);
+
+    /// <summary>The value of an option made by <see cref="Words{T}"/> or of the same words; <paramref name="fallback"/> if it was not given.</summary>
+    public static T Word<T>(ParseResult parsed, Option<string?> option, T fallback)
+        where T : struct, Enum => parsed.GetValue(option) is { } word ? Enum.Parse<T>(word.Replace("-", "", StringComparison.Ordinal), ignoreCase: true) : fallback;
 
     /// <summary>A size of memory: a number with the unit B, KiB, MiB, GiB or TiB.</summary>
     public static Option<long?> Bytes(string name, string description) => Create<long?>(name, "24GiB", description, text => ByteSize.TryParse(text, out long bytes)

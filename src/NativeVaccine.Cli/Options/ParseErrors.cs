@@ -43,8 +43,9 @@ internal static class ParseErrors
     {
         if (error.SymbolResult is OptionResult { Tokens.Count: 0, IdentifierToken: not null } option) return $"{option.Option.Name} needs a value";
         if (error.SymbolResult is OptionResult { IdentifierTokenCount: > 1 } repeated) return $"{repeated.Option.Name} may be given only once";
-        IEnumerable<string> missing = parsed.CommandResult.Command.Options
-            .Where(option => option.Required && parsed.GetResult(option) is null or { Implicit: true }).Select(static option => option.Name);
-        return error.SymbolResult is CommandResult && missing.Any() ? $"expected {string.Join(", ", missing)}" : error.Message;
+        string[] missing = [.. parsed.CommandResult.Command.Options
+            .Where(option => option.Required && parsed.GetResult(option) is not { Implicit: false }).Select(static option => option.Name)];
+        bool isAboutMissing = missing.Any(name => error.Message.Contains($"'{name}'", StringComparison.Ordinal));
+        return isAboutMissing ? $"expected {string.Join(", ", missing)}" : error.Message;
     }
 }

@@ -1,56 +1,137 @@
 using System.CommandLine;
+using NativeVaccine.Methods;
+using NativeVaccine.Models;
+using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Options;
 
-/// <summary>The options by which a training run is described; align, finetune and plan share them. The names are a contract.</summary>
+/// <summary>
+/// The options by which a training run is described, one for each field of <see cref="TrainingOptions"/>; align, finetune and plan share
+/// them. The names are a contract.
+/// </summary>
 internal sealed class TrainingOptionSet
 {
     public Option<string?> Model { get; } = OptionKinds.Text("--model", "DIR", "Hugging Face folder of the model");
+    public Option<string[]> Adapter { get; } =
+        OptionKinds.Repeated("--adapter", "DIR", "PEFT adapter to merge before training; may be repeated, merged in the order given");
     public Option<string?> Data { get; } = OptionKinds.Text("--data", "FILE", "training data: Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
     public Option<string?> Out { get; } = OptionKinds.Text("--out", "RUN", "folder of the run, new or empty");
     public Option<string?> Resume { get; } = OptionKinds.Text("--resume", "RUN", "continue an interrupted run; all else is taken from its config.json");
-    public Option<string?> Preset { get; } =
-        OptionKinds.Choice("--preset", "paper: what the papers say (default); reference: what the authors' code computes", "paper", "reference");
+    private readonly Option<string?> preset =
+        OptionKinds.Choice("--preset", "defaults from the papers (unless given), or from what the authors' code computes", "paper", "reference");
+    private readonly Option<string?> template = OptionKinds.Choice("--template", "how a record becomes a prompt; alpaca unless given", "alpaca", "none");
+    private readonly Option<int?> maxLength = OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens", 2);
 
-    public Option<int?> Epochs { get; } = OptionKinds.WholeNumber("--epochs", "passes over the data", 1);
-    public Option<int?> Batch { get; } = OptionKinds.WholeNumber("--batch", "samples of a batch", 1);
-    public Option<int?> Accumulate { get; } = OptionKinds.WholeNumber("--accumulate", "batches of an optimizer step", 1);
-    public Option<int?> MaxLength { get; } = OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens", 2);
-    public Option<double?> LearningRate { get; } = OptionKinds.NonNegative("--learning-rate", "highest learning rate");
-    public Option<double?> WeightDecay { get; } = OptionKinds.NonNegative("--weight-decay", "decoupled weight decay");
-    public Option<double?> WarmupRatio { get; } = OptionKinds.Share("--warmup-ratio", "share of the steps in which the learning rate rises");
-    public Option<double?> Clip { get; } = OptionKinds.NonNegative("--clip", "largest norm of a step's gradient; 0 for no limit");
-    public Option<int?> LoraRank { get; } = OptionKinds.WholeNumber("--lora-rank", "rank of the adapter", 1);
-    public Option<double?> LoraAlpha { get; } =
-        OptionKinds.Number("--lora-alpha", "the adapter's scale is alpha / rank", static value => value > 0, "a number above 0");
-    public Option<string?> LoraTargets { get; } =
-        OptionKinds.Text("--lora-targets", "q_proj,v_proj,...", "adapted projections; all seven unless given");
-    public Option<double?> Dropout { get; } =
-        OptionKinds.Number("--dropout", "dropout on the adapter's input", static value => value is >= 0 and < 1, "a number from 0 and below 1");
-    public Option<bool> Full { get; } = OptionKinds.Switch("--full", "train all parameters, without an adapter");
-    public Option<ulong?> Seed { get; } = OptionKinds.Seed("--seed", "of the run: order, dropout, layers, first adapter");
-    public Option<string?> InitAdapter { get; } = OptionKinds.Text("--init-adapter", "DIR", "adapter to start from");
-    public Option<string?> Replay { get; } = OptionKinds.Text("--replay", "FILE", "follow another run's samples and layers (its replay.jsonl)");
-    public Option<int?> CheckpointEvery { get; } = OptionKinds.WholeNumber("--checkpoint-every", "steps between checkpoints; 0: only when interrupted", 0);
+    private readonly Option<string?> method = OptionKinds.Text("--method", string.Join('|', MethodCatalog.Names), "how to train; sft unless given");
+    private readonly Option<double?> rho = OptionKinds.NonNegative("--rho", "size of the perturbation");
+    private readonly Option<int?> layers = OptionKinds.WholeNumber("--layers", "S: layers that T-Vaccine chooses", 1);
+    private readonly Option<int?> resampleEvery = OptionKinds.WholeNumber("--resample-every", "J: steps between T-Vaccine's choices of layers", 1);
+    private readonly Option<int?> probeEvery = OptionKinds.WholeNumber("--probe-every", "K: steps between T-Vaccine's looks at a harmful sample", 1);
+    private readonly Option<string?> probeData = OptionKinds.Text("--probe-data", "FILE", "harmful samples that T-Vaccine looks at");
+    private readonly Option<string?> freezeScope =
+        OptionKinds.Words<FreezeScope>("--freeze-scope", "what T-Vaccine freezes in layers not chosen: all, or only their attention");
+    private readonly Option<string?> backwardFloor = OptionKinds.Words<BackwardFloor>("--backward-floor", "how far down T-Vaccine's training pass goes");
+    private readonly Option<bool> sameMasks = OptionKinds.Switch("--same-masks", "the perturbed pass drops out what the first pass did");
+    private readonly Option<string?> noiseSize = OptionKinds.Words<NoiseSize>("--noise-size", "what random-vaccine's rho is the size of");
 
-    public Option<string?> Method { get; } = OptionKinds.Text("--method", "METHOD", "sft, vaccine, tvaccine or random-vaccine");
-    public Option<double?> Rho { get; } = OptionKinds.NonNegative("--rho", "size of the perturbation");
-    public Option<int?> Layers { get; } = OptionKinds.WholeNumber("--layers", "layers that T-Vaccine chooses", 1);
-    public Option<int?> ResampleEvery { get; } = OptionKinds.WholeNumber("--resample-every", "steps between T-Vaccine's choices of layers", 1);
-    public Option<int?> ProbeEvery { get; } = OptionKinds.WholeNumber("--probe-every", "steps between T-Vaccine's looks at a harmful sample", 1);
-    public Option<string?> ProbeData { get; } = OptionKinds.Text("--probe-data", "FILE", "harmful samples that T-Vaccine looks at");
-    public Option<string?> FreezeScope { get; } =
-        OptionKinds.Choice("--freeze-scope", "what T-Vaccine freezes in layers not chosen: all, or only their attention", "layer", "attention");
+    private readonly Option<int?> epochs = OptionKinds.WholeNumber("--epochs", "passes over the data", 1);
+    private readonly Option<int?> batch = OptionKinds.WholeNumber("--batch", "samples of a batch", 1);
+    private readonly Option<int?> accumulate = OptionKinds.WholeNumber("--accumulate", "batches of an optimizer step", 1);
+    private readonly Option<double?> learningRate = OptionKinds.NonNegative("--learning-rate", "highest learning rate");
+    private readonly Option<string?> schedule = OptionKinds.Words<ScheduleKind>("--schedule", "how the learning rate goes over the run");
+    private readonly Option<double?> warmupRatio = OptionKinds.Share("--warmup-ratio", "share of the steps in which the learning rate rises");
+    private readonly Option<double?> weightDecay = OptionKinds.NonNegative("--weight-decay", "decoupled weight decay");
+    private readonly Option<double?> beta1 = OptionKinds.ShareBelowOne("--beta1", "decay of AdamW's first moment");
+    private readonly Option<double?> beta2 = OptionKinds.ShareBelowOne("--beta2", "decay of AdamW's second moment");
+    private readonly Option<double?> adamEpsilon = OptionKinds.Positive("--adam-epsilon", "AdamW's epsilon");
+    private readonly Option<double?> clip = OptionKinds.NonNegative("--clip", "largest norm of a step's gradient; 0 for no limit");
+
+    private readonly Option<bool> full = OptionKinds.Switch("--full", "train all parameters, without an adapter");
+    private readonly Option<int?> loraRank = OptionKinds.WholeNumber("--lora-rank", "rank of the adapter", 1);
+    private readonly Option<double?> loraAlpha = OptionKinds.Positive("--lora-alpha", "the adapter's scale is alpha / rank");
+    private readonly Option<string?> loraTargets = OptionKinds.Text("--lora-targets", "q_proj,v_proj,...", "adapted projections; all seven unless given");
+    private readonly Option<double?> dropout = OptionKinds.ShareBelowOne("--dropout", "dropout on the adapter's input");
+    private readonly Option<string?> initAdapter = OptionKinds.Text("--init-adapter", "DIR", "adapter to start from");
+    private readonly Option<ulong?> seed = OptionKinds.Seed("--seed", "of the run: order, dropout, layers, fresh adapter");
+    private readonly Option<string?> replay = OptionKinds.Text("--replay", "FILE", "follow another run's samples and layers (its replay.jsonl)");
+    private readonly Option<int?> checkpointEvery = OptionKinds.WholeNumber("--checkpoint-every", "steps between checkpoints; 0: only when interrupted", 0);
 
     public DeviceOptionSet Device { get; } = new();
 
-    /// <summary>Everything but what only alignment has.</summary>
-    public IEnumerable<Option> Common =>
+    /// <summary>Every option, in the order of the help.</summary>
+    public IEnumerable<Option> All =>
     [
-        Model, Data, Out, Resume, Preset, Epochs, Batch, Accumulate, MaxLength, LearningRate, WeightDecay, WarmupRatio, Clip, LoraRank, LoraAlpha,
-        LoraTargets, Dropout, Full, Seed, InitAdapter, Replay, CheckpointEvery, .. Device.All,
+        Model, Adapter, Data, Out, Resume, preset, template, maxLength,
+        method, rho, layers, resampleEvery, probeEvery, probeData, freezeScope, backwardFloor, sameMasks, noiseSize,
+        epochs, batch, accumulate, learningRate, schedule, warmupRatio, weightDecay, beta1, beta2, adamEpsilon, clip,
+        full, loraRank, loraAlpha, loraTargets, dropout, initAdapter, seed, replay, checkpointEvery, .. Device.All,
     ];
 
-    /// <summary>What an alignment method asks for.</summary>
-    public IEnumerable<Option> OfMethods => [Method, Rho, Layers, ResampleEvery, ProbeEvery, ProbeData, FreezeScope];
+    /// <summary>What was given, on the defaults of stage, method and preset.</summary>
+    /// <exception cref="InputException">A value cannot be used.</exception>
+    public TrainingOptions Read(ParseResult parsed, TrainingStage stage)
+    {
+        string methodName = parsed.GetValue(method) ?? "sft";
+        TrainingOptions defaults = TrainingDefaults.For(stage, methodName, OptionKinds.Word(parsed, preset, Preset.Paper), parsed.GetValue(Data));
+        TrainingOptions options = ReadData(ReadOptimization(ReadMethod(defaults, parsed), parsed), parsed);
+        return ReadAdapter(options, parsed) with
+        {
+            Device = parsed.GetValue(Device.Device) ?? defaults.Device,
+            Threads = parsed.GetValue(Device.Threads) ?? defaults.Threads,
+            Precision = OptionKinds.Word(parsed, Device.Precision, defaults.Precision),
+            DeviceMemory = parsed.GetValue(Device.DeviceMemory) ?? defaults.DeviceMemory,
+            Seed = parsed.GetValue(seed) ?? defaults.Seed,
+            Replay = parsed.GetValue(replay),
+            CheckpointEvery = parsed.GetValue(checkpointEvery) ?? defaults.CheckpointEvery,
+        };
+    }
+
+    private TrainingOptions ReadData(TrainingOptions options, ParseResult parsed) => options with
+    {
+        Model = parsed.GetValue(Model),
+        Adapter = parsed.GetValue(Adapter)!,
+        Data = parsed.GetValue(Data),
+        ProbeData = parsed.GetValue(probeData),
+        Template = parsed.GetValue(template) ?? options.Template,
+        MaxLength = parsed.GetValue(maxLength) ?? options.MaxLength,
+    };
+
+    private TrainingOptions ReadMethod(TrainingOptions options, ParseResult parsed) => options with
+    {
+        Rho = parsed.GetValue(rho) ?? options.Rho,
+        Layers = parsed.GetValue(layers) ?? options.Layers,
+        ResampleEvery = parsed.GetValue(resampleEvery) ?? options.ResampleEvery,
+        ProbeEvery = parsed.GetValue(probeEvery) ?? options.ProbeEvery,
+        FreezeScope = OptionKinds.Word(parsed, freezeScope, options.FreezeScope),
+        BackwardFloor = OptionKinds.Word(parsed, backwardFloor, options.BackwardFloor),
+        SameMasks = parsed.GetValue(sameMasks),
+        NoiseSize = OptionKinds.Word(parsed, noiseSize, options.NoiseSize),
+    };
+
+    private TrainingOptions ReadOptimization(TrainingOptions options, ParseResult parsed) => options with
+    {
+        Epochs = parsed.GetValue(epochs) ?? options.Epochs,
+        Batch = parsed.GetValue(batch) ?? options.Batch,
+        Accumulate = parsed.GetValue(accumulate) ?? options.Accumulate,
+        LearningRate = parsed.GetValue(learningRate) ?? options.LearningRate,
+        Schedule = OptionKinds.Word(parsed, schedule, options.Schedule),
+        WarmupRatio = parsed.GetValue(warmupRatio) ?? options.WarmupRatio,
+        WeightDecay = parsed.GetValue(weightDecay) ?? options.WeightDecay,
+        Beta1 = parsed.GetValue(beta1) ?? options.Beta1,
+        Beta2 = parsed.GetValue(beta2) ?? options.Beta2,
+        AdamEpsilon = parsed.GetValue(adamEpsilon) ?? options.AdamEpsilon,
+        Clip = parsed.GetValue(clip) ?? options.Clip,
+    };
+
+    private TrainingOptions ReadAdapter(TrainingOptions options, ParseResult parsed) => options with
+    {
+        Full = parsed.GetValue(full),
+        LoraRank = parsed.GetValue(loraRank) ?? options.LoraRank,
+        LoraAlpha = parsed.GetValue(loraAlpha) ?? options.LoraAlpha,
+        LoraTargets = parsed.GetValue(loraTargets) is { } names
+            ? [.. Projections.ParseList(names).Select(static target => target.HuggingFaceName())]
+            : options.LoraTargets,
+        Dropout = parsed.GetValue(dropout) ?? options.Dropout,
+        InitAdapter = parsed.GetValue(initAdapter),
+    };
 }

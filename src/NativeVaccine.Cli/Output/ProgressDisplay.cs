@@ -18,33 +18,60 @@ internal abstract class ProgressDisplay
                 new PercentageColumn(),
                 new ElapsedTimeColumn(),
                 new RemainingTimeColumn())
-            .Start(context => work(new Bars(context)));
+            .Start(context =>
+            {
+                var display = new Bars(context);
+                T result = work(display);
+                display.Finish();
+                return result;
+            });
     }
 
     /// <summary>Opens the next stage.</summary>
     /// <param name="title">A few words.</param>
     public abstract ProgressStage Stage(string title);
 
+    /// <summary>Closes the last stage.</summary>
+    public abstract void Finish();
+
     private sealed class Bars(ProgressContext context) : ProgressDisplay
     {
-        private ProgressTask? last;
+        /// <summary>More would not fit a small screen; the oldest are hidden.</summary>
+        private const int MostShown = 12;
+        private readonly Queue<ProgressTask> shown = new();
 
         public override ProgressStage Stage(string title)
         {
             // Every stage that was left is done, even if it did not report its last step.
-            last?.Value(1);
-            ProgressTask task = last = context.AddTask(Markup.Escape(title), maxValue: 1);
+            if (shown.Count > 0) Finish(shown.Last());
+            if (shown.Count == MostShown) shown.Dequeue().HideWhenCompleted = true;
+            ProgressTask task = context.AddTask(Markup.Escape(title), maxValue: 1);
+            shown.Enqueue(task);
             return new ProgressStage((fraction, detail) =>
             {
                 task.Value = fraction;
                 if (detail.Length > 0) task.Description = Markup.Escape($"{title}  {detail}");
             });
         }
+
+        public override void Finish()
+        {
+            if (shown.Count > 0) Finish(shown.Last());
+        }
+
+        private static void Finish(ProgressTask task)
+        {
+            task.Value = task.MaxValue;
+            task.StopTask();
+        }
     }
 
     private sealed class Lines(TextWriter writer) : ProgressDisplay
     {
+        // A file or a pipe wants a line now and then, not ten a second.
         private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(5);
+
+        public override void Finish() { }
 
         public override ProgressStage Stage(string title)
         {

@@ -49,8 +49,8 @@ public sealed class AdamW
 
         set
         {
-            if (value.Length != session.TrainableTensors.Count)
-                throw new ArgumentException($"{value.Length} step counts; expected {session.TrainableTensors.Count}, one for each trainable tensor");
+            int expected = session.TrainableTensors.Count;
+            if (value.Length != expected) throw new ArgumentException($"{value.Length} step counts; expected {expected}, one a tensor");
             NativeMethods.AdamWWriteSteps(session.Handle, value.Length, value).ThrowIfFailed();
         }
     }

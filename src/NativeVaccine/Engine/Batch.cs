@@ -3,8 +3,8 @@ using NativeVaccine.Data;
 namespace NativeVaccine.Engine;
 
 /// <summary>
-/// Samples one after another without padding: sample s is tokens <see cref="Offsets"/>[s] to <see cref="Offsets"/>[s + 1] - 1. Attention does
-/// not cross from one to the next.
+/// Samples one after another without padding: sample s is tokens <see cref="Offsets"/>[s] to <see cref="Offsets"/>[s + 1] - 1.
+/// Attention does not cross from one to the next.
 /// </summary>
 public sealed class Batch
 {
@@ -15,7 +15,8 @@ public sealed class Batch
 
     /// <summary>A batch with labels, for losses and gradients.</summary>
     /// <exception cref="ArgumentException">There is no sample, or one is empty or has not a label for each token.</exception>
-    public Batch(IReadOnlyList<Sample> samples) : this([.. samples.Select(static sample => sample.InputIds)], [.. samples.Select(static sample => sample.Labels)])
+    public Batch(IReadOnlyList<Sample> samples)
+        : this([.. samples.Select(static sample => sample.InputIds)], [.. samples.Select(static sample => sample.Labels)])
     {
         labelCounts = [.. samples.Select(static sample => sample.LabelCount)];
     }
@@ -27,7 +28,7 @@ public sealed class Batch
         {
             if (ids[sample].Length == 0) throw new ArgumentException($"sample {sample} has no tokens");
             if (labels is not null && labels[sample].Length != ids[sample].Length)
-                throw new ArgumentException($"sample {sample} has {ids[sample].Length} tokens and {labels[sample].Length} labels; expected as many");
+                throw new ArgumentException($"sample {sample} has {ids[sample].Length} tokens and {labels[sample].Length} labels");
         }
         inputIds = [.. ids.SelectMany(static tokens => tokens)];
         this.labels = labels is null ? null : [.. labels.SelectMany(static values => values)];

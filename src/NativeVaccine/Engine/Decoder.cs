@@ -3,7 +3,9 @@ using NativeVaccine.Interop;
 
 namespace NativeVaccine.Engine;
 
-/// <summary>Continues prompts with keys and values cached, many at a time. It uses the session's activations: no pass may lie half done.</summary>
+/// <summary>
+/// Continues prompts with keys and values cached, many at a time. It uses the activations' memory: no backward pass can follow.
+/// </summary>
 public sealed class Decoder
 {
     private readonly Session session;
@@ -65,15 +67,16 @@ public sealed class Decoder
 
     private void RequireRoom(IReadOnlyList<int[]> prompts, int newTokens)
     {
-        if (limits.DecodeSamples == 0) throw new InvalidOperationException("the plan has no room for decoding; expected DecodeSamples of at least 1");
+        if (limits.DecodeSamples == 0)
+            throw new InvalidOperationException("the plan has no room for decoding; expected DecodeSamples of at least 1");
         // The last new token is never read, so it needs no place in the cache.
-        int longest = Math.Min(limits.DecodeCapacity - newTokens + 1, Math.Min(limits.LongestSample, limits.MaxTokens));
+        int most = Math.Max(0, Math.Min(limits.DecodeCapacity - newTokens + 1, Math.Min(limits.LongestSample, limits.MaxTokens)));
         for (int index = 0; index < prompts.Count; index++)
         {
             int length = prompts[index].Length;
             if (length == 0) throw new InputException($"prompt {index} has no tokens; expected at least 1");
-            if (length > longest)
-                throw new InputException($"prompt {index} has {length} tokens; with {newTokens} new ones there is room for {Math.Max(longest, 0)}");
+            if (length > most)
+                throw new InputException($"prompt {index} has {length} tokens; with {newTokens} new ones there is room for {most}");
         }
     }
 }

@@ -15,8 +15,8 @@ namespace NativeVaccine.Engine;
 public sealed record DeviceInfo(string Name, int Threads, long TotalBytes, long FreeBytes, Version? ComputeCapability);
 
 /// <summary>
-/// Something that computes: the processor, or an NVIDIA GPU. Opening the first one loads the engine for its kind, and a process uses one kind.
-/// Sessions on one device take turns.
+/// Something that computes: the processor, or an NVIDIA GPU. Opening the first one loads the engine for its kind, and a process uses one
+/// kind. Sessions on one device take turns.
 /// </summary>
 public sealed class Device : IDisposable
 {

@@ -46,7 +46,7 @@ public sealed class EngineException : InputException
 /// <summary>From a native status to an exception.</summary>
 internal static class NativeStatusCheck
 {
-    /// <summary>Throws the engine's own message if a call failed; to be used on the thread that made the call, before its next one.</summary>
+    /// <summary>Throws the engine's own message if a call failed; on the thread that made the call, before its next one.</summary>
     public static void ThrowIfFailed(this NativeStatus status)
     {
         if (status == NativeStatus.Ok) return;

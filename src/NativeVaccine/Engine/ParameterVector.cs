@@ -70,7 +70,8 @@ public sealed class ParameterVector
     private long QueueDot(ParameterVector other, TensorSet? set)
     {
         long position = session.Scalars.Take();
-        NativeMethods.VectorDot(session.Handle, Number, session.NumberOf(other), session.Mask(set), ScalarRing.Slot(position)).ThrowIfFailed();
+        int scalar = ScalarRing.Slot(position);
+        NativeMethods.VectorDot(session.Handle, Number, session.NumberOf(other), session.Mask(set), scalar).ThrowIfFailed();
         return position;
     }
 }

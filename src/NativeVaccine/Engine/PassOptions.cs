@@ -30,8 +30,8 @@ public sealed record ForwardOptions
     public IReadOnlyList<SiteTensor> Add { get; init; } = [];
 
     /// <summary>
-    /// L + 1 weights of a loss head (final norm, lm_head, cross-entropy) at each point of the residual stream; null for one head of weight 1
-    /// after the last layer.
+    /// L + 1 weights of a loss head (final norm, lm_head, cross-entropy) at each point of the residual stream; null for one head of
+    /// weight 1 after the last layer.
     /// </summary>
     public float[]? HeadWeights { get; init; }
 }
@@ -57,7 +57,7 @@ public sealed record BackwardOptions
     /// <summary>Site tensors that are added to the gradient at their layers; at most one of a kind.</summary>
     public IReadOnlyList<SiteTensor> Add { get; init; } = [];
 
-    /// <summary>The kind of site at which the norm of the gradient is taken in every layer from <see cref="Floor"/> up, without storing it.</summary>
+    /// <summary>The kind of site where the gradient's norm is taken, unstored, in every layer from <see cref="Floor"/> up.</summary>
     public SiteKind? NormsOf { get; init; }
 }
 

@@ -3,8 +3,8 @@ using NativeVaccine.Interop;
 namespace NativeVaccine.Engine;
 
 /// <summary>
-/// A number that the engine has computed or will: a loss, a dot product, a norm. It stays on the device until <see cref="Value"/> is read, so
-/// that asking for it makes nobody wait.
+/// A number that the engine has computed or will: a loss, a dot product, a norm. It stays on the device until <see cref="Value"/> is
+/// read, so that asking for it makes nobody wait.
 /// </summary>
 public sealed class Scalar
 {
@@ -68,7 +68,8 @@ internal sealed class ScalarRing(SessionHandle session)
     /// <exception cref="InvalidOperationException">The slot was handed out again.</exception>
     public void Require(long position)
     {
-        if (next > position + Slots)
-            throw new InvalidOperationException($"the scalar is stale: {next - position - 1} newer ones were computed before it was read; expected at most {Slots - 1}");
+        if (next <= position + Slots) return;
+        throw new InvalidOperationException(
+            $"the scalar is stale: {next - position - 1} newer ones were computed before it was read; expected at most {Slots - 1}");
     }
 }

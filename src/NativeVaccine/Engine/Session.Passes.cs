@@ -15,13 +15,13 @@ public sealed partial class Session
     /// <param name="batch">At most as large as the plan says.</param>
     /// <param name="options">What to do besides; null for the loss alone.</param>
     /// <returns>The loss, unread.</returns>
-    /// <exception cref="EngineException">The batch does not fit the plan, or a token is outside the vocabulary. Nothing has changed.</exception>
+    /// <exception cref="EngineException">The batch does not fit the plan, or a token is not in the vocabulary; nothing is done.</exception>
     /// <exception cref="ArgumentException">Two site tensors of one kind, one of another session, or not L + 1 head weights.</exception>
     public unsafe PassResult Forward(Batch batch, ForwardOptions? options = null)
     {
         options ??= new ForwardOptions();
         if (options.HeadWeights is { } weights && weights.Length != LayerCount + 1)
-            throw new ArgumentException($"{weights.Length} head weights; expected {LayerCount + 1}, one for each point of the residual stream", nameof(options));
+            throw new ArgumentException($"{weights.Length} head weights; expected {LayerCount + 1}, one for each residual point");
         Scalar? loss = batch.HasLabels ? new Scalar(Scalars, Scalars.Take()) : null;
         long labels = 0;
         fixed (float* headWeights = options.HeadWeights)
@@ -40,7 +40,8 @@ public sealed partial class Session
                 LossScalar = loss is null ? -1 : ScalarRing.Slot(loss.Position),
                 HeadWeights = headWeights,
             };
-            WithNativeBatch(batch, (in NativeBatch nativeBatch) => NativeMethods.SessionForward(Handle, nativeBatch, native, out labels).ThrowIfFailed());
+            WithNativeBatch(batch, (in NativeBatch nativeBatch) =>
+                NativeMethods.SessionForward(Handle, nativeBatch, native, out labels).ThrowIfFailed());
         }
         lastLabelCount = labels;
         lastTokenCount = batch.TokenCount;
@@ -84,7 +85,7 @@ public sealed partial class Session
         return norms;
     }
 
-    /// <summary>Losses of the labelled rows of the last forward pass at its highest head, in nats, in the order of their tokens. Waits.</summary>
+    /// <summary>Losses in nats of the labelled rows of the last forward pass, at its highest head, in token order. Waits.</summary>
     public float[] ReadLosses()
     {
         float[] losses = new float[lastLabelCount];
@@ -103,7 +104,8 @@ public sealed partial class Session
     public void ReadLogits(int firstRow, int rows, Span<float> destination)
     {
         long expected = (long)rows * Configuration.VocabularySize;
-        if (destination.Length != expected) throw new ArgumentException($"{destination.Length} places for logits; expected {expected}", nameof(destination));
+        if (destination.Length != expected)
+            throw new ArgumentException($"{destination.Length} places for logits; expected {expected}", nameof(destination));
         NativeMethods.SessionReadLogits(Handle, firstRow, rows, destination).ThrowIfFailed();
     }
 
@@ -129,7 +131,8 @@ public sealed partial class Session
         foreach (SiteTensor tensor in tensors)
         {
             if (!tensor.IsOf(this)) throw new ArgumentException("the site tensor belongs to another session");
-            if (numbers[(int)tensor.Kind] >= 0) throw new ArgumentException($"two site tensors of kind {tensor.Kind}; expected at most one");
+            if (numbers[(int)tensor.Kind] >= 0)
+                throw new ArgumentException($"two site tensors of kind {tensor.Kind}; expected at most one");
             numbers[(int)tensor.Kind] = tensor.Index;
         }
         return numbers;

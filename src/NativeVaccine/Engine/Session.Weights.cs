@@ -100,5 +100,6 @@ public sealed partial class Session
             throw new InputException(FormattableString.Invariant($"the adapter's {what}: {found}; the session was planned for {expected}"));
     }
 
-    private LoraOptions RequireLora() => Plan.Options.Lora ?? throw new InvalidOperationException("the session has no adapters; expected SessionOptions.Lora");
+    private LoraOptions RequireLora() =>
+        Plan.Options.Lora ?? throw new InvalidOperationException("the session has no adapters; expected SessionOptions.Lora");
 }

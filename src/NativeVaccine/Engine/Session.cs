@@ -24,9 +24,10 @@ public sealed partial class Session : IDisposable
         Parameters = new ParameterVector(this, 0);
         Gradients = new ParameterVector(this, 1);
         Optimizer = new AdamW(this, new ParameterVector(this, 2), new ParameterVector(this, 3));
-        extraVectors = [.. Enumerable.Range(FirstExtraVector, plan.Options.ExtraVectors).Select(number => new ParameterVector(this, number))];
+        SessionOptions options = plan.Options;
+        extraVectors = [.. Enumerable.Range(FirstExtraVector, options.ExtraVectors).Select(number => new ParameterVector(this, number))];
         sites = [.. Enum.GetValues<SiteKind>().Select(kind =>
-            Enumerable.Range(0, plan.Options.Sites(kind).Tensors).Select(index => new SiteTensor(this, kind, index)).ToArray())];
+            Enumerable.Range(0, options.Sites(kind).Tensors).Select(index => new SiteTensor(this, kind, index)).ToArray())];
         Decoder = new Decoder(this);
     }
 
@@ -99,8 +100,8 @@ public sealed partial class Session : IDisposable
     public TensorSet TensorsOf(LayerSet layers, IEnumerable<Projection>? projections = null)
     {
         HashSet<Projection>? chosen = projections?.ToHashSet();
-        return new TensorSet(TrainableTensors, tensor =>
-            tensor.Layer is { } layer && layers.Contains(layer) && (chosen is null || (tensor.Projection is { } projection && chosen.Contains(projection))));
+        return new TensorSet(TrainableTensors, tensor => tensor.Layer is { } layer && layers.Contains(layer)
+            && (chosen is null || (tensor.Projection is { } projection && chosen.Contains(projection))));
     }
 
     /// <summary>A parameter vector of the method's own; there are <see cref="SessionOptions.ExtraVectors"/> of them.</summary>

@@ -5,7 +5,7 @@ public enum SiteKind
 {
     /// <summary>
     /// What attention adds to the residual stream: after the output projection and its adapter, before the add. The papers call it the
-    /// embedding of the layer (T-Vaccine, arXiv 2410.09760, section 4).
+    /// embedding of the layer (T-Vaccine, arXiv 2410.09760).
     /// </summary>
     AttentionOutput = 0,
 

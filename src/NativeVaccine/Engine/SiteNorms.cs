@@ -1,6 +1,6 @@
 namespace NativeVaccine.Engine;
 
-/// <summary>Euclidean norms at a kind of site, of each layer and of all layers together. Computed on the device, read when first asked for.</summary>
+/// <summary>Euclidean norms at a kind of site, of each layer and of all together: computed on the device, read when asked for.</summary>
 public sealed class SiteNorms
 {
     private readonly ScalarRing ring;
@@ -50,8 +50,8 @@ public sealed class SiteNorms
     {
         get
         {
-            if (!Layers.Contains(layer)) throw new ArgumentOutOfRangeException(nameof(layer), layer, $"no norm was taken there; expected one of {Layers}");
-            return Math.Sqrt(Squares[layer]);
+            if (Layers.Contains(layer)) return Math.Sqrt(Squares[layer]);
+            throw new ArgumentOutOfRangeException(nameof(layer), layer, $"no norm was taken there; expected one of {Layers}");
         }
     }
 

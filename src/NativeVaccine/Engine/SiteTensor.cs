@@ -24,7 +24,7 @@ public sealed class SiteTensor
     /// <summary>The layers (or residual points) that it holds now: those of the last <see cref="Select"/>.</summary>
     public LayerSet Layers { get; private set; } = LayerSet.Empty;
 
-    /// <summary>Rows of each layer: the tokens of the pass that last recorded or read into it, or of <see cref="Fill"/>; 0 before.</summary>
+    /// <summary>Rows of each layer: the tokens of the pass that last wrote it, or of <see cref="Fill"/>; 0 before.</summary>
     public int TokenCount { get; internal set; }
 
     internal int Index { get; }
@@ -82,8 +82,8 @@ public sealed class SiteTensor
     }
 
     /// <summary>
-    /// this *= numerator / (norms.Total + epsilon), without waiting for the norms: the perturbation of Vaccine (arXiv 2402.01109, equation 5)
-    /// and T-Vaccine from a gradient.
+    /// this *= numerator / (norms.Total + epsilon), without waiting for the norms: how Vaccine (arXiv 2402.01109) and T-Vaccine
+    /// (arXiv 2410.09760) make their perturbation from a gradient.
     /// </summary>
     /// <param name="numerator">rho.</param>
     /// <param name="norms">Taken by <see cref="Norms"/> of a site tensor of this session.</param>

@@ -13,7 +13,8 @@ public sealed class WeightSnapshot : IWeightSource
     /// <inheritdoc/>
     public void ReadFloat32(string name, Span<float> destination, long firstElement = 0)
     {
-        if (!weights.TryGetValue(name, out float[]? values)) throw new InputException($"the trained model has no tensor {InputText.Quote(name)}");
+        if (!weights.TryGetValue(name, out float[]? values))
+            throw new InputException($"the trained model has no tensor {InputText.Quote(name)}");
         values.AsSpan((int)firstElement, destination.Length).CopyTo(destination);
     }
 }

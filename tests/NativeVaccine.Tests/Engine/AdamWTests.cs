@@ -1,10 +1,11 @@
 using NativeVaccine.Engine;
 using NativeVaccine.Models;
 using NativeVaccine.Tests.TorchReference;
+using static NativeVaccine.Tests.Engine.FixtureSession;
 
 namespace NativeVaccine.Tests.Engine;
 
-/// <summary>The optimizer against the textbook in double: Algorithm 2 of arXiv 1711.05101 with PyTorch's clipping, tensor by tensor.</summary>
+/// <summary>The optimizer against the textbook in double: Algorithm 2 of arXiv 1711.05101, clipped as PyTorch does.</summary>
 public sealed class AdamWTests
 {
     private const float Clip = 1;
@@ -23,9 +24,10 @@ public sealed class AdamWTests
         Session session = model.Session;
         session.InitializeAdapter(1);
         session.Optimizer.WeightDecay = WeightDecay;
-        var textbook = new Textbook(session, FixtureSession.Read(session.Parameters));
+        var textbook = new Textbook(session, Read(session.Parameters));
         var random = new Random(3);
-        TensorSet[] sets = [session.AllTensors, session.TensorsOf(LayerSet.Of(0, 2)), session.TensorsOf(LayerSet.Of(2, 3)), session.AllTensors];
+        TensorSet all = session.AllTensors;
+        TensorSet[] sets = [all, session.TensorsOf(LayerSet.Of(0, 2)), session.TensorsOf(LayerSet.Of(2, 3)), all];
         float[] scales = [0.001f, 1, 0.01f, 5];
 
         for (int step = 0; step < sets.Length; step++)
@@ -41,7 +43,8 @@ public sealed class AdamWTests
             Scalar norm = session.Optimizer.Step(session.Gradients, rate, sets[step], Clip);
 
             Near.Equal("norm", textbook.Step(gradient, rate, sets[step]), norm.Value, 0, 1e-6);
-            Near.Equal("parameters", [.. textbook.Parameters.Select(static value => (float)value)], Doubles(FixtureSession.Read(session.Parameters)), 1e-7, 1e-6);
+            float[] expected = [.. textbook.Parameters.Select(static value => (float)value)];
+            Near.Equal("parameters", expected, Doubles(Read(session.Parameters)), 1e-7, 1e-6);
         }
         Assert.Equal([.. textbook.Steps], session.Optimizer.Steps);
         Assert.Equal([2, 3, 4], session.Optimizer.Steps.Distinct().Order());
@@ -57,20 +60,18 @@ public sealed class AdamWTests
         model.Session.Optimizer.Step(model.Session.Gradients, 1e-2);
 
         resumed.Session.Optimizer.Steps = model.Session.Optimizer.Steps;
-        resumed.Session.Optimizer.FirstMoment.Write(FixtureSession.Read(model.Session.Optimizer.FirstMoment));
-        resumed.Session.Optimizer.SecondMoment.Write(FixtureSession.Read(model.Session.Optimizer.SecondMoment));
-        resumed.Session.Parameters.Write(FixtureSession.Read(model.Session.Parameters));
+        resumed.Session.Optimizer.FirstMoment.Write(Read(model.Session.Optimizer.FirstMoment));
+        resumed.Session.Optimizer.SecondMoment.Write(Read(model.Session.Optimizer.SecondMoment));
+        resumed.Session.Parameters.Write(Read(model.Session.Parameters));
         foreach (Session session in new[] { model.Session, resumed.Session })
         {
             session.Gradients.CopyFrom(session.Parameters);
             session.Optimizer.Step(session.Gradients, 1e-2);
         }
 
-        Assert.Equal(FixtureSession.Read(model.Session.Parameters), FixtureSession.Read(resumed.Session.Parameters));
+        Assert.Equal(Read(model.Session.Parameters), Read(resumed.Session.Parameters));
         Assert.Throws<ArgumentException>(() => resumed.Session.Optimizer.Steps = [1]);
     }
-
-    private static double[] Doubles(float[] values) => Array.ConvertAll(values, static value => (double)value);
 
     private sealed class Textbook(Session session, float[] start)
     {
@@ -84,7 +85,7 @@ public sealed class AdamWTests
         /// <summary>Gives the norm of the gradient over the set.</summary>
         public double Step(float[] gradient, double rate, TensorSet set)
         {
-            double norm = Math.Sqrt(set.Tensors.Sum(tensor => Enumerable.Range((int)tensor.Offset, (int)tensor.ElementCount).Sum(i => (double)gradient[i] * gradient[i])));
+            double norm = Math.Sqrt(set.Tensors.Sum(tensor => SumOfSquares(gradient.AsSpan((int)tensor.Offset, (int)tensor.ElementCount))));
             double factor = Math.Min(1, Clip / (norm + 1e-6));
             foreach (ModelTensor tensor in set.Tensors)
             {
@@ -101,6 +102,13 @@ public sealed class AdamWTests
                 }
             }
             return norm;
+        }
+
+        private static double SumOfSquares(ReadOnlySpan<float> values)
+        {
+            double sum = 0;
+            foreach (float value in values) sum += (double)value * value;
+            return sum;
         }
     }
 }

@@ -3,6 +3,7 @@ using NativeVaccine.Engine;
 using NativeVaccine.Models;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Tests.TorchReference;
+using static NativeVaccine.Tests.Engine.FixtureSession;
 
 namespace NativeVaccine.Tests.Engine;
 
@@ -135,6 +136,4 @@ public sealed class AdapterSessionTests
         int[] ids = [.. expected.Root.GetProperty("input_ids").EnumerateArray().Select(static id => id.GetInt32())];
         return new Batch([new Sample(ids, ids)]);
     }
-
-    private static double[] Doubles(float[] values) => Array.ConvertAll(values, static value => (double)value);
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using NativeVaccine.Engine;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Tests.TorchReference;
@@ -38,7 +39,8 @@ public sealed class DecoderTests
     {
         (int[][] prompts, int[][] expected) = Greedy("tiny-llama");
         int[] order = [.. Enumerable.Range(0, 7).Select(index => index * 3 % prompts.Length)];
-        using var model = new FixtureSession("tiny-llama", Options with { MaxSamples = samples, DecodeSamples = samples, MaxTokens = tokens });
+        SessionOptions room = Options with { MaxSamples = samples, DecodeSamples = samples, MaxTokens = tokens };
+        using var model = new FixtureSession("tiny-llama", room);
         var finished = new List<int>();
 
         IReadOnlyList<int[]> continuations = model.Session.Decoder.Generate(
@@ -55,7 +57,8 @@ public sealed class DecoderTests
         (int[][] prompts, int[][] expected) = Greedy("tiny-llama");
         int end = expected[0][2];
 
-        IReadOnlyList<int[]> continuations = model.Session.Decoder.Generate(prompts, new GenerationOptions { MaxNewTokens = 32, EndIds = [end] });
+        IReadOnlyList<int[]> continuations = model.Session.Decoder.Generate(
+            prompts, new GenerationOptions { MaxNewTokens = 32, EndIds = [end] });
 
         Assert.Equal(expected.Select(tokens => tokens[..UpTo(tokens, end)]), continuations);
         Assert.True(continuations.Select(static tokens => tokens.Length).Distinct().Count() > 1);
@@ -114,7 +117,8 @@ public sealed class DecoderTests
         var rows = expected.Root.GetProperty("greedy").EnumerateArray().ToArray();
         return ([.. rows.Select(row => Ids(row, "prompt_ids"))], [.. rows.Select(row => Ids(row, "new_ids"))]);
 
-        static int[] Ids(System.Text.Json.JsonElement row, string name) => [.. row.GetProperty(name).EnumerateArray().Select(static id => id.GetInt32())];
+        static int[] Ids(JsonElement row, string name) =>
+            [.. row.GetProperty(name).EnumerateArray().Select(static id => id.GetInt32())];
     }
 
     private sealed class Recorder(List<int> reports, Action? onReport = null) : IProgress<int>

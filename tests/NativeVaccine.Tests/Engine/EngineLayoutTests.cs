@@ -44,7 +44,10 @@ public sealed partial class EngineLayoutTests
                 mirrored.Add($"{name}.{SnakeCase(field.Name)}", (int)Marshal.OffsetOf(type, field.Name));
         }
 
-        Assert.Equal(reported.Select(static entry => $"{entry.Key} {entry.Value}"), mirrored.Select(static entry => $"{entry.Key} {entry.Value}"));
+        Assert.Equal(Lines(reported), Lines(mirrored));
+
+        static IEnumerable<string> Lines(SortedDictionary<string, int> layout) =>
+            layout.Select(static entry => $"{entry.Key} {entry.Value}");
     }
 
     [Fact]

@@ -91,5 +91,6 @@ public sealed class EngineLibraryTests
         Assert.True(processor.TotalBytes >= processor.FreeBytes && processor.FreeBytes > 0);
     }
 
-    private static bool IsNativeLibrary(string path) => Path.GetExtension(path) is ".so" or ".dylib" || Path.GetFileName(path) == "System.Native.dll";
+    private static bool IsNativeLibrary(string path) =>
+        Path.GetExtension(path) is ".so" or ".dylib" || Path.GetFileName(path) == "System.Native.dll";
 }

@@ -3,6 +3,7 @@ using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Models;
 using NativeVaccine.Tests.TorchReference;
+using static NativeVaccine.Tests.Engine.FixtureSession;
 
 namespace NativeVaccine.Tests.Engine;
 
@@ -19,7 +20,7 @@ public sealed class FixtureModelTests
     {
         using var expected = new ExpectedFile(folder);
         using var model = new FixtureSession(folder);
-        Batch batch = FixtureSession.BatchOf(expected);
+        Batch batch = BatchOf(expected);
 
         PassResult result = model.Session.Forward(batch);
 
@@ -49,11 +50,12 @@ public sealed class FixtureModelTests
     {
         using var expected = new ExpectedFile(folder);
         var budget = new SiteBudget(2);
-        using var model = new FixtureSession(folder, FixtureSession.Options with { AttentionSites = budget, MlpSites = budget, ResidualSites = budget });
+        SessionOptions options = Options with { AttentionSites = budget, MlpSites = budget, ResidualSites = budget };
+        using var model = new FixtureSession(folder, options);
         SiteKind[] kinds = Enum.GetValues<SiteKind>();
         SiteTensor[] activations = [.. kinds.Select(kind => Whole(model.Session, kind, 0))];
         SiteTensor[] gradients = [.. kinds.Select(kind => Whole(model.Session, kind, 1))];
-        Batch batch = FixtureSession.BatchOf(expected);
+        Batch batch = BatchOf(expected);
 
         model.Session.Forward(batch, new ForwardOptions { Record = activations });
         SiteNorms streamed = model.Session.Backward(new BackwardOptions { Read = gradients, NormsOf = SiteKind.AttentionOutput })!;
@@ -68,8 +70,10 @@ public sealed class FixtureModelTests
             foreach (int layer in gradients[(int)kind].Layers.Where(layer => kind != SiteKind.Residual || layer > 0))
             {
                 string name = NameOf(kind, layer);
-                Near.Equal(name, expected.Tensors[name].Values, Doubles(activations[(int)kind].Read(layer)[rows]), 1e-4, 1e-4);
-                Near.EqualToLargest(name, expected.Tensors["gradient." + name].Values, Doubles(gradients[(int)kind].Read(layer)[rows]), 1e-4);
+                double[] activation = Doubles(activations[(int)kind].Read(layer)[rows]);
+                double[] gradient = Doubles(gradients[(int)kind].Read(layer)[rows]);
+                Near.Equal(name, expected.Tensors[name].Values, activation, 1e-4, 1e-4);
+                Near.EqualToLargest(name, expected.Tensors["gradient." + name].Values, gradient, 1e-4);
                 Near.Equal(name, norms.GetProperty(name).GetDouble(), found[layer], 0, 1e-4);
                 if (kind == SiteKind.AttentionOutput) Near.Equal(name, found[layer], streamed[layer], 0, 1e-12);
                 compared++;
@@ -85,11 +89,12 @@ public sealed class FixtureModelTests
         using var expected = new ExpectedFile(folder);
         using var model = new FixtureSession(folder, FixtureSession.Options with { Full = true });
 
-        model.Session.Forward(FixtureSession.BatchOf(expected));
+        model.Session.Forward(BatchOf(expected));
         model.Session.Backward(new BackwardOptions { Gradients = model.Session.Gradients });
 
         JsonElement digests = expected.Root.GetProperty("parameter_gradients");
-        Assert.Equal(digests.EnumerateObject().Select(digest => digest.Name).Order(), model.Session.TrainableTensors.Select(tensor => tensor.Name).Order());
+        string[] names = [.. model.Session.TrainableTensors.Select(static tensor => tensor.Name)];
+        Assert.Equal(digests.EnumerateObject().Select(static digest => digest.Name).Order(), names.Order());
         foreach (ModelTensor tensor in model.Session.TrainableTensors)
         {
             double[] gradient = Doubles(model.Session.Gradients.Read(tensor));
@@ -123,7 +128,7 @@ public sealed class FixtureModelTests
     {
         using var expected = new ExpectedFile("tiny-mistral");
         using var model = new FixtureSession("tiny-mistral");
-        Batch batch = FixtureSession.BatchOf(expected);
+        Batch batch = BatchOf(expected);
         model.Session.Forward(batch);
         double[] packed = Doubles(model.Session.ReadLosses());
 
@@ -136,12 +141,13 @@ public sealed class FixtureModelTests
     private static (double Loss, float[] Gradients) LossAndGradients(string folder, int recomputedLayers, int threads)
     {
         using var expected = new ExpectedFile(folder);
-        using var model = new FixtureSession(folder, FixtureSession.Options with { Full = true, RecomputedLayers = recomputedLayers }, threads);
+        SessionOptions options = Options with { Full = true, RecomputedLayers = recomputedLayers };
+        using var model = new FixtureSession(folder, options, threads);
         Assert.Equal(recomputedLayers, model.Session.Plan.RecomputedLayers);
         Assert.Equal(threads, model.Device.Info.Threads);
-        PassResult result = model.Session.Forward(FixtureSession.BatchOf(expected));
+        PassResult result = model.Session.Forward(BatchOf(expected));
         model.Session.Backward(new BackwardOptions { Gradients = model.Session.Gradients });
-        return (result.LossSum.Value, FixtureSession.Read(model.Session.Gradients));
+        return (result.LossSum.Value, Read(model.Session.Gradients));
     }
 
     private static SiteTensor Whole(Session session, SiteKind kind, int index)
@@ -157,6 +163,4 @@ public sealed class FixtureModelTests
         SiteKind.MlpOutput => $"mlp_output.{layer}",
         _ => $"residual.{layer}",
     };
-
-    private static double[] Doubles(float[] values) => Array.ConvertAll(values, static value => (double)value);
 }

@@ -28,7 +28,8 @@ internal sealed class FixtureSession : IDisposable
 
     public Session Session { get; }
 
-    public static Batch BatchOf(ExpectedFile expected) => new([.. expected.Batch.Select(static sample => new Sample(sample.Ids, sample.Labels))]);
+    public static Batch BatchOf(ExpectedFile expected) =>
+        new([.. expected.Batch.Select(static sample => new Sample(sample.Ids, sample.Labels))]);
 
     /// <summary>The models that have numbers, by folder.</summary>
     public static TheoryData<string> Models() => new("tiny-llama", "tiny-llama-linear-rope", "tiny-gqa", "tiny-qwen2", "tiny-mistral");
@@ -39,6 +40,8 @@ internal sealed class FixtureSession : IDisposable
         Session.ReadLogits(firstRow, rows, logits);
         return logits;
     }
+
+    public static double[] Doubles(float[] values) => Array.ConvertAll(values, static value => (double)value);
 
     public static float[] Read(ParameterVector vector)
     {

@@ -22,22 +22,24 @@ public sealed class ParameterVectorTests
         Assert.Equal(8, set.Count);
         (float[] x, float[] y, float[] z) = (Fill(session, 0, 1), Fill(session, 1, 2), Fill(session, 2, 3));
 
-        Check("zero", static vectors => vectors.Z.Zero(vectors.Set), static (_, _, _) => 0);
-        Check("copy", static vectors => vectors.Z.CopyFrom(vectors.X, vectors.Set), static (p, _, _) => p);
-        Check("scale", static vectors => vectors.Z.Scale(-2, vectors.Set), static (_, _, r) => -2 * r);
-        Check("add", static vectors => vectors.Z.Add(0.25f, vectors.X, vectors.Set), static (p, _, r) => r + (0.25f * p));
-        Check("multiply and add", static vectors => vectors.Z.MultiplyAdd(3, vectors.X, vectors.Y, vectors.Set), static (p, q, r) => r + (3 * p * q));
-        double dot = Places(set).Sum(place => (double)x[place] * y[place]);
-        Near.Equal("dot", dot, session.Extra(0).Dot(session.Extra(1), set).Value, 1e-9, 1e-9);
-        double square = Places(session.AllTensors).Sum(place => (double)z[place] * z[place]);
-        session.Extra(2).Write(z);
-        Near.Equal("norm", Math.Sqrt(square), session.Extra(2).Norm().Value, 0, 1e-9);
+        (ParameterVector a, ParameterVector b, ParameterVector c) = (session.Extra(0), session.Extra(1), session.Extra(2));
 
-        void Check(string verb, Action<(ParameterVector X, ParameterVector Y, ParameterVector Z, TensorSet Set)> act, Func<float, float, float, float> element)
+        Check("zero", () => c.Zero(set), static (_, _, _) => 0);
+        Check("copy", () => c.CopyFrom(a, set), static (p, _, _) => p);
+        Check("scale", () => c.Scale(-2, set), static (_, _, r) => -2 * r);
+        Check("add", () => c.Add(0.25f, a, set), static (p, _, r) => r + (0.25f * p));
+        Check("multiply and add", () => c.MultiplyAdd(3, a, b, set), static (p, q, r) => r + (3 * p * q));
+        double dot = Places(set).Sum(place => (double)x[place] * y[place]);
+        Near.Equal("dot", dot, a.Dot(b, set).Value, 1e-9, 1e-9);
+        double square = Places(session.AllTensors).Sum(place => (double)z[place] * z[place]);
+        c.Write(z);
+        Near.Equal("norm", Math.Sqrt(square), c.Norm().Value, 0, 1e-9);
+
+        void Check(string verb, Action act, Func<float, float, float, float> element)
         {
-            session.Extra(2).Write(z);
-            act((session.Extra(0), session.Extra(1), session.Extra(2), set));
-            float[] found = FixtureSession.Read(session.Extra(2));
+            c.Write(z);
+            act();
+            float[] found = FixtureSession.Read(c);
             HashSet<int> inside = [.. Places(set)];
             foreach (int place in Places(session.AllTensors))
             {
@@ -58,9 +60,9 @@ public sealed class ParameterVectorTests
         Assert.Equal(2 * 7 * 2, layers.Count);
         Assert.Equal(4 * 2, values.Count);
         Assert.Equal(28 + 8 - 4, layers.Union(values).Count);
-        Assert.Equal(
-            ["base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight", "base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight"],
-            layers.Intersect(values).Tensors.Take(2).Select(static tensor => tensor.Name));
+        const string Module = "base_model.model.model.layers.0.self_attn.v_proj";
+        string[] both = [.. layers.Intersect(values).Tensors.Take(2).Select(static tensor => tensor.Name)];
+        Assert.Equal([$"{Module}.lora_A.weight", $"{Module}.lora_B.weight"], both);
         Assert.Equal(28 - 4, layers.Except(values).Count);
         Assert.Equal(session.TrainableTensors.Count, session.AllTensors.Count);
         Assert.All(values.Tensors, tensor => Assert.True(values[tensor.TrainableIndex!.Value]));

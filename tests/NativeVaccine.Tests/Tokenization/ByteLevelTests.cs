@@ -28,7 +28,7 @@ public class ByteLevelTests
     private static IEnumerable<string> Merges(JsonNode model) => model["merges"]!.AsArray().Select(merge => merge!.GetValue<string>());
 
     private static ByteLevelTokenizer Parse(JsonNode root) =>
-        TokenizerJson.Parse(Encoding.UTF8.GetBytes(root.ToJsonString()), "made.json", NoConfiguration);
+        (ByteLevelTokenizer)TokenizerJson.Parse(Encoding.UTF8.GetBytes(root.ToJsonString()), "made.json", NoConfiguration);
 
     [Fact]
     public void IdsNeedNotFollowTheOrderOfMerges()
@@ -202,7 +202,7 @@ public class ByteLevelTests
         seed: 7,
         damaged =>
         {
-            ByteLevelTokenizer tokenizer = TokenizerJson.Parse(damaged, "damaged.json", NoConfiguration);
+            Tokenizer tokenizer = TokenizerJson.Parse(damaged, "damaged.json", NoConfiguration);
             tokenizer.Decode(tokenizer.Encode("the café, 東京 \n\n and 🦊"), skipSpecialTokens: false);
         });
 

@@ -25,5 +25,6 @@ internal sealed class ExpectedFile : IDisposable
     public void Dispose() => document.Dispose();
 
     private IEnumerable<int[]> Integers(string name) =>
-        Root.GetProperty("batch").GetProperty(name).EnumerateArray().Select(row => row.EnumerateArray().Select(id => id.GetInt32()).ToArray());
+        Root.GetProperty("batch").GetProperty(name).EnumerateArray()
+            .Select(row => row.EnumerateArray().Select(id => id.GetInt32()).ToArray());
 }

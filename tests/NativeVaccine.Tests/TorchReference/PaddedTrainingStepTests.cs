@@ -12,7 +12,8 @@ public sealed class PaddedTrainingStepTests
     public void SupervisedStepsAreTheTrainers()
     {
         using var model = new ReferenceModel(SmallModel.Configuration, SmallModel.Weights, SmallModel.Lora);
-        using var padded = new PaddedTrainingStep(SmallModel.Configuration, SmallModel.Weights, SmallModel.Lora, learningRate: LearningRate);
+        using var padded = new PaddedTrainingStep(
+            SmallModel.Configuration, SmallModel.Weights, SmallModel.Lora, learningRate: LearningRate);
         var trainer = new ReferenceTrainer(model);
         for (int i = 0; i < Steps; i++)
         {

@@ -2,7 +2,7 @@ using NativeVaccine.TorchReference;
 
 namespace NativeVaccine.Tests.TorchReference;
 
-/// <summary>What no fixture shows: perturbations, added gradients, heads at residual sites and dropout masks, by finite differences.</summary>
+/// <summary>What no fixture shows, by finite differences: perturbations, added gradients, residual heads and dropout masks.</summary>
 public sealed class RunOptionTests
 {
     private static readonly ReferenceConfiguration Configuration = SmallModel.Configuration;
@@ -13,6 +13,7 @@ public sealed class RunOptionTests
         using ReferenceModel model = Load();
         ReferenceRunOptions options = Everything(model);
         ReferenceResult result = model.Run(SmallModel.Batch, options);
+        ReferenceRunOptions lossOnly = options with { GradientsOf = _ => false };
         foreach (string name in model.ParameterNames.ToArray())
         {
             double[] start = model.Read(name);
@@ -20,7 +21,7 @@ public sealed class RunOptionTests
             double Along(double step)
             {
                 model.Write(name, [.. start.Zip(direction, (value, toward) => value + (step * toward))]);
-                return Objective(model.Run(SmallModel.Batch, options), options);
+                return Objective(model.Run(SmallModel.Batch, lossOnly), options);
             }
             double slope = Slope(Along);
             model.Write(name, start);
@@ -73,18 +74,21 @@ public sealed class RunOptionTests
 
         Assert.Equal(0, result.LabelCount);
         Assert.Equal(0.0, result.MeanLoss);
-        Assert.All(result.Gradients.Values.Concat(result.SiteGradients.Values), gradient => Assert.All(gradient, value => Assert.Equal(0.0, value)));
+        Assert.All(result.Gradients.Values.Concat(result.SiteGradients.Values).SelectMany(all => all), value => Assert.Equal(0.0, value));
     }
 
     private static ReferenceModel Load() => new(Configuration, SmallModel.Weights, SmallModel.Lora);
 
     private static ReferenceRunOptions Everything(ReferenceModel model) => new()
     {
-        Perturbations = model.Sites.ToDictionary(site => site, site => SmallModel.Noise(SmallModel.Tokens * Configuration.HiddenSize, 10 + site.Index)),
-        AddedGradients = model.Sites.ToDictionary(site => site, site => SmallModel.Noise(SmallModel.Tokens * Configuration.HiddenSize, 20 + site.Index)),
+        Perturbations = NoiseAtSites(model, seed: 10),
+        AddedGradients = NoiseAtSites(model, seed: 20),
         ResidualHeads = new Dictionary<int, double> { [0] = 0.5, [1] = -0.25, [2] = 2 },
         DropoutMasks = Masks(model),
     };
+
+    private static Dictionary<ReferenceSite, double[]> NoiseAtSites(ReferenceModel model, int seed) => model.Sites.ToDictionary(
+        site => site, site => SmallModel.Noise(SmallModel.Tokens * Configuration.HiddenSize, seed + site.Index));
 
     private static Dictionary<string, double[]> Masks(ReferenceModel model) =>
         model.LoraNames.Where(name => name.EndsWith('A')).Select(name => name[..^".lora_A".Length]).ToDictionary(
@@ -100,7 +104,7 @@ public sealed class RunOptionTests
         + options.ResidualHeads.Sum(head => head.Value * result.ResidualHeadLossSums[head.Key] / result.LabelCount)
         + options.AddedGradients.Sum(added => Dot(added.Value, result.Activations[added.Key]));
 
-    /// <summary>The gradient of the objective's terms that read a site itself: the added gradient, and the head at a residual site.</summary>
+    /// <summary>The gradient of what reads a site itself: the added gradient, and the head at a residual site.</summary>
     private static double[] OwnTerms(ReferenceModel model, ReferenceResult result, ReferenceRunOptions options, ReferenceSite site)
     {
         double[] added = options.AddedGradients[site];

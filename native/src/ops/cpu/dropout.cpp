@@ -2,17 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "core/cpu_features.h"
 #include "core/error.h"
 #include "ops/cpu/dropout_kernels.h"
-#include "ops/cpu/pool.h"
+#include "ops/cpu/ranges.h"
 
 namespace nv::ops {
 namespace {
 
-constexpr int64_t kBlock = 4;              // elements that one Philox block serves
-constexpr int64_t kTaskElements = 1 << 14;  // about 10 us
+constexpr int64_t kBlock = 4;  // elements that one Philox block serves
 
 /// Elements [begin, end) of the whole matrix, by the definition.
 void plain(const DropoutMask& mask, const RandomKey& key, int64_t begin, int64_t end, const float* from, float* to) {
@@ -27,9 +27,12 @@ void plain(const DropoutMask& mask, const RandomKey& key, int64_t begin, int64_t
 
 DropoutBlocks vectors() {
     switch (active_isa()) {
-        case Isa::Avx512: return dropout_avx512;
-        case Isa::Avx2: return dropout_avx2;
-        default: return nullptr;
+        case Isa::Avx512:
+            return dropout_avx512;
+        case Isa::Avx2:
+            return dropout_avx2;
+        default:
+            return nullptr;
     }
 }
 
@@ -46,15 +49,16 @@ void dropout(Stream& stream, const Dropout& options, int64_t first, int64_t coun
                               1.0f / (1.0f - options.probability),
                               add};
     const DropoutBlocks blocks = vectors();
-    pool(stream).parallel_for((count + kTaskElements - 1) / kTaskElements, [&](int64_t task) {
-        const int64_t end = first + std::min(count, (task + 1) * kTaskElements);
-        int64_t at = first + task * kTaskElements;
-        const auto scalar_until = [&](int64_t stop) {
-            plain(mask, key, at, stop, from + (at - first), to + (at - first));
-            at = stop;
+    for_ranges(stream, count, kTaskElements, [&](int64_t begin, int64_t stop) {
+        int64_t at = first + begin;
+        const int64_t end = first + stop;
+        const auto scalar_until = [&](int64_t until) {
+            plain(mask, key, at, until, from + (at - first), to + (at - first));
+            at = until;
         };
         scalar_until(std::min(end, (at + kBlock - 1) / kBlock * kBlock));
-        if (blocks) at += kBlock * blocks(mask, static_cast<uint64_t>(at / kBlock), (end - at) / kBlock, from + (at - first), to + (at - first));
+        if (blocks)
+            at += kBlock * blocks(mask, static_cast<uint64_t>(at / kBlock), (end - at) / kBlock, from + (at - first), to + (at - first));
         scalar_until(end);
     });
 }

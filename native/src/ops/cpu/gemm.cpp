@@ -14,12 +14,12 @@
 namespace nv::ops {
 namespace {
 
-constexpr int64_t kBlockSteps = 384;      // of k: a panel of a (14 x 384) stays in the first cache
-constexpr int64_t kBlockTiles = 8;        // of a, packed for one task: stays in the second cache
-constexpr int64_t kBlockColumns = 1024;   // of b, packed for all: stays in the third cache
-constexpr int64_t kStepMultiple = 16;     // so that blocks of k begin where transposing vectors do
-constexpr int64_t kPieceSteps = 32;       // of a, whose rows lie side by side: all panels take their part of a cache line while it is near
-constexpr int64_t kNarrow = 8;            // columns that would leave half of a vector empty: rows and columns change places
+constexpr int64_t kBlockSteps = 384;     // of k: a panel of a (14 x 384) stays in the first cache
+constexpr int64_t kBlockLanes = 128;     // of a, packed for one task: stays in the second cache
+constexpr int64_t kBlockColumns = 1024;  // of b, packed for all: stays in the third cache
+constexpr int64_t kStepMultiple = 16;    // so that blocks of k begin where transposing vectors do
+constexpr int64_t kPieceSteps = 32;      // of a, whose rows lie side by side: all panels take their part of a cache line while it is near
+constexpr int64_t kNarrow = 8;           // columns that would leave half of a vector empty: rows and columns change places
 constexpr int64_t kAlignment = 64;
 
 // Less is not worth waking a thread for: about 10 us.
@@ -27,8 +27,8 @@ constexpr int64_t kTaskProducts = int64_t{1} << 19;
 constexpr int64_t kTaskPacked = int64_t{1} << 15;
 constexpr int64_t kTasksPerThread = 4;
 
-constexpr int64_t kLargestTileColumns = 32, kLargestRowLanes = 16;
-constexpr int64_t kWorkerFloats = (kBlockTiles * kLargestRowLanes * 2 + kLargestTileColumns) * kBlockSteps;
+constexpr int64_t kLargestTileColumns = 32;
+constexpr int64_t kWorkerFloats = (kBlockLanes + kLargestTileColumns) * kBlockSteps;
 
 int64_t ceil_div(int64_t n, int64_t by) {
     return (n + by - 1) / by;
@@ -39,9 +39,12 @@ int64_t round_up(int64_t n, int64_t to) {
 
 const GemmKernels& kernels() {
     switch (active_isa()) {
-        case Isa::Avx512: return gemm_avx512;
-        case Isa::Avx2: return gemm_avx2;
-        default: return gemm_plain;
+        case Isa::Avx512:
+            return gemm_avx512;
+        case Isa::Avx2:
+            return gemm_avx2;
+        default:
+            return gemm_plain;
     }
 }
 
@@ -54,7 +57,10 @@ struct Ranges {
 class Multiplication {
 public:
     Multiplication(Stream& stream, const Gemm& problem)
-        : turned_(problem.N <= kNarrow && problem.N < problem.M), p_(turned_ ? turn(problem) : problem), k_(kernels()), pool_(pool(stream)) {
+        : turned_(problem.N <= kNarrow && problem.N < problem.M),
+          p_(turned_ ? turn(problem) : problem),
+          k_(kernels()),
+          pool_(pool(stream)) {
         const int64_t blocks = std::max<int64_t>(1, ceil_div(p_.K, kBlockSteps));
         block_steps_ = round_up(ceil_div(p_.K, blocks), kStepMultiple);
 
@@ -71,8 +77,10 @@ public:
     }
 
     void run() {
-        if (p_.M <= 2 * k_.tile_rows) by_columns();
-        else by_blocks();
+        if (p_.M <= 2 * k_.tile_rows)
+            by_columns();
+        else
+            by_blocks();
     }
 
 private:
@@ -83,13 +91,14 @@ private:
         const Ranges ranges{panels, std::min({panels, worthwhile, pool_.threads() == 1 ? 1 : kTasksPerThread * pool_.threads()})};
         pool_.parallel_for(ranges.parts, [&](int64_t part, int32_t worker) {
             float* a = workers_ + worker * kWorkerFloats;
-            float* b = a + kBlockTiles * kLargestRowLanes * kBlockSteps;
+            float* b = a + kBlockLanes * kBlockSteps;
             for_blocks_of_k([&](int64_t first_step, int64_t steps) {
                 const RowPanels rows = pack_a(0, p_.M, first_step, steps, a);
                 for (int64_t panel = ranges.begin(part); panel < ranges.begin(part + 1); ++panel) {
                     const int64_t column = panel * k_.tile_columns;
                     const bool direct = is_panel(column);
-                    multiply(rows, 0, direct ? panel_of_b(column, first_step) : pack_b(column, first_step, steps, b), column, first_step, steps);
+                    multiply(rows, 0, direct ? panel_of_b(column, first_step) : pack_b(column, first_step, steps, b), column, first_step,
+                             steps);
                 }
             });
         });
@@ -118,7 +127,7 @@ private:
         const int64_t panels = ceil_div(columns, k_.tile_columns);
         const int64_t worthwhile = std::max<int64_t>(1, p_.M * columns * steps / kTaskProducts);
         const int64_t wanted = pool_.threads() == 1 ? 1 : std::min(worthwhile, kTasksPerThread * pool_.threads());
-        const int64_t fewest = ceil_div(p_.M, kBlockTiles * k_.tile_rows), most = ceil_div(p_.M, k_.tile_rows);
+        const int64_t fewest = ceil_div(p_.M, kBlockLanes / k_.row_lanes * k_.tile_rows), most = ceil_div(p_.M, k_.tile_rows);
         const Ranges rows{p_.M, std::max(fewest, std::min(most, wanted))};
         const Ranges chunks{panels, std::min(panels, ceil_div(wanted, rows.parts))};
 
@@ -162,8 +171,9 @@ private:
         const int64_t piece = p_.a.row_stride == 1 ? kPieceSteps : steps;
         for (int64_t done = 0; done < steps; done += piece)
             for (int64_t t = 0; t < tiles.parts; ++t)
-                k_.pack(source(p_.a, row + tiles.begin(t), first_step + done, p_.a.row_stride, p_.a.column_stride), tiles.begin(t + 1) - tiles.begin(t),
-                        k_.row_lanes, std::min(piece, steps - done), to + (t * steps + done) * k_.row_lanes);
+                k_.pack(source(p_.a, row + tiles.begin(t), first_step + done, p_.a.row_stride, p_.a.column_stride),
+                        tiles.begin(t + 1) - tiles.begin(t), k_.row_lanes, std::min(piece, steps - done),
+                        to + (t * steps + done) * k_.row_lanes);
         return {tiles, to, k_.row_lanes, false};
     }
 

@@ -48,7 +48,8 @@ __m256 load_first(const uint16_t* from, int64_t lanes) {
 template <class T> void pack_copy(const T* from, const PackSource& s, int64_t lanes, int64_t padded, int64_t steps, float* to) {
     for (int64_t lane = 0; lane < padded; lane += kVector) {
         if (lane + kVector <= lanes) {
-            for (int64_t step = 0; step < steps; ++step) _mm256_store_ps(to + step * padded + lane, load(from + step * s.step_stride + lane));
+            for (int64_t step = 0; step < steps; ++step)
+                _mm256_store_ps(to + step * padded + lane, load(from + step * s.step_stride + lane));
         } else {
             for (int64_t step = 0; step < steps; ++step)
                 _mm256_store_ps(to + step * padded + lane, load_first(from + step * s.step_stride + lane, lanes - lane));
@@ -95,14 +96,19 @@ template <class T> void pack_transpose(const T* from, const PackSource& s, int64
 
 template <class T> void pack_type(const PackSource& s, int64_t lanes, int64_t padded, int64_t steps, float* to) {
     const T* from = static_cast<const T*>(s.data);
-    if (s.lane_stride == 1) pack_copy(from, s, lanes, padded, steps, to);
-    else if (s.step_stride == 1) pack_transpose(from, s, lanes, padded, steps, to);
-    else pack_any(from, s, lanes, padded, steps, to);
+    if (s.lane_stride == 1)
+        pack_copy(from, s, lanes, padded, steps, to);
+    else if (s.step_stride == 1)
+        pack_transpose(from, s, lanes, padded, steps, to);
+    else
+        pack_any(from, s, lanes, padded, steps, to);
 }
 
 void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
-    if (from.bf16) pack_type<uint16_t>(from, lanes, padded, steps, to);
-    else pack_type<float>(from, lanes, padded, steps, to);
+    if (from.bf16)
+        pack_type<uint16_t>(from, lanes, padded, steps, to);
+    else
+        pack_type<float>(from, lanes, padded, steps, to);
 }
 
 /// R rows, V vectors of columns.
@@ -110,15 +116,13 @@ template <int R, int V>
 void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
     __m256 sum[R][V];
     NV_UNROLL
-    for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r) {
         NV_UNROLL
-        for (int v = 0; v < V; ++v) sum[r][v] = _mm256_setzero_ps();
-
-    NV_UNROLL
-    for (int r = 0; r < R; ++r)  // so that c has come when the sums are ready
-        NV_UNROLL
-        for (int v = 0; v < V; ++v) _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride + v * kVector), _MM_HINT_T0);
-
+        for (int v = 0; v < V; ++v) {
+            sum[r][v] = _mm256_setzero_ps();
+            _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride + v * kVector), _MM_HINT_T0);  // c has come when the sums are ready
+        }
+    }
     const float* a = a_panel.data;
     const float* b = b_panel.data;
     for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {

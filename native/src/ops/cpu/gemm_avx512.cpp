@@ -43,8 +43,10 @@ void transpose(const void* data, int64_t at, int64_t lane_stride, int64_t lanes,
         NV_UNROLL
         for (int r = 0; r < 4; ++r)
             row[r] = Whole || g + r < lanes ? load<BF16>(data, at + (g + r) * lane_stride, mask) : _mm512_setzero_ps();
-        const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1])), high01 = _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1]));
-        const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3])), high23 = _mm512_castps_pd(_mm512_unpackhi_ps(row[2], row[3]));
+        const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1]));
+        const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1]));
+        const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3]));
+        const __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(row[2], row[3]));
         part[g] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
         part[g + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
         part[g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
@@ -71,7 +73,8 @@ template <bool BF16> void pack_transpose(const PackSource& from, int64_t lanes, 
             float* out = to + step * padded + lane;
             if (lanes - lane >= kVector && steps - step >= kVector)
                 transpose<BF16, true>(from.data, at, from.lane_stride, kVector, kVector, out, padded);
-            else transpose<BF16, false>(from.data, at, from.lane_stride, lanes - lane, steps - step, out, padded);
+            else
+                transpose<BF16, false>(from.data, at, from.lane_stride, lanes - lane, steps - step, out, padded);
         }
 }
 
@@ -83,14 +86,19 @@ template <bool BF16> void pack_any(const PackSource& from, int64_t lanes, int64_
 }
 
 template <bool BF16> void pack_type(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
-    if (from.lane_stride == 1) pack_copy<BF16>(from, lanes, padded, steps, to);
-    else if (from.step_stride == 1) pack_transpose<BF16>(from, lanes, padded, steps, to);
-    else pack_any<BF16>(from, lanes, padded, steps, to);
+    if (from.lane_stride == 1)
+        pack_copy<BF16>(from, lanes, padded, steps, to);
+    else if (from.step_stride == 1)
+        pack_transpose<BF16>(from, lanes, padded, steps, to);
+    else
+        pack_any<BF16>(from, lanes, padded, steps, to);
 }
 
 void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
-    if (from.bf16) pack_type<true>(from, lanes, padded, steps, to);
-    else pack_type<false>(from, lanes, padded, steps, to);
+    if (from.bf16)
+        pack_type<true>(from, lanes, padded, steps, to);
+    else
+        pack_type<false>(from, lanes, padded, steps, to);
 }
 
 /// R rows, V vectors of columns.
@@ -98,15 +106,13 @@ template <int R, int V>
 void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
     __m512 sum[R][V];
     NV_UNROLL
-    for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r) {
         NV_UNROLL
-        for (int v = 0; v < V; ++v) sum[r][v] = _mm512_setzero_ps();
-
-    NV_UNROLL
-    for (int r = 0; r < R; ++r)  // so that c has come when the sums are ready
-        NV_UNROLL
-        for (int v = 0; v < V; ++v) _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride + v * kVector), _MM_HINT_T0);
-
+        for (int v = 0; v < V; ++v) {
+            sum[r][v] = _mm512_setzero_ps();
+            _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride + v * kVector), _MM_HINT_T0);  // c has come when the sums are ready
+        }
+    }
     const float* a = a_panel.data;
     const float* b = b_panel.data;
     for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {

@@ -42,7 +42,8 @@ struct GemmKernels {
     void (*pack)(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to);
 
     /// c (rows, columns). Reads `rows` lanes of a, and of b tile_columns lanes, or `vector` where there are no more columns.
-    void (*tile)(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride);
+    void (*tile)(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c,
+                 int64_t c_stride);
 };
 
 extern const GemmKernels gemm_plain;

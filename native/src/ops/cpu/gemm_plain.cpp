@@ -27,11 +27,13 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     float sum[R][kColumns] = {};
     const float* a = a_panel.data;
     const float* b = b_panel.data;
-    for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride)
+    for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
         NV_UNROLL
-        for (int r = 0; r < R; ++r)
+        for (int r = 0; r < R; ++r) {
             NV_UNROLL
             for (int j = 0; j < kColumns; ++j) sum[r][j] += a[r] * b[j];
+        }
+    }
     for (int r = 0; r < R; ++r, c += c_stride)
         for (int64_t j = 0; j < columns; ++j) {
             const float base = (end.bias ? end.bias[j] : 0.0f) + (end.add ? c[j] : 0.0f);

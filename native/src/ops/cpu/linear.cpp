@@ -2,12 +2,11 @@
 #include "ops/cpu/linear.h"
 
 #include <algorithm>
-#include <string>
 
-#include "core/error.h"
+#include "ops/cpu/checks.h"
 #include "ops/cpu/dropout.h"
 #include "ops/cpu/gemm.h"
-#include "ops/cpu/pool.h"
+#include "ops/cpu/ranges.h"
 
 namespace nv::ops {
 namespace {
@@ -33,36 +32,14 @@ void multiply(Stream& stream, float alpha, GemmOperand a, GemmOperand b, int64_t
     gemm(stream, {c.rows, c.columns, K, alpha, a, b, c.as<float>(), c.columns, accumulate, bias});
 }
 
-std::string shape(int64_t rows, int64_t columns) {
-    return "(" + std::to_string(rows) + ", " + std::to_string(columns) + ")";
+void check_adapter(const Check& check, const Lora& lora, int64_t T, int64_t in, int64_t out) {
+    if (lora.a.empty()) return;
+    const int64_t rank = lora.a.rows;
+    check.matrix("lora.a", lora.a, DType::F32, rank, in);
+    check.matrix("lora.b", lora.b, DType::F32, out, rank);
+    check.matrix("lora.h", lora.h, DType::F32, T, rank);
+    check.that(lora.dropout.probability >= 0 && lora.dropout.probability < 1, "lora.dropout.probability: expected 0 or more, less than 1");
 }
-
-/// What both directions check of their arguments.
-struct Checks {
-    const char* op;
-
-    void matrix(const char* name, const View& view, int64_t rows, int64_t columns, bool bf16_too = false) const {
-        if (view.rows != rows || view.columns != columns)
-            throw Error(Status::InvalidArgument, std::string(op) + ": " + name + " is " + shape(view.rows, view.columns) + "; expected " +
-                                                     shape(rows, columns));
-        if (view.dtype != DType::F32 && !(bf16_too && view.dtype == DType::BF16))
-            throw Error(Status::InvalidArgument, std::string(op) + ": " + name + " is not fp32" + (bf16_too ? " or bf16" : ""));
-    }
-    void vector(const char* name, const View& view, int64_t count) const {
-        if (!view.empty()) matrix(name, view, 1, count);
-    }
-    void adapter(const Lora& lora, int64_t T, int64_t in, int64_t out) const {
-        if (lora.a.empty()) return;
-        const int64_t rank = lora.a.rows;
-        matrix("lora.a", lora.a, rank, in);
-        matrix("lora.b", lora.b, out, rank);
-        matrix("lora.h", lora.h, T, rank);
-        const float p = lora.dropout.probability;
-        if (!(p >= 0 && p < 1))
-            throw Error(Status::InvalidArgument,
-                        std::string(op) + ": dropout probability is " + std::to_string(p) + "; expected 0 or more and less than 1");
-    }
-};
 
 /// h = dropout(x) a^T, some rows at a time: the dropped ones lie at the end of the workspace.
 void project(Stream& stream, const View& x, const Lora& lora) {
@@ -84,8 +61,8 @@ void project(Stream& stream, const View& x, const Lora& lora) {
 
 /// dbias += sum_t dy, each column in the order of t.
 void sum_rows(Stream& stream, const View& dy, const View& dbias) {
-    pool(stream).parallel_for((dy.columns + kBiasColumns - 1) / kBiasColumns, [&](int64_t task) {
-        const int64_t first = task * kBiasColumns, columns = std::min(kBiasColumns, dy.columns - first);
+    for_ranges(stream, dy.columns, kBiasColumns, [&](int64_t first, int64_t last) {
+        const int64_t columns = last - first;
         float sum[kBiasColumns] = {};
         for (int64_t t = 0; t < dy.rows; ++t) {
             const float* row = dy.as<float>() + t * dy.columns + first;
@@ -126,12 +103,12 @@ int64_t linear_workspace_bytes(int32_t threads, const WorkspaceNeed& need) {
 
 void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, bool accumulate) {
     const int64_t T = x.rows, in = x.columns, out = w.rows;
-    const Checks check{"linear_forward"};
-    check.matrix("x", x, T, in);
-    check.matrix("w", w, out, in, true);
-    check.matrix("y", y, T, out);
-    check.vector("bias", bias, out);
-    check.adapter(lora, T, in, out);
+    const Check check("linear_forward");
+    check.matrix("x", x, DType::F32, T, in);
+    check.number_matrix("w", w, out, in);
+    check.matrix("y", y, DType::F32, T, out);
+    if (!bias.empty()) check.vector("bias", bias, DType::F32, out);
+    check_adapter(check, lora, T, in, out);
     if (T == 0) return;
 
     multiply(stream, 1, plain(x), transposed(w), in, y, accumulate, bias.as<float>());
@@ -142,17 +119,17 @@ void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora,
 
 void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, const LinearGradients& gradients, View scratch) {
     const int64_t T = x.rows, in = x.columns, out = w.rows;
-    const Checks check{"linear_backward"};
-    check.matrix("dy", dy, T, out);
-    check.matrix("x", x, T, in);
-    check.matrix("w", w, out, in, true);
-    check.adapter(lora, T, in, out);
-    if (!gradients.dx.empty()) check.matrix("dx", gradients.dx, T, in);
-    if (!gradients.dw.empty()) check.matrix("dw", gradients.dw, out, in);
-    check.vector("dbias", gradients.dbias, out);
-    if (!gradients.da.empty()) check.matrix("da", gradients.da, lora.a.rows, in);
-    if (!gradients.db.empty()) check.matrix("db", gradients.db, out, lora.a.rows);
-    if (!lora.a.empty()) check.matrix("scratch", scratch, T, in + lora.a.rows);
+    const Check check("linear_backward");
+    check.matrix("dy", dy, DType::F32, T, out);
+    check.matrix("x", x, DType::F32, T, in);
+    check.number_matrix("w", w, out, in);
+    check_adapter(check, lora, T, in, out);
+    if (!gradients.dx.empty()) check.matrix("dx", gradients.dx, DType::F32, T, in);
+    if (!gradients.dw.empty()) check.matrix("dw", gradients.dw, DType::F32, out, in);
+    if (!gradients.dbias.empty()) check.vector("dbias", gradients.dbias, DType::F32, out);
+    if (!gradients.da.empty()) check.matrix("da", gradients.da, DType::F32, lora.a.rows, in);
+    if (!gradients.db.empty()) check.matrix("db", gradients.db, DType::F32, out, lora.a.rows);
+    if (!lora.a.empty()) check.matrix("scratch", scratch, DType::F32, T, in + lora.a.rows);
     if (T == 0) return;
 
     if (!gradients.dx.empty()) multiply(stream, 1, plain(dy), plain(w), out, gradients.dx, gradients.accumulate_dx);

@@ -1,0 +1,37 @@
+using BenchmarkDotNet.Attributes;
+using NativeVaccine.Numerics;
+
+namespace NativeVaccine.Benchmarks.Micro;
+
+/// <summary>The counter-based generator; times are for one block of four words, or one number of a stream.</summary>
+[Config(typeof(MicroBenchmarkConfig))]
+public class PhiloxBenchmarks
+{
+    private const int Count = 4096;
+
+    [Benchmark(OperationsPerInvoke = Count)]
+    public uint Block()
+    {
+        uint sum = 0;
+        for (uint i = 0; i < Count; i++) sum ^= Philox.Block(new Philox.Words(i, 1, 2, 3), new Philox.Key(4, 5)).X;
+        return sum;
+    }
+
+    [Benchmark(OperationsPerInvoke = Count)]
+    public double Uniform()
+    {
+        var stream = new PhiloxStream(1, 2, 3);
+        double sum = 0;
+        for (int i = 0; i < Count; i++) sum += stream.NextDouble();
+        return sum;
+    }
+
+    [Benchmark(OperationsPerInvoke = Count)]
+    public double Gaussian()
+    {
+        var stream = new PhiloxStream(1, 2, 3);
+        double sum = 0;
+        for (int i = 0; i < Count; i++) sum += stream.NextGaussian();
+        return sum;
+    }
+}

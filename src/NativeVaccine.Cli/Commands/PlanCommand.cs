@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NativeVaccine.Cli.Options;
+using NativeVaccine.Cli.Output;
+using NativeVaccine.Engine;
+using NativeVaccine.Methods;
+using NativeVaccine.Models;
+using NativeVaccine.Training;
+using Spectre.Console;
+
+namespace NativeVaccine.Cli.Commands;
+
+/// <summary>Says what memory a training run would take, without loading anything.</summary>
+internal sealed class PlanCommand : Verb
+{
+    private const string ShapePrefix = "shape:";
+    private const int BarWidth = 30;
+    private readonly TrainingOptionSet options = new();
+    private readonly Option<string?> json = OptionKinds.JsonOutput();
+
+    public PlanCommand(CommandContext context) : base(
+        "plan",
+        "Show what memory a training run would take, by what, and whether it fits",
+        "nvaccine plan --model shape:llama-2-7b --method tvaccine --precision bf16 --device-memory 24GiB",
+        context) => AddAll([.. options.All, json, ConfigurationFile.CreateOption()]);
+
+    /// <inheritdoc/>
+    protected override int Execute(ParseResult parsed)
+    {
+        string model = parsed.GetValue(options.Model) ?? throw new InputException($"nvaccine plan: expected --model, a folder or {ShapePrefix}llama-2-7b");
+        TrainingOptions training = options.Read(parsed, TrainingStage.Align);
+        training.Validate("options");
+        (ModelConfiguration configuration, ElementType weightType) = Resolve(model, training);
+        using Device device = Device.Open(training.Device, training.Threads);
+        SessionOptions session = TrainingPlan.For(training, MethodCatalog.Create(training), weightType);
+        MemoryPlan? fitting = TryCreate(device, configuration, session);
+        using MemoryPlan plan = fitting ?? MemoryPlan.Create(device, configuration, session with { MemoryLimit = 0, RecomputedLayers = configuration.LayerCount });
+        if (parsed.GetValue(json) is { } file)
+        {
+            JsonValues.Save(file, ToJson(plan, training, fits: fitting is not null));
+            Terminal.Error.WriteLine($"wrote {file}");
+        }
+        Write(plan, training, fits: fitting is not null);
+        return fitting is not null ? ExitCode.Success : ExitCode.Failed;
+    }
+
+    /// <summary>A folder's own weights say what they are kept as; for a published shape it is bf16 where it is not asked for otherwise.</summary>
+    private static (ModelConfiguration Configuration, ElementType WeightType) Resolve(string model, TrainingOptions training)
+    {
+        if (!model.StartsWith(ShapePrefix, StringComparison.Ordinal))
+        {
+            using ModelFolder folder = ModelFolder.Open(model);
+            return (folder.Configuration, TrainingRun.WeightTypeOf(training, folder));
+        }
+        ElementType type = training.Precision == WeightPrecision.Fp32 ? ElementType.Float32 : ElementType.BFloat16;
+        return (ModelConfiguration.Shape(model[ShapePrefix.Length..]), type);
+    }
+
+    private static MemoryPlan? TryCreate(Device device, ModelConfiguration configuration, SessionOptions session)
+    {
+        try
+        {
+            return MemoryPlan.Create(device, configuration, session);
+        }
+        catch (EngineException exception) when (exception.Error == EngineError.OutOfMemory && session.MemoryLimit > 0)
+        {
+            return null;
+        }
+    }
+
+    private void Write(MemoryPlan plan, TrainingOptions training, bool fits)
+    {
+        var table = new Table().AddColumn("memory for").AddColumn(new TableColumn("bytes").RightAligned()).AddColumn(new TableColumn("").NoWrap());
+        foreach (MemoryPlanItem item in plan.Items.Where(static item => item.Bytes > 0).OrderByDescending(static item => item.Bytes))
+            table.AddRow(Markup.Escape(item.Name), ByteSize.Format(item.Bytes), Bar((double)item.Bytes / plan.TotalBytes));
+        table.AddRow("all together", ByteSize.Format(plan.TotalBytes), "");
+        Terminal.Write(table);
+        Terminal.Out.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{plan.ParameterCount:N0} parameters, {plan.TrainableParameterCount:N0} that train; batches of up to {plan.Options.MaxSamples} samples and {plan.Options.MaxTokens} tokens"));
+        Terminal.Out.WriteLine(plan.RecomputedLayers == 0
+            ? "all layers keep their activations"
+            : $"{plan.RecomputedLayers} of {plan.Configuration.LayerCount} layers recompute their activations");
+        if (training.DeviceMemory == 0) return;
+        Terminal.Out.WriteLine(fits
+            ? $"fits into {ByteSize.Format(training.DeviceMemory)}"
+            : $"does not fit into {ByteSize.Format(training.DeviceMemory)}, even where every layer recomputes: "
+                + $"{ByteSize.Format(plan.TotalBytes - training.DeviceMemory)} too much; a smaller --batch or --max-length, or --precision bf16, helps");
+    }
+
+    private string Bar(double share)
+    {
+        int filled = (int)Math.Round(share * BarWidth);
+        return Terminal.IsOutputScreen ? new string('█', filled) : new string('#', filled);
+    }
+
+    private static JsonObject ToJson(MemoryPlan plan, TrainingOptions training, bool fits) => new()
+    {
+        ["total_bytes"] = plan.TotalBytes,
+        ["items"] = new JsonArray([.. plan.Items.Select(static item => (JsonNode)new JsonObject { ["name"] = item.Name, ["bytes"] = item.Bytes })]),
+        ["parameters"] = plan.ParameterCount,
+        ["trainable_parameters"] = plan.TrainableParameterCount,
+        ["recomputed_layers"] = plan.RecomputedLayers,
+        ["layers"] = plan.Configuration.LayerCount,
+        ["max_tokens"] = plan.Options.MaxTokens,
+        ["device_memory"] = training.DeviceMemory == 0 ? null : training.DeviceMemory,
+        ["fits"] = fits,
+    };
+}

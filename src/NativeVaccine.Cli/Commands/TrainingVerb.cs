@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.Globalization;
+using NativeVaccine.Cli.Options;
+using NativeVaccine.Cli.Output;
+using NativeVaccine.Engine;
+using NativeVaccine.Training;
+
+namespace NativeVaccine.Cli.Commands;
+
+/// <summary>A verb that trains in a run folder: a new one, or one that was interrupted.</summary>
+internal abstract class TrainingVerb : Verb
+{
+    private readonly TrainingOptionSet options = new();
+    private readonly TrainingStage stage;
+
+    /// <summary>A verb for a stage.</summary>
+    protected TrainingVerb(string name, string description, string example, TrainingStage stage, CommandContext context)
+        : base(name, description, example, context)
+    {
+        this.stage = stage;
+        AddAll([.. options.All, ConfigurationFile.CreateOption()]);
+    }
+
+    /// <inheritdoc/>
+    protected override int Execute(ParseResult parsed)
+    {
+        using TrainingRun run = Open(parsed);
+        Describe(run);
+        try
+        {
+            string result = ProgressDisplay.Run(Terminal, display => Train(run, display));
+            Terminal.Error.WriteLine($"wrote {result}");
+            return ExitCode.Success;
+        }
+        catch (OperationCanceledException exception)
+        {
+            Terminal.Error.WriteLine($"{exception.Message}; continue with: nvaccine {Name} --resume {run.FolderPath}");
+            return ExitCode.Cancelled;
+        }
+    }
+
+    private TrainingRun Open(ParseResult parsed)
+    {
+        if (parsed.GetValue(options.Resume) is not { } folder)
+        {
+            string output = parsed.GetValue(options.Out) ?? throw new InputException($"nvaccine {Name}: expected --out, the folder of the new run");
+            return TrainingRun.Create(options.Read(parsed, stage), output);
+        }
+        Option? other = Options.FirstOrDefault(option => option != options.Resume && option.Name.StartsWith("--", StringComparison.Ordinal)
+            && option.Name != "--help" && parsed.GetResult(option) is { Implicit: false });
+        if (other is not null) throw new InputException($"nvaccine {Name}: {other.Name} cannot be given with --resume, which takes everything from the run's config.json");
+        return TrainingRun.Resume(folder);
+    }
+
+    private string Train(TrainingRun run, ProgressDisplay display)
+    {
+        run.Loading = display.Stage("loading the model");
+        ProgressStage? training = null;
+        run.StepDone = (metrics, steps) =>
+        {
+            training ??= display.Stage("training");
+            training.Report((metrics.Step + 1.0) / steps, string.Create(CultureInfo.InvariantCulture, $"step {metrics.Step + 1} of {steps}  loss {metrics.Loss:F4}"));
+        };
+        run.Notice = Terminal.Error.WriteLine;
+        return run.Execute(Cancellation);
+    }
+
+    private void Describe(TrainingRun run)
+    {
+        foreach (Data.SampleSet? set in new[] { run.Samples, run.Harmful })
+        {
+            if (set is null) continue;
+            string dropped = set.Dropped == 0 ? "" : $" ({set.Dropped} without a label left are not used)";
+            Terminal.Error.WriteLine($"{set.Source}: {set.Samples.Count} samples{dropped}");
+        }
+        MemoryPlan plan = run.Plan;
+        string recomputed = plan.RecomputedLayers == 0 ? "" : $", {plan.RecomputedLayers} layers recompute their activations";
+        Terminal.Error.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{plan.TrainableParameterCount:N0} of {plan.ParameterCount:N0} parameters' worth train; memory {ByteSize.Format(plan.TotalBytes)}{recomputed}"));
+    }
+}

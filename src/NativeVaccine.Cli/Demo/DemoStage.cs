@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text.Json;
+using NativeVaccine.Cli.Output;
+using NativeVaccine.Data;
+using NativeVaccine.Engine;
+using NativeVaccine.Methods;
+using NativeVaccine.Models;
+using NativeVaccine.Training;
+
+namespace NativeVaccine.Cli.Demo;
+
+/// <summary>Runs the stages of the demo by the library's own trainer, each in a run folder as <c>align</c> and <c>finetune</c> make it.</summary>
+internal sealed class DemoStage(CancellationToken cancellation)
+{
+    private const int LongestSample = 24;
+
+    /// <summary>What all stages have in common.</summary>
+    public static TrainingOptions CommonOptions(string method, ulong seed) => TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper) with
+    {
+        MaxLength = LongestSample,
+        Dropout = 0,
+        LoraRank = 8,
+        LoraAlpha = 16,
+        Seed = seed,
+        // A stage takes seconds: who stops the demo begins again.
+        CheckpointEvery = 0,
+    };
+
+    /// <summary>Writes samples as records of tokens.</summary>
+    public static void WriteData(string file, IEnumerable<Sample> samples) => IO.AtomicFile.Write(file, stream =>
+    {
+        foreach (Sample sample in samples)
+        {
+            using (var writer = new Utf8JsonWriter(stream))
+            {
+                writer.WriteStartObject();
+                WriteNumbers(writer, "input_ids", sample.InputIds);
+                WriteNumbers(writer, "labels", sample.Labels);
+                writer.WriteEndObject();
+            }
+            stream.WriteByte((byte)'\n');
+        }
+    });
+
+    /// <summary>Trains from files to files.</summary>
+    /// <returns>The folder of the result.</returns>
+    public string Train(TrainingOptions options, string folder, ProgressStage stage)
+    {
+        using TrainingRun run = TrainingRun.Create(options, folder);
+        run.StepDone = (metrics, steps) => Report(stage, metrics, steps);
+        return run.Execute(cancellation);
+    }
+
+    /// <summary>Trains an adapter, and looks at the model on the way.</summary>
+    /// <param name="device">Where.</param>
+    /// <param name="weights">The model that is trained.</param>
+    /// <param name="options">How.</param>
+    /// <param name="samples">On what.</param>
+    /// <param name="folder">Of the run.</param>
+    /// <param name="look">Called before the first step and after every step with the session and the steps so far.</param>
+    /// <param name="stage">Shows how far it is.</param>
+    public Adapter TrainWatched(
+        Device device, IWeightSource weights, TrainingOptions options, IReadOnlyList<Sample> samples, string folder, Action<Session, int> look, ProgressStage stage)
+    {
+        Method method = MethodCatalog.Create(options);
+        var data = new TrainingData(samples);
+        using MemoryPlan plan = MemoryPlan.Create(device, ToyModel.Configuration, TrainingPlan.For(options, method, data, ElementType.Float32));
+        using Session session = Session.Create(device, plan);
+        session.Load(weights);
+        session.InitializeAdapter(options.Seed);
+        using RunFolder run = RunFolder.Create(folder, options);
+        Trainer? trainer = null;
+        trainer = new Trainer(session, method, options, data)
+        {
+            Folder = run,
+            StepDone = metrics =>
+            {
+                Report(stage, metrics, trainer!.TotalSteps);
+                look(session, metrics.Step + 1);
+            },
+        };
+        look(session, 0);
+        trainer.Run(cancellation);
+        Adapter adapter = session.SaveAdapter();
+        adapter.Save(run.ResultPath);
+        return adapter;
+    }
+
+    private static void Report(ProgressStage stage, StepMetrics metrics, int steps) =>
+        stage.Report((metrics.Step + 1.0) / steps, string.Create(CultureInfo.InvariantCulture, $"loss {metrics.Loss:F3}"));
+
+    private static void WriteNumbers(Utf8JsonWriter writer, string name, int[] numbers)
+    {
+        writer.WriteStartArray(name);
+        foreach (int number in numbers) writer.WriteNumberValue(number);
+        writer.WriteEndArray();
+    }
+}
