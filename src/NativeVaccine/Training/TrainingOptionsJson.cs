@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using NativeVaccine.IO;
 
@@ -20,7 +21,7 @@ public static class TrainingOptionsJson
         using JsonDocument document = JsonFile.ParseObject(json, file);
         try
         {
-            TrainingOptions options = document.Deserialize(TrainingJsonContext.Default.TrainingOptions)!;
+            TrainingOptions options = WithDefaults(document.RootElement).Deserialize(TrainingJsonContext.Default.TrainingOptions)!;
             options.Validate(file);
             return options;
         }
@@ -31,6 +32,14 @@ public static class TrainingOptionsJson
     }
 
     internal static TrainingOptions Parse(string json, string file) => Parse(Encoding.UTF8.GetBytes(json), file);
+
+    /// <summary>Generated serializers give a field that is not there the value of its type, not that of <see cref="TrainingOptions"/>.</summary>
+    private static JsonObject WithDefaults(JsonElement given)
+    {
+        JsonObject all = JsonSerializer.SerializeToNode(new TrainingOptions(), TrainingJsonContext.Default.TrainingOptions)!.AsObject();
+        foreach (JsonProperty field in given.EnumerateObject()) all[field.Name] = JsonNode.Parse(field.Value.GetRawText());
+        return all;
+    }
 
     /// <summary>"$.lora_rank" without the sign for the whole.</summary>
     private static string FieldName(JsonException exception)

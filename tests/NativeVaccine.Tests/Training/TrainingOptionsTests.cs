@@ -1,5 +1,5 @@
+using System.Text;
 using NativeVaccine.Methods;
-using NativeVaccine.Tests.Models;
 using NativeVaccine.Training;
 
 namespace NativeVaccine.Tests.Training;
@@ -89,7 +89,7 @@ public sealed class TrainingOptionsTests
     [InlineData("{\"batch\": 0}", "config.json: batch is 0; expected at least 1")]
     [InlineData("{\"dropout\": 1}", "config.json: dropout is 1; expected a number from 0 and below 1")]
     [InlineData("{\"learning_rate\": -0.5}", "config.json: learning_rate is -0.5; expected a number, at least 0")]
-    [InlineData("{\"seed\": 1,\n\"seed\": 2}", "config.json: line 2: not valid JSON: ")]
+    [InlineData("{\"seed\": 1,\n\"seed\": 2}", "config.json: not valid JSON: Duplicate property ")]
     [InlineData("{\"seed\": 1,\n\"batch\" 2}", "config.json: line 2: not valid JSON: ")]
     public void WhatCannotBeUsedIsRefusedInALine(string json, string message)
     {
@@ -100,8 +100,18 @@ public sealed class TrainingOptionsTests
     }
 
     [Fact]
+    public void WhatAFileDoesNotNameHasItsDefault()
+    {
+        TrainingOptions options = TrainingOptionsJson.Parse("{\"batch\": 3}", "config.json");
+
+        Assert.Equal(TrainingOptionsJson.Write(new TrainingOptions { Batch = 3 }), TrainingOptionsJson.Write(options));
+    }
+
+    [Fact]
     public void SeededByteMutationsAreReadOrRefused() => Mutation.Run(
-        TrainingOptionsJsonBytes(),
+        Encoding.UTF8.GetBytes(TrainingOptionsJson.Write(TrainingDefaults.For(TrainingStage.Align, "tvaccine", Preset.Paper))),
+        10_000,
+        seed: 1,
         static damaged => TrainingOptionsJson.Parse(damaged, "config.json"));
 
     [Fact]
@@ -111,7 +121,4 @@ public sealed class TrainingOptionsTests
 
         Assert.Equal("method 'vacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine", exception.Message);
     }
-
-    private static byte[] TrainingOptionsJsonBytes() =>
-        System.Text.Encoding.UTF8.GetBytes(TrainingOptionsJson.Write(TrainingDefaults.For(TrainingStage.Align, "tvaccine", Preset.Paper)));
 }

@@ -1,0 +1,156 @@
+using NativeVaccine.Engine;
+using NativeVaccine.Methods;
+using NativeVaccine.Models;
+using NativeVaccine.Tests.Engine;
+using NativeVaccine.Tests.TorchReference;
+using NativeVaccine.Tests.Training;
+using NativeVaccine.Training;
+
+namespace NativeVaccine.Tests.Methods;
+
+/// <summary>What the traces, which have no dropout and no noise, do not show.</summary>
+public sealed class MethodTests
+{
+    [Theory]
+    [InlineData("vaccine")]
+    [InlineData("tvaccine")]
+    public void ThePerturbationHasTheNormRho(string method)
+    {
+        using var run = new SmallRun(SmallRun.OptionsFor(method) with { Rho = 2 });
+
+        foreach (StepMetrics step in run.Train())
+        {
+            double norm = step.SiteGradientNorm!.Value;
+            Near.Equal("perturbation", 2 * norm / (norm + 1e-7), step.PerturbationNorm!.Value, 0, 1e-5);
+            Near.Equal("layers", norm, Math.Sqrt(step.SiteGradientNorms.Values.Sum(static layer => layer * layer)), 0, 1e-9);
+        }
+    }
+
+    [Fact]
+    public void NoiseHasTheVarianceOrTheNormRho()
+    {
+        using var variance = new SmallRun(SmallRun.OptionsFor("random-vaccine") with { Rho = 0.01 });
+        using var norm = new SmallRun(SmallRun.OptionsFor("random-vaccine") with { Rho = 2, NoiseSize = NoiseSize.Norm });
+
+        foreach (StepMetrics step in variance.Train())
+        {
+            double elements = (double)step.Tokens * variance.Session.Configuration.HiddenSize * variance.Session.LayerCount;
+            // Four standard deviations of a mean of squares.
+            double spread = 4 * Math.Sqrt(2 / elements);
+            Near.Equal("variance", 0.01, step.PerturbationNorm!.Value * step.PerturbationNorm.Value / elements, 0, spread);
+        }
+        Assert.All(norm.Train(), static step => Near.Equal("norm", 2, step.PerturbationNorm!.Value, 0, 1e-5));
+    }
+
+    [Fact]
+    public void NoiseIsFreshInEveryMicroBatch()
+    {
+        // A learning rate of 0 keeps the model as it is, so that two steps on the same samples differ in their noise alone.
+        using var run = new SmallRun(SmallRun.OptionsFor("random-vaccine") with { Rho = 1, LearningRate = 0, Dropout = 0, Batch = 8 });
+
+        List<StepMetrics> metrics = run.Train();
+
+        Assert.Equal(2, metrics.Count);
+        Assert.Equal(metrics[0].Samples.Order(), metrics[1].Samples.Order());
+        Assert.True(Math.Abs(metrics[0].Loss - metrics[1].Loss) > 1e-4 * metrics[0].Loss, $"{metrics[0].Loss} and {metrics[1].Loss}");
+    }
+
+    [Theory]
+    [InlineData("vaccine")]
+    [InlineData("tvaccine")]
+    public void MasksAreFreshInTheSecondPassUnlessTheyAreWantedTheSame(string method)
+    {
+        // Without a perturbation both passes compute the same, if they drop out the same.
+        TrainingOptions options = SmallRun.OptionsFor(method) with { Rho = 0, Dropout = 0.5, WarmupRatio = 0 };
+        using var fresh = new SmallRun(options);
+        using var same = new SmallRun(options with { SameMasks = true });
+
+        // B is zero at first, and dropout of what it multiplies shows from the second step on.
+        Assert.All(fresh.Train().Skip(1), static step => Assert.NotEqual(step.Pass1Loss!.Value, step.Loss));
+        Assert.All(same.Train().Skip(1), static step => Assert.Equal(step.Pass1Loss!.Value, step.Loss));
+    }
+
+    [Theory]
+    [InlineData(FreezeScope.Layer, BackwardFloor.Chosen)]
+    [InlineData(FreezeScope.Attention, BackwardFloor.Chosen)]
+    [InlineData(FreezeScope.Attention, BackwardFloor.None)]
+    public void StartingAtTheLowestChosenLayerChangesNothing(FreezeScope scope, BackwardFloor floor)
+    {
+        TrainingOptions options = SmallRun.OptionsFor("tvaccine") with
+        {
+            FreezeScope = scope, BackwardFloor = floor, Dropout = 0, LearningRate = 1e-3, Layers = 1, ResampleEvery = 1, ProbeEvery = 1,
+        };
+        using var run = new SmallRun(options);
+        using var whole = new SmallRun(options);
+        var chosen = new List<LayerSet>();
+        run.Train(stepDone: step => chosen.Add(step.ActiveLayers!));
+        Assert.Contains(chosen, static layers => layers.Lowest > 0);
+
+        new Trainer(whole.Session, new WholeTVaccine(options, chosen), options, whole.Data).Run();
+
+        Assert.Equal(whole.State.Parameters, run.State.Parameters);
+        Assert.Equal(whole.State.Steps, run.State.Steps);
+    }
+
+    [Fact]
+    public void NormsDoNotDecayAndClippingSeesAllTensors()
+    {
+        TrainingOptions options = SmallRun.OptionsFor("sft") with { Full = true };
+        using var run = new SmallRun(options);
+        using var plain = new SmallRun(options);
+        foreach (SmallRun each in new[] { run, plain })
+        {
+            each.Session.Gradients.CopyFrom(each.Session.Parameters);
+            each.Session.Optimizer.WeightDecay = each == run ? 0.5 : 0;
+        }
+        float[] before = FixtureSession.Read(run.Session.Parameters);
+
+        StepMetrics metrics = Update(run, clip: 1e-6);
+        double norm = plain.Session.Optimizer.Step(plain.Session.Gradients, 0.1, plain.Session.AllTensors, 1e-6f).Value;
+
+        Near.Equal("norm", norm, metrics.GradientNorm, 0, 1e-9);
+        float[] expected = FixtureSession.Read(plain.Session.Parameters), actual = FixtureSession.Read(run.Session.Parameters);
+        foreach (ModelTensor tensor in run.Session.TrainableTensors)
+        {
+            bool decays = tensor.Kind is TensorKind.Embedding or TensorKind.Head or TensorKind.Weight;
+            for (long i = tensor.Offset; i < tensor.Offset + tensor.ElementCount; i++)
+                Near.Equal(tensor.Name, expected[i] - (decays ? 0.1 * 0.5 * before[i] : 0), actual[i], 1e-6, 1e-5);
+        }
+        Assert.Equal(0.5, run.Session.Optimizer.WeightDecay);
+    }
+
+    private static StepMetrics Update(SmallRun run, double clip)
+    {
+        var metrics = new StepMetrics { Step = 0, Epoch = 0, Samples = [], LearningRate = 0.1, Tokens = 0 };
+        var context = new StepContext
+        {
+            Session = run.Session, Number = 0, Seed = 0, LearningRate = 0.1, Clip = clip, MicroBatches = [], Metrics = metrics,
+        };
+        context.Update(run.Session.AllTensors);
+        return metrics;
+    }
+
+    /// <summary>T-Vaccine that computes the second pass from the first layer on.</summary>
+    private sealed class WholeTVaccine(TrainingOptions options, List<LayerSet> choices) : Method
+    {
+        public override string Name => "whole";
+
+        public override void Step(StepContext step)
+        {
+            Session session = step.Session;
+            LayerSet chosen = choices[step.Number];
+            int floor = TrainableTensors.Floor(options.BackwardFloor, chosen, session.LayerCount);
+            TensorSet trainable = TrainableTensors.Of(session, options.FreezeScope, chosen, floor);
+            SiteTensor e = session.Site(SiteKind.AttentionOutput);
+            e.Select(chosen);
+            session.Gradients.Zero();
+            MicroBatch micro = Assert.Single(step.MicroBatches);
+            session.Forward(micro.Batch, micro.Masks(1));
+            session.Backward(new BackwardOptions { Read = [e] });
+            e.ScaleToNorm((float)options.Rho, e.Norms());
+            session.Forward(micro.Batch, micro.Masks(1) with { Add = [e] });
+            session.Backward(new BackwardOptions { Gradients = session.Gradients, Tensors = trainable });
+            step.Update(trainable);
+        }
+    }
+}

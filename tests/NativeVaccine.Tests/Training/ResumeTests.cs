@@ -1,0 +1,209 @@
+using System.Text.RegularExpressions;
+using NativeVaccine.Methods;
+using NativeVaccine.Tests.Models;
+using NativeVaccine.Training;
+
+namespace NativeVaccine.Tests.Training;
+
+/// <summary>A run that was stopped and resumed is bit-identical to one that was not.</summary>
+public sealed partial class ResumeTests
+{
+    private sealed class Killed : Exception;
+
+    public static TheoryData<string, int> Stops()
+    {
+        var data = new TheoryData<string, int>();
+        foreach (string method in MethodCatalog.Names)
+        {
+            foreach (int stop in new[] { 1, 3, 6 }) data.Add(method, stop);
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Stops))]
+    public void AStoppedRunGoesOnAsIfItHadNotStopped(string method, int stop)
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor(method);
+        using var straight = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
+
+        using (RunFolder folder = RunFolder.Create(folders.File("resumed"), options))
+        {
+            using var first = new SmallRun(options);
+            using var cancellation = new CancellationTokenSource();
+            Assert.Throws<OperationCanceledException>(() => first.Train(folder, step => CancelAt(step, stop, cancellation), cancellation.Token));
+        }
+        using var second = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) Assert.Equal(SmallRun.TotalSteps - stop, second.Train(folder).Count);
+
+        AssertSameRun(folders, straight, second);
+    }
+
+    [Fact]
+    public void AKilledRunGoesOnFromItsLastCheckpoint()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor("tvaccine") with { CheckpointEvery = 2 };
+        using var straight = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
+        Kill(folders, options, afterStep: 4);
+        File.AppendAllText(folders.File("resumed", "metrics.jsonl"), "{\"step\":5,\"lo");
+
+        using var second = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) Assert.Equal(4, second.Train(folder)[0].Step);
+
+        AssertSameRun(folders, straight, second);
+    }
+
+    [Fact]
+    public void ARunKilledBeforeItsFirstCheckpointBeginsAgain()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor("sft");
+        using var straight = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
+        Kill(folders, options, afterStep: 2);
+
+        using var second = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) Assert.Equal(SmallRun.TotalSteps, second.Train(folder).Count);
+
+        AssertSameRun(folders, straight, second);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ATornOrDamagedCheckpointGivesWayToTheOneBefore(bool isTorn)
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor("tvaccine") with { CheckpointEvery = 2 };
+        using var straight = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
+        Kill(folders, options, afterStep: 6);
+        string[] checkpoints = [.. Directory.GetFiles(folders.File("resumed", "checkpoints")).Order()];
+        Assert.Equal(["step-000000004.checkpoint", "step-000000006.checkpoint"], checkpoints.Select(Path.GetFileName));
+        Damage(checkpoints[1], isTorn);
+
+        using var second = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) Assert.Equal(4, second.Train(folder)[0].Step);
+
+        Assert.Contains(second.Notices, notice => notice.Contains(isTorn ? "the checkpoint is torn" : "the checkpoint is damaged", StringComparison.Ordinal));
+        AssertSameRun(folders, straight, second);
+    }
+
+    [Fact]
+    public void WithoutAGoodCheckpointNothingIsThrownAway()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor("sft") with { CheckpointEvery = 2 };
+        Kill(folders, options, afterStep: 4);
+        foreach (string checkpoint in Directory.GetFiles(folders.File("resumed", "checkpoints"))) Damage(checkpoint, isTorn: false);
+        string metrics = File.ReadAllText(folders.File("resumed", "metrics.jsonl"));
+
+        using var second = new SmallRun(options);
+        using RunFolder folder = RunFolder.Resume(folders.File("resumed"));
+        InputException exception = Assert.Throws<InputException>(() => second.Train(folder));
+
+        Assert.EndsWith("no checkpoint can be used; remove the folder to begin again from step 0", exception.Message, StringComparison.Ordinal);
+        Assert.Equal(metrics, File.ReadAllText(folders.File("resumed", "metrics.jsonl")));
+    }
+
+    [Fact]
+    public void OtherDataIsRefused()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor("sft") with { CheckpointEvery = 2 };
+        Kill(folders, options, afterStep: 4);
+
+        using var second = new SmallRun(options with { Seed = 43 });
+        using RunFolder folder = RunFolder.Resume(folders.File("resumed"));
+        InputException exception = Assert.Throws<InputException>(() => second.Train(folder));
+
+        Assert.Contains("belongs to other data", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void SeededByteMutationsOfACheckpointAreAllRefused()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor("sft") with { CheckpointEvery = 4, LoraRank = 1, LoraTargets = ["k_proj"] };
+        Kill(folders, options, afterStep: 4);
+        string path = Directory.GetFiles(folders.File("resumed", "checkpoints")).Single();
+        byte[] original = File.ReadAllBytes(path);
+        Assert.Equal(4, CheckpointFile.ReadHeader(path).Step);
+
+        Mutation.Run(original, 1000, seed: 1, damaged =>
+        {
+            if (damaged.AsSpan().SequenceEqual(original)) return;
+            File.WriteAllBytes(path, damaged);
+            CheckpointFile.ReadHeader(path);
+            Assert.Fail("a damaged checkpoint was accepted");
+        });
+    }
+
+    [Fact]
+    public void FullTrainingResumesToo()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor("vaccine") with { Full = true, LearningRate = 1e-3 };
+        using var straight = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
+        using (RunFolder folder = RunFolder.Create(folders.File("resumed"), options))
+        {
+            using var first = new SmallRun(options);
+            using var cancellation = new CancellationTokenSource();
+            Assert.Throws<OperationCanceledException>(() => first.Train(folder, step => CancelAt(step, 3, cancellation), cancellation.Token));
+        }
+        using var second = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) second.Train(folder);
+
+        AssertSameRun(folders, straight, second);
+    }
+
+    /// <summary>Runs until a step and drops everything then and there, without a checkpoint, as a killed process does.</summary>
+    private static void Kill(TemporaryFolder folders, TrainingOptions options, int afterStep)
+    {
+        using RunFolder folder = RunFolder.Create(folders.File("resumed"), options);
+        using var run = new SmallRun(options);
+        Assert.Throws<Killed>(() => run.Train(folder, step =>
+        {
+            if (step.Step == afterStep) throw new Killed();
+        }));
+    }
+
+    private static void CancelAt(StepMetrics step, int stop, CancellationTokenSource cancellation)
+    {
+        if (step.Step + 1 == stop) cancellation.Cancel();
+    }
+
+    private static void Damage(string file, bool isTorn)
+    {
+        byte[] bytes = File.ReadAllBytes(file);
+        if (isTorn) Array.Resize(ref bytes, bytes.Length / 2);
+        else bytes[^1000] ^= 1;
+        File.WriteAllBytes(file, bytes);
+    }
+
+    private static void AssertSameRun(TemporaryFolder folders, SmallRun straight, SmallRun resumed)
+    {
+        Assert.Equal(straight.State.Parameters, resumed.State.Parameters);
+        Assert.Equal(straight.State.First, resumed.State.First);
+        Assert.Equal(straight.State.Second, resumed.State.Second);
+        Assert.Equal(straight.State.Steps, resumed.State.Steps);
+        Assert.Equal(Lines(folders, "straight", "metrics.jsonl"), Lines(folders, "resumed", "metrics.jsonl"));
+        Assert.Equal(Lines(folders, "straight", "replay.jsonl"), Lines(folders, "resumed", "replay.jsonl"));
+    }
+
+    /// <summary>Of all that a step writes, only its duration may differ.</summary>
+    private static string[] Lines(TemporaryFolder folders, string run, string file)
+    {
+        string[] lines = File.ReadAllLines(folders.File(run, file));
+        Assert.Equal(SmallRun.TotalSteps, lines.Length);
+        return [.. lines.Select(static line => Seconds().Replace(line, ""))];
+    }
+
+    [GeneratedRegex("\"seconds\":[^,]*,")]
+    private static partial Regex Seconds();
+}

@@ -1,0 +1,131 @@
+using NativeVaccine.Models;
+using NativeVaccine.Tests.Models;
+using NativeVaccine.Training;
+
+namespace NativeVaccine.Tests.Training;
+
+public sealed class RunFolderTests
+{
+    private static readonly TrainingOptions Options = SmallRun.OptionsFor("sft");
+
+    [Fact]
+    public void AFolderInUseIsRefusedAndItsRunGoesOn()
+    {
+        using var folders = new TemporaryFolder();
+        string path = folders.File("run");
+        using (RunFolder.Create(path, Options))
+        {
+            string expected = $"{path}: another run is writing there; expected a folder that is not in use";
+            Assert.Equal(expected, Assert.Throws<InputException>(() => RunFolder.RequireFree(path)).Message);
+            Assert.Equal(expected, Assert.Throws<InputException>(() => RunFolder.Create(path, Options)).Message);
+            Assert.Equal(expected, Assert.Throws<InputException>(() => RunFolder.Resume(path)).Message);
+        }
+        RunFolder.Resume(path).Dispose();
+    }
+
+    [Fact]
+    public void AFolderThatIsNotEmptyIsRefusedAndLeftAsItWas()
+    {
+        using var folders = new TemporaryFolder();
+        File.WriteAllText(folders.File("precious.txt"), "mine");
+
+        InputException exception = Assert.Throws<InputException>(() => RunFolder.Create(folders.Root, Options));
+
+        Assert.Equal($"{folders.Root}: the output folder is not empty; expected a new or empty one", exception.Message);
+        Assert.Equal(["precious.txt"], Directory.GetFileSystemEntries(folders.Root).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void OnlyARunCanBeResumed()
+    {
+        using var folders = new TemporaryFolder();
+
+        InputException exception = Assert.Throws<InputException>(() => RunFolder.Resume(folders.Root));
+
+        Assert.Equal($"{folders.Root}: has no config.json; expected the folder of a run", exception.Message);
+        Assert.Empty(Directory.GetFileSystemEntries(folders.Root));
+    }
+
+    [Fact]
+    public void ACompleteRunIsNotResumed()
+    {
+        using var folders = new TemporaryFolder();
+        using (TrainingRun run = TrainingRun.Create(Options, folders.File("run"))) run.Execute();
+
+        InputException exception = Assert.Throws<InputException>(() => TrainingRun.Resume(folders.File("run")));
+
+        Assert.Equal($"{folders.File("run")}: the run is complete; there is nothing to resume", exception.Message);
+    }
+
+    [Fact]
+    public void ResumingRemovesWhatAKilledProcessHadBegunToWrite()
+    {
+        using var folders = new TemporaryFolder();
+        string path = folders.File("run");
+        RunFolder.Create(path, Options).Dispose();
+        Directory.CreateDirectory(folders.File("run", ".adapter.0a1b2c3d.partial"));
+        Directory.CreateDirectory(folders.File("run", "checkpoints"));
+        File.WriteAllText(folders.File("run", "checkpoints", ".step-000000002.checkpoint.0a1b2c3d.partial"), "torn");
+
+        RunFolder.Resume(path).Dispose();
+
+        Assert.Equal(["checkpoints", "config.json", "metrics.jsonl", "replay.jsonl"], Directory.GetFileSystemEntries(path).Select(Path.GetFileName).Order());
+        Assert.Empty(Directory.GetFileSystemEntries(folders.File("run", "checkpoints")));
+    }
+
+    [Fact]
+    public void ARunLeavesWhatTheContractNames()
+    {
+        using var folders = new TemporaryFolder();
+        using (TrainingRun run = TrainingRun.Create(Options with { CheckpointEvery = 3 }, folders.File("run")))
+            Assert.Equal(folders.File("run", "adapter"), run.Execute());
+
+        Assert.Equal(
+            ["adapter", "checkpoints", "config.json", "metrics.jsonl", "replay.jsonl"],
+            Directory.GetFileSystemEntries(folders.File("run")).Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["step-000000003.checkpoint", "step-000000006.checkpoint"],
+            Directory.GetFiles(folders.File("run", "checkpoints")).Select(Path.GetFileName).Order());
+        TrainingOptions options = TrainingOptionsJson.Read(folders.File("run", "config.json"));
+        Assert.Equal(Options.LearningRate, options.LearningRate);
+        Assert.Contains("nativevaccine", options.Versions.Keys);
+    }
+
+    [Fact]
+    public void FullTrainingLeavesAModel()
+    {
+        using var folders = new TemporaryFolder();
+        using TrainingRun run = TrainingRun.Create(Options with { Full = true, LearningRate = 1e-3 }, folders.File("run"));
+        var losses = new List<double>();
+        run.StepDone = (metrics, _) => losses.Add(metrics.Loss);
+
+        string result = run.Execute();
+
+        using ModelFolder before = ModelFolder.Open(Fixtures.Path("micro-llama"));
+        using ModelFolder after = ModelFolder.Open(result);
+        Assert.Equal(before.Configuration.ParameterCount, after.Configuration.ParameterCount);
+        foreach (ExpectedWeight weight in ExpectedWeight.Of(after.Configuration))
+            Assert.NotEqual(Read(before, weight), Read(after, weight));
+        Assert.True(losses[^1] < losses[0], $"{losses[0]} to {losses[^1]}");
+        Assert.True(File.Exists(Path.Combine(result, "tokenizer.model")));
+    }
+
+    [Fact]
+    public void AMethodThatNeedsHarmfulSamplesSaysSo()
+    {
+        using var folders = new TemporaryFolder();
+
+        InputException exception = Assert.Throws<InputException>(
+            () => TrainingRun.Create(SmallRun.OptionsFor("tvaccine") with { ProbeData = null }, folders.File("run")));
+
+        Assert.Equal("method tvaccine looks at harmful samples; expected --probe-data FILE", exception.Message);
+        Assert.False(Directory.Exists(folders.File("run")));
+    }
+
+    private static float[] Read(ModelFolder folder, ExpectedWeight weight)
+    {
+        float[] values = new float[weight.ElementCount];
+        folder.ReadFloat32(weight.Name, values);
+        return values;
+    }
+}

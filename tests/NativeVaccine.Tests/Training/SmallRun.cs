@@ -1,0 +1,86 @@
+using NativeVaccine.Data;
+using NativeVaccine.Engine;
+using NativeVaccine.Methods;
+using NativeVaccine.Models;
+using NativeVaccine.Tests.Engine;
+using NativeVaccine.Tokenization;
+using NativeVaccine.Training;
+
+namespace NativeVaccine.Tests.Training;
+
+/// <summary>A run of eight steps on the smallest fixture, with dropout: everything that a run has to remember changes in it.</summary>
+internal sealed class SmallRun : IDisposable
+{
+    private readonly FixtureSession model;
+
+    public SmallRun(TrainingOptions options)
+    {
+        Options = options;
+        Data = new TrainingData(Samples("align"), Samples("harmful"));
+        Method = MethodCatalog.Create(options);
+        model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, ElementType.Float32));
+        if (!options.Full) Session.InitializeAdapter(options.Seed);
+    }
+
+    public static int TotalSteps => 8;
+
+    public static string SampleFile => Fixtures.Path("traces", "tvaccine-micro", "samples.jsonl");
+
+    public TrainingOptions Options { get; }
+
+    public TrainingData Data { get; }
+
+    public Method Method { get; }
+
+    public Session Session => model.Session;
+
+    /// <summary>The weights, both moments, and the steps of every tensor.</summary>
+    public (float[] Parameters, float[] First, float[] Second, long[] Steps) State => (
+        FixtureSession.Read(Session.Parameters),
+        FixtureSession.Read(Session.Optimizer.FirstMoment),
+        FixtureSession.Read(Session.Optimizer.SecondMoment),
+        Session.Optimizer.Steps);
+
+    /// <summary>Options for eight samples in batches of two, twice.</summary>
+    public static TrainingOptions OptionsFor(string method) => TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper) with
+    {
+        Model = Fixtures.Path("micro-llama"),
+        Data = SampleFile + "#align",
+        ProbeData = SampleFile + "#harmful",
+        Epochs = 2,
+        Batch = 2,
+        Layers = 2,
+        ResampleEvery = 3,
+        ProbeEvery = 4,
+        LearningRate = 1e-2,
+        CheckpointEvery = 0,
+    };
+
+    public static IReadOnlyList<Sample> Samples(string pool) =>
+        SampleReader.Read($"{SampleFile}#{pool}", Tokenizer.Load(Fixtures.Path("micro-llama")), PromptTemplate.Alpaca, 200).Samples;
+
+    /// <summary>Trains in a folder, or without one.</summary>
+    /// <param name="folder">Where the run is recorded.</param>
+    /// <param name="stepDone">Called after each step.</param>
+    /// <param name="cancellation">Stops the run.</param>
+    /// <returns>The metrics of the steps that were done.</returns>
+    public List<StepMetrics> Train(RunFolder? folder = null, Action<StepMetrics>? stepDone = null, CancellationToken cancellation = default)
+    {
+        var metrics = new List<StepMetrics>();
+        new Trainer(Session, Method, Options, Data)
+        {
+            Folder = folder,
+            Notice = Notices.Add,
+            StepDone = step =>
+            {
+                metrics.Add(step);
+                stepDone?.Invoke(step);
+            },
+        }.Run(cancellation);
+        return metrics;
+    }
+
+    public List<string> Notices { get; } = [];
+
+    public void Dispose() => model.Dispose();
+}
