@@ -1,0 +1,117 @@
+using NativeVaccine.Methods;
+using NativeVaccine.Tests.Models;
+using NativeVaccine.Training;
+
+namespace NativeVaccine.Tests.Training;
+
+public sealed class TrainingOptionsTests
+{
+    [Fact]
+    public void ThePaperIsTheDefault()
+    {
+        TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, "tvaccine", default);
+
+        Assert.Equal(Preset.Paper, options.Preset);
+        Assert.Equal(FreezeScope.Layer, options.FreezeScope);
+        Assert.Equal(BackwardFloor.Chosen, options.BackwardFloor);
+        Assert.Equal(4, options.LoraAlpha);
+        Assert.Equal((3, 8, 20, 200), (options.Rho, options.Layers, options.ResampleEvery, options.ProbeEvery));
+        Assert.Equal((1e-3, 20, 10, 0.1, 0.1, 1), (options.LearningRate, options.Epochs, options.Batch, options.WeightDecay, options.WarmupRatio, options.Clip));
+        Assert.False(options.SameMasks);
+    }
+
+    [Fact]
+    public void TheReferencePresetIsWhatTheAuthorsCodeDoes()
+    {
+        TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, "tvaccine", Preset.Reference);
+
+        Assert.Equal(FreezeScope.Attention, options.FreezeScope);
+        Assert.Equal(BackwardFloor.Neighbours, options.BackwardFloor);
+        Assert.Equal(1, options.LoraAlpha);
+    }
+
+    [Theory]
+    [InlineData("data/sst2.json", 1)]
+    [InlineData("data/GSM8K.json", 0.5)]
+    public void FineTuningHasAnAlphaOfItsOwn(string data, double alpha)
+    {
+        foreach (Preset preset in Enum.GetValues<Preset>())
+        {
+            TrainingOptions options = TrainingDefaults.For(TrainingStage.Finetune, "sft", preset, data);
+            Assert.Equal(alpha, options.LoraAlpha);
+            Assert.Equal(1e-5, options.LearningRate);
+        }
+    }
+
+    [Fact]
+    public void VaccineHasARhoOfItsOwn() => Assert.Equal(2, TrainingDefaults.For(TrainingStage.Align, "vaccine", Preset.Paper).Rho);
+
+    [Fact]
+    public void JsonKeepsEveryValue()
+    {
+        TrainingOptions options = TrainingDefaults.For(TrainingStage.Finetune, "random-vaccine", Preset.Reference) with
+        {
+            Model = "m \"é\"",
+            Adapter = ["a", "b"],
+            Data = "d.jsonl#align",
+            ProbeData = "p",
+            Template = "none",
+            NoiseSize = NoiseSize.Norm,
+            Schedule = ScheduleKind.ConstantWithWarmup,
+            LearningRate = 0.1 + 0.2,
+            Seed = ulong.MaxValue,
+            LoraTargets = ["q_proj"],
+            Precision = WeightPrecision.Bf16,
+            DeviceMemory = 24L << 30,
+            Full = true,
+            SameMasks = true,
+            Replay = "r",
+        };
+
+        string json = TrainingOptionsJson.Write(options);
+
+        Assert.Equal(json, TrainingOptionsJson.Write(TrainingOptionsJson.Parse(json, "config.json")));
+        Assert.Contains("\"schedule\": \"constant-with-warmup\"", json, StringComparison.Ordinal);
+        Assert.Contains("\"lora_rank\": 8", json, StringComparison.Ordinal);
+        TrainingOptions read = TrainingOptionsJson.Parse(json, "config.json");
+        Assert.Equal(options.LearningRate, read.LearningRate);
+        Assert.Equal(options.Seed, read.Seed);
+        Assert.Equal(options.Adapter, read.Adapter);
+    }
+
+    [Theory]
+    [InlineData("{\"lorarank\": 8}", "config.json: lorarank: there is no such field")]
+    [InlineData("{\"lora_rank\": \"eight\"}", "config.json: lora_rank: the value cannot be used there")]
+    [InlineData("{\"schedule\": \"cosinus\"}", "config.json: schedule: the value cannot be used there")]
+    [InlineData("{\"schedule\": 1}", "config.json: schedule: the value cannot be used there")]
+    [InlineData("{\"lora_targets\": [\"q_proj\", 3]}", "config.json: lora_targets[1]: the value cannot be used there")]
+    [InlineData("{\"method\": null}", "config.json: method: the value cannot be used there")]
+    [InlineData("{\"batch\": 0}", "config.json: batch is 0; expected at least 1")]
+    [InlineData("{\"dropout\": 1}", "config.json: dropout is 1; expected a number from 0 and below 1")]
+    [InlineData("{\"learning_rate\": -0.5}", "config.json: learning_rate is -0.5; expected a number, at least 0")]
+    [InlineData("{\"seed\": 1,\n\"seed\": 2}", "config.json: line 2: not valid JSON: ")]
+    [InlineData("{\"seed\": 1,\n\"batch\" 2}", "config.json: line 2: not valid JSON: ")]
+    public void WhatCannotBeUsedIsRefusedInALine(string json, string message)
+    {
+        InputException exception = Assert.Throws<InputException>(() => TrainingOptionsJson.Parse(json, "config.json"));
+
+        Assert.StartsWith(message, exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', exception.Message);
+    }
+
+    [Fact]
+    public void SeededByteMutationsAreReadOrRefused() => Mutation.Run(
+        TrainingOptionsJsonBytes(),
+        static damaged => TrainingOptionsJson.Parse(damaged, "config.json"));
+
+    [Fact]
+    public void AMethodThatDoesNotExistIsRefused()
+    {
+        InputException exception = Assert.Throws<InputException>(() => MethodCatalog.Create(new TrainingOptions { Method = "vacine" }));
+
+        Assert.Equal("method 'vacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine", exception.Message);
+    }
+
+    private static byte[] TrainingOptionsJsonBytes() =>
+        System.Text.Encoding.UTF8.GetBytes(TrainingOptionsJson.Write(TrainingDefaults.For(TrainingStage.Align, "tvaccine", Preset.Paper)));
+}
