@@ -5,8 +5,8 @@ using NativeVaccine.TorchReference;
 namespace NativeVaccine.Tests.Engine.TorchComparison;
 
 /// <summary>
-/// Comparisons of the float32 engine with the float64 reference, and all tolerances there are: each five to ten times the largest difference
-/// seen over all tests of this folder (with AVX-512), which its comment gives. NaN fails them.
+/// Comparisons of the float32 engine with the float64 reference, and all tolerances there are: each five to ten times the largest
+/// difference seen over all tests of this folder (on AVX-512), which its comment gives. NaN fails them.
 /// </summary>
 internal static class Compare
 {
@@ -22,7 +22,7 @@ internal static class Compare
     /// <summary>Of a norm, relative. Seen: 2.1e-6.</summary>
     private const double Norm = 2e-5;
 
-    /// <summary>Of what three steps of AdamW changed in a tensor: the norm of the difference as a share of the norm of the change. Seen: 7.3e-5.</summary>
+    /// <summary>Of what three steps of AdamW changed in a tensor: the difference's norm as a share of the change's. Seen: 7.3e-5.</summary>
     private const double Update = 5e-4;
 
     /// <summary>The weighted sum of losses, and the number of labels.</summary>
@@ -32,6 +32,7 @@ internal static class Compare
         Near.Equal("loss sum", expectedSum, actual.LossSum.Value, 0, Loss);
     }
 
+    /// <summary>A norm.</summary>
     public static void Norms(string what, double expected, double actual) => Near.Equal(what, expected, actual, 0, Norm);
 
     /// <summary>The recorded activations of every layer that a site tensor holds.</summary>

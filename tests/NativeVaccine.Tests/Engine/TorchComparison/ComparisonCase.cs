@@ -20,9 +20,15 @@ internal sealed record ComparisonCase
         HeadSize = 6, // heads together are narrower than the residual stream
     };
 
-    private static readonly ReferenceConfiguration Grouped = Plain with { HiddenSize = 24, HeadCount = 4, KeyValueHeadCount = 2, HeadSize = 8 };
+    private static readonly ReferenceConfiguration Grouped = Plain with
+    {
+        HiddenSize = 24, HeadCount = 4, KeyValueHeadCount = 2, HeadSize = 8,
+    };
 
-    private static readonly ReferenceConfiguration AllBiases = Grouped with { AttentionInputBias = true, AttentionOutputBias = true, MlpBias = true };
+    private static readonly ReferenceConfiguration AllBiases = Grouped with
+    {
+        AttentionInputBias = true, AttentionOutputBias = true, MlpBias = true,
+    };
 
     private static readonly ReferenceConfiguration Llama3Rope = Grouped with
     {
@@ -49,7 +55,10 @@ internal sealed record ComparisonCase
         ["multi-head, rank 8"] = new() { Model = Plain, Rank = 8 },
         ["grouped heads, rank 3"] = new() { Model = Grouped, Rank = 3 },
         ["grouped heads, dropout, recomputed"] = new() { Model = Grouped, Rank = 3, Dropout = 0.1f, RecomputedLayers = 3 },
-        ["one kv head, rank 1 on q and v"] = new() { Model = Grouped with { KeyValueHeadCount = 1 }, Rank = 1, Targets = ["q_proj", "v_proj"] },
+        ["one kv head, rank 1 on q and v"] = new()
+        {
+            Model = Grouped with { KeyValueHeadCount = 1 }, Rank = 1, Targets = ["q_proj", "v_proj"],
+        },
         ["tied, half dropped out on o and down"] = new()
         {
             Model = Grouped with { TiedEmbeddings = true }, Rank = 8, Targets = ["o_proj", "down_proj"], Dropout = 0.5f,
@@ -61,9 +70,14 @@ internal sealed record ComparisonCase
         },
         ["linear rope, one long sample"] = new()
         {
-            Model = Grouped with { RopeScaling = ReferenceRopeScaling.Linear, RopeFactor = 2.5 }, Rank = 3, Batch = [Sample(11, length: 40, prompt: 6)],
+            Model = Grouped with { RopeScaling = ReferenceRopeScaling.Linear, RopeFactor = 2.5 },
+            Rank = 3,
+            Batch = [Sample(11, length: 40, prompt: 6)],
         },
-        ["llama3 rope, dropout"] = new() { Model = Llama3Rope, Rank = 3, Dropout = 0.1f, Batch = [Sample(12, length: 33, prompt: 0), .. Mixed[1..3]] },
+        ["llama3 rope, dropout"] = new()
+        {
+            Model = Llama3Rope, Rank = 3, Dropout = 0.1f, Batch = [Sample(12, length: 33, prompt: 0), .. Mixed[1..3]],
+        },
         ["sliding window, few head rows"] = new() { Model = Grouped with { SlidingWindow = 4 }, Rank = 3, HeadRows = 5 },
         ["bf16 weights, dropout"] = new() { Model = Grouped, Rank = 3, Dropout = 0.1f, IsBFloat16 = true },
         ["bf16 weights, tied, biases, recomputed"] = new()

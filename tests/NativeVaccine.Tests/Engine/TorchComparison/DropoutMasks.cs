@@ -32,10 +32,11 @@ internal static class DropoutMasks
 
     private static double[] Mask(int elements, float probability, ulong seed, uint step, uint purpose)
     {
+        var key = new Philox.Key((uint)seed, (uint)(seed >> 32));
         double[] mask = new double[elements];
         for (int i = 0; i < elements; i++)
         {
-            Philox.Words words = Philox.Block(new Philox.Words((uint)(i / 4), 0, step, purpose), new Philox.Key((uint)seed, (uint)(seed >> 32)));
+            Philox.Words words = Philox.Block(new Philox.Words((uint)(i / 4), 0, step, purpose), key);
             uint word = (i % 4) switch { 0 => words.X, 1 => words.Y, 2 => words.Z, _ => words.W };
             mask[i] = (word >> 8) / UpperBits < probability ? 0 : 1 / (1 - (double)probability);
         }

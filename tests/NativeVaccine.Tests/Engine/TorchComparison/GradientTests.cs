@@ -38,7 +38,8 @@ public sealed class GradientTests
     {
         using var models = new ComparedModel(name);
         Session session = models.Session;
-        SiteTensor[] activations = Sites(models, 0), gradients = Sites(models, 1), perturbations = Sites(models, 2), addends = Sites(models, 3);
+        SiteTensor[] activations = Sites(models, 0), gradients = Sites(models, 1);
+        SiteTensor[] perturbations = Sites(models, 2), addends = Sites(models, 3);
         Dictionary<ReferenceSite, double[]> perturbed = Noise(models, perturbations, seed: 3), added = Noise(models, addends, seed: 4);
         ReferenceResult expected = models.Reference.Run(
             models.Case.Batch, Trained(models, models.ReferencePass()) with { Perturbations = perturbed, AddedGradients = added });
@@ -67,7 +68,8 @@ public sealed class GradientTests
     {
         using var models = new ComparedModel("grouped heads, dropout, recomputed");
         Session session = models.Session;
-        SiteTensor gradients = models.Site(kind, 1), perturbation = models.Site(kind, 2, LayerSet.Of(layer)), addend = models.Site(kind, 3, LayerSet.Of(layer));
+        SiteTensor gradients = models.Site(kind, 1);
+        SiteTensor perturbation = models.Site(kind, 2, LayerSet.Of(layer)), addend = models.Site(kind, 3, LayerSet.Of(layer));
         Dictionary<ReferenceSite, double[]> perturbed = Noise(models, [perturbation], seed: 5), added = Noise(models, [addend], seed: 6);
         ReferenceResult expected = models.Reference.Run(
             models.Case.Batch, Trained(models, models.ReferencePass()) with { Perturbations = perturbed, AddedGradients = added });
@@ -88,10 +90,10 @@ public sealed class GradientTests
         float[] weights = [0.5f, 0, -0.25f, 0.75f];
         using var models = new ComparedModel(name);
         Session session = models.Session;
-        // The reference always has a head of weight 1 at the last point.
-        var heads = weights.Select((weight, point) => (Point: point, Weight: (lossScale * weight) - (point == session.LayerCount ? 1.0 : 0)));
+        Dictionary<int, double> heads = weights.Index().ToDictionary(static head => head.Index, static head => lossScale * (double)head.Item);
+        heads[session.LayerCount] -= 1; // the reference always has a head there, of weight 1
         ReferenceResult expected = models.Reference.Run(
-            models.Case.Batch, Trained(models, models.ReferencePass()) with { ResidualHeads = heads.ToDictionary(static head => head.Point, static head => head.Weight) });
+            models.Case.Batch, Trained(models, models.ReferencePass()) with { ResidualHeads = heads });
         SiteTensor[] gradients = Sites(models, 1);
 
         PassResult result = session.Forward(models.Batch, models.Pass() with { HeadWeights = weights });
@@ -102,7 +104,7 @@ public sealed class GradientTests
         Compare.ParameterGradients(expected, session);
     }
 
-    /// <summary>A first pass that reads gradients down to a layer, then a second that starts there from the residual that the first left.</summary>
+    /// <summary>A first pass that reads gradients down to a layer, then a second that starts there from the residual left there.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
     public void ASecondPassFromAStoredResidualHasAllGradients(string name)
@@ -112,9 +114,11 @@ public sealed class GradientTests
         for (int from = 1; from < session.LayerCount; from++)
         {
             LayerSet upper = LayerSet.Of(Enumerable.Range(from, session.LayerCount - from));
-            SiteTensor read = models.Site(SiteKind.AttentionOutput, 0, upper), perturbation = models.Site(SiteKind.AttentionOutput, 1, upper);
+            SiteTensor read = models.Site(SiteKind.AttentionOutput, 0, upper);
+            SiteTensor perturbation = models.Site(SiteKind.AttentionOutput, 1, upper);
             Dictionary<ReferenceSite, double[]> perturbed = Noise(models, [perturbation], seed: 7);
-            ReferenceResult expected = models.Reference.Run(models.Case.Batch, Trained(models, models.ReferencePass()) with { Perturbations = perturbed });
+            ReferenceResult expected = models.Reference.Run(
+                models.Case.Batch, Trained(models, models.ReferencePass()) with { Perturbations = perturbed });
 
             session.Forward(models.Batch, models.Pass());
             session.Backward(new BackwardOptions { Read = [read], Floor = from });

@@ -15,7 +15,7 @@ public sealed class TrainingStepTests
     private const float Rho = 2;
 
     /// <summary>
-    /// Far above AdamW's usual 1e-8: with that, a first step is the gradient's sign, and where the gradient is nearly 0, rounding decides it.
+    /// Far above AdamW's usual 1e-8: with that, a first step is the gradient's sign, and rounding decides it where the gradient is nearly 0.
     /// </summary>
     private const double Epsilon = 1e-3;
 
@@ -47,7 +47,8 @@ public sealed class TrainingStepTests
             CompareProbe(models, trainer, step);
             // Both passes have the same masks: the second may start where the first left off.
             ReferenceRunOptions masks = models.ReferencePass(step);
-            ReferenceStep expected = trainer.TVaccineStep(models.Case.Batch, LearningRate, Rho, layers, Trains(models.Case, layers), masks, masks);
+            Func<string, bool> trains = Trains(models.Case, layers);
+            ReferenceStep expected = trainer.TVaccineStep(models.Case.Batch, LearningRate, Rho, layers, trains, masks, masks);
 
             ForwardOptions pass = models.Pass(step);
             CompareStep(models, expected, layers, models.Session.TensorsOf(layers), pass, pass with { FromLayer = layers.Lowest });
