@@ -65,8 +65,8 @@ internal sealed partial class PerfSamples
         var samples = new List<(string, double)>();
         foreach (string line in report.StandardOutput.ReadToEnd().Split('\n'))
         {
-            string[] parts = line.Split('|', 2);
-            if (parts.Length == 2 && double.TryParse(parts[0].Trim(' ', '%'), NumberStyles.Float, CultureInfo.InvariantCulture, out double share))
+            string[] parts = line.Split('|');
+            if (parts.Length >= 2 && double.TryParse(parts[0].Trim(' ', '%'), NumberStyles.Float, CultureInfo.InvariantCulture, out double share))
                 samples.Add((parts[1].Trim(), share));
         }
         return samples.Count > 0 ? new PerfSamples(samples) : null;
@@ -100,13 +100,13 @@ internal sealed partial class PerfSamples
     [GeneratedRegex(@"parallel_for<(?:for_ranges<)?([\w:]+)")]
     private static partial Regex Loop();
 
-    [GeneratedRegex(@"::pack\(|pack_shared|pack_a|pack_b")]
+    [GeneratedRegex(@"::pack\(|pack_shared|pack_a|pack_b|transpose<|pack_transpose")]
     private static partial Regex Packing();
 
     [GeneratedRegex(@"::tile\(|::tile_of<|Multiplication|turned_tile")]
     private static partial Regex Multiplying();
 
-    [GeneratedRegex(@"attention|product_panel|::product\(|exp_in_place|::dots\(|transpose")]
+    [GeneratedRegex(@"attention|product_panel|::product\(|exp_in_place|::dots\(|::transpose\(")]
     private static partial Regex Attention();
 
     [GeneratedRegex(@"cross_entropy|sum_of_exp|scaled_exp")]
