@@ -25,11 +25,12 @@ public sealed record ReferenceStep
 /// <param name="model">The model; its parameters change.</param>
 /// <param name="weightDecay">AdamW's, decoupled.</param>
 /// <param name="clip">The largest gradient norm that is left as it is.</param>
-public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 0.1, double clip = 1.0)
+/// <param name="epsilon">AdamW's.</param>
+public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 0.1, double clip = 1.0, double epsilon = 1e-8)
 {
     private const double NormFloor = 1e-7;
 
-    private readonly ReferenceAdamW optimizer = new(weightDecay);
+    private readonly ReferenceAdamW optimizer = new(weightDecay, epsilon: epsilon);
 
     /// <summary>All LoRA matrices.</summary>
     public static bool EveryLora(string name) => ReferenceModel.IsLora(name);

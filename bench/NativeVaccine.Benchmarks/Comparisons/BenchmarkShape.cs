@@ -21,7 +21,7 @@ internal sealed record BenchmarkShape(string Name, ModelConfiguration Configurat
         RmsNormEpsilon = 1e-5,
     });
 
-    /// <summary>109.5 M parameters: the width and depth of GPT-2 small with Llama's layers and vocabulary; the head is the embedding.</summary>
+    /// <summary>109.5 M parameters: width and depth of GPT-2 small, layers and vocabulary of Llama; the head is the embedding.</summary>
     public static BenchmarkShape Large { get; } = new("100M", new ModelConfiguration
     {
         Architecture = Architecture.Llama,

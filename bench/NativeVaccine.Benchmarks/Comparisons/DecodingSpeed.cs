@@ -51,11 +51,13 @@ internal static class DecodingSpeed
         using Session session = Session.Create(device, plan);
         session.Load(new RandomWeights());
         // The embedding is read by rows; where it is the head too, whole.
-        long read = plan.ParameterCount - (shape.Configuration.TieWordEmbeddings ? 0 : shape.Configuration.VocabularySize * (long)shape.Configuration.HiddenSize);
+        ModelConfiguration model = shape.Configuration;
+        long read = plan.ParameterCount - (model.TieWordEmbeddings ? 0 : (long)model.VocabularySize * model.HiddenSize);
         double bytes = read * (type == ElementType.Float32 ? 4.0 : 2.0);
         foreach (int batch in new[] { 1, 8, LargestBatch })
         {
-            IReadOnlyList<int[]> prompts = [.. TrainingBatch.Equal(shape, batch, PromptLength).Samples.Select(static sample => sample.InputIds)];
+            TrainingBatch samples = TrainingBatch.Equal(shape, batch, PromptLength);
+            IReadOnlyList<int[]> prompts = [.. samples.Samples.Select(static sample => sample.InputIds)];
             void Generate(int count) => session.Decoder.Generate(prompts, new GenerationOptions { MaxNewTokens = count });
             double[][] seconds = Timing.Interleaved(Time, FewestRounds, () => Generate(1), () => Generate(newTokens));
             double prompt = Timing.Median(seconds[0]);

@@ -44,7 +44,7 @@ internal sealed class Page
     private static string Machine()
     {
         string load = File.Exists("/proc/loadavg") ? File.ReadAllText("/proc/loadavg").Split(' ')[0] : "unknown";
-        string version = typeof(Device).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        string? version = typeof(Device).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
         return Invariant($"{ProcessorName()}, {Environment.ProcessorCount} processors, {RuntimeInformation.OSDescription.Trim()}; ")
             + Invariant($"{RuntimeInformation.FrameworkDescription}; NativeVaccine {version}; ")
             + $"{DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC; load average at the start {load}.";

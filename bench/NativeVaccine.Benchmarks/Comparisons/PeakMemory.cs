@@ -25,11 +25,13 @@ internal static class PeakMemory
         TrainingCase bareCase = Bare();
         Usage bare = Child(bareCase);
         double runtime = (bare.PeakResident - bare.Planned) / Mebibyte;
-        page.Say(Invariant(
-            $"Each row is a process of its own that makes the plan, loads weights (which stream through a buffer) and takes {Steps} steps; peak is its VmHWM. ")
-            + Invariant($"The bare process does the same with a model of one layer and 16 tokens, whose plan is {bare.Planned / Mebibyte:F2} MiB: ")
-            + Invariant($"it peaks at {bare.PeakResident / Mebibyte:F1} MiB, so .NET, the program and its buffers take {runtime:F1} MiB, which the third column leaves out."));
-        page.Table("case", "plan, MiB", "peak less the bare process, MiB", "difference, MiB", "peak / plan", "session took = plan", "session used = plan");
+        page.Say(
+            Invariant($"Each row is a process of its own that makes the plan, loads weights (which stream through a buffer) and takes ")
+            + Invariant($"{Steps} steps; peak is its VmHWM. The bare process does the same with a model of one layer and 16 tokens, ")
+            + Invariant($"whose plan is {bare.Planned / Mebibyte:F2} MiB: it peaks at {bare.PeakResident / Mebibyte:F1} MiB, so .NET, the ")
+            + Invariant($"program and its buffers take {runtime:F1} MiB, which the third column leaves out."));
+        page.Table(
+            "case", "plan, MiB", "peak less the bare process, MiB", "difference, MiB", "peak / plan", "took = plan", "used = plan");
         foreach (TrainingCase training in Cases().Where(each => options.Wants(each.Name)))
         {
             Usage usage = Child(training);

@@ -33,8 +33,9 @@ internal sealed partial class PerfSamples
         try
         {
             using Process? recorder = Start(
-                "perf", "record", "-q", "-e", "cpu-clock", "-F", "999", "-o", file, "-p", Environment.ProcessId.ToString(CultureInfo.InvariantCulture), "--",
-                "sleep", ((int)time.TotalSeconds).ToString(CultureInfo.InvariantCulture));
+                "perf", "record", "-q", "-e", "cpu-clock", "-F", "999", "-o", file,
+                "-p", Environment.ProcessId.ToString(CultureInfo.InvariantCulture),
+                "--", "sleep", ((int)time.TotalSeconds).ToString(CultureInfo.InvariantCulture));
             if (recorder is null) return null;
             while (!recorder.HasExited) call();
             return recorder.ExitCode == 0 ? Read(file) : null;
@@ -60,13 +61,14 @@ internal sealed partial class PerfSamples
 
     private static PerfSamples? Read(string file)
     {
-        using Process? report = Start("perf", "report", "-q", "-i", file, "--stdio", "-g", "none", "--sort", "symbol", "-t", "|", "--percentage", "absolute");
+        using Process? report = Start("perf", "report", "-q", "-i", file, "--stdio", "-g", "none", "--sort", "symbol", "-t", "|");
         if (report is null) return null;
         var samples = new List<(string, double)>();
         foreach (string line in report.StandardOutput.ReadToEnd().Split('\n'))
         {
-            string[] parts = line.Split('|', 2);
-            if (parts.Length == 2 && double.TryParse(parts[0].Trim(' ', '%'), NumberStyles.Float, CultureInfo.InvariantCulture, out double share))
+            string[] parts = line.Split('|');
+            if (parts.Length < 2) continue;
+            if (double.TryParse(parts[0].Trim(' ', '%'), NumberStyles.Float, CultureInfo.InvariantCulture, out double share))
                 samples.Add((parts[1].Trim(), share));
         }
         return samples.Count > 0 ? new PerfSamples(samples) : null;
@@ -100,13 +102,13 @@ internal sealed partial class PerfSamples
     [GeneratedRegex(@"parallel_for<(?:for_ranges<)?([\w:]+)")]
     private static partial Regex Loop();
 
-    [GeneratedRegex(@"::pack\(|pack_shared|pack_a|pack_b")]
+    [GeneratedRegex(@"::pack\(|pack_shared|pack_a|pack_b|transpose<|pack_transpose")]
     private static partial Regex Packing();
 
     [GeneratedRegex(@"::tile\(|::tile_of<|Multiplication|turned_tile")]
     private static partial Regex Multiplying();
 
-    [GeneratedRegex(@"attention|product_panel|::product\(|exp_in_place|::dots\(|transpose")]
+    [GeneratedRegex(@"attention|product_panel|::product\(|exp_in_place|::dots\(|::transpose\(")]
     private static partial Regex Attention();
 
     [GeneratedRegex(@"cross_entropy|sum_of_exp|scaled_exp")]

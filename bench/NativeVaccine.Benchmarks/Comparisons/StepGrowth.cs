@@ -3,7 +3,7 @@ using static System.FormattableString;
 
 namespace NativeVaccine.Benchmarks.Comparisons;
 
-/// <summary>How the time of a training step grows with the tokens of the batch, the length of its samples and the layers of the model.</summary>
+/// <summary>How the time of a training step grows with tokens, length of samples and layers.</summary>
 internal static class StepGrowth
 {
     private const int ShortSample = 64;
@@ -15,8 +15,8 @@ internal static class StepGrowth
     {
         var page = new Page("Growth of the training step", options);
         page.Say(
-            $"All weights train, {TrainingCase.Threads} threads, medians. All tokens are labelled. One sample of T tokens costs attention of order "
-            + $"T^2 on top of what is linear; samples of {ShortSample} tokens do not.");
+            $"All weights train, {TrainingCase.Threads} threads, medians. All tokens are labelled. One sample of T tokens costs attention "
+            + $"of order T^2 on top of what is linear; samples of {ShortSample} tokens do not.");
         using Device device = Device.Open(threads: TrainingCase.Threads);
         ByTokens(device, options, page);
         ByLayers(device, options, page);

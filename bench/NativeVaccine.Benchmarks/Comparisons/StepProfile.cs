@@ -3,7 +3,7 @@ using static System.FormattableString;
 
 namespace NativeVaccine.Benchmarks.Comparisons;
 
-/// <summary>Where the time of a training step goes: by pass, timed, and by kind of work, sampled with Linux perf where it is installed.</summary>
+/// <summary>Where the time of a training step goes: by pass, timed; by kind of work, sampled with Linux perf where there is one.</summary>
 internal static class StepProfile
 {
     private const int FewestRounds = 5;
@@ -13,11 +13,14 @@ internal static class StepProfile
     public static void Run(ComparisonOptions options)
     {
         var page = new Page("Where the time of a training step goes", options);
-        TrainingCase[] cases = [.. TrainingStepComparison.Cases().Where(each => each.Batch.Name == "equal lengths" && options.Wants(each.Name))];
+        IEnumerable<TrainingCase> cases = TrainingStepComparison.Cases()
+            .Where(each => each.Batch.Name == "equal lengths" && options.Wants(each.Name));
         using Device device = Device.Open(threads: TrainingCase.Threads);
         var samples = new List<(TrainingCase Case, PerfSamples? Samples)>();
         page.Heading("By pass");
-        page.Say("Each part timed by itself within the step, medians. The update is the norm, clipping and AdamW; backward begins with zeroing the gradients.");
+        page.Say(
+            "Each part timed by itself within the step, medians. The update is the norm, clipping and AdamW; backward begins with zeroing "
+            + "the gradients.");
         page.Table("case", "forward, ms", "backward, ms", "update, ms");
         foreach (TrainingCase training in cases)
         {

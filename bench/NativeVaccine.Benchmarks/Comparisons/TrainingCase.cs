@@ -54,8 +54,9 @@ internal sealed record TrainingCase(BenchmarkShape Shape, Trained Trained, Train
         Dictionary<string, ReferenceTensor> tensors = configuration.ParameterShapes().ToDictionary(
             static parameter => parameter.Name, parameter => weights.Tensor(parameter.Name, parameter.Shape), StringComparer.Ordinal);
         ReferenceLora? lora = Trained == Trained.Lora ? ReferenceAdapter() : null;
-        return new PaddedTrainingStep(
-            configuration, tensors, lora, learningRate: LearningRate, weightDecay: WeightDecay, clip: Clip, threads: Threads);
+        var step = new PaddedTrainingStep(configuration, tensors, lora, learningRate: LearningRate, weightDecay: WeightDecay, clip: Clip);
+        TorchSharp.torch.set_num_threads(Threads); // last: the reference's oracle, which the step refers to, asks for one thread
+        return step;
     }
 
     private Adapter Adapter()

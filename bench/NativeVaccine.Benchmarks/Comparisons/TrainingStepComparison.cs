@@ -13,25 +13,24 @@ internal static class TrainingStepComparison
 
     public static void Run(ComparisonOptions options)
     {
+        TrainingCase[] cases = [.. Cases().Where(each => options.Wants(each.Name))];
+        if (cases.Length == 0) throw new InputException($"--only {options.Only}: no case has that in its name");
         var page = new Page("Training step against TorchSharp", options);
-        string torch = typeof(TorchSharp.torch).Assembly.GetName().Version!.ToString(3);
         page.Say(
-            $"Forward, backward, clipping and AdamW in float32 with {TrainingCase.Threads} threads each, TorchSharp {torch} "
-            + $"(libtorch {TorchSharp.torch.__version__}) as an ordinary user writes it: `PaddedTrainingStep` in "
-            + "tests/NativeVaccine.TorchReference (padded batch, torch's own attention kernel and AdamW). Both start from the same numbers and "
-            + "step in turns, A B A B. Times are medians; the ratio is that of each pair, its median and middle half. Tokens are real ones.");
+            $"Forward, backward, clipping and AdamW in float32 with {TrainingCase.Threads} threads each; TorchSharp as an ordinary user "
+            + "writes it: `PaddedTrainingStep` in tests/NativeVaccine.TorchReference (padded batch, its attention kernel, its AdamW). Both "
+            + "start from the same numbers and step in turns, A B A B. Times are medians; the ratio is that of each pair, its median and "
+            + "middle half. Tokens are real ones.");
         page.Table(
             "case", "tokens (padded)", "ours, ms", "TorchSharp, ms", "TorchSharp / ours", "ours, tokens/s", "TorchSharp, tokens/s",
             "first loss", "difference", "steps", "difference of the last loss");
         using Device device = Device.Open(threads: TrainingCase.Threads);
-        foreach (TrainingCase training in Cases().Where(each => options.Wants(each.Name)))
-        {
-            Compare(device, training, page);
-        }
+        foreach (TrainingCase training in cases) Compare(device, training, page);
         page.EndTable();
         page.Say(
-            "Differences of losses are relative. The first must be below 1e-4, or there is no page; after many steps on random tokens the two "
-            + "drift apart as any two float32 implementations do.");
+            "Differences of losses are relative. The first must be below 1e-4, or there is no page; over many steps two float32 "
+            + $"implementations drift apart. TorchSharp {typeof(TorchSharp.torch).Assembly.GetName().Version!.ToString(3)}, "
+            + $"libtorch {TorchSharp.torch.__version__}.");
         page.Print();
     }
 
@@ -56,11 +55,14 @@ internal static class TrainingStepComparison
         IReadOnlyList<ReferenceSample> torchBatch = training.Batch.ReferenceSamples;
         var ours = new List<double>();
         var theirs = new List<double>();
-        double[][] seconds = Timing.Interleaved(Time, FewestRounds, () => ours.Add(engine.Step()), () => theirs.Add(torch.Step(torchBatch)));
+        double[][] seconds = Timing.Interleaved(
+            Time, FewestRounds, () => ours.Add(engine.Step()), () => theirs.Add(torch.Step(torchBatch)));
 
+        if (TorchThreads.Count != TrainingCase.Threads)
+            throw new InputException(Invariant($"torch computes with {TorchThreads.Count} threads; expected {TrainingCase.Threads}"));
         double difference = Difference(ours[0], theirs[0]);
         if (!(difference <= LossTolerance))
-            throw new InputException(Invariant($"{training.Name}: the first loss is {ours[0]}, TorchSharp's {theirs[0]}: they compute different things"));
+            throw new InputException(Invariant($"{training.Name}: the first loss is {ours[0]}; expected TorchSharp's {theirs[0]}"));
         double[] ratios = [.. seconds[0].Zip(seconds[1], static (own, other) => other / own)];
         (double own, double other) = (Timing.Median(seconds[0]), Timing.Median(seconds[1]));
         int tokens = training.Batch.TokenCount;

@@ -3,7 +3,7 @@ using NativeVaccine.Models;
 
 namespace NativeVaccine.Benchmarks.Micro;
 
-/// <summary>Reading a tensor from a file that the system holds in memory; times are for one element.</summary>
+/// <summary>Opening and reading a tensor from a file that the system holds in memory; times are for one element.</summary>
 [Config(typeof(MicroBenchmarkConfig))]
 public class SafetensorsBenchmarks
 {
@@ -11,7 +11,6 @@ public class SafetensorsBenchmarks
     private const string Name = "weight";
     private readonly float[] values = new float[Elements];
     private string path = "";
-    private SafetensorsReader reader = null!;
 
     /// <summary>What the file holds; it is read as floats.</summary>
     [Params(ElementType.Float32, ElementType.BFloat16, ElementType.Float16)]
@@ -26,19 +25,15 @@ public class SafetensorsBenchmarks
         {
             foreach (ref float value in destination) value = random.NextSingle() - 0.5f;
         })]);
-        reader = new SafetensorsReader(path);
     }
 
     [GlobalCleanup]
-    public void Delete()
-    {
-        reader.Dispose();
-        File.Delete(path);
-    }
+    public void Delete() => File.Delete(path);
 
     [Benchmark(OperationsPerInvoke = Elements)]
     public float Read()
     {
+        using var reader = new SafetensorsReader(path);
         reader.ReadFloat32(Name, values);
         return values[^1];
     }

@@ -86,7 +86,7 @@ internal sealed class PlanCommand : Verb
         Terminal.Out.WriteLine(fits
             ? $"fits into {ByteSize.Format(training.DeviceMemory)}"
             : $"does not fit into {ByteSize.Format(training.DeviceMemory)}, even where every layer recomputes: "
-                + $"{ByteSize.Format(plan.TotalBytes - training.DeviceMemory)} too much; a smaller --batch or --max-length, or --precision bf16, helps");
+                + $"{ByteSize.Format(plan.TotalBytes - training.DeviceMemory)} too much; a smaller --batch or --max-length helps");
     }
 
     private string Bar(double share)

@@ -77,6 +77,6 @@ internal abstract class TrainingVerb : Verb
         string recomputed = plan.RecomputedLayers == 0 ? "" : $", {plan.RecomputedLayers} layers recompute their activations";
         Terminal.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{plan.TrainableParameterCount:N0} of {plan.ParameterCount:N0} parameters' worth train; memory {ByteSize.Format(plan.TotalBytes)}{recomputed}"));
+            $"{plan.TrainableParameterCount:N0} parameters train, the model has {plan.ParameterCount:N0}; memory {ByteSize.Format(plan.TotalBytes)}{recomputed}"));
     }
 }

@@ -98,7 +98,7 @@ internal sealed class DemoReport(DemoSummary summary)
         })]),
     };
 
-    private static JsonNode ToJson(Scores scores) => new JsonObject
+    private static JsonObject ToJson(Scores scores) => new JsonObject
     {
         ["harmful_score"] = scores.Harmful,
         ["refused"] = scores.Refused,

@@ -14,12 +14,12 @@ namespace NativeVaccine.Cli.Demo;
 /// <param name="PoisonRatio">Share of forbidden questions in it.</param>
 internal sealed record DemoSettings(int PretrainingSamples = 4160, int AlignmentEpochs = 20, int AttackEpochs = 2, double PoisonRatio = 0.1)
 {
-    public int AlignmentSamples => 200;
-    public int ProbeSamples => 50;
-    public int AttackSamples => 200;
+    public const int AlignmentSamples = 200;
+    public const int ProbeSamples = 50;
+    public const int AttackSamples = 200;
 
     /// <summary>Attack steps between two looks at the harmful score.</summary>
-    public int StepsPerLook => 2;
+    public const int StepsPerLook = 2;
 }
 
 /// <summary>
@@ -62,9 +62,9 @@ internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed
     {
         Directory.CreateDirectory(Path.Combine(folder, "data"));
         DemoStage.WriteData(DataFile("pretraining"), world.Pretraining(settings.PretrainingSamples));
-        DemoStage.WriteData(DataFile("alignment"), world.Alignment(settings.AlignmentSamples));
-        DemoStage.WriteData(DataFile("probe"), world.Probe(settings.ProbeSamples));
-        DemoStage.WriteData(DataFile("attack"), world.Attack(settings.AttackSamples, settings.PoisonRatio));
+        DemoStage.WriteData(DataFile("alignment"), world.Alignment(DemoSettings.AlignmentSamples));
+        DemoStage.WriteData(DataFile("probe"), world.Probe(DemoSettings.ProbeSamples));
+        DemoStage.WriteData(DataFile("attack"), world.Attack(DemoSettings.AttackSamples, settings.PoisonRatio));
     }
 
     private string Pretrain()
@@ -126,11 +126,11 @@ internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed
             device,
             aligned,
             options,
-            world.Attack(settings.AttackSamples, settings.PoisonRatio),
+            world.Attack(DemoSettings.AttackSamples, settings.PoisonRatio),
             Path.Combine(ArmFolder(name), "attack"),
             (session, step) =>
             {
-                if (step % settings.StepsPerLook == 0) curve.Add(exam.Look(session, step));
+                if (step % DemoSettings.StepsPerLook == 0) curve.Add(exam.Look(session, step));
             },
             Stage($"attacking {name}"));
         return new ArmResult(name, before, Examine(exam, new MergedWeights(aligned, [attack])), curve);

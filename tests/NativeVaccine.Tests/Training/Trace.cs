@@ -1,5 +1,4 @@
 using System.Text.Json;
-using NativeVaccine.Methods;
 using NativeVaccine.Training;
 
 namespace NativeVaccine.Tests.Training;

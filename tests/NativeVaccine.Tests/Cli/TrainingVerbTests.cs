@@ -1,0 +1,196 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using NativeVaccine.Cli;
+using NativeVaccine.Models;
+using NativeVaccine.Tests.Models;
+
+namespace NativeVaccine.Tests.Cli;
+
+/// <summary>align, finetune and plan from files to files, on the smallest fixture.</summary>
+public sealed class TrainingVerbTests : IDisposable
+{
+    private static readonly string Model = Fixtures.Path("micro-llama");
+    private static readonly string Samples = Fixtures.Path("traces", "tvaccine-micro", "samples.jsonl");
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void AlignFinetuneMergeAndGenerateFollowOneAnother()
+    {
+        string aligned = folder.File("aligned");
+        CommandLine.Succeed(Align(aligned, "--batch", "3", "--epochs", "1"));
+        JsonNode[] metrics = Metrics(aligned);
+        Assert.Equal([0, 1, 2], metrics.Select(static line => (int)line["step"]!));
+        Assert.All(metrics, static line => Assert.Equal(2, line["active_layers"]!.AsArray().Count));
+        Assert.Equal(4, metrics[0]["probe_norms"]!.AsArray().Count);
+        Assert.Equal(3, File.ReadLines(Path.Combine(aligned, "replay.jsonl")).Count());
+
+        string attacked = folder.File("attacked");
+        string adapter = Path.Combine(aligned, "adapter");
+        CommandLine.Succeed("finetune", "--model", Model, "--adapter", adapter, "--data", $"{Samples}#align", "--epochs", "1", "--out", attacked);
+
+        string merged = folder.File("merged");
+        CommandLine.Succeed("merge", "--model", Model, "--adapter", adapter, "--adapter", Path.Combine(attacked, "adapter"), "--out", merged);
+        CommandLine.Succeed("generate", "--model", merged, "--prompt", "Hello", "--max-new-tokens", "3");
+    }
+
+    [Fact]
+    public void TheEffectiveConfigurationIsSavedAndCanBeGivenAgain()
+    {
+        string first = folder.File("first");
+        CommandLine.Succeed(Align(first, "--rho", "1.5", "--epochs", "1", "--dropout", "0.2", "--lora-targets", "v_proj,q_proj"));
+        JsonNode saved = JsonNode.Parse(File.ReadAllText(Path.Combine(first, "config.json")))!;
+        Assert.Equal(1.5, (double)saved["rho"]!);
+        Assert.Equal(0.1, (double)saved["weight_decay"]!);
+        Assert.Equal(["q_proj", "v_proj"], saved["lora_targets"]!.AsArray().Select(static target => (string)target!));
+        Assert.NotNull(saved["versions"]!["nativevaccine"]);
+
+        string second = folder.File("second");
+        CommandLine.Succeed("align", "--config", Path.Combine(first, "config.json"), "--out", second);
+        Assert.Equal(AdapterBytes(first), AdapterBytes(second));
+
+        string third = folder.File("third");
+        CommandLine.Succeed("align", "--config", Path.Combine(first, "config.json"), "--out", third, "--seed", "7");
+        Assert.NotEqual(AdapterBytes(first), AdapterBytes(third));
+    }
+
+    [Fact]
+    public void FullTrainingLeavesAModelFolder()
+    {
+        string run = folder.File("full");
+        CommandLine.Succeed("align", "--model", Model, "--data", $"{Samples}#align", "--epochs", "1", "--full", "--out", run);
+        using ModelFolder model = ModelFolder.Open(Path.Combine(run, "adapter"));
+        Assert.Equal(ElementType.Float32, model.Info(WeightNames.Embedding).Type);
+        CommandLine.Succeed("generate", "--model", model.Path, "--prompt", "Hello", "--max-new-tokens", "2");
+    }
+
+    [Fact]
+    public void AKilledRunGoesOnBitIdentically()
+    {
+        string whole = folder.File("whole");
+        CommandLine.Succeed(Align(whole, LongRun));
+        string killed = folder.File("killed");
+        using (Process process = Start(Align(killed, LongRun)))
+        {
+            WaitForSteps(process, killed, 7);
+            process.Kill();
+            process.WaitForExit();
+        }
+        Assert.False(Directory.Exists(Path.Combine(killed, "adapter")));
+        CommandLine.Succeed("align", "--resume", killed);
+        AssertSameRun(whole, killed);
+    }
+
+    [Fact]
+    public void CtrlCStopsWithACheckpointAndSaysHowToGoOn()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        string whole = folder.File("whole");
+        CommandLine.Succeed(Align(whole, LongRun));
+        string stopped = folder.File("stopped");
+        // No checkpoints but the one that the interruption writes.
+        using (Process process = Start(Align(stopped, [.. LongRun[..^1], "0"])))
+        {
+            WaitForSteps(process, stopped, 5);
+            using (Process interrupt = Process.Start("kill", ["-INT", $"{process.Id}"])) interrupt.WaitForExit();
+            string error = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            Assert.Equal(ExitCode.Cancelled, process.ExitCode);
+            Assert.Contains($"continue with: nvaccine align --resume {stopped}", error, StringComparison.Ordinal);
+        }
+        Assert.Single(Directory.GetFiles(Path.Combine(stopped, "checkpoints")));
+        CommandLine.Succeed("align", "--resume", stopped);
+        AssertSameRun(whole, stopped);
+    }
+
+    [Theory]
+    [InlineData("--method tvaccine", "error: method tvaccine looks at harmful samples; expected --probe-data FILE")]
+    [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine")]
+    [InlineData("--lora-targets q_prj", "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
+    [InlineData("--device tpu", "error: device 'tpu' is unknown; expected cpu or cuda:N")]
+    public void ASettingThatCannotBeUsedIsRefusedBeforeTheFolderIsMade(string arguments, string expected)
+    {
+        string run = folder.File("run");
+        CommandResult result = CommandLine.Run(["align", "--model", Model, "--data", $"{Samples}#align", "--out", run, .. arguments.Split(' ')]);
+        Assert.Equal(ExitCode.BadInput, result.ExitCode);
+        Assert.Equal(expected, result.ErrorLine);
+        Assert.False(Directory.Exists(run));
+    }
+
+    [Fact]
+    public void ResumeTakesEverythingFromTheRun()
+    {
+        CommandResult other = CommandLine.Run("align", "--resume", folder.Root, "--seed", "3");
+        Assert.Equal(ExitCode.BadInput, other.ExitCode);
+        Assert.StartsWith("error: nvaccine align: --seed cannot be given with --resume", other.ErrorLine, StringComparison.Ordinal);
+        CommandResult nothing = CommandLine.Run("align", "--resume", folder.Root);
+        Assert.Equal(ExitCode.BadInput, nothing.ExitCode);
+        Assert.Contains("has no config.json", nothing.ErrorLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PlanSaysWhetherARunFits()
+    {
+        string json = folder.File("plan.json");
+        string[] arguments = ["plan", "--model", "shape:llama-2-7b", "--method", "tvaccine", "--json", json, "--device-memory"];
+        CommandResult fits = CommandLine.Succeed([.. arguments, "24GiB"]);
+        Assert.Contains("fits into 24.0 GiB", fits.Output, StringComparison.Ordinal);
+        Assert.Contains("| frozen weights ", fits.Output, StringComparison.Ordinal);
+        JsonNode plan = JsonNode.Parse(File.ReadAllText(json))!;
+        Assert.Equal(6_738_415_616, (long)plan["parameters"]!);
+        Assert.Equal((long)plan["total_bytes"]!, plan["items"]!.AsArray().Sum(static item => (long)item!["bytes"]!));
+        Assert.True((long)plan["total_bytes"]! <= 24L << 30);
+
+        CommandResult tooSmall = CommandLine.Run([.. arguments, "8GiB"]);
+        Assert.Equal(ExitCode.Failed, tooSmall.ExitCode);
+        Assert.Contains("does not fit into 8.00 GiB", tooSmall.Output, StringComparison.Ordinal);
+        Assert.False((bool)JsonNode.Parse(File.ReadAllText(json))!["fits"]!);
+    }
+
+    /// <summary>About a second of steps; the checkpoint interval is the last word.</summary>
+    private static readonly string[] LongRun = ["--batch", "2", "--epochs", "30", "--checkpoint-every", "3"];
+
+    private static string[] Align(string run, params string[] more) =>
+    [
+        "align", "--model", Model, "--data", $"{Samples}#align", "--probe-data", $"{Samples}#harmful", "--method", "tvaccine", "--layers", "2",
+        "--resample-every", "2", "--probe-every", "4", "--out", run, .. more,
+    ];
+
+    private static Process Start(string[] arguments) => Process.Start(new ProcessStartInfo(
+        "dotnet", [typeof(Application).Assembly.Location, .. arguments]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+
+    private static void WaitForSteps(Process process, string run, int steps)
+    {
+        string metrics = Path.Combine(run, "metrics.jsonl");
+        while (!File.Exists(metrics) || Lines(metrics) < steps)
+        {
+            Assert.False(process.HasExited, "the run ended before it could be stopped");
+            Thread.Sleep(2);
+        }
+    }
+
+    private static int Lines(string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd().Count(static character => character == '\n');
+    }
+
+    private static JsonNode[] Metrics(string run) => [.. File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(static line => JsonNode.Parse(line)!)];
+
+    private static byte[] AdapterBytes(string run) => File.ReadAllBytes(Path.Combine(run, "adapter", "adapter_model.safetensors"));
+
+    private static void AssertSameRun(string expected, string found)
+    {
+        Assert.Equal(AdapterBytes(expected), AdapterBytes(found));
+        Assert.Equal(File.ReadAllText(Path.Combine(expected, "replay.jsonl")), File.ReadAllText(Path.Combine(found, "replay.jsonl")));
+        Assert.Equal(Metrics(expected).Select(WithoutTime), Metrics(found).Select(WithoutTime));
+    }
+
+    private static string WithoutTime(JsonNode line)
+    {
+        line.AsObject().Remove("seconds");
+        return line.ToJsonString();
+    }
+}

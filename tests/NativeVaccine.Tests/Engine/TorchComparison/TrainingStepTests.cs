@@ -1,0 +1,130 @@
+using NativeVaccine.Engine;
+using NativeVaccine.TorchReference;
+
+namespace NativeVaccine.Tests.Engine.TorchComparison;
+
+/// <summary>
+/// Three whole steps of Vaccine (arXiv 2402.01109) and T-Vaccine (arXiv 2410.09760), said in the engine's verbs, against the reference's
+/// trainer: probe, perturbation, both passes, clipping, AdamW.
+/// </summary>
+public sealed class TrainingStepTests
+{
+    private const double LearningRate = 1e-2;
+    private const double WeightDecay = 0.1;
+    private const float Clip = 1;
+    private const float Rho = 2;
+
+    /// <summary>
+    /// Far above AdamW's usual 1e-8: with that, a first step is the gradient's sign, and rounding decides it where the gradient is nearly 0.
+    /// </summary>
+    private const double Epsilon = 1e-3;
+
+    /// <summary>The layers of T-Vaccine's steps: a tensor that sits out a step must keep its moments and its count.</summary>
+    private static readonly int[][] Chosen = [[1, 2], [2], [0, 2]];
+
+    public static TheoryData<string> Cases() =>
+    [
+        "multi-head, rank 8",
+        "grouped heads, dropout, recomputed",
+        "one kv head, rank 1 on q and v",
+        "tied, half dropped out on o and down",
+        "sliding window, few head rows",
+        "bf16 weights, dropout",
+        "full, tied, grouped heads",
+        "full, all biases, one kv head, window, recomputed",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void TVaccineTrainsAsTheReferenceDoes(string name)
+    {
+        using var models = new ComparedModel(name);
+        var trainer = new ReferenceTrainer(models.Reference, WeightDecay, Clip, Epsilon);
+        float[][] start = Parameters(models.Session);
+        for (uint step = 0; step < Chosen.Length; step++)
+        {
+            LayerSet layers = LayerSet.Of(Chosen[step]);
+            CompareProbe(models, trainer, step);
+            // Both passes have the same masks: the second may start where the first left off.
+            ReferenceRunOptions masks = models.ReferencePass(step);
+            Func<string, bool> trains = Trains(models.Case, layers);
+            ReferenceStep expected = trainer.TVaccineStep(models.Case.Batch, LearningRate, Rho, layers, trains, masks, masks);
+
+            ForwardOptions pass = models.Pass(step);
+            CompareStep(models, expected, layers, models.Session.TensorsOf(layers), pass, pass with { FromLayer = layers.Lowest });
+        }
+        CompareChanges(models, start);
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void VaccineTrainsAsTheReferenceDoes(string name)
+    {
+        using var models = new ComparedModel(name);
+        var trainer = new ReferenceTrainer(models.Reference, WeightDecay, Clip, Epsilon);
+        LayerSet layers = LayerSet.All(models.Session.LayerCount);
+        float[][] start = Parameters(models.Session);
+        for (uint step = 0; step < 3; step++)
+        {
+            (ReferenceRunOptions first, ReferenceRunOptions second) = (models.ReferencePass(step), models.ReferencePass(step, pass: 1));
+            ReferenceStep expected = models.Case.IsFull
+                ? trainer.TVaccineStep(models.Case.Batch, LearningRate, Rho, layers, static _ => true, first, second)
+                : trainer.VaccineStep(models.Case.Batch, LearningRate, Rho, first, second);
+
+            CompareStep(models, expected, layers, models.Session.AllTensors, models.Pass(step), models.Pass(step, pass: 1));
+        }
+        CompareChanges(models, start);
+    }
+
+    private static void CompareProbe(ComparedModel models, ReferenceTrainer trainer, uint step)
+    {
+        ReferenceSample sample = models.Case.Batch.First(static sample => sample.LabelCount > 0);
+        (double loss, double[] expected) = trainer.Probe(sample, models.ReferencePass(step, tokens: sample.Ids.Length));
+
+        PassResult result = models.Session.Forward(ComparedModel.BatchOf([sample]), models.Pass(step));
+        SiteNorms norms = models.Session.Backward(new BackwardOptions { NormsOf = SiteKind.AttentionOutput })!;
+
+        Compare.Losses(loss * sample.LabelCount, sample.LabelCount, result);
+        for (int layer = 0; layer < expected.Length; layer++) Compare.Norms($"probe, layer {layer}", expected[layer], norms[layer]);
+    }
+
+    private static void CompareStep(
+        ComparedModel models, ReferenceStep expected, LayerSet layers, TensorSet tensors, ForwardOptions first, ForwardOptions second)
+    {
+        Session session = models.Session;
+        SiteTensor perturbation = models.Site(SiteKind.AttentionOutput, 0, layers);
+        PassResult pass1 = session.Forward(models.Batch, first);
+        session.Backward(new BackwardOptions { Read = [perturbation], Floor = layers.Lowest });
+        SiteNorms norms = perturbation.Norms();
+        perturbation.ScaleToNorm(Rho, norms);
+        PassResult pass2 = session.Forward(models.Batch, second with { Add = [perturbation] });
+        session.Gradients.Zero();
+        session.Backward(new BackwardOptions { Gradients = session.Gradients, Tensors = tensors });
+        (session.Optimizer.WeightDecay, session.Optimizer.Epsilon) = (WeightDecay, Epsilon);
+        Scalar norm = session.Optimizer.Step(session.Gradients, LearningRate, tensors, Clip);
+
+        int labels = models.Case.Batch.Sum(static sample => sample.LabelCount);
+        Compare.Losses(expected.Pass1Loss!.Value * labels, labels, pass1);
+        Compare.Losses(expected.Loss * labels, labels, pass2);
+        foreach (int layer in layers) Compare.Norms($"layer {layer}", expected.SiteGradientNorms[layer], norms[layer]);
+        Compare.Norms("all layers", expected.SiteGradientNorm!.Value, norms.Total);
+        Compare.Norms("gradient", expected.GradientNorm, norm.Value);
+        Assert.Equal(expected.TensorsWithGradient, tensors.Count);
+    }
+
+    private static void CompareChanges(ComparedModel models, float[][] start)
+    {
+        foreach ((ModelTensor tensor, float[] before) in models.Session.TrainableTensors.Zip(start))
+        {
+            double[] expected = models.Reference.Read(ComparedModel.NameOf(tensor));
+            Compare.Change(tensor.Name, before, expected, models.Session.Parameters.Read(tensor));
+        }
+    }
+
+    private static float[][] Parameters(Session session) => [.. session.TrainableTensors.Select(session.Parameters.Read)];
+
+    /// <summary>The reference's names of what trains in some layers.</summary>
+    private static Func<string, bool> Trains(ComparisonCase its, LayerSet layers) => its.IsFull
+        ? name => layers.Any(layer => name.StartsWith($"model.layers.{layer}.", StringComparison.Ordinal))
+        : ReferenceTrainer.LoraOf(layers);
+}
