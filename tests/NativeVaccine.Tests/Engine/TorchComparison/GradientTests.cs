@@ -90,7 +90,7 @@ public sealed class GradientTests
         float[] weights = [0.5f, 0, -0.25f, 0.75f];
         using var models = new ComparedModel(name);
         Session session = models.Session;
-        Dictionary<int, double> heads = weights.Index().ToDictionary(static head => head.Index, static head => lossScale * (double)head.Item);
+        var heads = weights.Index().ToDictionary(static head => head.Index, static head => lossScale * (double)head.Item);
         heads[session.LayerCount] -= 1; // the reference always has a head there, of weight 1
         ReferenceResult expected = models.Reference.Run(
             models.Case.Batch, Trained(models, models.ReferencePass()) with { ResidualHeads = heads });
