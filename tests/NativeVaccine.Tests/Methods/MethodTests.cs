@@ -1,6 +1,5 @@
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
-using NativeVaccine.Models;
 using NativeVaccine.Tests.Engine;
 using NativeVaccine.Tests.TorchReference;
 using NativeVaccine.Tests.Training;
