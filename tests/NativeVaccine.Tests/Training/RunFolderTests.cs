@@ -105,7 +105,10 @@ public sealed class RunFolderTests
         using ModelFolder after = ModelFolder.Open(result);
         Assert.Equal(before.Configuration.ParameterCount, after.Configuration.ParameterCount);
         foreach (ExpectedWeight weight in ExpectedWeight.Of(after.Configuration))
+        {
             Assert.NotEqual(Read(before, weight), Read(after, weight));
+            Assert.Equal(ElementType.Float32, after.Info(weight.Name).Type);
+        }
         Assert.True(losses[^1] < losses[0], $"{losses[0]} to {losses[^1]}");
         Assert.True(File.Exists(Path.Combine(result, "tokenizer.model")));
     }
