@@ -90,7 +90,7 @@ public sealed class GradientTests
         float[] weights = [0.5f, 0, -0.25f, 0.75f];
         using var models = new ComparedModel(name);
         Session session = models.Session;
-        Dictionary<int, double> heads = weights.Index().ToDictionary(static head => head.Index, static head => lossScale * (double)head.Item);
+        var heads = weights.Index().ToDictionary(static head => head.Index, static head => lossScale * (double)head.Item);
         heads[session.LayerCount] -= 1; // the reference always has a head there, of weight 1
         ReferenceResult expected = models.Reference.Run(
             models.Case.Batch, Trained(models, models.ReferencePass()) with { ResidualHeads = heads });
@@ -101,6 +101,30 @@ public sealed class GradientTests
 
         Compare.Losses(expected.ResidualHeadLossSums.Sum(head => weights[head.Key] * head.Value), expected.LabelCount, result);
         Assert.All(gradients, site => Compare.SiteGradients(expected, new Dictionary<ReferenceSite, double[]>(), site));
+        Compare.ParameterGradients(expected, session);
+    }
+
+    [Fact]
+    public void AHeadReadsThePerturbedResidualStream()
+    {
+        float[] weights = [0, -0.5f, 0.25f, 1];
+        using var models = new ComparedModel("multi-head, rank 8");
+        Session session = models.Session;
+        SiteTensor perturbation = models.Site(SiteKind.Residual, 0, LayerSet.Of(1, 2, 3));
+        // The reference's heads read what comes before a perturbation; one at the MLP's output comes to the same stream before them.
+        var perturbed = Noise(models, [perturbation], seed: 8)
+            .ToDictionary(static noise => new ReferenceSite(ReferenceSiteKind.MlpOutput, noise.Key.Index - 1), static noise => noise.Value);
+        ReferenceRunOptions options = Trained(models, models.ReferencePass()) with
+        {
+            Perturbations = perturbed, ResidualHeads = new Dictionary<int, double> { [1] = weights[1], [2] = weights[2] },
+        };
+        ReferenceResult expected = models.Reference.Run(models.Case.Batch, options);
+
+        PassResult result = session.Forward(models.Batch, models.Pass() with { Add = [perturbation], HeadWeights = weights });
+        session.Backward(new BackwardOptions { Gradients = session.Gradients });
+
+        double heads = expected.ResidualHeadLossSums.Sum(head => weights[head.Key] * head.Value);
+        Compare.Losses(expected.LossSum + heads, expected.LabelCount, result);
         Compare.ParameterGradients(expected, session);
     }
 

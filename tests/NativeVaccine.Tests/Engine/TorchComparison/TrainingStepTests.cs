@@ -15,7 +15,7 @@ public sealed class TrainingStepTests
     private const float Rho = 2;
 
     /// <summary>
-    /// Far above AdamW's usual 1e-8: with that, a first step is the gradient's sign, and rounding decides it where the gradient is nearly 0.
+    /// Far above AdamW's usual 1e-8: with that, a first step is the gradient's sign, which rounding decides where the gradient is nearly 0.
     /// </summary>
     private const double Epsilon = 1e-3;
 
