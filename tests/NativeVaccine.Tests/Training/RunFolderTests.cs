@@ -69,7 +69,9 @@ public sealed class RunFolderTests
 
         RunFolder.Resume(path).Dispose();
 
-        Assert.Equal(["checkpoints", "config.json", "metrics.jsonl", "replay.jsonl"], Directory.GetFileSystemEntries(path).Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["checkpoints", "config.json", "metrics.jsonl", "replay.jsonl"],
+            Directory.GetFileSystemEntries(path).Select(Path.GetFileName).Order());
         Assert.Empty(Directory.GetFileSystemEntries(folders.File("run", "checkpoints")));
     }
 
@@ -122,6 +124,18 @@ public sealed class RunFolderTests
             () => TrainingRun.Create(SmallRun.OptionsFor("tvaccine") with { ProbeData = null }, folders.File("run")));
 
         Assert.Equal("method tvaccine looks at harmful samples; expected --probe-data FILE", exception.Message);
+        Assert.False(Directory.Exists(folders.File("run")));
+    }
+
+    [Fact]
+    public void MoreLayersThanTheModelHasAreRefused()
+    {
+        using var folders = new TemporaryFolder();
+
+        InputException exception = Assert.Throws<InputException>(
+            () => TrainingRun.Create(SmallRun.OptionsFor("tvaccine") with { Layers = 5 }, folders.File("run")));
+
+        Assert.Equal("T-Vaccine cannot choose 5 layers of 4; expected fewer (--layers)", exception.Message);
         Assert.False(Directory.Exists(folders.File("run")));
     }
 

@@ -88,7 +88,8 @@ public sealed class TrainerTests
         List<StepMetrics> metrics = run.Train();
 
         Assert.Equal([true, false, true, false, true, false, true, false], metrics.Select(static step => step.ProbeSamples is not null));
-        Assert.Equal([0, 1, 2, 3], metrics.Where(static step => step.ProbeSamples is not null).Select(static step => Assert.Single(step.ProbeSamples!)).Order());
+        IEnumerable<StepMetrics> probes = metrics.Where(static step => step.ProbeSamples is not null);
+        Assert.Equal([0, 1, 2, 3], probes.Select(static step => Assert.Single(step.ProbeSamples!)).Order());
         // J = 3: the layers of a choice stand for three steps.
         Assert.Equal(metrics[0].ActiveLayers, metrics[2].ActiveLayers);
         Assert.Equal(metrics[3].ActiveLayers, metrics[5].ActiveLayers);
