@@ -75,7 +75,7 @@ typedef struct nv_device_info {
     int32_t compute_major, compute_minor; /* 0.0 on a CPU */
     int32_t threads;                      /* worker threads of a CPU, multiprocessors of a GPU */
     int64_t total_bytes, free_bytes;
-    char name[128];                       /* ends with 0 */
+    char name[128]; /* ends with 0 */
 } nv_device_info;
 
 NV_API nv_status nv_device_count(int32_t* out_count) NV_NOEXCEPT;
@@ -117,14 +117,14 @@ typedef struct nv_plan_options {
     int32_t lora_rank;                               /* 0: no adapters */
     uint32_t lora_targets;                           /* bit p: projection p has an adapter */
     float lora_alpha, lora_dropout;
-    int32_t optimizer;                               /* 1: AdamW's two moments are planned */
-    int32_t extra_vectors;                           /* parameter vectors beyond parameters, gradients and moments */
-    int32_t site_tensors[NV_SITE_KINDS];             /* how many of each kind */
-    int32_t site_layers[NV_SITE_KINDS];              /* how many layers each of them holds at once; 0: all */
-    int32_t head_rows;                               /* rows of logits at a time; 0: chosen */
-    int32_t recomputed_layers;                       /* how many layers recompute their activations; -1: as few as memory_limit allows */
-    int64_t memory_limit;                            /* bytes; 0: none */
-    int32_t decode_samples, decode_capacity;         /* KV cache: samples and positions per sample; 0: no decoding */
+    int32_t optimizer;                       /* 1: AdamW's two moments are planned */
+    int32_t extra_vectors;                   /* parameter vectors beyond parameters, gradients and moments */
+    int32_t site_tensors[NV_SITE_KINDS];     /* how many of each kind */
+    int32_t site_layers[NV_SITE_KINDS];      /* how many layers each of them holds at once; 0: all */
+    int32_t head_rows;                       /* rows of logits at a time; 0: chosen */
+    int32_t recomputed_layers;               /* how many layers recompute their activations; -1: as few as memory_limit allows */
+    int64_t memory_limit;                    /* bytes; 0: none */
+    int32_t decode_samples, decode_capacity; /* KV cache: samples and positions per sample; 0: no decoding */
 } nv_plan_options;
 
 typedef struct nv_plan_item {
@@ -144,7 +144,8 @@ typedef struct nv_plan_summary {
 } nv_plan_summary;
 
 /* Fails with NV_OUT_OF_MEMORY where even full recomputation exceeds memory_limit; the message says by how much and what helps. */
-NV_API nv_status nv_plan_create(const nv_device* device, const nv_model_shape* shape, const nv_plan_options* options, nv_plan** out) NV_NOEXCEPT;
+NV_API nv_status nv_plan_create(const nv_device* device, const nv_model_shape* shape, const nv_plan_options* options,
+                                nv_plan** out) NV_NOEXCEPT;
 NV_API void nv_plan_destroy(nv_plan* plan) NV_NOEXCEPT;
 NV_API nv_status nv_plan_get_summary(const nv_plan* plan, nv_plan_summary* out) NV_NOEXCEPT;
 NV_API nv_status nv_plan_get_item(const nv_plan* plan, int32_t index, nv_plan_item* out) NV_NOEXCEPT;
@@ -176,17 +177,19 @@ typedef struct nv_tensor_info {
     int32_t projection; /* -1: none */
     int32_t trainable;  /* -1, or its number among the trainable tensors: its place in a tensor mask */
     int64_t rows, columns;
-    int64_t offset;     /* of its first element in a parameter vector; -1 where not trainable */
+    int64_t offset; /* of its first element in a parameter vector; -1 where not trainable */
 } nv_tensor_info;
 
 NV_API nv_status nv_session_get_tensor_count(const nv_session* session, int32_t* out_tensors, int32_t* out_trainable) NV_NOEXCEPT;
 NV_API nv_status nv_session_get_tensor(const nv_session* session, int32_t index, nv_tensor_info* out) NV_NOEXCEPT;
-/* Elements first .. first+count-1 of tensor `index`, row by row, so that a model may stream in pieces. Values are rounded to the tensor's type. */
+/* Elements first .. first+count-1 of tensor `index`, row by row, so that a model may stream in pieces. Values are rounded to the tensor's
+ * type. */
 NV_API nv_status nv_session_write_tensor(nv_session* session, int32_t index, int64_t first, int64_t count, const float* values) NV_NOEXCEPT;
 /* Waits. */
 NV_API nv_status nv_session_read_tensor(nv_session* session, int32_t index, int64_t first, int64_t count, float* out_values) NV_NOEXCEPT;
 
-/* ---- scalars: numbered fp64 results that stay on the device until they are asked for -------------------------------------------------- */
+/* ---- scalars: numbered fp64 results that stay on the device until they are asked for --------------------------------------------------
+ */
 
 enum { NV_SCALARS = 4096 };
 /* Waits. */
@@ -207,7 +210,8 @@ NV_API nv_status nv_vector_scale(nv_session* session, int32_t vector, float fact
 /* y += alpha * x */
 NV_API nv_status nv_vector_axpy(nv_session* session, float alpha, int32_t x, int32_t y, const uint8_t* tensors) NV_NOEXCEPT;
 /* y += alpha * a * b, element by element */
-NV_API nv_status nv_vector_multiply_add(nv_session* session, float alpha, int32_t a, int32_t b, int32_t y, const uint8_t* tensors) NV_NOEXCEPT;
+NV_API nv_status nv_vector_multiply_add(nv_session* session, float alpha, int32_t a, int32_t b, int32_t y,
+                                        const uint8_t* tensors) NV_NOEXCEPT;
 /* scalar = sum x*y. With x = y: the square of the norm. */
 NV_API nv_status nv_vector_dot(nv_session* session, int32_t x, int32_t y, const uint8_t* tensors, int32_t scalar) NV_NOEXCEPT;
 
@@ -219,18 +223,22 @@ NV_API nv_status nv_vector_dot(nv_session* session, int32_t x, int32_t y, const 
 NV_API nv_status nv_site_select(nv_session* session, int32_t kind, int32_t site, const uint8_t* layers) NV_NOEXCEPT;
 NV_API nv_status nv_site_zero(nv_session* session, int32_t kind, int32_t site) NV_NOEXCEPT;
 /* deviation * N(0, 1), for the T of `tokens`; the same for the same seed, step, layer and element on every device. */
-NV_API nv_status nv_site_fill_normal(nv_session* session, int32_t kind, int32_t site, int32_t tokens, float deviation, uint64_t seed, uint32_t step) NV_NOEXCEPT;
+NV_API nv_status nv_site_fill_normal(nv_session* session, int32_t kind, int32_t site, int32_t tokens, float deviation, uint64_t seed,
+                                     uint32_t step) NV_NOEXCEPT;
 NV_API nv_status nv_site_scale(nv_session* session, int32_t kind, int32_t site, float factor) NV_NOEXCEPT;
 /* y += alpha * x, on the layers that both hold */
 NV_API nv_status nv_site_axpy(nv_session* session, int32_t kind, float alpha, int32_t x, int32_t y) NV_NOEXCEPT;
 /* scalar = sum x*y over the layers that both hold */
 NV_API nv_status nv_site_dot(nv_session* session, int32_t kind, int32_t x, int32_t y, int32_t scalar) NV_NOEXCEPT;
-/* Squares of the norms: of layer l at first_scalar + l for each layer held, and of all together at first_scalar + (number of layers or points). */
+/* Squares of the norms: of layer l at first_scalar + l for each layer held, and of all together at first_scalar + (number of layers or
+ * points). */
 NV_API nv_status nv_site_norms(nv_session* session, int32_t kind, int32_t site, int32_t first_scalar) NV_NOEXCEPT;
 /* x *= numerator / (sqrt(scalar) + epsilon), without waiting for the scalar. */
-NV_API nv_status nv_site_scale_to_norm(nv_session* session, int32_t kind, int32_t site, float numerator, float epsilon, int32_t scalar) NV_NOEXCEPT;
+NV_API nv_status nv_site_scale_to_norm(nv_session* session, int32_t kind, int32_t site, float numerator, float epsilon,
+                                       int32_t scalar) NV_NOEXCEPT;
 /* One layer, T*C floats. read waits. */
-NV_API nv_status nv_site_write(nv_session* session, int32_t kind, int32_t site, int32_t layer, int64_t count, const float* values) NV_NOEXCEPT;
+NV_API nv_status nv_site_write(nv_session* session, int32_t kind, int32_t site, int32_t layer, int64_t count,
+                               const float* values) NV_NOEXCEPT;
 NV_API nv_status nv_site_read(nv_session* session, int32_t kind, int32_t site, int32_t layer, int64_t count, float* out_values) NV_NOEXCEPT;
 
 /* ---- the two passes ------------------------------------------------------------------------------------------------------------------ */
@@ -247,31 +255,32 @@ typedef struct nv_batch {
 
 typedef struct nv_forward_options {
     uint32_t struct_size;
-    int32_t dropout;                      /* 0: off */
-    uint64_t seed;                        /* the same seed, step and pass give the same masks */
+    int32_t dropout; /* 0: off */
+    uint64_t seed;   /* the same seed, step and pass give the same masks */
     uint32_t step, pass;
-    int32_t for_backward;                 /* 0: evaluation; activations are not kept */
-    int32_t from_layer;                   /* 0; l > 0: the batch and masks are those of the forward before; start from its residual at l */
-    int32_t record_site[NV_SITE_KINDS];   /* site tensor that receives the activations (before any addition); -1: none */
-    int32_t add_site[NV_SITE_KINDS];      /* site tensor that is added to the activations; -1: none */
-    int32_t loss_scalar;                  /* receives the sum of the losses over labelled rows, weighted over heads; -1: none */
-    const float* head_weights;            /* L+1: weight of a loss head (final norm, lm_head, cross-entropy) at each residual point, which
-                                             reads the stream after additions; NULL: weight 1 at point L */
+    int32_t for_backward;               /* 0: evaluation; activations are not kept */
+    int32_t from_layer;                 /* 0; l > 0: the batch and masks are those of the forward before; start from its residual at l */
+    int32_t record_site[NV_SITE_KINDS]; /* site tensor that receives the activations (before any addition); -1: none */
+    int32_t add_site[NV_SITE_KINDS];    /* site tensor that is added to the activations; -1: none */
+    int32_t loss_scalar;                /* receives the sum of the losses over labelled rows, weighted over heads; -1: none */
+    const float* head_weights;          /* L+1: weight of a loss head (final norm, lm_head, cross-entropy) at each residual point, which
+                                           reads the stream after additions; NULL: weight 1 at point L */
 } nv_forward_options;
 
 /* out_labels: how many rows carry a label. A batch larger than the plan is an error that changes nothing. */
-NV_API nv_status nv_session_forward(nv_session* session, const nv_batch* batch, const nv_forward_options* options, int64_t* out_labels) NV_NOEXCEPT;
+NV_API nv_status nv_session_forward(nv_session* session, const nv_batch* batch, const nv_forward_options* options,
+                                    int64_t* out_labels) NV_NOEXCEPT;
 
 typedef struct nv_backward_options {
     uint32_t struct_size;
-    float loss_scale;                           /* the gradient is that of loss_scale * (sum of losses) / labels */
-    int32_t gradient_vector;                    /* parameter vector that gradients are added to; -1: none are computed */
-    int32_t floor;                              /* no layer below it gets a gradient */
-    const uint8_t* tensors;                     /* which tensors' gradients; NULL: all */
-    int32_t read_site[NV_SITE_KINDS];           /* site tensor that receives the gradient on its layers, without what add_site adds there;
-                                                   -1: none */
-    int32_t add_site[NV_SITE_KINDS];            /* site tensor that is added to the gradient on its layers; -1: none */
-    int32_t norm_scalar[NV_SITE_KINDS];         /* first scalar of squares of gradient norms, one for every layer or point; -1: none */
+    float loss_scale;                   /* the gradient is that of loss_scale * (sum of losses) / labels */
+    int32_t gradient_vector;            /* parameter vector that gradients are added to; -1: none are computed */
+    int32_t floor;                      /* no layer below it gets a gradient */
+    const uint8_t* tensors;             /* which tensors' gradients; NULL: all */
+    int32_t read_site[NV_SITE_KINDS];   /* site tensor that receives the gradient on its layers, without what add_site adds there;
+                                           -1: none */
+    int32_t add_site[NV_SITE_KINDS];    /* site tensor that is added to the gradient on its layers; -1: none */
+    int32_t norm_scalar[NV_SITE_KINDS]; /* first scalar of squares of gradient norms, one for every layer or point; -1: none */
 } nv_backward_options;
 
 /* Once after each forward with for_backward. Goes down to the lowest layer that anything asked for needs, and no further. */
@@ -288,8 +297,8 @@ typedef struct nv_adamw_options {
     uint32_t struct_size;
     int32_t gradient_vector;
     double learning_rate, beta1, beta2, epsilon, weight_decay;
-    float clip;            /* gradients are scaled by min(1, clip / (sqrt(norm_scalar) + 1e-6)); 0: not */
-    int32_t norm_scalar;   /* square of the gradient norm, as nv_vector_dot gives it; -1: no clipping */
+    float clip;             /* gradients are scaled by min(1, clip / (sqrt(norm_scalar) + 1e-6)); 0: not */
+    int32_t norm_scalar;    /* square of the gradient norm, as nv_vector_dot gives it; -1: no clipping */
     const uint8_t* tensors; /* only these are stepped; NULL: all. Each counts its own steps. */
 } nv_adamw_options;
 
@@ -309,10 +318,11 @@ typedef struct nv_sampling {
 } nv_sampling;
 
 /* Reads the prompts (labels NULL) and gives each sample's next token. Waits. */
-NV_API nv_status nv_decode_begin(nv_session* session, const nv_batch* prompts, const nv_sampling* sampling, int32_t* out_tokens) NV_NOEXCEPT;
+NV_API nv_status nv_decode_begin(nv_session* session, const nv_batch* prompts, const nv_sampling* sampling,
+                                 int32_t* out_tokens) NV_NOEXCEPT;
 /* Appends tokens[i] to sample samples[i] (ascending) and gives the next token of each. Waits. */
-NV_API nv_status nv_decode_next(nv_session* session, int32_t count, const int32_t* samples, const int32_t* tokens, const nv_sampling* sampling,
-                                int32_t* out_tokens) NV_NOEXCEPT;
+NV_API nv_status nv_decode_next(nv_session* session, int32_t count, const int32_t* samples, const int32_t* tokens,
+                                const nv_sampling* sampling, int32_t* out_tokens) NV_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -7,9 +7,9 @@
 namespace nv::ops {
 namespace {
 
+#include "ops/cpu/vector/attention.inl"
 #include "ops/cpu/vector/elementwise.inl"
 #include "ops/cpu/vector/layers.inl"
-#include "ops/cpu/vector/attention.inl"
 
 constexpr VectorKernels make_kernels() {
     VectorKernels table{};

@@ -1,6 +1,6 @@
 #include <cmath>
-#include <numeric>
 #include <cstring>
+#include <numeric>
 
 #include "ops/cpu/checks.h"
 #include "ops/cpu/ranges.h"
