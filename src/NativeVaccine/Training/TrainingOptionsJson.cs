@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -10,9 +11,12 @@ namespace NativeVaccine.Training;
 /// <summary>Reads and writes the config.json of a run.</summary>
 public static class TrainingOptionsJson
 {
+    /// <summary>Paths appear as they are, not in escapes.</summary>
+    private static readonly TrainingJsonContext Readable =
+        new(new JsonSerializerOptions(TrainingJsonContext.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+
     /// <summary>The text of a config.json.</summary>
-    public static string Write(TrainingOptions options) =>
-        JsonSerializer.Serialize(options, TrainingJsonContext.Default.TrainingOptions) + "\n";
+    public static string Write(TrainingOptions options) => JsonSerializer.Serialize(options, Readable.TrainingOptions) + "\n";
 
     /// <summary>Reads a config.json and checks every value by itself. What it does not name has its default.</summary>
     /// <exception cref="InputException">Missing, broken, with a field that does not exist or a value that cannot be used.</exception>

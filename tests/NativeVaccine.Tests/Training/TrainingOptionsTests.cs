@@ -74,6 +74,7 @@ public sealed class TrainingOptionsTests
         Assert.Equal(json, TrainingOptionsJson.Write(TrainingOptionsJson.Parse(json, "config.json")));
         Assert.Contains("\"schedule\": \"constant-with-warmup\"", json, StringComparison.Ordinal);
         Assert.Contains("\"lora_rank\": 8", json, StringComparison.Ordinal);
+        Assert.Contains("é", json, StringComparison.Ordinal);
         TrainingOptions read = TrainingOptionsJson.Parse(json, "config.json");
         Assert.Equal(options.LearningRate, read.LearningRate);
         Assert.Equal(options.Seed, read.Seed);
