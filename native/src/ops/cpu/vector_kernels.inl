@@ -7,8 +7,9 @@
 namespace nv::ops {
 namespace {
 
+#include "ops/cpu/vector/elementwise.inl"  // the other two stand on it
+
 #include "ops/cpu/vector/attention.inl"
-#include "ops/cpu/vector/elementwise.inl"
 #include "ops/cpu/vector/layers.inl"
 
 constexpr VectorKernels make_kernels() {
