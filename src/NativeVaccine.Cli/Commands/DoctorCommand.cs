@@ -47,7 +47,7 @@ internal sealed class DoctorCommand(CommandContext context) : Verb(
                     $"{device.Name}, {device.Threads} threads, {ByteSize.Format(device.FreeBytes)} of {ByteSize.Format(device.TotalBytes)} free"));
             }
             using Device processor = Device.Open();
-            Add(table, "engine", $"works ({processor.Info.Threads} threads)");
+            Add(table, "engine", $"works: {processor.EngineDescription}, {processor.Info.Threads} threads");
         }
         catch (InputException exception)
         {

@@ -12,20 +12,6 @@ namespace NativeVaccine.Cli.Demo;
 /// <summary>Runs the stages of the demo by the library's own trainer, each in a run folder as <c>align</c> and <c>finetune</c> make it.</summary>
 internal sealed class DemoStage(CancellationToken cancellation)
 {
-    private const int LongestSample = 24;
-
-    /// <summary>What all stages have in common.</summary>
-    public static TrainingOptions CommonOptions(string method, ulong seed) => TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper) with
-    {
-        MaxLength = LongestSample,
-        Dropout = 0,
-        LoraRank = 8,
-        LoraAlpha = 16,
-        Seed = seed,
-        // A stage takes seconds: who stops the demo begins again.
-        CheckpointEvery = 0,
-    };
-
     /// <summary>Writes samples as records of tokens.</summary>
     public static void WriteData(string file, IEnumerable<Sample> samples) => IO.AtomicFile.Write(file, stream =>
     {

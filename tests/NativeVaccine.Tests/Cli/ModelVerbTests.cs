@@ -134,7 +134,7 @@ public sealed class ModelVerbTests : IDisposable
     {
         CommandResult result = CommandLine.Succeed("doctor");
         Assert.Contains("| engine ", result.Output, StringComparison.Ordinal);
-        Assert.Contains("works (", result.Output, StringComparison.Ordinal);
+        Assert.Contains("works: nativevaccine cpu", result.Output, StringComparison.Ordinal);
     }
 
     private static JsonNode Expected(string model) => JsonNode.Parse(File.ReadAllText(Fixtures.Path(model, "expected.json")))!;
