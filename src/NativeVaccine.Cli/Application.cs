@@ -45,7 +45,8 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
     /// <summary>The verbs with their options.</summary>
     internal static RootCommand CreateRoot(CommandContext context)
     {
-        var root = new RootCommand("NativeVaccine hardens language models against harmful fine-tuning (T-Vaccine, arXiv 2410.09760) and measures it.")
+        var root = new RootCommand(
+            "NativeVaccine hardens language models against harmful fine-tuning (T-Vaccine, arXiv 2410.09760) and measures it.")
         {
             Verbose,
             new DoctorCommand(context),
@@ -91,7 +92,9 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
         return exitCode;
     }
 
-    /// <summary>The engine refuses what does not fit it, which is the user's to change; a device that breaks down, or a defect, is not.</summary>
+    /// <summary>
+    /// The engine refuses what does not fit it, which is the user's to change; a device that breaks down, or a defect, is not.
+    /// </summary>
     private static bool IsFailureOfTheEngine(InputException exception) =>
         exception is EngineException { Error: EngineError.Device or EngineError.Internal or EngineError.WrongState };
 

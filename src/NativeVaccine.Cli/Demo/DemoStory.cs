@@ -15,7 +15,12 @@ namespace NativeVaccine.Cli.Demo;
 /// <param name="Device">Where it runs.</param>
 /// <param name="Threads">Threads of a CPU; 0 for as many as there are processors.</param>
 internal sealed record DemoSettings(
-    int PretrainingSamples = 4160, int AlignmentEpochs = 20, int AttackEpochs = 2, double PoisonRatio = 0.1, string Device = "cpu", int Threads = 0)
+    int PretrainingSamples = 4160,
+    int AlignmentEpochs = 20,
+    int AttackEpochs = 2,
+    double PoisonRatio = 0.1,
+    string Device = "cpu",
+    int Threads = 0)
 {
     public const int AlignmentSamples = 200;
     public const int ProbeSamples = 50;
@@ -29,7 +34,8 @@ internal sealed record DemoSettings(
 /// The whole story in the world of one seed: a base model learns the language, is aligned in four ways, and each is attacked by fine-tuning
 /// on a benign task with some forbidden questions among it.
 /// </summary>
-internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed, string folder, ProgressDisplay progress, CancellationToken cancellation)
+internal sealed class DemoStory(
+    Device device, DemoSettings settings, ulong seed, string folder, ProgressDisplay progress, CancellationToken cancellation)
 {
     public const string UnalignedName = "unaligned";
     public const string PlainName = "SFT";

@@ -24,7 +24,8 @@ internal static class CommandLine
 {
     public static CommandResult Run(params string[] arguments) => Run(CancellationToken.None, arguments);
 
-    public static CommandResult Run(CancellationToken cancellation, params string[] arguments) => Run(new DemoSettings(), cancellation, arguments);
+    public static CommandResult Run(CancellationToken cancellation, params string[] arguments) =>
+        Run(new DemoSettings(), cancellation, arguments);
 
     public static CommandResult Run(DemoSettings demo, CancellationToken cancellation, params string[] arguments)
     {
