@@ -255,8 +255,8 @@ typedef struct nv_forward_options {
     int32_t record_site[NV_SITE_KINDS];   /* site tensor that receives the activations (before any addition); -1: none */
     int32_t add_site[NV_SITE_KINDS];      /* site tensor that is added to the activations; -1: none */
     int32_t loss_scalar;                  /* receives the sum of the losses over labelled rows, weighted over heads; -1: none */
-    const float* head_weights;            /* L+1: weight of a loss head (final norm, lm_head, cross-entropy) at each residual point;
-                                             NULL: weight 1 at point L */
+    const float* head_weights;            /* L+1: weight of a loss head (final norm, lm_head, cross-entropy) at each residual point, which
+                                             reads the stream after additions; NULL: weight 1 at point L */
 } nv_forward_options;
 
 /* out_labels: how many rows carry a label. A batch larger than the plan is an error that changes nothing. */
@@ -268,7 +268,8 @@ typedef struct nv_backward_options {
     int32_t gradient_vector;                    /* parameter vector that gradients are added to; -1: none are computed */
     int32_t floor;                              /* no layer below it gets a gradient */
     const uint8_t* tensors;                     /* which tensors' gradients; NULL: all */
-    int32_t read_site[NV_SITE_KINDS];           /* site tensor that receives the gradient on its layers; -1: none */
+    int32_t read_site[NV_SITE_KINDS];           /* site tensor that receives the gradient on its layers, without what add_site adds there;
+                                                   -1: none */
     int32_t add_site[NV_SITE_KINDS];            /* site tensor that is added to the gradient on its layers; -1: none */
     int32_t norm_scalar[NV_SITE_KINDS];         /* first scalar of squares of gradient norms, one for every layer or point; -1: none */
 } nv_backward_options;

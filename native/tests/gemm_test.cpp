@@ -9,6 +9,11 @@
 #include "ops/cpu/pool.h"
 #include "testing.h"
 
+#if defined(__unix__)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
 using namespace nv;
 using namespace nv::testing;
 using ops::gemm, ops::gemm_workspace_bytes, ops::GemmOperand;
@@ -51,7 +56,7 @@ std::vector<Case> cases() {
                     for (Layout b : {Layout::Rows, Layout::Columns}) list.push_back({isa, M, N, K, Layout::Rows, b});
         for (Layout a : {Layout::Rows, Layout::Columns, Layout::Apart})
             for (Layout b : {Layout::Rows, Layout::Columns, Layout::Apart})
-                for (auto [M, N, K] : {std::array<int64_t, 3>{3, 70, 385}, {45, 40, 17}, {150, 65, 400}, {33, 1061, 21}})
+                for (auto [M, N, K] : {std::array<int64_t, 3>{3, 70, 385}, {45, 40, 17}, {150, 65, 400}, {33, 1061, 21}, {45, 7, 17}})
                     for (DType a_type : {DType::F32, DType::BF16})
                         for (DType b_type : {DType::F32, DType::BF16})
                             list.push_back({isa, M, N, K, a, b, a_type, b_type, 0.5f, M == 45, M != 3});
@@ -150,6 +155,52 @@ void same_bits(Isa isa, int64_t M, int64_t N, int64_t K) {
     }
 }
 
+#if defined(__unix__)
+/// Floats that end where a page begins that must not be touched.
+class LastPage {
+public:
+    explicit LastPage(int64_t bytes) : page_(sysconf(_SC_PAGESIZE)), whole_((bytes + page_ - 1) / page_ * page_) {
+        void* memory = mmap(nullptr, whole_ + page_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        check(memory != MAP_FAILED, "mmap failed");
+        base_ = static_cast<char*>(memory);
+        check(mprotect(base_ + whole_, page_, PROT_NONE) == 0, "mprotect failed");
+        data_ = base_ + whole_ - bytes;
+    }
+    ~LastPage() { munmap(base_, whole_ + page_); }
+    LastPage(const LastPage&) = delete;
+    LastPage& operator=(const LastPage&) = delete;
+
+    void* data() const { return data_; }
+
+private:
+    int64_t page_, whole_;
+    char* base_;
+    void* data_;
+};
+
+/// Reading past an operand's end would end the program.
+void stays_inside(Isa isa) {
+    force_isa(isa);
+    for (auto [M, N, K] :
+         {std::array<int64_t, 3>{3, 5, 7}, {29, 33, 17}, {45, 7, 33}, {60, 31, 15}, {8, 128, 40}, {33, 16, 16}, {50, 47, 9}})
+        for (DType type : {DType::F32, DType::BF16})
+            for (bool a_turned : {false, true})
+                for (bool b_turned : {false, true}) {
+                    LastPage a(M * K * size_of(type)), b(K * N * size_of(type)), c(M * N * 4), bias(N * 4);
+                    gemm(machine_with(2).stream(), {M,
+                                                    N,
+                                                    K,
+                                                    1,
+                                                    {a.data(), type, a_turned ? 1 : K, a_turned ? M : 1},
+                                                    {b.data(), type, b_turned ? 1 : N, b_turned ? K : 1},
+                                                    static_cast<float*>(c.data()),
+                                                    N,
+                                                    true,
+                                                    static_cast<float*>(bias.data())});
+                }
+}
+#endif
+
 void vector_sets_agree() {
     if (best_isa() < Isa::Avx512) return;
     force_isa(Isa::Avx2);
@@ -179,6 +230,9 @@ int main() {
     const int values = run_all("gemm", cases(), run, name);
     std::vector<NamedTest> rules = {{"AVX2 and AVX-512 agree", vector_sets_agree}, {"too little workspace", too_little_workspace}};
     for (Isa isa : available_isas()) {
+#if defined(__unix__)
+        rules.push_back({"stays inside", [isa] { stays_inside(isa); }});
+#endif
         rules.push_back({"same bits, narrow", [isa] { same_bits(isa, 200, 8, 420); }});
         rules.push_back({"same bits, small", [isa] { same_bits(isa, 40, 50, 100); }});
         rules.push_back({"same bits, large", [isa] { same_bits(isa, 300, 1100, 420); }});

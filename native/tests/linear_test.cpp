@@ -1,9 +1,9 @@
 // linear_forward and linear_backward against sums in double, with the masks of core/philox.h, on every instruction set; and the
 // gradients once more against finite differences.
 #include <algorithm>
-#include <map>
 
 #include "core/cpu_features.h"
+#include "ops/cpu/linear.h"
 #include "testing.h"
 
 using namespace nv;
@@ -226,6 +226,18 @@ void gradients_are_optional() {
           "one at a time gives another result");
 }
 
+void planned_workspace_is_enough() {
+    const Case k{best_isa(), 300, 64, 33, 8, 0.1f};
+    Problem p(machine(), k);
+    ops::WorkspaceNeed need;
+    need.tokens = k.T;
+    need.largest_width = k.in;
+    Stream stream = machine().stream();
+    stream.workspace_bytes = ops::linear_workspace_bytes(3, need);
+    ops::linear_forward(stream, p.x, p.w, {}, p.lora, p.y, false);
+    ops::linear_backward(stream, p.dy, p.x, p.w, p.lora, {p.dx, false, p.dw, {}, p.da, p.db}, p.scratch);
+}
+
 void bad_arguments() {
     const Case k{best_isa(), 3, 5, 4, 2};
     Problem p(machine(), k);
@@ -253,7 +265,9 @@ void bad_arguments() {
 
 int main() {
     const int values = run_all("linear", cases(), run, name);
-    std::vector<NamedTest> rules = {{"gradients are optional", gradients_are_optional}, {"bad arguments", bad_arguments}};
+    std::vector<NamedTest> rules = {{"gradients are optional", gradients_are_optional},
+                                    {"planned workspace is enough", planned_workspace_is_enough},
+                                    {"bad arguments", bad_arguments}};
     for (Isa isa : available_isas()) rules.push_back({"same bits", [isa] { same_bits(isa); }});
     return values | run_all("linear rules", rules);
 }

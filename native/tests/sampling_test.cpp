@@ -115,6 +115,24 @@ void rows_are_independent() {
     testing::check(together.bytes() == alone.bytes(), "a draw depends on later rows");
 }
 
+/// Whatever a broken model gives, an index of a row comes out, and never that of a NaN or of what is masked.
+void not_numbers() {
+    testing::on_every_machine([](Machine& machine) {
+        const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
+        Buffer logits(machine, 3, 40), out(machine, 1, 3, DType::I32);
+        std::vector<double> values(120, nan);
+        values[40 + 7] = 1;
+        for (size_t i = 80; i < 120; ++i) values[i] = i == 99 ? infinity : i % 2 == 0 ? -infinity : nan;
+        logits.set(values);
+        ops::sample_rows(machine.stream(), logits, 1, 20, 0.9f, {1, 2, 3}, out);
+        const auto drawn = out.values();
+        testing::check(drawn[0] >= 0 && drawn[0] < 40, "a row of NaN gives no index");
+        testing::check(drawn[1] == 7, "the only number is not drawn");
+        testing::check(drawn[2] == 19, "the infinite logit is not drawn");
+        return testing::collect({&logits, &out});
+    });
+}
+
 void refusals() {
     Machine machine;
     Buffer logits(machine, 2, 3), out(machine, 1, 2, DType::I32), numbers(machine, 1, 2);
@@ -133,6 +151,7 @@ int main() {
     int failed = testing::run_all("argmax_rows", std::vector<int64_t>{1, 31, 32, 33, 2001}, argmax,
                                   [](int64_t V) { return "V=" + std::to_string(V); });
     failed |= testing::run_all("sample_rows", cases(), distribution, [](const Case& k) { return std::string(k.name); });
-    failed |= testing::run_all("sampling, rules", {{"rows are independent", rows_are_independent}, {"refusals", refusals}});
+    failed |= testing::run_all("sampling, rules",
+                               {{"rows are independent", rows_are_independent}, {"not numbers", not_numbers}, {"refusals", refusals}});
     return failed;
 }

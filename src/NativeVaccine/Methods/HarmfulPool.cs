@@ -3,7 +3,9 @@ using NativeVaccine.Engine;
 
 namespace NativeVaccine.Methods;
 
-/// <summary>The harmful samples that a method may look at, in an order without repetition that is shuffled anew each time the pool is through.</summary>
+/// <summary>
+/// The harmful samples that a method may look at, in an order without repetition that is shuffled anew each time the pool is through.
+/// </summary>
 /// <param name="samples">The pool; not empty.</param>
 /// <param name="seed">Seed of the run.</param>
 public sealed class HarmfulPool(IReadOnlyList<Sample> samples, ulong seed)

@@ -15,6 +15,10 @@ public abstract class Method
     /// <summary>What the memory plan must have room for.</summary>
     public virtual MethodNeeds Needs { get; } = new();
 
+    /// <summary>Refuses a model that the method's settings do not fit.</summary>
+    /// <exception cref="InputException">They do not.</exception>
+    public virtual void RequireFits(int layerCount) { }
+
     /// <summary>Does one optimizer step: it ends with <see cref="StepContext.Update"/>.</summary>
     public abstract void Step(StepContext step);
 

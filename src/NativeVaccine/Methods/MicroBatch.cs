@@ -17,7 +17,8 @@ public sealed class MicroBatch
     public Batch Batch { get; }
 
     /// <summary>
-    /// One over the step's micro-batches: the step's loss and gradient are the mean of the micro-batches' means, however many labels each has.
+    /// One over the step's micro-batches: the step's loss and gradient are the mean of the micro-batches' means, however many labels each
+    /// has.
     /// </summary>
     public float Share { get; }
 
@@ -30,7 +31,7 @@ public sealed class MicroBatch
     /// <summary>Counts the micro-batches of the run: with the seed it names the random numbers that belong to this one.</summary>
     public uint Number { get; }
 
-    /// <summary>Options of a forward pass with the dropout masks that belong to this micro-batch and a pass of it, numbered from 1.</summary>
+    /// <summary>Options of a forward pass with the dropout masks that belong to a pass of this micro-batch, numbered from 1.</summary>
     public ForwardOptions Masks(uint pass) => new() { Dropout = Dropout, Seed = Seed, Step = Number, Pass = pass };
 
     /// <summary>Notes the pass that trains.</summary>

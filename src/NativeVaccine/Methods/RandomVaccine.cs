@@ -8,7 +8,7 @@ public enum NoiseSize
     /// <summary>rho is the variance of each element, as in the paper.</summary>
     Variance,
 
-    /// <summary>rho is the norm of all noise together, as <see cref="Vaccine"/>'s rho is: a control that differs in direction only.</summary>
+    /// <summary>rho is the norm of all noise together, as in <see cref="Vaccine"/>: a control that differs in direction only.</summary>
     Norm,
 }
 

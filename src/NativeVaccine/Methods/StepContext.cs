@@ -43,12 +43,13 @@ public sealed class StepContext
     public ForwardOptions ProbeMasks() => MicroBatches[0].Masks(ProbePass);
 
     /// <summary>
-    /// Clips the gradients by their norm over the tensors that have one, and steps these tensors. Norms and biases, which train only where all
-    /// parameters do, do not decay, as in transformers.
+    /// Clips the gradients by their norm over the tensors that have one, and steps these tensors. Norms and biases, which train only where
+    /// all parameters do, do not decay, as in transformers.
     /// </summary>
     public void Update(TensorSet tensors)
     {
-        var withoutDecay = new TensorSet(Session.TrainableTensors, tensor => tensors[tensor.TrainableIndex!.Value] && !Decays(tensor.Kind));
+        var withoutDecay = new TensorSet(
+            Session.TrainableTensors, tensor => tensors[tensor.TrainableIndex!.Value] && !Decays(tensor.Kind));
         Metrics.GradientNorm = withoutDecay.Count == 0
             ? Session.Optimizer.Step(Session.Gradients, LearningRate, tensors, (float)Clip).Value
             : UpdateInTwoParts(tensors, withoutDecay);

@@ -19,6 +19,13 @@ public sealed class TVaccine(TVaccineOptions options) : Method
     public override MethodNeeds Needs { get; } = new() { AttentionSites = new SiteBudget(1, options.Layers), HarmfulPool = true };
 
     /// <inheritdoc/>
+    public override void RequireFits(int layerCount)
+    {
+        if (options.Layers > layerCount)
+            throw new InputException($"T-Vaccine cannot choose {options.Layers} layers of {layerCount}; expected fewer (--layers)");
+    }
+
+    /// <inheritdoc/>
     public override void Step(StepContext step)
     {
         Session session = step.Session;
@@ -48,7 +55,10 @@ public sealed class TVaccine(TVaccineOptions options) : Method
             bool repeats = options.SameMasks || !masks.Dropout;
             masks = repeats ? masks with { FromLayer = chosen.Lowest } : micro.Masks(pass: 2);
             PassResult second = session.Forward(micro.Batch, masks with { Add = [e] });
-            session.Backward(new BackwardOptions { Gradients = session.Gradients, Tensors = trainable, Floor = floor, LossScale = micro.Share });
+            session.Backward(new BackwardOptions
+            {
+                Gradients = session.Gradients, Tensors = trainable, Floor = floor, LossScale = micro.Share,
+            });
 
             micro.RecordFirstPass(first, gradient);
             micro.RecordPerturbation(perturbation);
@@ -94,11 +104,15 @@ public sealed class TVaccine(TVaccineOptions options) : Method
         if (step.Replay?.ActiveLayers is { } layers)
         {
             if (layers.Length > options.Layers)
-                throw new InputException($"replay: step {step.Number} chooses {layers.Length} layers; expected at most {options.Layers} (--layers)");
+            {
+                throw new InputException(
+                    $"replay: step {step.Number} chooses {layers.Length} layers; expected at most {options.Layers} (--layers)");
+            }
             return LayerSet.Of(layers);
         }
         LayerSampler.Choice choice = LayerSampler.Sample(probabilities, options.Layers, step.Seed, step.Number);
-        if (choice.Uniform) step.Notice?.Invoke($"step {step.Number}: the probe gave fewer than {options.Layers} usable layers; all layers were equally likely");
+        if (choice.Uniform)
+            step.Notice?.Invoke($"step {step.Number}: the probe gave fewer than {options.Layers} usable layers; all were equally likely");
         return choice.Layers;
     }
 }

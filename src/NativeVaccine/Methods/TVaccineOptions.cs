@@ -28,14 +28,14 @@ public enum BackwardFloor
 /// <param name="Layers">S: how many layers are chosen.</param>
 /// <param name="ResampleEvery">J: a choice stands for so many steps.</param>
 /// <param name="ProbeEvery">K: a look at a harmful sample stands for so many steps.</param>
-/// <param name="FreezeScope">What trains.</param>
-/// <param name="BackwardFloor">Where the training pass stops.</param>
-/// <param name="SameMasks">True if the second pass drops out what the first did.</param>
-public sealed record TVaccineOptions(
-    double Rho,
-    int Layers,
-    int ResampleEvery,
-    int ProbeEvery,
-    FreezeScope FreezeScope = FreezeScope.Layer,
-    BackwardFloor BackwardFloor = BackwardFloor.Chosen,
-    bool SameMasks = false);
+public sealed record TVaccineOptions(double Rho, int Layers, int ResampleEvery, int ProbeEvery)
+{
+    /// <summary>What trains.</summary>
+    public FreezeScope FreezeScope { get; init; } = FreezeScope.Layer;
+
+    /// <summary>Where the training pass stops.</summary>
+    public BackwardFloor BackwardFloor { get; init; } = BackwardFloor.Chosen;
+
+    /// <summary>True if the second pass drops out what the first did.</summary>
+    public bool SameMasks { get; init; }
+}

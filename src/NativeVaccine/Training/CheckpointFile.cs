@@ -92,7 +92,10 @@ internal static class CheckpointFile
         (CheckpointHeader header, long bodyOffset) = ParseHeader(stream, path);
         long expected = FileLength(bodyOffset - Magic.Length - sizeof(long), header);
         if (stream.Length != expected)
-            throw new InputException(FormattableString.Invariant($"{path}: {stream.Length} bytes; expected {expected}: the checkpoint is torn"));
+        {
+            throw new InputException(
+                FormattableString.Invariant($"{path}: {stream.Length} bytes; expected {expected}: the checkpoint is torn"));
+        }
         stream.Position = 0;
         if (!StoredHash(stream).AsSpan().SequenceEqual(ComputedHash(stream)))
             throw new InputException($"{path}: the checksum does not fit: the checkpoint is damaged");
@@ -105,10 +108,11 @@ internal static class CheckpointFile
     {
         using Stream stream = Open(path);
         (CheckpointHeader header, long bodyOffset) = ParseHeader(stream, path);
-        if (header.Tensors != session.TrainableTensors.Count || header.Parameters != session.Parameters.Length)
+        (int tensors, long parameters) = (session.TrainableTensors.Count, session.Parameters.Length);
+        if (header.Tensors != tensors || header.Parameters != parameters)
         {
             throw new InputException(FormattableString.Invariant(
-                $"{path}: has {header.Tensors} tensors of {header.Parameters} parameters; the model has {session.TrainableTensors.Count} of {session.Parameters.Length}"));
+                $"{path}: {header.Tensors} tensors, {header.Parameters} parameters; the run has {tensors} and {parameters}"));
         }
         stream.Position = bodyOffset;
         long[] steps = new long[header.Tensors];
@@ -126,10 +130,16 @@ internal static class CheckpointFile
         }
     }
 
-    private static ParameterVector[] Vectors(Session session) => [session.Parameters, session.Optimizer.FirstMoment, session.Optimizer.SecondMoment];
+    private static ParameterVector[] Vectors(Session session) =>
+        [session.Parameters, session.Optimizer.FirstMoment, session.Optimizer.SecondMoment];
 
-    private static long FileLength(long headerLength, CheckpointHeader header) => checked(
-        Magic.Length + sizeof(long) + headerLength + ((long)header.Tensors * sizeof(long)) + (3 * header.Parameters * sizeof(float)) + SHA256.HashSizeInBytes);
+    private static long FileLength(long headerLength, CheckpointHeader header)
+    {
+        const int VectorCount = 3;
+        long start = Magic.Length + sizeof(long) + headerLength;
+        long counts = (long)header.Tensors * sizeof(long);
+        return checked(start + counts + (VectorCount * header.Parameters * sizeof(float)) + SHA256.HashSizeInBytes);
+    }
 
     private static FileStream Open(string path)
     {
@@ -154,9 +164,10 @@ internal static class CheckpointFile
         stream.ReadExactly(json);
         try
         {
-            CheckpointHeader header = JsonSerializer.Deserialize(json, TrainingJsonContext.Default.CheckpointHeader)!;
-            bool isSane = header is { Step: >= 0, Tensors: >= 0, MetricsBytes: >= 0, ReplayBytes: >= 0 } && header.Parameters >= 0 && header.Parameters <= stream.Length;
-            return isSane ? (header, start.Length + length) : throw new InputException($"{path}: the header is damaged");
+            CheckpointHeader? header = JsonSerializer.Deserialize(json, TrainingJsonContext.Default.CheckpointHeader);
+            bool isSane = header is { Step: >= 0, Tensors: >= 0, MetricsBytes: >= 0, ReplayBytes: >= 0, Parameters: >= 0 }
+                && header.Parameters <= stream.Length;
+            return isSane ? (header!, start.Length + length) : throw new InputException($"{path}: the header is damaged");
         }
         catch (JsonException exception)
         {

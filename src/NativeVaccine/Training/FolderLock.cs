@@ -20,7 +20,8 @@ internal sealed class FolderLock : IDisposable
         string path = Path.Combine(folder, FileName);
         try
         {
-            return new FolderLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose));
+            return new FolderLock(
+                new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose));
         }
         catch (IOException) when (File.Exists(path))
         {
@@ -55,5 +56,6 @@ internal sealed class FolderLock : IDisposable
     /// <inheritdoc/>
     public void Dispose() => stream.Dispose();
 
-    private static InputException InUse(string folder) => new($"{folder}: another run is writing there; expected a folder that is not in use");
+    private static InputException InUse(string folder) =>
+        new($"{folder}: another run is writing there; expected a folder that is not in use");
 }

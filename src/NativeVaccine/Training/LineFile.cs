@@ -2,7 +2,9 @@ using NativeVaccine.IO;
 
 namespace NativeVaccine.Training;
 
-/// <summary>A file that grows by a line with every step. A line goes to the operating system at once, so a killed process leaves it there.</summary>
+/// <summary>
+/// A file that grows by a line with every step. A line goes to the operating system at once, so a killed process leaves it there.
+/// </summary>
 internal sealed class LineFile : IDisposable
 {
     private readonly string path;
@@ -49,7 +51,10 @@ internal sealed class LineFile : IDisposable
     public void Truncate(long length)
     {
         if (stream.Length < length)
-            throw new InputException(FormattableString.Invariant($"{path}: has {stream.Length} bytes; the checkpoint needs the first {length} of them"));
+        {
+            throw new InputException(
+                FormattableString.Invariant($"{path}: has {stream.Length} bytes; the checkpoint needs the first {length} of them"));
+        }
         Guard(() =>
         {
             stream.SetLength(length);

@@ -4,7 +4,7 @@ using NativeVaccine.Methods;
 
 namespace NativeVaccine.Training;
 
-/// <summary>A line of metrics.jsonl. The fields are a contract (README, "A run folder"); what a method does not have is left out.</summary>
+/// <summary>A line of metrics.jsonl. The names of the fields are a contract; what a method does not have is left out.</summary>
 internal static class MetricsLine
 {
     /// <summary>Writes the line with its line feed.</summary>
@@ -37,7 +37,8 @@ internal static class MetricsLine
         if (metrics.SiteGradientNorms.Count > 0)
         {
             writer.WriteStartObject("site_gradient_norms");
-            foreach ((int layer, double norm) in metrics.SiteGradientNorms) WriteNumber(writer, layer.ToString(CultureInfo.InvariantCulture), norm);
+            foreach ((int layer, double norm) in metrics.SiteGradientNorms)
+                WriteNumber(writer, layer.ToString(CultureInfo.InvariantCulture), norm);
             writer.WriteEndObject();
         }
         WriteNumber(writer, "perturbation_norm", metrics.PerturbationNorm);

@@ -25,6 +25,7 @@ public sealed class RunFolder : IDisposable
     {
         (Path, Options) = (path, options);
         this.folderLock = folderLock;
+        Directory.CreateDirectory(Checkpoints);
         metrics = new LineFile(System.IO.Path.Combine(path, "metrics.jsonl"));
         replay = new LineFile(System.IO.Path.Combine(path, "replay.jsonl"));
     }
@@ -53,14 +54,6 @@ public sealed class RunFolder : IDisposable
     public static RunFolder Create(string path, TrainingOptions options)
     {
         RequireFree(path);
-        try
-        {
-            Directory.CreateDirectory(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw AtomicFile.CannotWrite(path, exception);
-        }
         return Open(path, () =>
         {
             if (Directory.EnumerateFileSystemEntries(path).Skip(1).Any())
@@ -78,7 +71,8 @@ public sealed class RunFolder : IDisposable
         if (!File.Exists(configuration)) throw new InputException($"{path}: has no {ConfigurationFileName}; expected the folder of a run");
         return Open(path, () =>
         {
-            if (Directory.Exists(ResultOf(path))) throw new InputException($"{path}: the run is complete; there is nothing to resume");
+            if (Directory.Exists(ResultOf(path)))
+                throw new InputException($"{path}: the run is complete; there is nothing to resume");
             RemoveUnfinished(path);
             return TrainingOptionsJson.Read(configuration);
         });
@@ -99,7 +93,6 @@ public sealed class RunFolder : IDisposable
         // The lines that the checkpoint counts on must be on the disk before it is.
         metrics.FlushToDisk();
         replay.FlushToDisk();
-        Directory.CreateDirectory(Checkpoints);
         string name = string.Create(CultureInfo.InvariantCulture, $"step-{stepsDone:D9}.checkpoint");
         CheckpointFile.Write(System.IO.Path.Combine(Checkpoints, name), new CheckpointHeader
         {
@@ -112,7 +105,7 @@ public sealed class RunFolder : IDisposable
             Tensors = session.TrainableTensors.Count,
             Parameters = session.Parameters.Length,
         }, session);
-        foreach (string old in CheckpointsNewestFirst().Skip(KeptCheckpoints)) File.Delete(old);
+        foreach (string old in CheckpointsNewestFirst().Skip(KeptCheckpoints).ToList()) File.Delete(old);
     }
 
     /// <summary>Puts session and method into the state of the newest good checkpoint, and cuts off the lines after it.</summary>
@@ -124,7 +117,7 @@ public sealed class RunFolder : IDisposable
     /// <exception cref="InputException">There are checkpoints, but none can be used, or they belong to other data.</exception>
     public int RestoreLatest(Session session, Method method, string fingerprint, Action<string>? notice = null)
     {
-        var refusals = new List<string>();
+        bool isRefused = false;
         foreach (string file in CheckpointsNewestFirst())
         {
             CheckpointHeader header;
@@ -134,14 +127,14 @@ public sealed class RunFolder : IDisposable
             }
             catch (InputException exception)
             {
-                refusals.Add(exception.Message);
+                isRefused = true;
                 notice?.Invoke($"{exception.Message}; looking for the one before");
                 continue;
             }
             Restore(file, header, session, method, fingerprint);
             return header.Step;
         }
-        if (refusals.Count > 0) throw new InputException($"{Checkpoints}: no checkpoint can be used; remove the folder to begin again from step 0");
+        if (isRefused) throw new InputException($"{Checkpoints}: no checkpoint can be used; remove the folder to begin again from step 0");
         metrics.Truncate(0);
         replay.Truncate(0);
         return 0;
@@ -159,14 +152,17 @@ public sealed class RunFolder : IDisposable
 
     private static RunFolder Open(string path, Func<TrainingOptions> prepare)
     {
-        FolderLock folderLock = FolderLock.Take(path);
+        FolderLock? folderLock = null;
         try
         {
+            Directory.CreateDirectory(path);
+            folderLock = FolderLock.Take(path);
             return new RunFolder(path, prepare(), folderLock);
         }
-        catch
+        catch (Exception exception)
         {
-            folderLock.Dispose();
+            folderLock?.Dispose();
+            if (exception is IOException or UnauthorizedAccessException) throw AtomicFile.CannotWrite(path, exception);
             throw;
         }
     }
@@ -185,7 +181,7 @@ public sealed class RunFolder : IDisposable
     {
         if (header.Method != method.Name) throw new InputException($"{file}: is of method {header.Method}; the run's is {method.Name}");
         if (header.Fingerprint != fingerprint)
-            throw new InputException($"{file}: belongs to other data than the run's files have now; expected them as they were when it began");
+            throw new InputException($"{file}: belongs to other data than the run's files have now; expected what they had before");
         CheckpointFile.Restore(file, session);
         method.RestoreState(header.MethodState);
         metrics.Truncate(header.MetricsBytes);
@@ -193,7 +189,6 @@ public sealed class RunFolder : IDisposable
     }
 
     /// <summary>Their names end with the step in nine digits, so the order of names is that of steps.</summary>
-    private IEnumerable<string> CheckpointsNewestFirst() => Directory.Exists(Checkpoints)
-        ? Directory.EnumerateFiles(Checkpoints, "step-*.checkpoint").OrderDescending(StringComparer.Ordinal)
-        : [];
+    private IEnumerable<string> CheckpointsNewestFirst() =>
+        Directory.EnumerateFiles(Checkpoints, "step-*.checkpoint").OrderDescending(StringComparer.Ordinal);
 }

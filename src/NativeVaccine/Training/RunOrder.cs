@@ -10,14 +10,18 @@ namespace NativeVaccine.Training;
 /// <param name="LongestSample">Tokens of the longest sample.</param>
 public sealed record BatchLimits(int MaxTokens, int MaxSamples, int LongestSample);
 
-/// <summary>Which samples every step uses: a shuffled order of its own, or that of the run that is followed. It has no state to be saved.</summary>
+/// <summary>
+/// Which samples every step uses: a shuffled order of its own, or that of the run that is followed. It has no state to be saved.
+/// </summary>
 public sealed class RunOrder
 {
     private readonly TrainingData data;
     private readonly SampleOrder order;
 
     /// <summary>The order of a run.</summary>
-    /// <exception cref="InputException">There are no samples, or the run that is followed has more micro-batches in a step than the options.</exception>
+    /// <exception cref="InputException">
+    /// There are no samples, or the run that is followed has more micro-batches in a step than the options allow.
+    /// </exception>
     public RunOrder(TrainingOptions options, TrainingData data)
     {
         this.data = data;
@@ -25,8 +29,12 @@ public sealed class RunOrder
         // Random numbers are named by step and micro-batch, so their count in a step must be known beforehand.
         foreach (ReplayStep step in data.Replay ?? [])
         {
-            if (step.MicroBatches.Count > options.Accumulate)
-                throw new InputException($"replay: step {step.Step} has {step.MicroBatches.Count} micro-batches; expected at most {options.Accumulate} (--accumulate)");
+            int count = step.MicroBatches.Count;
+            if (count > options.Accumulate)
+            {
+                throw new InputException(
+                    $"replay: step {step.Step} has {count} micro-batches; expected at most {options.Accumulate} (--accumulate)");
+            }
         }
     }
 

@@ -6,8 +6,9 @@ using NativeVaccine.Methods;
 namespace NativeVaccine.Training;
 
 /// <summary>
-/// Takes a session through the steps of a run: samples in their order, the learning rate of the schedule, a step of the method, its metrics.
-/// Everything random is a pure function of seed and step, so a run that was stopped and resumed is bit-identical to one that was not.
+/// Takes a session through the steps of a run: samples in their order, the learning rate of the schedule, a step of the method, its
+/// metrics. Everything random is a pure function of seed and step, so a run that was stopped and resumed is bit-identical to one that was
+/// not.
 /// </summary>
 public sealed class Trainer
 {
@@ -28,6 +29,7 @@ public sealed class Trainer
     public Trainer(Session session, Method method, TrainingOptions options, TrainingData data)
     {
         options.Validate("options");
+        method.RequireFits(session.LayerCount);
         (this.session, this.method, this.options, this.data) = (session, method, options, data);
         order = new RunOrder(options, data);
         schedule = new LearningRateSchedule(options.Schedule, options.LearningRate, options.WarmupRatio, order.TotalSteps);
@@ -43,7 +45,7 @@ public sealed class Trainer
     /// <summary>Where the run is recorded; null if it is not.</summary>
     public RunFolder? Folder { get; init; }
 
-    /// <summary>Told the numbers of each step when it is done. The session may be read, evaluated, and decoded with, but not changed.</summary>
+    /// <summary>Told the numbers of each step. The session may then be read, evaluated, and decoded with, but not changed.</summary>
     public Action<StepMetrics>? StepDone { get; init; }
 
     /// <summary>Told what a user should know and no metric says, in a line.</summary>
@@ -118,8 +120,7 @@ public sealed class Trainer
     private static void RequireFinite(StepMetrics metrics)
     {
         if (double.IsFinite(metrics.Loss) && double.IsFinite(metrics.GradientNorm)) return;
-        throw new NotFiniteNumberException(
-            FormattableString.Invariant($"step {metrics.Step}: the loss is {metrics.Loss} and the gradient's norm {metrics.GradientNorm}; a lower learning rate or rho may help"),
-            metrics.Loss);
+        string what = FormattableString.Invariant($"the loss is {metrics.Loss} and the gradient's norm {metrics.GradientNorm}");
+        throw new NotFiniteNumberException($"step {metrics.Step}: {what}; a lower learning rate or rho may help", metrics.Loss);
     }
 }

@@ -6,4 +6,5 @@ namespace NativeVaccine.Training;
 /// <param name="Samples">The training samples; each has a label that counts.</param>
 /// <param name="Harmful">Harmful samples, for methods that look at them; null if there are none.</param>
 /// <param name="Replay">The run that is followed; null if none is.</param>
-public sealed record TrainingData(IReadOnlyList<Sample> Samples, IReadOnlyList<Sample>? Harmful = null, IReadOnlyList<ReplayStep>? Replay = null);
+public sealed record TrainingData(
+    IReadOnlyList<Sample> Samples, IReadOnlyList<Sample>? Harmful = null, IReadOnlyList<ReplayStep>? Replay = null);

@@ -2,7 +2,7 @@ using NativeVaccine.Methods;
 
 namespace NativeVaccine.Training;
 
-/// <summary>The settings of a run that nobody gave: those of the papers, or of the authors' programs (methods.md 0, 1.4, 2 and 3).</summary>
+/// <summary>The settings of a run that nobody gave: those of the papers, or of the authors' programs.</summary>
 public static class TrainingDefaults
 {
     private const double PaperAlignmentAlpha = 4;

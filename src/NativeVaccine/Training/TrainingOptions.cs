@@ -206,6 +206,8 @@ public sealed record TrainingOptions
         {
             if (!isAllowed || !double.IsFinite(value)) throw Refusal(source, name, value, expected);
         }
+        if (Full && InitAdapter is not null)
+            throw new InputException($"{source}: init_adapter is given and full is true; expected an adapter or all parameters");
     }
 
     private static InputException Refusal(string source, string name, IFormattable value, string expected) =>

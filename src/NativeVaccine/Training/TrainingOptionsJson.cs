@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using NativeVaccine.IO;
+using NativeVaccine.Methods;
 
 namespace NativeVaccine.Training;
 
@@ -10,9 +11,10 @@ namespace NativeVaccine.Training;
 public static class TrainingOptionsJson
 {
     /// <summary>The text of a config.json.</summary>
-    public static string Write(TrainingOptions options) => JsonSerializer.Serialize(options, TrainingJsonContext.Default.TrainingOptions) + "\n";
+    public static string Write(TrainingOptions options) =>
+        JsonSerializer.Serialize(options, TrainingJsonContext.Default.TrainingOptions) + "\n";
 
-    /// <summary>Reads a config.json and checks every value by itself. What it does not name has the value of <see cref="TrainingOptions"/>.</summary>
+    /// <summary>Reads a config.json and checks every value by itself. What it does not name has its default.</summary>
     /// <exception cref="InputException">Missing, broken, with a field that does not exist or a value that cannot be used.</exception>
     public static TrainingOptions Read(string file) => Parse(InputFile.ReadAllBytes(file, JsonFile.DefaultMaximumBytes), file);
 
@@ -33,7 +35,7 @@ public static class TrainingOptionsJson
 
     internal static TrainingOptions Parse(string json, string file) => Parse(Encoding.UTF8.GetBytes(json), file);
 
-    /// <summary>Generated serializers give a field that is not there the value of its type, not that of <see cref="TrainingOptions"/>.</summary>
+    /// <summary>Generated serializers give a field that is not there the default of its type, not that of the options.</summary>
     private static JsonObject WithDefaults(JsonElement given)
     {
         JsonObject all = JsonSerializer.SerializeToNode(new TrainingOptions(), TrainingJsonContext.Default.TrainingOptions)!.AsObject();
@@ -65,8 +67,9 @@ internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(JsonNaming
     WriteIndented = true,
     Converters =
     [
-        typeof(WordConverter<TrainingStage>), typeof(WordConverter<Preset>), typeof(WordConverter<WeightPrecision>), typeof(WordConverter<ScheduleKind>),
-        typeof(WordConverter<Methods.FreezeScope>), typeof(WordConverter<Methods.BackwardFloor>), typeof(WordConverter<Methods.NoiseSize>),
+        typeof(WordConverter<TrainingStage>), typeof(WordConverter<Preset>), typeof(WordConverter<WeightPrecision>),
+        typeof(WordConverter<ScheduleKind>), typeof(WordConverter<FreezeScope>), typeof(WordConverter<BackwardFloor>),
+        typeof(WordConverter<NoiseSize>),
     ])]
 [JsonSerializable(typeof(TrainingOptions))]
 [JsonSerializable(typeof(CheckpointHeader))]

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
@@ -5,61 +6,33 @@ using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
 using NativeVaccine.Models;
-using NativeVaccine.Tokenization;
 
 namespace NativeVaccine.Training;
 
 /// <summary>
-/// A run from files to files: the model, adapters and data that the options name are open, the memory is planned, and <see cref="Execute"/>
-/// trains and leaves the result in the folder of the run.
+/// A run from files to files: the model, adapters and data that the options name are open, the memory is planned, and
+/// <see cref="Execute"/> trains and leaves the result in the folder of the run.
 /// </summary>
 public sealed class TrainingRun : IDisposable
 {
-    private readonly TrainingOptions options;
-    private readonly ModelFolder model;
-    private readonly Method method;
-    private readonly Engine.Device device;
+    private readonly TrainingFiles files;
+    private readonly Device device;
     private readonly RunFolder folder;
-    private readonly IWeightSource weights;
-    private readonly TrainingData data;
 
-    private TrainingRun(TrainingOptions options, ModelFolder model, Func<RunFolder> openFolder)
+    private TrainingRun(TrainingFiles files, Device device, MemoryPlan plan, RunFolder folder)
     {
-        (this.options, this.model) = (options, model);
-        method = MethodCatalog.Create(options);
-        weights = MergedModel(options, model);
-        Tokenizer tokenizer = Tokenizer.Load(model.Path);
-        tokenizer.EnsureFits(model.Configuration.VocabularySize);
-        Samples = Read(options.Data!, options, tokenizer);
-        Harmful = method.Needs.HarmfulPool && options.ProbeData is { } pool ? Read(pool, options, tokenizer) : null;
-        if (method.Needs.HarmfulPool && Harmful is null)
-            throw new InputException($"method {method.Name} looks at harmful samples; expected --probe-data FILE");
-        IReadOnlyList<ReplayStep>? replay = options.Replay is null
-            ? null
-            : ReplayFile.Read(options.Replay, Samples.Samples.Count, Harmful?.Samples.Count ?? 0, model.Configuration.LayerCount);
-        data = new TrainingData(Samples.Samples, Harmful?.Samples, replay);
-        device = Engine.Device.Open(options.Device, options.Threads);
-        try
-        {
-            Plan = MemoryPlan.Create(device, model.Configuration, TrainingPlan.For(options, method, data, WeightTypeOf(options, model)));
-            folder = openFolder();
-        }
-        catch
-        {
-            Plan?.Dispose();
-            device.Dispose();
-            throw;
-        }
+        (this.files, this.device, this.folder) = (files, device, folder);
+        Plan = plan;
     }
 
     /// <summary>The memory that the run will take.</summary>
     public MemoryPlan Plan { get; }
 
     /// <summary>The training samples, with the count of those that were left out.</summary>
-    public SampleSet Samples { get; }
+    public SampleSet Samples => files.Samples;
 
     /// <summary>The harmful samples; null if the method looks at none.</summary>
-    public SampleSet? Harmful { get; }
+    public SampleSet? Harmful => files.Harmful;
 
     /// <summary>The folder of the run.</summary>
     public string FolderPath => folder.Path;
@@ -74,9 +47,11 @@ public sealed class TrainingRun : IDisposable
     public Action<string>? Notice { get; set; }
 
     /// <summary>Opens everything for a new run, and makes its folder.</summary>
-    /// <param name="options">With the model and the data; paths are made absolute in config.json, so that the run can be resumed from anywhere.</param>
+    /// <param name="options">With model and data. config.json has absolute paths, so that the run can be resumed from anywhere.</param>
     /// <param name="folder">A new or empty folder.</param>
-    /// <exception cref="InputException">A file is missing or broken, an option cannot be used, or the folder is in use or not empty.</exception>
+    /// <exception cref="InputException">
+    /// A file is missing or broken, an option cannot be used, or the folder is in use or not empty. Nothing was made.
+    /// </exception>
     public static TrainingRun Create(TrainingOptions options, string folder)
     {
         options.Validate("options");
@@ -95,7 +70,7 @@ public sealed class TrainingRun : IDisposable
     }
 
     /// <summary>Opens everything for going on with a run that was interrupted.</summary>
-    /// <exception cref="InputException">The folder is in use, no run's, or of a complete run; or a file is missing or has changed.</exception>
+    /// <exception cref="InputException">The folder is in use, no run's, or of a complete run; or a file is missing or broken.</exception>
     public static TrainingRun Resume(string folder)
     {
         RunFolder opened = RunFolder.Resume(folder);
@@ -112,25 +87,36 @@ public sealed class TrainingRun : IDisposable
         }
     }
 
-    /// <summary>Trains, and saves the result. After an interruption the folder holds a checkpoint from which the run can be resumed.</summary>
+    /// <summary>What the model's frozen weights are kept as on the device.</summary>
+    public static ElementType WeightTypeOf(TrainingOptions options, ModelFolder model) => options.Precision switch
+    {
+        WeightPrecision.Fp32 => ElementType.Float32,
+        WeightPrecision.Bf16 => ElementType.BFloat16,
+        // Merged weights would lose what the adapters added.
+        _ => options.Adapter.Count == 0 && IsStoredAsBFloat16(model) ? ElementType.BFloat16 : ElementType.Float32,
+    };
+
+    /// <summary>Trains, and saves the result. After an interruption the folder holds a checkpoint to resume from.</summary>
     /// <returns>The folder of the result: a PEFT adapter, or the whole model if all of it was trained.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="NotFiniteNumberException">The loss became NaN or infinite.</exception>
     /// <exception cref="InputException">The disk is full, the device has too little memory, or a checkpoint does not fit.</exception>
     public string Execute(CancellationToken cancellation = default)
     {
+        TrainingOptions options = files.Options;
         using Session session = Session.Create(device, Plan);
-        session.Load(weights, Loading);
-        if (options.InitAdapter is { } adapter) session.LoadAdapter(Adapter.Load(adapter, model.Configuration));
+        session.Load(files.Weights, Loading);
+        if (files.InitialAdapter is { } adapter) session.LoadAdapter(adapter);
         else if (!options.Full) session.InitializeAdapter(options.Seed);
 
-        Trainer? trainer = null;
-        trainer = new Trainer(session, method, options, data)
+        int totalSteps = 0;
+        var trainer = new Trainer(session, files.Method, options, files.Data)
         {
             Folder = folder,
-            StepDone = metrics => StepDone?.Invoke(metrics, trainer!.TotalSteps),
+            StepDone = metrics => StepDone?.Invoke(metrics, totalSteps),
             Notice = Notice,
         };
+        totalSteps = trainer.TotalSteps;
         trainer.Run(cancellation);
         if (options.Full) SaveModel(session);
         else session.SaveAdapter(options.Model).Save(folder.ResultPath);
@@ -143,56 +129,52 @@ public sealed class TrainingRun : IDisposable
         folder.Dispose();
         Plan.Dispose();
         device.Dispose();
-        model.Dispose();
+        files.Dispose();
     }
-
-    /// <summary>What frozen weights are kept as on the device.</summary>
-    public static ElementType WeightTypeOf(TrainingOptions options, ModelFolder model) => options.Precision switch
-    {
-        WeightPrecision.Fp32 => ElementType.Float32,
-        WeightPrecision.Bf16 => ElementType.BFloat16,
-        // Merged weights would lose what the adapters added.
-        _ => options.Adapter.Count == 0 && ExpectedWeight.Of(model.Configuration).All(weight => model.Info(weight.Name).Type == ElementType.BFloat16)
-            ? ElementType.BFloat16
-            : ElementType.Float32,
-    };
 
     private static TrainingRun Open(TrainingOptions options, Func<RunFolder> openFolder)
     {
-        ModelFolder model = ModelFolder.Open(options.Model!);
+        TrainingFiles? files = null;
+        Device? device = null;
+        MemoryPlan? plan = null;
         try
         {
-            return new TrainingRun(options, model, openFolder);
+            files = TrainingFiles.Open(options);
+            device = Device.Open(options.Device, options.Threads);
+            plan = MemoryPlan.Create(
+                device, files.Model.Configuration, TrainingPlan.For(options, files.Method, files.Data, WeightTypeOf(options, files.Model)));
+            return new TrainingRun(files, device, plan, openFolder());
         }
         catch
         {
-            model.Dispose();
+            plan?.Dispose();
+            device?.Dispose();
+            files?.Dispose();
             throw;
         }
     }
 
-    private static IWeightSource MergedModel(TrainingOptions options, ModelFolder model) => options.Adapter.Count == 0
-        ? model
-        : new MergedWeights(model, [.. options.Adapter.Select(path => Adapter.Load(path, model.Configuration))]);
+    private static bool IsStoredAsBFloat16(ModelFolder model) =>
+        ExpectedWeight.Of(model.Configuration).All(weight => model.Info(weight.Name).Type == ElementType.BFloat16);
 
-    private static SampleSet Read(string file, TrainingOptions options, Tokenizer tokenizer) =>
-        SampleReader.Read(file, tokenizer, PromptTemplate.Parse(options.Template), options.MaxLength);
-
-    [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(path))]
+    [return: NotNullIfNotNull(nameof(path))]
     private static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);
 
     private static SortedDictionary<string, string> CurrentVersions() => new(StringComparer.Ordinal)
     {
-        ["nativevaccine"] = typeof(TrainingRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown",
+        ["nativevaccine"] = ProductVersion(),
         ["runtime"] = RuntimeInformation.FrameworkDescription,
         ["system"] = RuntimeInformation.RuntimeIdentifier,
         ["started"] = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
     };
 
+    private static string ProductVersion() =>
+        typeof(TrainingRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
     /// <summary>In fp32, whatever the model was stored as: rounding would undo small steps.</summary>
     private void SaveModel(Session session) => ModelWriter.Write(
         folder.ResultPath,
-        model.Configuration with { StoredType = ElementType.Float32 },
+        files.Model.Configuration with { StoredType = ElementType.Float32 },
         session.SnapshotWeights(),
-        to => ModelWriter.CopyCompanionFiles(model.Path, to));
+        to => ModelWriter.CopyCompanionFiles(files.Model.Path, to));
 }

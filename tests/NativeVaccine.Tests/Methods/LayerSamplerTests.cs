@@ -44,7 +44,8 @@ public sealed class LayerSamplerTests
         // Chance that a layer is among two successive draws: p_i + sum over j of p_j p_i / (1 - p_j). Bounds: four standard deviations.
         for (int i = 0; i < 3; i++)
         {
-            double chance = probabilities[i] + Enumerable.Range(0, 3).Where(j => j != i).Sum(j => probabilities[j] * probabilities[i] / (1 - probabilities[j]));
+            double second = probabilities.Where((_, j) => j != i).Sum(other => other * probabilities[i] / (1 - other));
+            double chance = probabilities[i] + second;
             double deviation = Math.Sqrt(chance * (1 - chance) / Draws);
             Assert.InRange(counts[i] / (double)Draws, chance - (4 * deviation), chance + (4 * deviation));
         }

@@ -1,3 +1,4 @@
+using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
 using NativeVaccine.Tests.Engine;
@@ -42,16 +43,23 @@ public sealed class MethodTests
     }
 
     [Fact]
-    public void NoiseIsFreshInEveryMicroBatch()
+    public void NoiseIsFreshInEveryStepAndMicroBatch()
     {
-        // A learning rate of 0 keeps the model as it is, so that two steps on the same samples differ in their noise alone.
-        using var run = new SmallRun(SmallRun.OptionsFor("random-vaccine") with { Rho = 1, LearningRate = 0, Dropout = 0, Batch = 8 });
+        // A learning rate of 0 keeps the model as it is, so that the same samples give another loss by their noise alone.
+        TrainingOptions options = SmallRun.OptionsFor("random-vaccine") with { Rho = 1, LearningRate = 0, Dropout = 0, Accumulate = 2 };
+        using var run = new SmallRun(options);
 
-        List<StepMetrics> metrics = run.Train();
+        List<StepMetrics> Train(params ReplayStep[] steps)
+        {
+            var metrics = new List<StepMetrics>();
+            new Trainer(run.Session, run.Method, options, run.Data with { Replay = steps }) { StepDone = metrics.Add }.Run();
+            return metrics;
+        }
+        List<StepMetrics> steps = Train(new ReplayStep(0, [[0, 1]]), new ReplayStep(1, [[0, 1]]));
+        StepMetrics twice = Assert.Single(Train(new ReplayStep(0, [[0, 1], [0, 1]])));
 
-        Assert.Equal(2, metrics.Count);
-        Assert.Equal(metrics[0].Samples.Order(), metrics[1].Samples.Order());
-        Assert.True(Math.Abs(metrics[0].Loss - metrics[1].Loss) > 1e-4 * metrics[0].Loss, $"{metrics[0].Loss} and {metrics[1].Loss}");
+        Assert.NotEqual(steps[0].Loss, steps[1].Loss);
+        Assert.NotEqual(steps[0].Loss, twice.Loss);
     }
 
     [Theory]

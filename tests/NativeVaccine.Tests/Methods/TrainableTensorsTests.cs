@@ -5,7 +5,9 @@ using NativeVaccine.Tests.Engine;
 
 namespace NativeVaccine.Tests.Methods;
 
-/// <summary>Which tensors train: in the paper the chosen layers, in the authors' code attention there and MLPs wherever a gradient comes.</summary>
+/// <summary>
+/// Which tensors train: in the paper the chosen layers, in the authors' code attention there and MLPs wherever a gradient comes.
+/// </summary>
 public sealed class TrainableTensorsTests
 {
     private static readonly SessionOptions Options = FixtureSession.Options with { Lora = new LoraOptions(2, 4, 0, Projections.All) };
@@ -50,6 +52,7 @@ public sealed class TrainableTensorsTests
         TensorSet set = TrainableTensors.Of(model.Session, FreezeScope.Attention, LayerSet.Of(3, 5), 2);
 
         Assert.Equal((2 * 4 * 2) + (6 * 3 * 2), set.Count);
-        Assert.All(set.Tensors, static tensor => Assert.True(tensor.Projection!.Value.IsAttention() ? tensor.Layer is 3 or 5 : tensor.Layer >= 2, tensor.Name));
+        Assert.All(set.Tensors, static tensor =>
+            Assert.True(tensor.Projection!.Value.IsAttention() ? tensor.Layer is 3 or 5 : tensor.Layer >= 2, tensor.Name));
     }
 }

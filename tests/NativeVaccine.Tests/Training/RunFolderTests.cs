@@ -69,7 +69,9 @@ public sealed class RunFolderTests
 
         RunFolder.Resume(path).Dispose();
 
-        Assert.Equal(["checkpoints", "config.json", "metrics.jsonl", "replay.jsonl"], Directory.GetFileSystemEntries(path).Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["checkpoints", "config.json", "metrics.jsonl", "replay.jsonl"],
+            Directory.GetFileSystemEntries(path).Select(Path.GetFileName).Order());
         Assert.Empty(Directory.GetFileSystemEntries(folders.File("run", "checkpoints")));
     }
 
@@ -105,7 +107,10 @@ public sealed class RunFolderTests
         using ModelFolder after = ModelFolder.Open(result);
         Assert.Equal(before.Configuration.ParameterCount, after.Configuration.ParameterCount);
         foreach (ExpectedWeight weight in ExpectedWeight.Of(after.Configuration))
+        {
             Assert.NotEqual(Read(before, weight), Read(after, weight));
+            Assert.Equal(ElementType.Float32, after.Info(weight.Name).Type);
+        }
         Assert.True(losses[^1] < losses[0], $"{losses[0]} to {losses[^1]}");
         Assert.True(File.Exists(Path.Combine(result, "tokenizer.model")));
     }
@@ -119,6 +124,18 @@ public sealed class RunFolderTests
             () => TrainingRun.Create(SmallRun.OptionsFor("tvaccine") with { ProbeData = null }, folders.File("run")));
 
         Assert.Equal("method tvaccine looks at harmful samples; expected --probe-data FILE", exception.Message);
+        Assert.False(Directory.Exists(folders.File("run")));
+    }
+
+    [Fact]
+    public void MoreLayersThanTheModelHasAreRefused()
+    {
+        using var folders = new TemporaryFolder();
+
+        InputException exception = Assert.Throws<InputException>(
+            () => TrainingRun.Create(SmallRun.OptionsFor("tvaccine") with { Layers = 5 }, folders.File("run")));
+
+        Assert.Equal("T-Vaccine cannot choose 5 layers of 4; expected fewer (--layers)", exception.Message);
         Assert.False(Directory.Exists(folders.File("run")));
     }
 

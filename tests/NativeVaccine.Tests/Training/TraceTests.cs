@@ -81,7 +81,8 @@ public sealed class TraceTests
     private static void CompareMicroBatches(Trace trace, JsonElement expected, JsonElement actual, string where)
     {
         double mean = expected.EnumerateArray().Average(static micro => micro.GetProperty("site_gradient_norm").GetDouble());
-        Near.Equal($"{where}: site_gradient_norm", mean, actual.GetProperty("site_gradient_norm").GetDouble(), 0, trace.Tolerance("micro", StepTolerance));
+        double found = actual.GetProperty("site_gradient_norm").GetDouble();
+        Near.Equal($"{where}: site_gradient_norm", mean, found, 0, trace.Tolerance("micro", StepTolerance));
     }
 
     private static void Compare(string where, JsonElement expected, JsonElement actual, double tolerance)
@@ -93,7 +94,7 @@ public sealed class TraceTests
                 for (int i = 0; i < expected.GetArrayLength(); i++) Compare($"{where}[{i}]", expected[i], actual[i], tolerance);
                 break;
             case JsonValueKind.Object:
-                Assert.Equal(expected.EnumerateObject().Select(static field => field.Name), actual.EnumerateObject().Select(static field => field.Name));
+                Assert.Equal(expected.EnumerateObject().Select(NameOf), actual.EnumerateObject().Select(NameOf));
                 foreach (JsonProperty field in expected.EnumerateObject())
                     Compare($"{where}.{field.Name}", field.Value, actual.GetProperty(field.Name), tolerance);
                 break;
@@ -102,6 +103,8 @@ public sealed class TraceTests
                 break;
         }
     }
+
+    private static string NameOf(JsonProperty property) => property.Name;
 
     private static void CompareAdapters(Trace trace, Adapter actual)
     {
@@ -123,6 +126,7 @@ public sealed class TraceTests
     {
         double norm = Math.Sqrt(expected.Sum(static value => (double)value * value));
         double distance = Math.Sqrt(expected.Zip(actual, static (a, b) => Math.Pow((double)a - b, 2)).Sum());
-        Assert.True(distance <= tolerance * norm, FormattableString.Invariant($"{name}: relative distance {distance / norm:G3}, expected at most {tolerance:G3}"));
+        string what = FormattableString.Invariant($"{name}: relative distance {distance / norm:G3}, expected at most {tolerance:G3}");
+        Assert.True(distance <= tolerance * norm, what);
     }
 }

@@ -26,9 +26,13 @@ public sealed class TrainerTests
     public void AReplayGivesTheRunThatWroteIt()
     {
         using var folders = new TemporaryFolder();
-        TrainingOptions options = SmallRun.OptionsFor("tvaccine") with { Accumulate = 2, Epochs = 4 };
+        TrainingOptions options = SmallRun.OptionsFor("tvaccine") with
+        {
+            Accumulate = 2, Epochs = 4, Dropout = 0, InitAdapter = Fixtures.Path("traces", "tvaccine-micro", "initial"),
+        };
         using (TrainingRun run = TrainingRun.Create(options, folders.File("first"))) run.Execute();
-        using (TrainingRun run = TrainingRun.Create(options with { Replay = folders.File("first", "replay.jsonl") }, folders.File("second"))) run.Execute();
+        options = options with { Seed = 7, Replay = folders.File("first", "replay.jsonl") };
+        using (TrainingRun run = TrainingRun.Create(options, folders.File("second"))) run.Execute();
 
         Assert.Equal(
             File.ReadAllBytes(folders.File("first", "adapter", "adapter_model.safetensors")),
@@ -84,7 +88,8 @@ public sealed class TrainerTests
         List<StepMetrics> metrics = run.Train();
 
         Assert.Equal([true, false, true, false, true, false, true, false], metrics.Select(static step => step.ProbeSamples is not null));
-        Assert.Equal([0, 1, 2, 3], metrics.Where(static step => step.ProbeSamples is not null).Select(static step => Assert.Single(step.ProbeSamples!)).Order());
+        IEnumerable<StepMetrics> probes = metrics.Where(static step => step.ProbeSamples is not null);
+        Assert.Equal([0, 1, 2, 3], probes.Select(static step => Assert.Single(step.ProbeSamples!)).Order());
         // J = 3: the layers of a choice stand for three steps.
         Assert.Equal(metrics[0].ActiveLayers, metrics[2].ActiveLayers);
         Assert.Equal(metrics[3].ActiveLayers, metrics[5].ActiveLayers);

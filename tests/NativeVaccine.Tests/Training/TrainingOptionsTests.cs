@@ -16,7 +16,8 @@ public sealed class TrainingOptionsTests
         Assert.Equal(BackwardFloor.Chosen, options.BackwardFloor);
         Assert.Equal(4, options.LoraAlpha);
         Assert.Equal((3, 8, 20, 200), (options.Rho, options.Layers, options.ResampleEvery, options.ProbeEvery));
-        Assert.Equal((1e-3, 20, 10, 0.1, 0.1, 1), (options.LearningRate, options.Epochs, options.Batch, options.WeightDecay, options.WarmupRatio, options.Clip));
+        Assert.Equal((1e-3, 20, 10), (options.LearningRate, options.Epochs, options.Batch));
+        Assert.Equal((0.1, 0.1, 1), (options.WeightDecay, options.WarmupRatio, options.Clip));
         Assert.False(options.SameMasks);
     }
 
@@ -89,6 +90,7 @@ public sealed class TrainingOptionsTests
     [InlineData("{\"batch\": 0}", "config.json: batch is 0; expected at least 1")]
     [InlineData("{\"dropout\": 1}", "config.json: dropout is 1; expected a number from 0 and below 1")]
     [InlineData("{\"learning_rate\": -0.5}", "config.json: learning_rate is -0.5; expected a number, at least 0")]
+    [InlineData("{\"full\": true, \"init_adapter\": \"a\"}", "config.json: init_adapter is given and full is true; expected ")]
     [InlineData("{\"seed\": 1,\n\"seed\": 2}", "config.json: not valid JSON: Duplicate property ")]
     [InlineData("{\"seed\": 1,\n\"batch\" 2}", "config.json: line 2: not valid JSON: ")]
     public void WhatCannotBeUsedIsRefusedInALine(string json, string message)

@@ -15,7 +15,7 @@ void adamw(Stream& stream, View p, View g, View m, View v, const AdamW& options,
     check.vector("g", g, DType::F32, n);
     check.vector("m", m, DType::F32, n);
     check.vector("v", v, DType::F32, n);
-    check.that(options.step >= 1, "step: counts from 1");
+    check.that(options.step >= 1, "step", "1 or more", options.step);
 
     double gradient = 1;
     if (!sum_of_squares.empty()) {

@@ -188,11 +188,16 @@ struct BackwardTask {
 };
 
 void check_offsets(const Check& check, const View& offsets, int64_t longest, int64_t T) {
-    check.that(offsets.dtype == DType::I32 && offsets.count() >= 1 && !offsets.empty(), "offsets: expected B+1 elements of int32");
+    check.that(offsets.count() >= 1, "offsets", "B+1 elements", offsets.count());
+    check.vector("offsets", offsets, DType::I32, offsets.count());
     const int32_t* offset = offsets.as<int32_t>();
-    check.that(offset[0] == 0 && offset[offsets.count() - 1] == T, "offsets: expected to run from 0 to T");
-    for (int64_t s = 0; s + 1 < offsets.count(); ++s)
-        check.that(offset[s] <= offset[s + 1] && offset[s + 1] - offset[s] <= longest, "offsets: expected to rise by 0 to `longest`");
+    const int64_t B = offsets.count() - 1;
+    check.that(offset[0] == 0, "offsets[0]", "0", offset[0]);
+    check.that(offset[B] == T, "offsets[B]", "T", offset[B]);
+    for (int64_t s = 0; s < B; ++s) {
+        const int64_t length = int64_t{offset[s + 1]} - offset[s];
+        check.that(length >= 0 && length <= longest, "offsets", "samples of 0 to `longest` rows", length);
+    }
 }
 
 }  // namespace

@@ -23,8 +23,10 @@ void attention_decode(Stream& stream, View q, View k_cache, View v_cache, View l
     check.matrix("v_cache", v_cache, DType::F32, B * capacity, shape.kv_heads * HD);
     check.vector("lengths", lengths, DType::I32, B);
     check.matrix("out", out, DType::F32, B, shape.heads * HD);
-    for (int64_t s = 0; s < B; ++s)
-        check.that(lengths.as<int32_t>()[s] >= 1 && lengths.as<int32_t>()[s] <= capacity, "lengths: expected 1 to capacity");
+    for (int64_t s = 0; s < B; ++s) {
+        const int32_t length = lengths.as<int32_t>()[s];
+        check.that(length >= 1 && length <= capacity, "lengths", "1 to capacity", length);
+    }
     const int64_t bytes = decode_scratch_bytes(group, capacity);
     require_workspace("attention_decode", stream, pool(stream).threads(), bytes);
 

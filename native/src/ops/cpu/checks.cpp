@@ -27,13 +27,16 @@ bool is_number(DType type) {
 
 }  // namespace
 
+void Check::refuse(const char* argument, const std::string& expected, const std::string& got) const {
+    throw Error(Status::InvalidArgument, std::string(op_) + ": " + argument + ": expected " + expected + ", got " + got);
+}
+
 void Check::refuse(const char* argument, const std::string& expected, const View& got) const {
-    throw Error(Status::InvalidArgument, std::string(op_) + ": " + argument + ": expected " + expected + ", got " + name_of(got.dtype) +
-                                             shape(got.rows, got.columns));
+    refuse(argument, expected, name_of(got.dtype) + shape(got.rows, got.columns));
 }
 
 void Check::has_data(const char* argument, const View& view) const {
-    if (view.count() > 0 && view.empty()) throw Error(Status::InvalidArgument, std::string(op_) + ": " + argument + ": has no data");
+    if (view.count() > 0 && view.empty()) refuse(argument, "data", "none");
 }
 
 void Check::matrix(const char* argument, const View& view, DType type, int64_t rows, int64_t columns) const {
@@ -61,13 +64,9 @@ void Check::indices(const char* argument, const View& view, int64_t limit) const
     const int32_t* index = view.as<const int32_t>();
     for (int64_t i = 0; i < view.count(); ++i) {
         if (index[i] >= 0 && index[i] < limit) continue;
-        throw Error(Status::InvalidArgument, std::string(op_) + ": " + argument + "[" + std::to_string(i) + "]: expected 0 to " +
-                                                 std::to_string(limit - 1) + ", got " + std::to_string(index[i]));
+        const std::string element = std::string(argument) + "[" + std::to_string(i) + "]";
+        refuse(element.c_str(), "0 to " + std::to_string(limit - 1), std::to_string(index[i]));
     }
-}
-
-void Check::that(bool good, const char* message) const {
-    if (!good) throw Error(Status::InvalidArgument, std::string(op_) + ": " + message);
 }
 
 }  // namespace nv::ops

@@ -20,10 +20,13 @@ public:
     void number_vector(const char* argument, const View& view, int64_t count) const;
     /// Every element of the int32 view lies in [0, limit).
     void indices(const char* argument, const View& view, int64_t limit) const;
-    /// Throws "op: message" unless good.
-    void that(bool good, const char* message) const;
+    /// Any other rule, for a number.
+    template <class Number> void that(bool good, const char* argument, const char* expected, Number got) const {
+        if (!good) refuse(argument, expected, std::to_string(got));
+    }
 
 private:
+    [[noreturn]] void refuse(const char* argument, const std::string& expected, const std::string& got) const;
     [[noreturn]] void refuse(const char* argument, const std::string& expected, const View& got) const;
     void has_data(const char* argument, const View& view) const;
 

@@ -38,7 +38,8 @@ void check_adapter(const Check& check, const Lora& lora, int64_t T, int64_t in, 
     check.matrix("lora.a", lora.a, DType::F32, rank, in);
     check.matrix("lora.b", lora.b, DType::F32, out, rank);
     check.matrix("lora.h", lora.h, DType::F32, T, rank);
-    check.that(lora.dropout.probability >= 0 && lora.dropout.probability < 1, "lora.dropout.probability: expected 0 or more, less than 1");
+    check.that(lora.dropout.probability >= 0 && lora.dropout.probability < 1, "lora.dropout.probability", "0 or more, less than 1",
+               lora.dropout.probability);
 }
 
 /// h = dropout(x) a^T, some rows at a time: the dropped ones lie at the end of the workspace.

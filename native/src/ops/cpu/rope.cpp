@@ -12,8 +12,8 @@ void rotate_rows(Stream& stream, const char* op, const View& x, const View& posi
                  int64_t head_size, float direction) {
     const int64_t T = x.rows, half = head_size / 2;
     const Check check(op);
-    check.that(head_size > 0 && head_size % 2 == 0, "head_size: expected a positive even number");
-    check.that(x.columns % head_size == 0, "x: expected whole heads in a row");
+    check.that(head_size > 0 && head_size % 2 == 0, "head_size", "a positive even number", head_size);
+    check.that(x.columns % head_size == 0, "x", "columns of whole heads", x.columns);
     check.matrix("x", x, DType::F32, T, x.columns);
     check.vector("positions", positions, DType::I32, T);
     check.matrix("cosine", cosine, DType::F32, cosine.rows, half);

@@ -15,8 +15,12 @@ int64_t scratch_bytes(int64_t V) {
     return Scratch::bytes_of<double>(V) + Scratch::bytes_of<int32_t>(V);
 }
 
+/// The first, where there are several; a NaN's only where there is nothing else.
 int64_t index_of_largest(const float* row, int64_t V) {
-    return std::max_element(row, row + V) - row;
+    int64_t best = 0;
+    for (int64_t v = 1; v < V; ++v)
+        if (row[v] > row[best] || (std::isnan(row[best]) && !std::isnan(row[v]))) best = v;
+    return best;
 }
 
 struct Choice {
@@ -49,7 +53,8 @@ int64_t restrict_candidates(const Choice& choice, const double* weight, int32_t*
 int32_t sample_row(const float* row, int64_t V, const Choice& choice, float uniform, double* weight, int32_t* candidate) {
     const double most = row[index_of_largest(row, V)];
     for (int64_t i = 0; i < V; ++i) {
-        weight[i] = std::exp((row[i] - most) / static_cast<double>(choice.temperature));
+        weight[i] = row[i] == most ? 1 : std::exp((row[i] - most) / static_cast<double>(choice.temperature));
+        if (std::isnan(weight[i])) weight[i] = 0;  // a NaN is never drawn, and may not break the order of the sort
         candidate[i] = static_cast<int32_t>(i);
     }
     const int64_t count = restrict_candidates(choice, weight, candidate, V);
@@ -76,7 +81,7 @@ int64_t sampling_workspace_bytes(int32_t threads, const WorkspaceNeed& need) {
 void argmax_rows(Stream& stream, View logits, View out) {
     const int64_t N = logits.rows, V = logits.columns;
     const Check check("argmax_rows");
-    check.that(V > 0, "logits: expected at least one column");
+    check.that(V > 0, "logits", "at least one column", V);
     check.matrix("logits", logits, DType::F32, N, V);
     check.vector("out", out, DType::I32, N);
     for_rows(stream, N, V, 1, [&](int64_t first, int64_t last) {
@@ -87,12 +92,12 @@ void argmax_rows(Stream& stream, View logits, View out) {
 void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, float top_p, const RandomKey& key, View out) {
     const int64_t N = logits.rows, V = logits.columns;
     const Check check("sample_rows");
-    check.that(V > 0, "logits: expected at least one column");
+    check.that(V > 0, "logits", "at least one column", V);
     check.matrix("logits", logits, DType::F32, N, V);
     check.vector("out", out, DType::I32, N);
-    check.that(temperature > 0, "temperature: expected a positive number");
-    check.that(top_k >= 0, "top_k: expected 0 (all) or a positive number");
-    check.that(top_p > 0 && top_p <= 1, "top_p: expected a number in (0, 1]");
+    check.that(temperature > 0, "temperature", "a positive number", temperature);
+    check.that(top_k >= 0, "top_k", "0 (all) or a positive number", top_k);
+    check.that(top_p > 0 && top_p <= 1, "top_p", "a number in (0, 1]", top_p);
     require_workspace("sample_rows", stream, pool(stream).threads(), scratch_bytes(V));
 
     pool(stream).parallel_for(N, [&](int64_t n, int32_t worker) {

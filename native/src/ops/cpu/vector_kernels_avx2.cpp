@@ -1,3 +1,5 @@
+// Empty where the processor is another one (isa.cmake).
+#if defined(__AVX2__)
 #include "ops/cpu/vector/avx2.h"
 //
 #include "ops/cpu/vector_kernels.inl"
@@ -8,3 +10,5 @@ namespace nv::ops {
 const VectorKernels kVectorKernelsAvx2 = make_kernels();
 
 }  // namespace nv::ops
+
+#endif

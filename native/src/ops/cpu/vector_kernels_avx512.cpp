@@ -1,3 +1,5 @@
+// Empty where the processor is another one (isa.cmake).
+#if defined(__AVX512F__)
 #include "ops/cpu/vector/avx512.h"
 //
 #include "ops/cpu/vector_kernels.inl"
@@ -8,3 +10,5 @@ namespace nv::ops {
 const VectorKernels kVectorKernelsAvx512 = make_kernels();
 
 }  // namespace nv::ops
+
+#endif

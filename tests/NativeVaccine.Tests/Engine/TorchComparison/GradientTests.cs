@@ -104,6 +104,30 @@ public sealed class GradientTests
         Compare.ParameterGradients(expected, session);
     }
 
+    [Fact]
+    public void AHeadReadsThePerturbedResidualStream()
+    {
+        float[] weights = [0, -0.5f, 0.25f, 1];
+        using var models = new ComparedModel("multi-head, rank 8");
+        Session session = models.Session;
+        SiteTensor perturbation = models.Site(SiteKind.Residual, 0, LayerSet.Of(1, 2, 3));
+        // The reference's heads read what comes before a perturbation; one at the MLP's output comes to the same stream before them.
+        var perturbed = Noise(models, [perturbation], seed: 8)
+            .ToDictionary(static noise => new ReferenceSite(ReferenceSiteKind.MlpOutput, noise.Key.Index - 1), static noise => noise.Value);
+        ReferenceRunOptions options = Trained(models, models.ReferencePass()) with
+        {
+            Perturbations = perturbed, ResidualHeads = new Dictionary<int, double> { [1] = weights[1], [2] = weights[2] },
+        };
+        ReferenceResult expected = models.Reference.Run(models.Case.Batch, options);
+
+        PassResult result = session.Forward(models.Batch, models.Pass() with { Add = [perturbation], HeadWeights = weights });
+        session.Backward(new BackwardOptions { Gradients = session.Gradients });
+
+        double heads = expected.ResidualHeadLossSums.Sum(head => weights[head.Key] * head.Value);
+        Compare.Losses(expected.LossSum + heads, expected.LabelCount, result);
+        Compare.ParameterGradients(expected, session);
+    }
+
     /// <summary>A first pass that reads gradients down to a layer, then a second that starts there from the residual left there.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
