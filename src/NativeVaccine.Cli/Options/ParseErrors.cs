@@ -17,7 +17,11 @@ internal static class ParseErrors
             string verbs = string.Join(", ", command.Subcommands.Select(static verb => verb.Name));
             throw new InputException($"{NameOf(parsed)}: expected one of {verbs}");
         }
-        if (parsed.Errors is [var error, ..]) throw new InputException($"{NameOf(parsed)}: {Reworded(error, parsed)}");
+        if (parsed.Errors.Count == 0) return;
+        // What is wrong with what was typed goes before what is missing.
+        ParseError error = parsed.Errors.FirstOrDefault(static error => error.SymbolResult is OptionResult { IdentifierToken: not null })
+            ?? parsed.Errors[0];
+        throw new InputException($"{NameOf(parsed)}: {Reworded(error, parsed)}");
     }
 
     /// <summary>The verb as it is typed: "nvaccine evaluate loss".</summary>

@@ -107,7 +107,7 @@ public sealed class TrainingVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--method tvaccine", "error: method tvaccine looks at harmful samples; expected --probe-data FILE")]
+    [InlineData("--method tvaccine --layers 2", "error: method tvaccine looks at harmful samples; expected --probe-data FILE")]
     [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine")]
     [InlineData("--lora-targets q_prj",
         "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
