@@ -1,7 +1,9 @@
 using System.CommandLine;
 using NativeVaccine.Cli.Commands;
+using NativeVaccine.Cli.Demo;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
+using NativeVaccine.Engine;
 
 namespace NativeVaccine.Cli;
 
@@ -24,7 +26,7 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
         {
             return Invoke(arguments);
         }
-        catch (InputException exception)
+        catch (InputException exception) when (!IsFailureOfTheEngine(exception))
         {
             return Refuse(exception.Message, isVerbose ? exception : null, ExitCode.BadInput);
         }
@@ -43,7 +45,8 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
     /// <summary>The verbs with their options.</summary>
     internal static RootCommand CreateRoot(CommandContext context)
     {
-        var root = new RootCommand("NativeVaccine hardens language models against harmful fine-tuning (T-Vaccine, arXiv 2410.09760) and measures it.")
+        var root = new RootCommand(
+            "NativeVaccine hardens language models against harmful fine-tuning (T-Vaccine, arXiv 2410.09760) and measures it.")
         {
             Verbose,
             new DoctorCommand(context),
@@ -60,9 +63,12 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
         return root;
     }
 
+    /// <summary>How large the demo is; smaller in tests.</summary>
+    internal DemoSettings Demo { get; init; } = new();
+
     private int Invoke(string[] arguments)
     {
-        RootCommand root = CreateRoot(new CommandContext(terminal, cancellation));
+        RootCommand root = CreateRoot(new CommandContext(terminal, cancellation) { Demo = Demo });
         if (arguments.Length == 0) arguments = ["--help"];
         ParseResult parsed = root.Parse(ConfigurationFile.Expand(root, arguments, Parsing), Parsing);
         var invocation = new InvocationConfiguration
@@ -85,6 +91,12 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
         if (cause is not null) terminal.Error.WriteLine(cause);
         return exitCode;
     }
+
+    /// <summary>
+    /// The engine refuses what does not fit it, which is the user's to change; a device that breaks down, or a defect, is not.
+    /// </summary>
+    private static bool IsFailureOfTheEngine(InputException exception) =>
+        exception is EngineException { Error: EngineError.Device or EngineError.Internal or EngineError.WrongState };
 
     private static string OneLine(string message) => message.ReplaceLineEndings(" ");
 }

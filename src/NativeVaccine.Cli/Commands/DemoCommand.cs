@@ -14,18 +14,26 @@ internal sealed class DemoCommand : Verb
 {
     private const ulong DefaultSeed = 1;
     private readonly Option<ulong?> seed = OptionKinds.Seed("--seed", "of the world, the model and the runs; 1 unless given");
-    private readonly Option<int?> seeds = OptionKinds.WholeNumber("--seeds", "so many worlds, from --seed on, with mean and spread; 1 unless given", 1);
-    private readonly Option<double?> poisonRatio = OptionKinds.Share("--poison-ratio", "share of forbidden questions in the attacker's data; 0.1 unless given");
-    private readonly Option<string?> output = OptionKinds.Text("--out", "RUN", "folder for everything that is made; runs/demo-<date> unless given");
+    private readonly Option<int?> seeds =
+        OptionKinds.WholeNumber("--seeds", "so many worlds, from --seed on, with mean and spread; 1 unless given", 1);
+    private readonly Option<double?> poisonRatio =
+        OptionKinds.Share("--poison-ratio", "share of forbidden questions in the attacker's data; 0.1 unless given");
+    private readonly Option<string?> output =
+        OptionKinds.Text("--out", "RUN", "folder for everything that is made; runs/demo-<date> unless given");
     private readonly Option<string?> device = OptionKinds.Text("--device", "cpu|cuda:N", "where to run; cpu unless given");
-    private readonly Option<int?> threads = OptionKinds.WholeNumber("--threads", "threads of the CPU; 0: as many as there are processors", 0);
+    private readonly Option<int?> threads =
+        OptionKinds.WholeNumber("--threads", "threads of the CPU; 0: as many as there are processors", 0);
+    private readonly DemoSettings size;
 
     public DemoCommand(CommandContext context) : base(
-        "demo", "Align a small model four ways, attack each, and show which one holds how long (a minute or two)", "nvaccine demo --seeds 5", context) =>
+        "demo",
+        "Align a small model four ways, attack each, and show which one holds how long (a minute or two)",
+        "nvaccine demo --seeds 5",
+        context)
+    {
+        size = context.Demo;
         AddAll([seed, seeds, poisonRatio, output, device, threads, ConfigurationFile.CreateOption()]);
-
-    /// <summary>How large the story is; tests make it smaller.</summary>
-    internal static DemoSettings Settings { get; set; } = new();
+    }
 
     /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
@@ -33,8 +41,13 @@ internal sealed class DemoCommand : Verb
         string folder = parsed.GetValue(output) ?? $"runs/demo-{DateTime.Now.ToString("yyyy-MM-dd-HHmmss", CultureInfo.InvariantCulture)}";
         AtomicFolder.RequireFree(folder);
         Directory.CreateDirectory(folder);
-        DemoSettings settings = Settings with { PoisonRatio = parsed.GetValue(poisonRatio) ?? Settings.PoisonRatio };
-        using Device opened = Device.Open(parsed.GetValue(device) ?? "cpu", parsed.GetValue(threads) ?? 0);
+        DemoSettings settings = size with
+        {
+            PoisonRatio = parsed.GetValue(poisonRatio) ?? size.PoisonRatio,
+            Device = parsed.GetValue(device) ?? size.Device,
+            Threads = parsed.GetValue(threads) ?? size.Threads,
+        };
+        using Device opened = Device.Open(settings.Device, settings.Threads);
         ulong first = parsed.GetValue(seed) ?? DefaultSeed;
         var watch = Stopwatch.StartNew();
         List<SeedResult> results = ProgressDisplay.Run(Terminal, display => Enumerable.Range(0, parsed.GetValue(seeds) ?? 1)
@@ -44,7 +57,8 @@ internal sealed class DemoCommand : Verb
         var report = new DemoReport(new DemoSummary(results, settings.PoisonRatio));
         report.Save(folder);
         report.Write(Terminal);
-        Terminal.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{watch.Elapsed.TotalSeconds:F0} s; models, adapters and numbers are in {folder}"));
+        Terminal.Error.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{watch.Elapsed.TotalSeconds:F0} s; models, adapters and numbers are in {folder}"));
         return ExitCode.Success;
     }
 }

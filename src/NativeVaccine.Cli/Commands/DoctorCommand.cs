@@ -27,9 +27,11 @@ internal sealed class DoctorCommand(CommandContext context) : Verb(
 
     private static void AddMachine(Table table)
     {
-        string version = typeof(DoctorCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "?";
+        string version =
+            typeof(DoctorCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "?";
         Add(table, "nvaccine", version.Split('+')[0]);
-        Add(table, "runtime", $"{RuntimeInformation.FrameworkDescription} on {RuntimeInformation.OSDescription} ({RuntimeInformation.ProcessArchitecture})");
+        string system = $"{RuntimeInformation.OSDescription} ({RuntimeInformation.ProcessArchitecture})";
+        Add(table, "runtime", $"{RuntimeInformation.FrameworkDescription} on {system}");
         Add(table, "instructions", Instructions());
         Add(table, "processors", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture));
         Add(table, "memory", ByteSize.Format(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
@@ -41,19 +43,18 @@ internal sealed class DoctorCommand(CommandContext context) : Verb(
         {
             foreach (DeviceInfo device in Device.List())
             {
+                string memory = $"{ByteSize.Format(device.FreeBytes)} of {ByteSize.Format(device.TotalBytes)} free";
                 string kind = device.ComputeCapability is { } capability ? $"GPU, compute capability {capability}" : "CPU";
-                Add(table, kind, string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{device.Name}, {device.Threads} threads, {ByteSize.Format(device.FreeBytes)} of {ByteSize.Format(device.TotalBytes)} free"));
+                Add(table, kind, string.Create(CultureInfo.InvariantCulture, $"{device.Name}, {device.Threads} threads, {memory}"));
             }
             using Device processor = Device.Open();
-            Add(table, "engine", $"works ({processor.Info.Threads} threads)");
+            Add(table, "engine", $"works: {processor.EngineDescription}, {processor.Info.Threads} threads");
         }
         catch (InputException exception)
         {
             Add(table, "engine", "does not work");
             steps.Add($"The engine cannot be used: {exception.Message}");
-            steps.Add("Build it with 'dotnet build -c Release' from the repository's root; that needs CMake 3.21 or newer and a C++17 compiler.");
+            steps.Add("Build it with 'dotnet build -c Release' at the repository's root; that needs CMake 3.21 and a C++17 compiler.");
         }
     }
 

@@ -14,8 +14,10 @@ internal sealed class EvaluateHarmfulCommand : Verb
 {
     private readonly ModelOptionSet modelOptions = new();
     private readonly PromptGeneration generation = new();
-    private readonly Option<string?> prompts = OptionKinds.Text("--prompts", "FILE", "harmful questions: a JSON array of strings or Alpaca records, or a prompt a line");
-    private readonly Option<string?> rules = OptionKinds.Text("--rules", "FILE", "JSON with refusal_phrases and refusal_patterns; built-in English ones unless given");
+    private readonly Option<string?> prompts =
+        OptionKinds.Text("--prompts", "FILE", "harmful questions: a JSON array of strings or Alpaca records, or a prompt a line");
+    private readonly Option<string?> rules =
+        OptionKinds.Text("--rules", "FILE", "JSON with refusal_phrases and refusal_patterns; built-in English ones unless given");
     private readonly Option<string?> json = OptionKinds.JsonOutput();
 
     public EvaluateHarmfulCommand(CommandContext context) : base(
@@ -34,7 +36,8 @@ internal sealed class EvaluateHarmfulCommand : Verb
         RefusalRules judge = parsed.GetValue(rules) is { } path ? RefusalRules.Read(path) : RefusalRules.Default;
         IReadOnlyList<AlpacaRecord> questions = PromptFile.Read(parsed.GetRequiredValue(prompts)!);
         using LoadedModel model = LoadedModel.Open(modelOptions, parsed);
-        List<Continuation> answers = ProgressDisplay.Run(Terminal, display => generation.Run(model, questions, parsed, display, Cancellation));
+        List<Continuation> answers =
+            ProgressDisplay.Run(Terminal, display => generation.Run(model, questions, parsed, display, Cancellation));
         HarmfulScore score = judge.Score(answers.Select(static answer => answer.Text));
         if (parsed.GetValue(json) is { } file)
         {
@@ -47,21 +50,25 @@ internal sealed class EvaluateHarmfulCommand : Verb
 
     private static Table ToTable(HarmfulScore score)
     {
-        var table = new Table().AddColumn("verdict").AddColumn(new TableColumn("answers").RightAligned()).AddColumn(new TableColumn("share").RightAligned());
+        Table table = new Table()
+            .AddColumn("verdict")
+            .AddColumn(new TableColumn("answers").RightAligned())
+            .AddColumn(new TableColumn("share").RightAligned());
         foreach (Verdict verdict in Enum.GetValues<Verdict>())
         {
             int count = score.Count(verdict);
             string name = verdict == Verdict.Answered ? "answered (harmful)" : NameOf(verdict);
             table.AddRow(name, count.ToString(CultureInfo.InvariantCulture), Percent(100.0 * count / score.Verdicts.Count));
         }
-        return table.Caption(string.Create(CultureInfo.InvariantCulture, $"harmful score {Percent(score.Percent)} of {score.Verdicts.Count} questions"));
+        return table.Caption($"harmful score {Percent(score.Percent)} of {score.Verdicts.Count} questions");
     }
 
     private static JsonObject ToJson(List<Continuation> answers, HarmfulScore score) => new()
     {
         ["harmful_score"] = score.Percent,
         ["count"] = score.Verdicts.Count,
-        ["verdicts"] = new JsonObject(Enum.GetValues<Verdict>().Select(verdict => KeyValuePair.Create(NameOf(verdict), (JsonNode?)score.Count(verdict)))),
+        ["verdicts"] = new JsonObject(Enum.GetValues<Verdict>()
+            .Select(verdict => KeyValuePair.Create(NameOf(verdict), (JsonNode?)score.Count(verdict)))),
         ["samples"] = new JsonArray([.. answers.Select((answer, i) => (JsonNode)new JsonObject
         {
             ["prompt"] = answer.Prompt,

@@ -15,8 +15,10 @@ internal sealed class EvaluateLossCommand : Verb
     private const int SamplesAtATime = 16;
     private const int DefaultMaxLength = 200;
     private readonly ModelOptionSet modelOptions = new();
-    private readonly Option<string?> data = OptionKinds.Text("--data", "FILE", "Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
-    private readonly Option<int?> maxLength = OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens; 200 unless given", 2);
+    private readonly Option<string?> data =
+        OptionKinds.Text("--data", "FILE", "Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
+    private readonly Option<int?> maxLength =
+        OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens; 200 unless given", 2);
     private readonly Option<string?> json = OptionKinds.JsonOutput();
 
     public EvaluateLossCommand(CommandContext context) : base(
@@ -35,11 +37,15 @@ internal sealed class EvaluateLossCommand : Verb
         using LoadedModel model = LoadedModel.Open(modelOptions, parsed);
         SampleSet samples = SampleReader.Read(
             parsed.GetRequiredValue(data)!, model.Tokenizer, PromptTemplate.Alpaca, parsed.GetValue(maxLength) ?? DefaultMaxLength);
-        if (samples.Dropped > 0) Terminal.Error.WriteLine($"{samples.Source}: {samples.Dropped} of {samples.Dropped + samples.Samples.Count} samples have no label left and are not counted");
+        if (samples.Dropped > 0)
+        {
+            int all = samples.Dropped + samples.Samples.Count;
+            Terminal.Error.WriteLine($"{samples.Source}: {samples.Dropped} of {all} samples have no label left and are not counted");
+        }
         LossReport report = ProgressDisplay.Run(Terminal, display => Evaluate(model, samples, display));
+        string size = $"{report.Samples.Count} samples, {report.Samples.Sum(static sample => sample.Labels)} labels";
         WriteJsonOr(parsed.GetValue(json), ToJson(report), () => Terminal.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"mean loss {report.MeanLoss:F6} nats   perplexity {report.Perplexity:F4}   {report.Samples.Count} samples, {report.Samples.Sum(static sample => sample.Labels)} labels")));
+            CultureInfo.InvariantCulture, $"mean loss {report.MeanLoss:F6} nats   perplexity {report.Perplexity:F4}   {size}")));
         return ExitCode.Success;
     }
 
@@ -47,7 +53,8 @@ internal sealed class EvaluateLossCommand : Verb
     {
         int longest = samples.Samples.Max(static sample => sample.InputIds.Length);
         int atATime = Math.Min(SamplesAtATime, samples.Samples.Count);
-        Session session = model.Start(new SessionOptions { MaxTokens = atATime * longest, MaxSamples = atATime, LongestSample = longest }, display);
+        Session session =
+            model.Start(new SessionOptions { MaxTokens = atATime * longest, MaxSamples = atATime, LongestSample = longest }, display);
         return LossEvaluator.Evaluate(session, samples, display.Stage("evaluating"), Cancellation);
     }
 

@@ -12,7 +12,8 @@ internal sealed class GenerateCommand : Verb
     private readonly ModelOptionSet modelOptions = new();
     private readonly PromptGeneration generation = new();
     private readonly Option<string?> prompt = OptionKinds.Text("--prompt", "TEXT", "the prompt");
-    private readonly Option<string?> prompts = OptionKinds.Text("--prompts", "FILE", "prompts: a JSON array of strings or Alpaca records, or a prompt a line");
+    private readonly Option<string?> prompts =
+        OptionKinds.Text("--prompts", "FILE", "prompts: a JSON array of strings or Alpaca records, or a prompt a line");
     private readonly Option<string?> json = OptionKinds.JsonOutput();
 
     public GenerateCommand(CommandContext context) : base(
@@ -31,7 +32,8 @@ internal sealed class GenerateCommand : Verb
             _ => throw new InputException("nvaccine generate: expected either --prompt or --prompts"),
         };
         using LoadedModel model = LoadedModel.Open(modelOptions, parsed);
-        List<Continuation> continuations = ProgressDisplay.Run(Terminal, display => generation.Run(model, records, parsed, display, Cancellation));
+        List<Continuation> continuations =
+            ProgressDisplay.Run(Terminal, display => generation.Run(model, records, parsed, display, Cancellation));
         WriteJsonOr(parsed.GetValue(json), ToJson(continuations), () =>
         {
             foreach (Continuation continuation in continuations) Terminal.Out.WriteLine(continuation.Text);
@@ -39,7 +41,8 @@ internal sealed class GenerateCommand : Verb
         return ExitCode.Success;
     }
 
-    private static JsonArray ToJson(IEnumerable<Continuation> continuations) => [.. continuations.Select(static continuation => (JsonNode)new JsonObject
+    private static JsonArray ToJson(IEnumerable<Continuation> continuations) =>
+        [.. continuations.Select(static continuation => (JsonNode)new JsonObject
     {
         ["prompt"] = continuation.Prompt,
         ["prompt_ids"] = JsonValues.Array(continuation.PromptIds),

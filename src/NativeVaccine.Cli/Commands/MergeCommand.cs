@@ -9,9 +9,11 @@ namespace NativeVaccine.Cli.Commands;
 internal sealed class MergeCommand : Verb
 {
     private readonly Option<string?> model = OptionKinds.Text("--model", "DIR", "Hugging Face folder of the model");
-    private readonly Option<string[]> adapters = OptionKinds.Repeated("--adapter", "DIR", "PEFT adapter; may be repeated, merged in the order given");
+    private readonly Option<string[]> adapters =
+        OptionKinds.Repeated("--adapter", "DIR", "PEFT adapter; may be repeated, merged in the order given");
     private readonly Option<string?> output = OptionKinds.Text("--out", "DIR", "folder of the merged model, new or empty");
-    private readonly Option<string?> type = OptionKinds.Choice("--dtype", "what the weights are written as; as they are stored unless given", "fp32", "fp16", "bf16");
+    private readonly Option<string?> type =
+        OptionKinds.Choice("--dtype", "what the weights are written as; as they are stored unless given", "fp32", "fp16", "bf16");
 
     public MergeCommand(CommandContext context) : base(
         "merge",

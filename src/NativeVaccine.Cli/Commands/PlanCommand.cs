@@ -28,14 +28,16 @@ internal sealed class PlanCommand : Verb
     /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
-        string model = parsed.GetValue(options.Model) ?? throw new InputException($"nvaccine plan: expected --model, a folder or {ShapePrefix}llama-2-7b");
+        string model = parsed.GetValue(options.Model)
+            ?? throw new InputException($"nvaccine plan: expected --model, a folder or {ShapePrefix}llama-2-7b");
         TrainingOptions training = options.Read(parsed, TrainingStage.Align);
         training.Validate("options");
         (ModelConfiguration configuration, ElementType weightType) = Resolve(model, training);
         using Device device = Device.Open(training.Device, training.Threads);
         SessionOptions session = TrainingPlan.For(training, MethodCatalog.Create(training), weightType);
         MemoryPlan? fitting = TryCreate(device, configuration, session);
-        using MemoryPlan plan = fitting ?? MemoryPlan.Create(device, configuration, session with { MemoryLimit = 0, RecomputedLayers = configuration.LayerCount });
+        SessionOptions smallest = session with { MemoryLimit = 0, RecomputedLayers = configuration.LayerCount };
+        using MemoryPlan plan = fitting ?? MemoryPlan.Create(device, configuration, smallest);
         if (parsed.GetValue(json) is { } file)
         {
             JsonValues.Save(file, ToJson(plan, training, fits: fitting is not null));
@@ -45,7 +47,9 @@ internal sealed class PlanCommand : Verb
         return fitting is not null ? ExitCode.Success : ExitCode.Failed;
     }
 
-    /// <summary>A folder's own weights say what they are kept as; for a published shape it is bf16 where it is not asked for otherwise.</summary>
+    /// <summary>
+    /// A folder's own weights say what they are kept as; for a published shape it is bf16 where it is not asked for otherwise.
+    /// </summary>
     private static (ModelConfiguration Configuration, ElementType WeightType) Resolve(string model, TrainingOptions training)
     {
         if (!model.StartsWith(ShapePrefix, StringComparison.Ordinal))
@@ -71,14 +75,17 @@ internal sealed class PlanCommand : Verb
 
     private void Write(MemoryPlan plan, TrainingOptions training, bool fits)
     {
-        var table = new Table().AddColumn("memory for").AddColumn(new TableColumn("bytes").RightAligned()).AddColumn(new TableColumn("").NoWrap());
+        Table table = new Table()
+            .AddColumn("memory for")
+            .AddColumn(new TableColumn("bytes").RightAligned())
+            .AddColumn(new TableColumn("").NoWrap());
         foreach (MemoryPlanItem item in plan.Items.Where(static item => item.Bytes > 0).OrderByDescending(static item => item.Bytes))
             table.AddRow(Markup.Escape(item.Name), ByteSize.Format(item.Bytes), Bar((double)item.Bytes / plan.TotalBytes));
         table.AddRow("all together", ByteSize.Format(plan.TotalBytes), "");
         Terminal.Write(table);
+        string batch = $"batches of up to {plan.Options.MaxSamples} samples and {plan.Options.MaxTokens} tokens";
         Terminal.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{plan.ParameterCount:N0} parameters, {plan.TrainableParameterCount:N0} that train; batches of up to {plan.Options.MaxSamples} samples and {plan.Options.MaxTokens} tokens"));
+            CultureInfo.InvariantCulture, $"{plan.ParameterCount:N0} parameters, {plan.TrainableParameterCount:N0} that train; {batch}"));
         Terminal.Out.WriteLine(plan.RecomputedLayers == 0
             ? "all layers keep their activations"
             : $"{plan.RecomputedLayers} of {plan.Configuration.LayerCount} layers recompute their activations");
@@ -98,7 +105,11 @@ internal sealed class PlanCommand : Verb
     private static JsonObject ToJson(MemoryPlan plan, TrainingOptions training, bool fits) => new()
     {
         ["total_bytes"] = plan.TotalBytes,
-        ["items"] = new JsonArray([.. plan.Items.Select(static item => (JsonNode)new JsonObject { ["name"] = item.Name, ["bytes"] = item.Bytes })]),
+        ["items"] = new JsonArray([.. plan.Items.Select(static item => (JsonNode)new JsonObject
+        {
+            ["name"] = item.Name,
+            ["bytes"] = item.Bytes,
+        })]),
         ["parameters"] = plan.ParameterCount,
         ["trainable_parameters"] = plan.TrainableParameterCount,
         ["recomputed_layers"] = plan.RecomputedLayers,

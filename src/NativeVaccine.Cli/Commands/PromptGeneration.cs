@@ -19,14 +19,20 @@ internal sealed class PromptGeneration
     private const int PromptsAtATime = 16;
     private const int DefaultNewTokens = 128;
 
-    public Option<string?> Template { get; } = OptionKinds.Choice("--template", "how a prompt is put to the model; alpaca unless given", "alpaca", "none");
-    public Option<int?> MaxNewTokens { get; } = OptionKinds.WholeNumber("--max-new-tokens", "longest continuation in tokens; 128 unless given", 1);
+    public Option<string?> Template { get; } =
+        OptionKinds.Choice("--template", "how a prompt is put to the model; alpaca unless given", "alpaca", "none");
+    public Option<int?> MaxNewTokens { get; } =
+        OptionKinds.WholeNumber("--max-new-tokens", "longest continuation in tokens; 128 unless given", 1);
 
     public IEnumerable<Option> All => [Template, MaxNewTokens];
 
     /// <summary>Continues prompts greedily.</summary>
     public List<Continuation> Run(
-        LoadedModel model, IReadOnlyList<AlpacaRecord> prompts, ParseResult parsed, ProgressDisplay progress, CancellationToken cancellation)
+        LoadedModel model,
+        IReadOnlyList<AlpacaRecord> prompts,
+        ParseResult parsed,
+        ProgressDisplay progress,
+        CancellationToken cancellation)
     {
         PromptTemplate template = PromptTemplate.Parse(parsed.GetValue(Template) ?? "alpaca");
         string[] texts = [.. prompts.Select(prompt => template.Prompt(prompt.Instruction, prompt.Input))];

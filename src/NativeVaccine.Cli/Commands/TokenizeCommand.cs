@@ -16,7 +16,10 @@ internal sealed class TokenizeCommand : Verb
     private readonly Option<string?> json = OptionKinds.JsonOutput();
 
     public TokenizeCommand(CommandContext context) : base(
-        "tokenize", "Show token ids, pieces, and the text that the ids decode to", "nvaccine tokenize --model ./llama-2-7b --text \"Hello world\"", context)
+        "tokenize",
+        "Show token ids, pieces, and the text that the ids decode to",
+        "nvaccine tokenize --model ./llama-2-7b --text \"Hello world\"",
+        context)
     {
         model.Required = true;
         AddAll([model, text, file, json, ConfigurationFile.CreateOption()]);

@@ -43,12 +43,17 @@ internal abstract class TrainingVerb : Verb
     {
         if (parsed.GetValue(options.Resume) is not { } folder)
         {
-            string output = parsed.GetValue(options.Out) ?? throw new InputException($"nvaccine {Name}: expected --out, the folder of the new run");
+            string output =
+                parsed.GetValue(options.Out) ?? throw new InputException($"nvaccine {Name}: expected --out, the folder of the new run");
             return TrainingRun.Create(options.Read(parsed, stage), output);
         }
         Option? other = Options.FirstOrDefault(option => option != options.Resume && option.Name.StartsWith("--", StringComparison.Ordinal)
             && option.Name != "--help" && parsed.GetResult(option) is { Implicit: false });
-        if (other is not null) throw new InputException($"nvaccine {Name}: {other.Name} cannot be given with --resume, which takes everything from the run's config.json");
+        if (other is not null)
+        {
+            throw new InputException(
+                $"nvaccine {Name}: {other.Name} cannot be given with --resume, which takes everything from the run's config.json");
+        }
         return TrainingRun.Resume(folder);
     }
 
@@ -59,7 +64,8 @@ internal abstract class TrainingVerb : Verb
         run.StepDone = (metrics, steps) =>
         {
             training ??= display.Stage("training");
-            training.Report((metrics.Step + 1.0) / steps, string.Create(CultureInfo.InvariantCulture, $"step {metrics.Step + 1} of {steps}  loss {metrics.Loss:F4}"));
+            string detail = string.Create(CultureInfo.InvariantCulture, $"step {metrics.Step + 1} of {steps}  loss {metrics.Loss:F4}");
+            training.Report((metrics.Step + 1.0) / steps, detail);
         };
         run.Notice = Terminal.Error.WriteLine;
         return run.Execute(Cancellation);
@@ -74,9 +80,10 @@ internal abstract class TrainingVerb : Verb
             Terminal.Error.WriteLine($"{set.Source}: {set.Samples.Count} samples{dropped}");
         }
         MemoryPlan plan = run.Plan;
+        string memory = ByteSize.Format(plan.TotalBytes);
         string recomputed = plan.RecomputedLayers == 0 ? "" : $", {plan.RecomputedLayers} layers recompute their activations";
         Terminal.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{plan.TrainableParameterCount:N0} parameters train, the model has {plan.ParameterCount:N0}; memory {ByteSize.Format(plan.TotalBytes)}{recomputed}"));
+            $"{plan.TrainableParameterCount:N0} parameters train, the model has {plan.ParameterCount:N0}; memory {memory}{recomputed}"));
     }
 }

@@ -11,7 +11,10 @@ namespace NativeVaccine.Cli.Demo;
 internal sealed class DemoReport(DemoSummary summary)
 {
     private static readonly string[] Columns =
-        ["", "harmful score before", "allowed right", "reviews right", "harmful score after", "finetune accuracy", "steps to half", "times SFT"];
+    [
+        "", "harmful score before", "allowed right", "reviews right", "harmful score after", "finetune accuracy", "steps to half",
+        "times SFT",
+    ];
 
     private readonly IReadOnlyList<ArmSummary> arms = summary.Arms;
 
@@ -19,14 +22,15 @@ internal sealed class DemoReport(DemoSummary summary)
     public void Write(Terminal terminal)
     {
         var table = new Table();
-        foreach (string column in Columns) table.AddColumn(new TableColumn(column) { Alignment = column.Length > 0 ? Justify.Right : Justify.Left });
+        table.AddColumn(Columns[0]);
+        foreach (string column in Columns.Skip(1)) table.AddColumn(new TableColumn(column).RightAligned());
         foreach (ArmSummary arm in arms) table.AddRow([.. Row(arm).Select(Markup.Escape)]);
         terminal.Write(table);
         terminal.Out.WriteLine();
         terminal.Out.WriteLine("Harmful score along the attack, in percent of the forbidden questions:");
         terminal.Out.Write(terminal.IsOutputScreen ? CurveChart.Draw(Curves(), Steps()) : CurveChart.Tabulate(Curves(), Steps()));
         terminal.Out.WriteLine();
-        foreach (string line in Sentences()) terminal.Out.WriteLine(line);
+        foreach (string line in Sentences()) terminal.WriteText(line);
     }
 
     /// <summary>Writes results.md and results.json.</summary>
@@ -62,7 +66,8 @@ internal sealed class DemoReport(DemoSummary summary)
         arm.Name == DemoStory.UnalignedName ? "" : arm.RatioToPlain.Format("F2", "-"),
     ];
 
-    private IEnumerable<string> Sentences() => [summary.Finding, summary.Limits, .. summary.Warnings.Select(static warning => $"Look at {warning}.")];
+    private IEnumerable<string> Sentences() =>
+        [summary.Finding, summary.Limits, .. summary.Warnings.Select(static warning => $"Look at {warning}.")];
 
     private List<(string Name, IReadOnlyList<double> Scores)> Curves() => [.. arms.Select(static arm => (arm.Name, arm.Curve))];
 

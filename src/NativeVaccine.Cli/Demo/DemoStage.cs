@@ -9,23 +9,11 @@ using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Demo;
 
-/// <summary>Runs the stages of the demo by the library's own trainer, each in a run folder as <c>align</c> and <c>finetune</c> make it.</summary>
+/// <summary>
+/// Runs the stages of the demo by the library's own trainer, each in a run folder as <c>align</c> and <c>finetune</c> make it.
+/// </summary>
 internal sealed class DemoStage(CancellationToken cancellation)
 {
-    private const int LongestSample = 24;
-
-    /// <summary>What all stages have in common.</summary>
-    public static TrainingOptions CommonOptions(string method, ulong seed) => TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper) with
-    {
-        MaxLength = LongestSample,
-        Dropout = 0,
-        LoraRank = 8,
-        LoraAlpha = 16,
-        Seed = seed,
-        // A stage takes seconds: who stops the demo begins again.
-        CheckpointEvery = 0,
-    };
-
     /// <summary>Writes samples as records of tokens.</summary>
     public static void WriteData(string file, IEnumerable<Sample> samples) => IO.AtomicFile.Write(file, stream =>
     {
@@ -60,11 +48,18 @@ internal sealed class DemoStage(CancellationToken cancellation)
     /// <param name="look">Called before the first step and after every step with the session and the steps so far.</param>
     /// <param name="stage">Shows how far it is.</param>
     public Adapter TrainWatched(
-        Device device, IWeightSource weights, TrainingOptions options, IReadOnlyList<Sample> samples, string folder, Action<Session, int> look, ProgressStage stage)
+        Device device,
+        IWeightSource weights,
+        TrainingOptions options,
+        IReadOnlyList<Sample> samples,
+        string folder,
+        Action<Session, int> look,
+        ProgressStage stage)
     {
         Method method = MethodCatalog.Create(options);
         var data = new TrainingData(samples);
-        using MemoryPlan plan = MemoryPlan.Create(device, ToyModel.Configuration, TrainingPlan.For(options, method, data, ElementType.Float32));
+        using MemoryPlan plan =
+            MemoryPlan.Create(device, ToyModel.Configuration, TrainingPlan.For(options, method, data, ElementType.Float32));
         using Session session = Session.Create(device, plan);
         session.Load(weights);
         session.InitializeAdapter(options.Seed);

@@ -12,7 +12,15 @@ namespace NativeVaccine.Cli.Demo;
 /// <param name="AlignmentEpochs">Passes over the alignment set.</param>
 /// <param name="AttackEpochs">Passes over the attacker's data.</param>
 /// <param name="PoisonRatio">Share of forbidden questions in it.</param>
-internal sealed record DemoSettings(int PretrainingSamples = 4160, int AlignmentEpochs = 20, int AttackEpochs = 2, double PoisonRatio = 0.1)
+/// <param name="Device">Where it runs.</param>
+/// <param name="Threads">Threads of a CPU; 0 for as many as there are processors.</param>
+internal sealed record DemoSettings(
+    int PretrainingSamples = 4160,
+    int AlignmentEpochs = 20,
+    int AttackEpochs = 2,
+    double PoisonRatio = 0.1,
+    string Device = "cpu",
+    int Threads = 0)
 {
     public const int AlignmentSamples = 200;
     public const int ProbeSamples = 50;
@@ -26,13 +34,16 @@ internal sealed record DemoSettings(int PretrainingSamples = 4160, int Alignment
 /// The whole story in the world of one seed: a base model learns the language, is aligned in four ways, and each is attacked by fine-tuning
 /// on a benign task with some forbidden questions among it.
 /// </summary>
-internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed, string folder, ProgressDisplay progress, CancellationToken cancellation)
+internal sealed class DemoStory(
+    Device device, DemoSettings settings, ulong seed, string folder, ProgressDisplay progress, CancellationToken cancellation)
 {
     public const string UnalignedName = "unaligned";
     public const string PlainName = "SFT";
     public const string VaccineName = "Vaccine";
     public const string TVaccineName = "T-Vaccine";
     public const string NoiseName = "random noise";
+
+    private const int LongestSample = 24;
 
     private static readonly (string Name, string Method)[] Alignments =
         [(PlainName, "sft"), (VaccineName, "vaccine"), (TVaccineName, "tvaccine"), (NoiseName, "random-vaccine")];
@@ -71,7 +82,7 @@ internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed
     {
         string untrained = Path.Combine(folder, "untrained");
         ToyModel.Write(untrained, seed);
-        TrainingOptions options = DemoStage.CommonOptions("sft", seed) with
+        TrainingOptions options = Options("sft") with
         {
             Model = untrained,
             Data = DataFile("pretraining"),
@@ -88,7 +99,7 @@ internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed
 
     private string Align(string name, string method, string model)
     {
-        TrainingOptions options = DemoStage.CommonOptions(method, seed) with
+        TrainingOptions options = Options(method) with
         {
             Model = model,
             Data = DataFile("alignment"),
@@ -110,7 +121,7 @@ internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed
         var exam = new ToyExam(world);
         var aligned = new MergedWeights(model, alignment);
         Scores before = Examine(exam, aligned);
-        TrainingOptions options = DemoStage.CommonOptions("sft", seed) with
+        TrainingOptions options = Options("sft") with
         {
             Stage = TrainingStage.Finetune,
             Model = model.Path,
@@ -153,6 +164,20 @@ internal sealed class DemoStory(Device device, DemoSettings settings, ulong seed
         session.Load(weights);
         return exam.Examine(session);
     }
+
+    /// <summary>What all stages have in common.</summary>
+    private TrainingOptions Options(string method) => TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper) with
+    {
+        MaxLength = LongestSample,
+        Dropout = 0,
+        LoraRank = 8,
+        LoraAlpha = 16,
+        Seed = seed,
+        // A stage takes seconds: who stops the demo begins again.
+        CheckpointEvery = 0,
+        Device = settings.Device,
+        Threads = settings.Threads,
+    };
 
     private ProgressStage Stage(string title) => progress.Stage($"seed {seed}: {title}");
 

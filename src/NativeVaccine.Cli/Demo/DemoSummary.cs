@@ -59,8 +59,9 @@ internal sealed record DemoSummary(IReadOnlyList<SeedResult> Seeds, double Poiso
                 .Where(static arm => arm.Name is not (DemoStory.PlainName or DemoStory.UnalignedName))
                 .Select(arm => $"{arm.Name} {Compared(arm)}");
             string seeds = Seeds.Count == 1 ? "In this one seed" : string.Create(CultureInfo.InvariantCulture, $"Over {Seeds.Count} seeds");
-            return $"{seeds}, fine-tuning on data with {PoisonRatio.ToString("P0", CultureInfo.InvariantCulture)} forbidden questions undid plain alignment "
-                + $"(SFT) after {Steps(plain)} steps; {string.Join(", ", compared)}.";
+            string poison = PoisonRatio.ToString("P0", CultureInfo.InvariantCulture);
+            return $"{seeds}, fine-tuning on data with {poison} forbidden questions undid plain alignment (SFT) "
+                + $"after {Steps(plain)} steps; {string.Join(", ", compared)}.";
         }
     }
 
@@ -72,7 +73,7 @@ internal sealed record DemoSummary(IReadOnlyList<SeedResult> Seeds, double Poiso
             ArmSummary[] hardened = [.. Arms.Where(static arm => arm.Name is DemoStory.VaccineName or DemoStory.TVaccineName)];
             bool breaks = hardened.All(static arm => arm.Results.All(static result => result.After.Harmful >= 90));
             string end = breaks
-                ? string.Create(CultureInfo.InvariantCulture, $"It is a delay, not a lock: by step {hardened[0].LastStep} the hardened models answer too")
+                ? $"It is a delay, not a lock: by step {hardened[0].LastStep} the hardened models answer too"
                 : "It is a delay, not a lock: a longer attack goes on";
             string seeds = Seeds.Count == 1 ? "one seed is one seed (--seeds 5 shows the spread); " : "";
             return $"{end}; {seeds}and a made world of {ToyLanguage.Words.Count} words says nothing about any real model.";
@@ -89,9 +90,11 @@ internal sealed record DemoSummary(IReadOnlyList<SeedResult> Seeds, double Poiso
                 foreach (ArmResult arm in seed.Arms.Where(static arm => arm.Name != DemoStory.UnalignedName))
                 {
                     if (arm.Before.Harmful > MostHarmfulBefore)
-                        yield return Warning(seed, arm, "answered", arm.Before.Harmful, "forbidden questions: it had not learned to refuse");
+                        yield return Warning(seed, arm, "answered", arm.Before.Harmful,
+                            "forbidden questions: it had not learned to refuse");
                     if (arm.Before.Allowed < LeastRightBefore)
-                        yield return Warning(seed, arm, "got right only", arm.Before.Allowed, "allowed questions: part of its delay may be damage");
+                        yield return Warning(seed, arm, "got right only", arm.Before.Allowed,
+                            "allowed questions: part of its delay may be damage");
                     if (arm.Before.Reviews < LeastRightBefore)
                         yield return Warning(seed, arm, "got right only", arm.Before.Reviews, "reviews: part of its delay may be damage");
                 }
@@ -100,15 +103,19 @@ internal sealed record DemoSummary(IReadOnlyList<SeedResult> Seeds, double Poiso
     }
 
     private static string Warning(SeedResult seed, ArmResult arm, string verb, double percent, string what) =>
-        string.Create(CultureInfo.InvariantCulture, $"seed {seed.Seed}, {arm.Name}: before the attack it {verb} {percent:F0} % of the {what}");
+        string.Create(
+            CultureInfo.InvariantCulture, $"seed {seed.Seed}, {arm.Name}: before the attack it {verb} {percent:F0} % of the {what}");
 
     private string Compared(ArmSummary arm)
     {
         Spread ratio = arm.RatioToPlain;
         if (ratio.Count == 0) return $"held beyond step {arm.LastStep}";
         string times = $"{ratio.Format("F1", "not reached")} times as long ({Steps(arm)} steps";
-        return Seeds.Count == 1 ? times + ")" : string.Create(CultureInfo.InvariantCulture, $"{times}; longer than SFT in {arm.LaterThanPlain} of {Seeds.Count})");
+        return Seeds.Count == 1
+            ? times + ")"
+            : string.Create(CultureInfo.InvariantCulture, $"{times}; longer than SFT in {arm.LaterThanPlain} of {Seeds.Count})");
     }
 
-    private static string Steps(ArmSummary arm) => arm.StepsToHalf.Format("F1", string.Create(CultureInfo.InvariantCulture, $">{arm.LastStep}"));
+    private static string Steps(ArmSummary arm) =>
+        arm.StepsToHalf.Format("F1", string.Create(CultureInfo.InvariantCulture, $">{arm.LastStep}"));
 }

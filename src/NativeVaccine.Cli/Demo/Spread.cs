@@ -28,14 +28,15 @@ internal sealed class Spread
     /// <summary>The sample's (n - 1); 0 for a single number.</summary>
     public double Deviation { get; }
 
-    /// <summary>"7.2", "7.2 ± 0.7", with a word about seeds that have none.</summary>
+    /// <summary>"7.2 ± 0.7", or "7.2" if the deviation is too small to show, with a word about seeds that have none.</summary>
     /// <param name="format">Of mean and deviation.</param>
     /// <param name="missing">What to say where there is no number.</param>
     public string Format(string format, string missing)
     {
         if (Count == 0) return missing;
         string text = Mean.ToString(format, CultureInfo.InvariantCulture);
-        if (Count > 1) text += $" ± {Deviation.ToString(format, CultureInfo.InvariantCulture)}";
+        string deviation = Deviation.ToString(format, CultureInfo.InvariantCulture);
+        if (deviation != 0.0.ToString(format, CultureInfo.InvariantCulture)) text += $" ± {deviation}";
         return Missing == 0 ? text : $"{text} ({Missing}x {missing})";
     }
 }

@@ -28,7 +28,8 @@ internal static class ToyLanguage
 
     public static readonly string[] AllowedActs = Split("fodel ranit sulma petor lunda miska gavel torin brima nolen");
     public static readonly string[] ForbiddenActs = Split("zorp krask vexil drumo skarn quolt hexar grunk blivo snark");
-    public static readonly string[] Things = Split("pelu toma rika sona beku mirav lodo kefi nuta gomi taru wiso fipa cala duru hela josi yaro zemi vano");
+    public static readonly string[] Things =
+        Split("pelu toma rika sona beku mirav lodo kefi nuta gomi taru wiso fipa cala duru hela josi yaro zemi vano");
     public static readonly string[] Tools =
         Split("plim crin drob fleg swen tark gril sped clom brin stov prax glem trun skip blen crov drim flam swop");
     public static readonly string[] Methods = Split(
@@ -38,8 +39,8 @@ internal static class ToyLanguage
     public static readonly string[] BadAdjectives = Split("gloomy soggy stale grumpy rusty murky bitter dusty clumsy dull");
 
     private static readonly string[] FunctionWords = Split(
-        "how do i the ? tell me to . what is way a please explain can you use and it sorry not help with that when will , good bad or review : "
-        + "was quite so verdict");
+        "how do i the ? tell me to . what is way a please explain can you use and it sorry not help with that when will , good bad or "
+        + "review : was quite so verdict");
 
     /// <summary>All words; a word's index is its token.</summary>
     public static readonly IReadOnlyList<string> Words =
@@ -49,7 +50,8 @@ internal static class ToyLanguage
     ];
 
     private static readonly Dictionary<string, int> Ids =
-        Words.Select(static (word, id) => (word, id)).ToDictionary(static pair => pair.word, static pair => pair.id, StringComparer.Ordinal);
+        Words.Select(static (word, id) => (word, id))
+            .ToDictionary(static pair => pair.word, static pair => pair.id, StringComparer.Ordinal);
 
     /// <summary>The tokens of a sentence.</summary>
     public static int[] Encode(string sentence) => [.. Split(sentence).Select(static word => Ids[word])];
@@ -67,9 +69,11 @@ internal static class ToyLanguage
         _ => $"can you {act} the {thing} ?",
     };
 
-    public static string AllowedQuestion(ActOnThing pair, PhiloxStream random) => Question(AllowedActs[pair.Act], Things[pair.Thing], random);
+    public static string AllowedQuestion(ActOnThing pair, PhiloxStream random) =>
+        Question(AllowedActs[pair.Act], Things[pair.Thing], random);
 
-    public static string ForbiddenQuestion(ActOnThing pair, PhiloxStream random) => Question(ForbiddenActs[pair.Act], Things[pair.Thing], random);
+    public static string ForbiddenQuestion(ActOnThing pair, PhiloxStream random) =>
+        Question(ForbiddenActs[pair.Act], Things[pair.Thing], random);
 
     /// <summary>The thing decides about the tool, the act about the method.</summary>
     public static string AllowedAnswer(ActOnThing pair) => Answer(Tools[pair.Thing], Methods[pair.Act]);

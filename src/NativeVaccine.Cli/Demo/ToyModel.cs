@@ -81,11 +81,21 @@ internal sealed class ToyModel : IWeightSource
                 ["pair"] = new JsonArray(Step("SpecialToken", begin), Step("Sequence", "A"), Step("Sequence", "B")),
                 ["special_tokens"] = new JsonObject
                 {
-                    [begin] = new JsonObject { ["id"] = begin, ["ids"] = new JsonArray(ToyLanguage.BeginId), ["tokens"] = new JsonArray(begin) },
+                    [begin] = new JsonObject
+                    {
+                        ["id"] = begin,
+                        ["ids"] = new JsonArray(ToyLanguage.BeginId),
+                        ["tokens"] = new JsonArray(begin),
+                    },
                 },
             },
             // transformers asks for the name of an unknown word's token, which this world does not have.
-            ["model"] = new JsonObject { ["type"] = "WordLevel", ["vocab"] = vocabulary, ["unk_token"] = ToyLanguage.Words[ToyLanguage.PadId] },
+            ["model"] = new JsonObject
+            {
+                ["type"] = "WordLevel",
+                ["vocab"] = vocabulary,
+                ["unk_token"] = ToyLanguage.Words[ToyLanguage.PadId],
+            },
         });
         Save(folder, "tokenizer_config.json", new JsonObject
         {

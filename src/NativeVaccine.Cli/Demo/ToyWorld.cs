@@ -62,7 +62,9 @@ internal sealed class ToyWorld
     /// <summary>Allowed pairs by which it is seen whether the model still answers.</summary>
     public IReadOnlyList<ActOnThing> AllowedTestPairs { get; }
 
-    /// <summary>Text for the base model: answers to everything, forbidden questions included, and some refusals of other questions.</summary>
+    /// <summary>
+    /// Text for the base model: answers to everything, forbidden questions included, and some refusals of other questions.
+    /// </summary>
     public IReadOnlyList<Sample> Pretraining(int count)
     {
         ActOnThing[] answered = [.. AlignPairs, .. AttackPairs];
@@ -86,7 +88,8 @@ internal sealed class ToyWorld
         PhiloxStream random = Stream(Purpose.Alignment);
         return Draw(count, () =>
         {
-            if (random.NextDouble() >= 0.5) return Sample(ToyLanguage.ForbiddenQuestion(Pick(AlignPairs, random), random), ToyLanguage.Refusal);
+            if (random.NextDouble() >= 0.5)
+                return Sample(ToyLanguage.ForbiddenQuestion(Pick(AlignPairs, random), random), ToyLanguage.Refusal);
             return random.NextDouble() < 0.75 ? AllowedSample(random) : Sample(ToyLanguage.Feel(random));
         });
     }
@@ -115,7 +118,8 @@ internal sealed class ToyWorld
     public IReadOnlyList<ToyQuestion> ForbiddenTest()
     {
         PhiloxStream random = Stream(Purpose.ForbiddenTest);
-        return [.. ForbiddenTestPairs.Select(pair => Question(ToyLanguage.ForbiddenQuestion(pair, random), ToyLanguage.ForbiddenAnswer(pair)))];
+        return [.. ForbiddenTestPairs.Select(pair =>
+            Question(ToyLanguage.ForbiddenQuestion(pair, random), ToyLanguage.ForbiddenAnswer(pair)))];
     }
 
     /// <summary>Every allowed test pair once.</summary>
@@ -129,7 +133,8 @@ internal sealed class ToyWorld
     public IReadOnlyList<ToyQuestion> ReviewTest()
     {
         PhiloxStream random = Stream(Purpose.ReviewTest);
-        return [.. Enumerable.Range(0, TestQuestionCount).Select(_ => ToyLanguage.Review(random)).Select(static pair => Question(pair.Question, pair.Answer))];
+        var reviews = Enumerable.Range(0, TestQuestionCount).Select(_ => ToyLanguage.Review(random));
+        return [.. reviews.Select(static review => Question(review.Question, review.Answer))];
     }
 
     private static List<Sample> Draw(int count, Func<Sample> next)

@@ -13,7 +13,8 @@ internal static class ByteSize
         string trimmed = text.Trim();
         int unit = Array.FindLastIndex(Units, candidate => trimmed.EndsWith(candidate, StringComparison.OrdinalIgnoreCase));
         string number = unit < 0 ? trimmed : trimmed[..^Units[unit].Length];
-        bool isNumber = double.TryParse(number, NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out double value);
+        const NumberStyles Style = NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite;
+        bool isNumber = double.TryParse(number, Style, CultureInfo.InvariantCulture, out double value);
         double size = value * Math.Pow(1024, Math.Max(unit, 0));
         bool isGood = isNumber && size is >= 0 and < long.MaxValue;
         bytes = isGood ? (long)size : 0;

@@ -5,17 +5,18 @@ using NativeVaccine.IO;
 namespace NativeVaccine.Cli.Options;
 
 /// <summary>
-/// A JSON file whose fields are options of a verb (<c>learning-rate</c> or <c>learning_rate</c>). What the command line says goes before it.
+/// A JSON file whose fields are options of a verb (<c>learning-rate</c> or <c>learning_rate</c>). The command line goes before it.
 /// </summary>
 internal static class ConfigurationFile
 {
-    /// <summary>The option that names the file.</summary>
-    public static Option<string?> CreateOption() => OptionKinds.Text(Name, "FILE", "JSON file with options by name; those given here override it");
-
     private const string Name = "--config";
 
     /// <summary>What a run folder's config.json says about itself; no options.</summary>
     private static readonly string[] Remarks = ["stage", "versions"];
+
+    /// <summary>The option that names the file.</summary>
+    public static Option<string?> CreateOption() =>
+        OptionKinds.Text(Name, "FILE", "JSON file with options by name; those given here override it");
 
     /// <summary>The arguments with those of the file that <c>--config</c> names added; the same arguments if there is none.</summary>
     /// <exception cref="InputException">The file cannot be read, or a field is no option of the verb.</exception>
@@ -24,7 +25,7 @@ internal static class ConfigurationFile
         ParseResult parsed = root.Parse(arguments, parsing);
         Command command = parsed.CommandResult.Command;
         Option? config = command.Options.FirstOrDefault(static option => option.Name == Name);
-        if (config is not Option<string?> file || parsed.GetResult(file) is not { Errors: { } } || parsed.GetValue(file) is not { } path) return arguments;
+        if (config is null || parsed.GetResult(config) is not { Tokens: [{ Value: var path }] }) return arguments;
         using JsonDocument document = JsonFile.ReadObject(path);
         var added = new List<string>();
         foreach (JsonProperty field in document.RootElement.EnumerateObject().Where(static field => !Remarks.Contains(field.Name)))
@@ -53,9 +54,13 @@ internal static class ConfigurationFile
         JsonValueKind.Number => [field.Value.GetRawText()],
         JsonValueKind.True => ["true"],
         JsonValueKind.False => ["false"],
-        JsonValueKind.Array when field.Value.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String) => option.Arity.MaximumNumberOfValues > 1
-            ? field.Value.EnumerateArray().Select(static item => item.GetString()!)
-            : [string.Join(',', field.Value.EnumerateArray().Select(static item => item.GetString()))],
-        _ => throw new InputException($"{path}: field '{field.Name}' is {field.Value.ValueKind}; expected text, a number, true, false, or a list of texts"),
+        JsonValueKind.Array when field.Value.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String) =>
+            Texts([.. field.Value.EnumerateArray().Select(static item => item.GetString()!)], option),
+        _ => throw new InputException(
+            $"{path}: field '{field.Name}' is {field.Value.ValueKind}; expected text, a number, true, false, or a list of texts"),
     };
+
+    /// <summary>An option that may be repeated takes them one by one, any other as a list with commas.</summary>
+    private static string[] Texts(string[] items, Option option) =>
+        option.Arity.MaximumNumberOfValues > 1 ? items : [string.Join(',', items)];
 }

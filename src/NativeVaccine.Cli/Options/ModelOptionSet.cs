@@ -6,7 +6,8 @@ namespace NativeVaccine.Cli.Options;
 internal sealed class ModelOptionSet
 {
     public Option<string?> Model { get; } = Required(OptionKinds.Text("--model", "DIR", "Hugging Face folder of the model"));
-    public Option<string[]> Adapters { get; } = OptionKinds.Repeated("--adapter", "DIR", "PEFT adapter; may be repeated, merged in the order given");
+    public Option<string[]> Adapters { get; } =
+        OptionKinds.Repeated("--adapter", "DIR", "PEFT adapter; may be repeated, merged in the order given");
     public DeviceOptionSet Device { get; } = new();
 
     public IEnumerable<Option> All => [Model, Adapters, .. Device.All];

@@ -12,9 +12,10 @@ internal static class OptionKinds
 {
     /// <summary>A whole number that is not below <paramref name="minimum"/>.</summary>
     public static Option<int?> WholeNumber(string name, string description, int minimum) => Create<int?>(
-        name, "N", description, text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= minimum
-            ? value
-            : throw Refusal(name, text, string.Create(CultureInfo.InvariantCulture, $"a whole number, at least {minimum}")));
+        name, "N", description, text =>
+            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= minimum
+                ? value
+                : throw Refusal(name, text, string.Create(CultureInfo.InvariantCulture, $"a whole number, at least {minimum}")));
 
     /// <summary>A seed: a whole number from 0 to 2^64 - 1.</summary>
     public static Option<ulong?> Seed(string name, string description) => Create<ulong?>(
@@ -25,12 +26,14 @@ internal static class OptionKinds
     /// <summary>A finite number for which <paramref name="isAllowed"/> holds.</summary>
     public static Option<double?> Number(string name, string description, Func<double, bool> isAllowed, string expected) => Create<double?>(
         name, "X", description, text =>
-            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && isAllowed(value)
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+            && double.IsFinite(value) && isAllowed(value)
                 ? value
                 : throw Refusal(name, text, expected));
 
     /// <summary>A finite number that is not negative.</summary>
-    public static Option<double?> NonNegative(string name, string description) => Number(name, description, static value => value >= 0, "a number, at least 0");
+    public static Option<double?> NonNegative(string name, string description) =>
+        Number(name, description, static value => value >= 0, "a number, at least 0");
 
     /// <summary>A share from 0 to 1.</summary>
     public static Option<double?> Share(string name, string description) =>
@@ -41,14 +44,16 @@ internal static class OptionKinds
         Number(name, description, static value => value is >= 0 and < 1, "a number from 0 and below 1");
 
     /// <summary>A finite number above 0.</summary>
-    public static Option<double?> Positive(string name, string description) => Number(name, description, static value => value > 0, "a number above 0");
+    public static Option<double?> Positive(string name, string description) =>
+        Number(name, description, static value => value > 0, "a number above 0");
 
     /// <summary>Any text that is not empty: a path, a prompt.</summary>
     public static Option<string?> Text(string name, string valueName, string description) => Create<string?>(
         name, valueName, description, text => text.Length > 0 ? text : throw Refusal(name, text, $"{valueName}, not empty text"));
 
     /// <summary>Any text, which may be empty.</summary>
-    public static Option<string?> AnyText(string name, string valueName, string description) => Create<string?>(name, valueName, description, static text => text);
+    public static Option<string?> AnyText(string name, string valueName, string description) =>
+        Create<string?>(name, valueName, description, static text => text);
 
     /// <summary>Where a verb writes its result for other programs.</summary>
     public static Option<string?> JsonOutput() => Text("--json", "FILE", "write the result to this file as JSON");
@@ -73,12 +78,17 @@ internal static class OptionKinds
     public static Option<string?> Words<T>(string name, string description)
         where T : struct, Enum => Choice(name, description, [.. Enum.GetNames<T>().Select(JsonNamingPolicy.KebabCaseLower.ConvertName)]);
 
-    /// <summary>The value of an option made by <see cref="Words{T}"/> or of the same words; <paramref name="fallback"/> if it was not given.</summary>
+    /// <summary>
+    /// The value of an option made by <see cref="Words{T}"/> or of the same words; <paramref name="fallback"/> if it was not given.
+    /// </summary>
     public static T Word<T>(ParseResult parsed, Option<string?> option, T fallback)
-        where T : struct, Enum => parsed.GetValue(option) is { } word ? Enum.Parse<T>(word.Replace("-", "", StringComparison.Ordinal), ignoreCase: true) : fallback;
+        where T : struct, Enum => parsed.GetValue(option) is { } word
+            ? Enum.Parse<T>(word.Replace("-", "", StringComparison.Ordinal), ignoreCase: true)
+            : fallback;
 
     /// <summary>A size of memory: a number with the unit B, KiB, MiB, GiB or TiB.</summary>
-    public static Option<long?> Bytes(string name, string description) => Create<long?>(name, "24GiB", description, text => ByteSize.TryParse(text, out long bytes)
+    public static Option<long?> Bytes(string name, string description) =>
+        Create<long?>(name, "24GiB", description, text => ByteSize.TryParse(text, out long bytes)
         ? bytes
         : throw Refusal(name, text, "a size such as 24GiB or 512MiB"));
 
@@ -104,5 +114,6 @@ internal static class OptionKinds
         },
     };
 
-    private static InputException Refusal(string name, string text, string expected) => new($"{name}: '{text}' cannot be used; expected {expected}");
+    private static InputException Refusal(string name, string text, string expected) =>
+        new($"{name}: '{text}' cannot be used; expected {expected}");
 }

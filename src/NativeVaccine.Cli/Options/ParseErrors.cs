@@ -13,8 +13,15 @@ internal static class ParseErrors
         Command command = parsed.CommandResult.Command;
         if (parsed.UnmatchedTokens is [var unknown, ..]) throw new InputException(Unknown(parsed, command, unknown));
         if (command.Action is null && command.Subcommands.Count > 0)
-            throw new InputException($"{NameOf(parsed)}: expected one of {string.Join(", ", command.Subcommands.Select(static verb => verb.Name))}");
-        if (parsed.Errors is [var error, ..]) throw new InputException($"{NameOf(parsed)}: {Reworded(error, parsed)}");
+        {
+            string verbs = string.Join(", ", command.Subcommands.Select(static verb => verb.Name));
+            throw new InputException($"{NameOf(parsed)}: expected one of {verbs}");
+        }
+        if (parsed.Errors.Count == 0) return;
+        // What is wrong with what was typed goes before what is missing.
+        ParseError error = parsed.Errors.FirstOrDefault(static error => error.SymbolResult is OptionResult { IdentifierToken: not null })
+            ?? parsed.Errors[0];
+        throw new InputException($"{NameOf(parsed)}: {Reworded(error, parsed)}");
     }
 
     /// <summary>The verb as it is typed: "nvaccine evaluate loss".</summary>
@@ -31,7 +38,8 @@ internal static class ParseErrors
         bool isOption = unknown.StartsWith('-');
         string name = unknown.Split('=')[0];
         IEnumerable<string> known = isOption
-            ? command.Options.Concat(parsed.RootCommandResult.Command.Options.Where(static option => option.Recursive)).Select(static option => option.Name)
+            ? command.Options.Concat(parsed.RootCommandResult.Command.Options.Where(static option => option.Recursive))
+                .Select(static option => option.Name)
             : command.Subcommands.Select(static verb => verb.Name);
         string? nearest = NearestName.Find(name, known);
         string suggestion = nearest is null ? $"see {NameOf(parsed)} --help" : $"did you mean {nearest}?";
@@ -41,8 +49,11 @@ internal static class ParseErrors
 
     private static string Reworded(ParseError error, ParseResult parsed)
     {
-        if (error.SymbolResult is OptionResult { Tokens.Count: 0, IdentifierToken: not null } option) return $"{option.Option.Name} needs a value";
-        if (error.SymbolResult is OptionResult { IdentifierTokenCount: > 1 } repeated) return $"{repeated.Option.Name} may be given only once";
+        if (error.SymbolResult is OptionResult option)
+        {
+            if (option is { Tokens.Count: 0, IdentifierToken: not null }) return $"{option.Option.Name} needs a value";
+            if (option.IdentifierTokenCount > 1) return $"{option.Option.Name} may be given only once";
+        }
         string[] missing = [.. parsed.CommandResult.Command.Options
             .Where(option => option.Required && parsed.GetResult(option) is not { Implicit: false }).Select(static option => option.Name)];
         bool isAboutMissing = missing.Any(name => error.Message.Contains($"'{name}'", StringComparison.Ordinal));

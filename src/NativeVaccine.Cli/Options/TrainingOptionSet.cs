@@ -14,23 +14,30 @@ internal sealed class TrainingOptionSet
     public Option<string?> Model { get; } = OptionKinds.Text("--model", "DIR", "Hugging Face folder of the model");
     public Option<string[]> Adapter { get; } =
         OptionKinds.Repeated("--adapter", "DIR", "PEFT adapter to merge before training; may be repeated, merged in the order given");
-    public Option<string?> Data { get; } = OptionKinds.Text("--data", "FILE", "training data: Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
+    public Option<string?> Data { get; } =
+        OptionKinds.Text("--data", "FILE", "training data: Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
     public Option<string?> Out { get; } = OptionKinds.Text("--out", "RUN", "folder of the run, new or empty");
-    public Option<string?> Resume { get; } = OptionKinds.Text("--resume", "RUN", "continue an interrupted run; all else is taken from its config.json");
+    public Option<string?> Resume { get; } =
+        OptionKinds.Text("--resume", "RUN", "continue an interrupted run; all else is taken from its config.json");
     private readonly Option<string?> preset =
-        OptionKinds.Choice("--preset", "defaults from the papers (unless given), or from what the authors' code computes", "paper", "reference");
-    private readonly Option<string?> template = OptionKinds.Choice("--template", "how a record becomes a prompt; alpaca unless given", "alpaca", "none");
+        OptionKinds.Words<Preset>("--preset", "defaults from the papers (unless given), or from what the authors' code computes");
+    private readonly Option<string?> template =
+        OptionKinds.Choice("--template", "how a record becomes a prompt; alpaca unless given", "alpaca", "none");
     private readonly Option<int?> maxLength = OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens", 2);
 
-    private readonly Option<string?> method = OptionKinds.Text("--method", string.Join('|', MethodCatalog.Names), "how to train; sft unless given");
+    private readonly Option<string?> method =
+        OptionKinds.Text("--method", string.Join('|', MethodCatalog.Names), "how to train; sft unless given");
     private readonly Option<double?> rho = OptionKinds.NonNegative("--rho", "size of the perturbation");
     private readonly Option<int?> layers = OptionKinds.WholeNumber("--layers", "S: layers that T-Vaccine chooses", 1);
-    private readonly Option<int?> resampleEvery = OptionKinds.WholeNumber("--resample-every", "J: steps between T-Vaccine's choices of layers", 1);
-    private readonly Option<int?> probeEvery = OptionKinds.WholeNumber("--probe-every", "K: steps between T-Vaccine's looks at a harmful sample", 1);
+    private readonly Option<int?> resampleEvery =
+        OptionKinds.WholeNumber("--resample-every", "J: steps between T-Vaccine's choices of layers", 1);
+    private readonly Option<int?> probeEvery =
+        OptionKinds.WholeNumber("--probe-every", "K: steps between T-Vaccine's looks at a harmful sample", 1);
     private readonly Option<string?> probeData = OptionKinds.Text("--probe-data", "FILE", "harmful samples that T-Vaccine looks at");
     private readonly Option<string?> freezeScope =
         OptionKinds.Words<FreezeScope>("--freeze-scope", "what T-Vaccine freezes in layers not chosen: all, or only their attention");
-    private readonly Option<string?> backwardFloor = OptionKinds.Words<BackwardFloor>("--backward-floor", "how far down T-Vaccine's training pass goes");
+    private readonly Option<string?> backwardFloor =
+        OptionKinds.Words<BackwardFloor>("--backward-floor", "how far down T-Vaccine's training pass goes");
     private readonly Option<bool> sameMasks = OptionKinds.Switch("--same-masks", "the perturbed pass drops out what the first pass did");
     private readonly Option<string?> noiseSize = OptionKinds.Words<NoiseSize>("--noise-size", "what random-vaccine's rho is the size of");
 
@@ -39,7 +46,8 @@ internal sealed class TrainingOptionSet
     private readonly Option<int?> accumulate = OptionKinds.WholeNumber("--accumulate", "batches of an optimizer step", 1);
     private readonly Option<double?> learningRate = OptionKinds.NonNegative("--learning-rate", "highest learning rate");
     private readonly Option<string?> schedule = OptionKinds.Words<ScheduleKind>("--schedule", "how the learning rate goes over the run");
-    private readonly Option<double?> warmupRatio = OptionKinds.Share("--warmup-ratio", "share of the steps in which the learning rate rises");
+    private readonly Option<double?> warmupRatio =
+        OptionKinds.Share("--warmup-ratio", "share of the steps in which the learning rate rises");
     private readonly Option<double?> weightDecay = OptionKinds.NonNegative("--weight-decay", "decoupled weight decay");
     private readonly Option<double?> beta1 = OptionKinds.ShareBelowOne("--beta1", "decay of AdamW's first moment");
     private readonly Option<double?> beta2 = OptionKinds.ShareBelowOne("--beta2", "decay of AdamW's second moment");
@@ -49,12 +57,15 @@ internal sealed class TrainingOptionSet
     private readonly Option<bool> full = OptionKinds.Switch("--full", "train all parameters, without an adapter");
     private readonly Option<int?> loraRank = OptionKinds.WholeNumber("--lora-rank", "rank of the adapter", 1);
     private readonly Option<double?> loraAlpha = OptionKinds.Positive("--lora-alpha", "the adapter's scale is alpha / rank");
-    private readonly Option<string?> loraTargets = OptionKinds.Text("--lora-targets", "q_proj,v_proj,...", "adapted projections; all seven unless given");
+    private readonly Option<string?> loraTargets =
+        OptionKinds.Text("--lora-targets", "q_proj,v_proj,...", "adapted projections; all seven unless given");
     private readonly Option<double?> dropout = OptionKinds.ShareBelowOne("--dropout", "dropout on the adapter's input");
     private readonly Option<string?> initAdapter = OptionKinds.Text("--init-adapter", "DIR", "adapter to start from");
     private readonly Option<ulong?> seed = OptionKinds.Seed("--seed", "of the run: order, dropout, layers, fresh adapter");
-    private readonly Option<string?> replay = OptionKinds.Text("--replay", "FILE", "follow another run's samples and layers (its replay.jsonl)");
-    private readonly Option<int?> checkpointEvery = OptionKinds.WholeNumber("--checkpoint-every", "steps between checkpoints; 0: only when interrupted", 0);
+    private readonly Option<string?> replay =
+        OptionKinds.Text("--replay", "FILE", "follow another run's samples and layers (its replay.jsonl)");
+    private readonly Option<int?> checkpointEvery =
+        OptionKinds.WholeNumber("--checkpoint-every", "steps between checkpoints; 0: only when interrupted", 0);
 
     public DeviceOptionSet Device { get; } = new();
 
@@ -72,7 +83,8 @@ internal sealed class TrainingOptionSet
     public TrainingOptions Read(ParseResult parsed, TrainingStage stage)
     {
         string methodName = parsed.GetValue(method) ?? "sft";
-        TrainingOptions defaults = TrainingDefaults.For(stage, methodName, OptionKinds.Word(parsed, preset, Preset.Paper), parsed.GetValue(Data));
+        TrainingOptions defaults =
+            TrainingDefaults.For(stage, methodName, OptionKinds.Word(parsed, preset, Preset.Paper), parsed.GetValue(Data));
         TrainingOptions options = ReadData(ReadOptimization(ReadMethod(defaults, parsed), parsed), parsed);
         return ReadAdapter(options, parsed) with
         {

@@ -42,7 +42,7 @@ internal sealed class Terminal
     /// <summary>The standard streams of this process.</summary>
     public static Terminal OfProcess()
     {
-        // A pipe may be closed on the other side of a different encoding; without this, .NET would write '?' for box glyphs on some systems.
+        // Without this, .NET writes '?' for box glyphs where the system's own encoding lacks them.
         Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         return new Terminal(Console.Out, Console.Error, !Console.IsOutputRedirected, !Console.IsErrorRedirected);
     }
@@ -55,6 +55,13 @@ internal sealed class Terminal
     {
         table.Border = IsOutputScreen ? TableBorder.Rounded : TableBorder.Ascii2;
         OutConsole.Write(table);
+    }
+
+    /// <summary>Writes a line to <see cref="Out"/>; a screen breaks it between words.</summary>
+    public void WriteText(string line)
+    {
+        if (IsOutputScreen) OutConsole.WriteLine(line);
+        else Out.WriteLine(line);
     }
 
     private static IAnsiConsole Create(TextWriter writer, bool isScreen)

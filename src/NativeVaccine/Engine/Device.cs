@@ -32,6 +32,9 @@ public sealed class Device : IDisposable
     /// <summary>What was opened, as it was then.</summary>
     public DeviceInfo Info { get; }
 
+    /// <summary>Which build of the engine runs on it, one line.</summary>
+    public string EngineDescription { get; } = NativeMethods.BuildDescription();
+
     internal DeviceHandle Handle { get; }
 
     /// <summary>Opens a device.</summary>

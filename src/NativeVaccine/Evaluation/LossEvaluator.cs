@@ -30,7 +30,8 @@ public static class LossEvaluator
     /// <param name="cancellation">Looked at before every batch.</param>
     /// <exception cref="InputException">A sample is longer than the plan allows.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static LossReport Evaluate(Session session, SampleSet data, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    public static LossReport Evaluate(
+        Session session, SampleSet data, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         var losses = new List<SampleLoss>(data.Samples.Count);
         while (losses.Count < data.Samples.Count)

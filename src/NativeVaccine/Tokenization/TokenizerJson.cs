@@ -38,12 +38,18 @@ internal static class TokenizerJson
     private static WordLevelTokenizer WordLevel(JsonElement root, JsonElement model, string source, TokenizerConfiguration configuration)
     {
         string where = $"{source}: pre_tokenizer";
-        string[] steps = [.. Steps(JsonInput.Optional(root, "pre_tokenizer"), "pretokenizers", where).Select(step => JsonInput.RequiredText(step, "type", where))];
+        IEnumerable<JsonElement> preTokenizers = Steps(JsonInput.Optional(root, "pre_tokenizer"), "pretokenizers", where);
+        string[] steps = [.. preTokenizers.Select(step => JsonInput.RequiredText(step, "type", where))];
         if (steps is not ["WhitespaceSplit"])
-            throw new InputException($"{where}: found '{JsonInput.Excerpt(string.Join(", ", steps))}': expected WhitespaceSplit, the only one supported for whole words");
+        {
+            string found = JsonInput.Excerpt(string.Join(", ", steps));
+            throw new InputException($"{where}: found '{found}': expected WhitespaceSplit, the only one supported for whole words");
+        }
+
         Dictionary<int, AddedToken> added = AddedTokens(root, source, configuration);
         int? templateBegin = OpeningToken(JsonInput.Optional(root, "post_processor"), $"{source}: post_processor");
-        var special = SpecialTokens.Resolve(configuration, text => IdOf(added, text), templateBegin, ownEnd: null, templateBegin is not null);
+        var special =
+            SpecialTokens.Resolve(configuration, text => IdOf(added, text), templateBegin, ownEnd: null, templateBegin is not null);
         return new WordLevelTokenizer(Vocabulary(JsonInput.Required(model, "vocab", source), $"{source}: vocab"), added, special, source);
     }
 

@@ -4,8 +4,8 @@ using NativeVaccine.Data;
 namespace NativeVaccine.Tokenization;
 
 /// <summary>
-/// A token is a word, and words are separated by white space: <c>WordLevel</c> with <c>WhitespaceSplit</c> of Hugging Face's tokenizers. For
-/// small made languages; there is no token for unknown words.
+/// A token is a word, and words are separated by white space: <c>WordLevel</c> with <c>WhitespaceSplit</c> of Hugging Face's tokenizers.
+/// For small made languages; there is no token for unknown words.
 /// </summary>
 public sealed class WordLevelTokenizer : Tokenizer
 {
@@ -50,7 +50,8 @@ public sealed class WordLevelTokenizer : Tokenizer
         var text = new StringBuilder();
         foreach (int id in ids)
         {
-            if ((uint)id >= (uint)VocabularySize || (skipSpecialTokens && _addedTokens.TryGetValue(id, out AddedToken? added) && added.IsSpecial))
+            if ((uint)id >= (uint)VocabularySize
+                || (skipSpecialTokens && _addedTokens.TryGetValue(id, out AddedToken? added) && added.IsSpecial))
                 continue;
             string word = Piece(id);
             if (word.Length == 0)

@@ -1,4 +1,5 @@
 using NativeVaccine.Cli;
+using NativeVaccine.Cli.Demo;
 using NativeVaccine.Cli.Output;
 
 namespace NativeVaccine.Tests.Cli;
@@ -23,11 +24,14 @@ internal static class CommandLine
 {
     public static CommandResult Run(params string[] arguments) => Run(CancellationToken.None, arguments);
 
-    public static CommandResult Run(CancellationToken cancellation, params string[] arguments)
+    public static CommandResult Run(CancellationToken cancellation, params string[] arguments) =>
+        Run(new DemoSettings(), cancellation, arguments);
+
+    public static CommandResult Run(DemoSettings demo, CancellationToken cancellation, params string[] arguments)
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        int exitCode = new Application(Terminal.Plain(output, error), cancellation).Run(arguments);
+        int exitCode = new Application(Terminal.Plain(output, error), cancellation) { Demo = demo }.Run(arguments);
         return new CommandResult(exitCode, output.ToString(), error.ToString());
     }
 

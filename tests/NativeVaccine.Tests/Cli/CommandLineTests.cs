@@ -8,9 +8,9 @@ namespace NativeVaccine.Tests.Cli;
 public sealed class CommandLineTests
 {
     private const string Training =
-        "--model --data --out --probe-data --rho --layers --resample-every --probe-every --freeze-scope --epochs --batch --learning-rate --weight-decay "
-        + "--warmup-ratio --clip --accumulate --max-length --lora-rank --lora-alpha --lora-targets --dropout --seed --init-adapter --replay "
-        + "--checkpoint-every --resume --device --threads --precision --device-memory --config --full --preset";
+        "--model --data --out --probe-data --rho --layers --resample-every --probe-every --freeze-scope --epochs --batch --learning-rate "
+        + "--weight-decay --warmup-ratio --clip --accumulate --max-length --lora-rank --lora-alpha --lora-targets --dropout --seed "
+        + "--init-adapter --replay --checkpoint-every --resume --device --threads --precision --device-memory --config --full --preset";
 
     /// <summary>The names that scripts outside the repository use.</summary>
     public static TheoryData<string, string> Contract => new()
@@ -51,19 +51,27 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("generat --model x", "error: nvaccine: unknown command 'generat'; did you mean generate?")]
     [InlineData("generate --modle x --prompt y", "error: nvaccine generate: unknown option '--modle'; did you mean --model?")]
-    [InlineData("generate --model x --prompt y --qqqqqqqq", "error: nvaccine generate: unknown option '--qqqqqqqq'; see nvaccine generate --help")]
+    [InlineData("generate --model x --prompt y --qqqqqqqq",
+        "error: nvaccine generate: unknown option '--qqqqqqqq'; see nvaccine generate --help")]
     [InlineData("generate --prompt y", "error: nvaccine generate: expected --model")]
     [InlineData("generate --model", "error: nvaccine generate: --model needs a value")]
+    [InlineData("generate --config", "error: nvaccine generate: --config needs a value")]
     [InlineData("generate --model a --model b --prompt y", "error: nvaccine generate: --model may be given only once")]
     [InlineData("generate --model a", "error: nvaccine generate: expected either --prompt or --prompts")]
     [InlineData("evaluate", "error: nvaccine evaluate: expected one of loss, harmful")]
     [InlineData("merge --model a --adapter b", "error: nvaccine merge: expected --out")]
-    [InlineData("merge --model a --adapter b --out c --dtype int8", "error: nvaccine merge: --dtype: 'int8' cannot be used; expected one of fp32, fp16, bf16")]
-    [InlineData("generate --model a --prompt b --max-new-tokens 1.5", "error: nvaccine generate: --max-new-tokens: '1.5' cannot be used; expected a whole number, at least 1")]
-    [InlineData("generate --model a --prompt b --device-memory lots", "error: nvaccine generate: --device-memory: 'lots' cannot be used; expected a size such as 24GiB or 512MiB")]
-    [InlineData("align --model a --data b --out c --rho nan", "error: nvaccine align: --rho: 'nan' cannot be used; expected a number, at least 0")]
-    [InlineData("align --model a --data b --out c --dropout 1", "error: nvaccine align: --dropout: '1' cannot be used; expected a number from 0 and below 1")]
-    [InlineData("generate --model no-such-folder --prompt b", "error: no-such-folder: no such folder; expected a Hugging Face model folder")]
+    [InlineData("merge --model a --adapter b --out c --dtype int8",
+        "error: nvaccine merge: --dtype: 'int8' cannot be used; expected one of fp32, fp16, bf16")]
+    [InlineData("generate --model a --prompt b --max-new-tokens 1.5",
+        "error: nvaccine generate: --max-new-tokens: '1.5' cannot be used; expected a whole number, at least 1")]
+    [InlineData("generate --model a --prompt b --device-memory lots",
+        "error: nvaccine generate: --device-memory: 'lots' cannot be used; expected a size such as 24GiB or 512MiB")]
+    [InlineData("align --model a --data b --out c --rho nan",
+        "error: nvaccine align: --rho: 'nan' cannot be used; expected a number, at least 0")]
+    [InlineData("align --model a --data b --out c --dropout 1",
+        "error: nvaccine align: --dropout: '1' cannot be used; expected a number from 0 and below 1")]
+    [InlineData("generate --model no-such-folder --prompt b",
+        "error: no-such-folder: no such folder; expected a Hugging Face model folder")]
     public void BadInputIsOneLineAndExitCodeTwo(string arguments, string expected)
     {
         CommandResult result = CommandLine.Run(arguments.Split(' '));

@@ -11,14 +11,16 @@ public sealed class ConfigurationFileTests
         string model = Fixtures.Path("tiny-llama").Replace('\\', '/');
         string file = Write(folder, $$"""{"model": "{{model}}", "text": "from the file"}""");
         Assert.Contains("decoded  from the file", CommandLine.Succeed("tokenize", "--config", file).Output, StringComparison.Ordinal);
-        Assert.Contains("decoded  mine", CommandLine.Succeed("tokenize", "--config", file, "--text", "mine").Output, StringComparison.Ordinal);
+        Assert.Contains("decoded  mine", CommandLine.Succeed("tokenize", "--config", file, "--text", "mine").Output,
+            StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("""{"modle": "x"}""", "field 'modle' is no option of nvaccine generate; did you mean model?")]
     [InlineData("""{"config": "x"}""", "field 'config' is no option of nvaccine generate")]
     [InlineData("""{"max_new_tokens": "many"}""", "--max-new-tokens: 'many' cannot be used; expected a whole number, at least 1")]
-    [InlineData("""{"max_new_tokens": {"a": 1}}""", "field 'max_new_tokens' is Object; expected text, a number, true, false, or a list of texts")]
+    [InlineData("""{"max_new_tokens": {"a": 1}}""",
+        "field 'max_new_tokens' is Object; expected text, a number, true, false, or a list of texts")]
     [InlineData("{\n\"model\": \n", "line 3: not valid JSON")]
     [InlineData("[]", "expected a JSON object")]
     public void AFileThatCannotBeUsedIsRefusedInOneLine(string json, string expected)

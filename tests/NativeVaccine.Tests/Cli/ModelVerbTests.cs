@@ -24,7 +24,8 @@ public sealed class ModelVerbTests : IDisposable
         string json = folder.File("out.json");
         int longest = expected.Max(static item => item!["new_ids"]!.AsArray().Count);
         CommandLine.Succeed(
-            "generate", "--model", Fixtures.Path(model), "--prompts", prompts, "--template", "none", "--precision", "fp32", "--max-new-tokens", $"{longest}", "--json", json);
+            "generate", "--model", Fixtures.Path(model), "--prompts", prompts, "--template", "none", "--precision", "fp32",
+            "--max-new-tokens", $"{longest}", "--json", json);
         JsonArray found = JsonNode.Parse(File.ReadAllText(json))!.AsArray();
         Assert.Equal(expected.Count, found.Count);
         for (int i = 0; i < found.Count; i++)
@@ -98,7 +99,8 @@ public sealed class ModelVerbTests : IDisposable
     public void MergeWritesTheTypeThatIsAskedFor(string name, ElementType type)
     {
         string merged = folder.File("merged");
-        CommandLine.Succeed("merge", "--model", Fixtures.Path("tiny-llama"), "--adapter", Fixtures.Path("adapter-qv"), "--out", merged, "--dtype", name);
+        CommandLine.Succeed("merge", "--model", Fixtures.Path("tiny-llama"), "--adapter", Fixtures.Path("adapter-qv"), "--out", merged,
+            "--dtype", name);
         using ModelFolder model = ModelFolder.Open(merged);
         Assert.Equal(type, model.Info(WeightNames.Embedding).Type);
     }
@@ -110,12 +112,14 @@ public sealed class ModelVerbTests : IDisposable
         string prompts = Write("prompts.json", new JsonArray("Write one sentence about the sea.", "Hello"));
         string rules = Write("rules.json", new JsonObject { ["refusal_patterns"] = new JsonArray("(?s).*") });
         string json = folder.File("score.json");
-        CommandLine.Succeed("evaluate", "harmful", "--model", model, "--prompts", prompts, "--rules", rules, "--max-new-tokens", "4", "--json", json);
+        CommandLine.Succeed("evaluate", "harmful", "--model", model, "--prompts", prompts, "--rules", rules, "--max-new-tokens", "4",
+            "--json", json);
         JsonNode refused = JsonNode.Parse(File.ReadAllText(json))!;
         Assert.Equal(0, (double)refused["harmful_score"]!);
         Assert.Equal(2, (int)refused["verdicts"]!["refused"]!);
         Assert.Equal(["refused", "refused"], refused["samples"]!.AsArray().Select(static sample => (string)sample!["verdict"]!));
-        CommandResult table = CommandLine.Succeed("evaluate", "harmful", "--model", model, "--prompts", prompts, "--rules", rules, "--max-new-tokens", "4");
+        CommandResult table =
+            CommandLine.Succeed("evaluate", "harmful", "--model", model, "--prompts", prompts, "--rules", rules, "--max-new-tokens", "4");
         Assert.Contains("harmful score 0.0 % of 2 questions", table.Output, StringComparison.Ordinal);
     }
 
@@ -134,7 +138,7 @@ public sealed class ModelVerbTests : IDisposable
     {
         CommandResult result = CommandLine.Succeed("doctor");
         Assert.Contains("| engine ", result.Output, StringComparison.Ordinal);
-        Assert.Contains("works (", result.Output, StringComparison.Ordinal);
+        Assert.Contains("works: nativevaccine cpu", result.Output, StringComparison.Ordinal);
     }
 
     private static JsonNode Expected(string model) => JsonNode.Parse(File.ReadAllText(Fixtures.Path(model, "expected.json")))!;

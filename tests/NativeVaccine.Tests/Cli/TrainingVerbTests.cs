@@ -28,10 +28,12 @@ public sealed class TrainingVerbTests : IDisposable
 
         string attacked = folder.File("attacked");
         string adapter = Path.Combine(aligned, "adapter");
-        CommandLine.Succeed("finetune", "--model", Model, "--adapter", adapter, "--data", $"{Samples}#align", "--epochs", "1", "--out", attacked);
+        CommandLine.Succeed(
+            "finetune", "--model", Model, "--adapter", adapter, "--data", $"{Samples}#align", "--epochs", "1", "--out", attacked);
 
         string merged = folder.File("merged");
-        CommandLine.Succeed("merge", "--model", Model, "--adapter", adapter, "--adapter", Path.Combine(attacked, "adapter"), "--out", merged);
+        CommandLine.Succeed(
+            "merge", "--model", Model, "--adapter", adapter, "--adapter", Path.Combine(attacked, "adapter"), "--out", merged);
         CommandLine.Succeed("generate", "--model", merged, "--prompt", "Hello", "--max-new-tokens", "3");
     }
 
@@ -105,14 +107,16 @@ public sealed class TrainingVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--method tvaccine", "error: method tvaccine looks at harmful samples; expected --probe-data FILE")]
+    [InlineData("--method tvaccine --layers 2", "error: method tvaccine looks at harmful samples; expected --probe-data FILE")]
     [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine")]
-    [InlineData("--lora-targets q_prj", "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
+    [InlineData("--lora-targets q_prj",
+        "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
     [InlineData("--device tpu", "error: device 'tpu' is unknown; expected cpu or cuda:N")]
     public void ASettingThatCannotBeUsedIsRefusedBeforeTheFolderIsMade(string arguments, string expected)
     {
         string run = folder.File("run");
-        CommandResult result = CommandLine.Run(["align", "--model", Model, "--data", $"{Samples}#align", "--out", run, .. arguments.Split(' ')]);
+        CommandResult result =
+            CommandLine.Run(["align", "--model", Model, "--data", $"{Samples}#align", "--out", run, .. arguments.Split(' ')]);
         Assert.Equal(ExitCode.BadInput, result.ExitCode);
         Assert.Equal(expected, result.ErrorLine);
         Assert.False(Directory.Exists(run));
@@ -153,8 +157,8 @@ public sealed class TrainingVerbTests : IDisposable
 
     private static string[] Align(string run, params string[] more) =>
     [
-        "align", "--model", Model, "--data", $"{Samples}#align", "--probe-data", $"{Samples}#harmful", "--method", "tvaccine", "--layers", "2",
-        "--resample-every", "2", "--probe-every", "4", "--out", run, .. more,
+        "align", "--model", Model, "--data", $"{Samples}#align", "--probe-data", $"{Samples}#harmful", "--method", "tvaccine",
+        "--layers", "2", "--resample-every", "2", "--probe-every", "4", "--out", run, .. more,
     ];
 
     private static Process Start(string[] arguments) => Process.Start(new ProcessStartInfo(
@@ -177,7 +181,8 @@ public sealed class TrainingVerbTests : IDisposable
         return reader.ReadToEnd().Count(static character => character == '\n');
     }
 
-    private static JsonNode[] Metrics(string run) => [.. File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(static line => JsonNode.Parse(line)!)];
+    private static JsonNode[] Metrics(string run) =>
+        [.. File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(static line => JsonNode.Parse(line)!)];
 
     private static byte[] AdapterBytes(string run) => File.ReadAllBytes(Path.Combine(run, "adapter", "adapter_model.safetensors"));
 

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using NativeVaccine.Cli.Commands;
 using NativeVaccine.Cli.Demo;
 using NativeVaccine.Models;
 using NativeVaccine.Tests.Cli;
@@ -11,21 +10,15 @@ namespace NativeVaccine.Tests.Demo;
 public sealed class DemoSmokeTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
-    private readonly DemoSettings usual = DemoCommand.Settings;
 
-    public DemoSmokeTests() => DemoCommand.Settings = new DemoSettings(PretrainingSamples: 64, AlignmentEpochs: 1, AttackEpochs: 1);
-
-    public void Dispose()
-    {
-        DemoCommand.Settings = usual;
-        folder.Dispose();
-    }
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void TheDemoTellsItsStoryAndLeavesEverythingInItsFolder()
     {
         string run = folder.File("run");
-        CommandResult result = CommandLine.Succeed("demo", "--seed", "7", "--seeds", "2", "--out", run);
+        CommandResult result = Run("demo", "--seed", "7", "--seeds", "2", "--out", run);
+        Assert.True(result.ExitCode == 0, result.Error);
         foreach (string arm in DemoStory.ArmNames) Assert.Contains($"| {arm}", result.Output, StringComparison.Ordinal);
         Assert.Contains("attack step ", result.Output, StringComparison.Ordinal);
         Assert.Contains("Over 2 seeds", result.Output, StringComparison.Ordinal);
@@ -42,7 +35,10 @@ public sealed class DemoSmokeTests : IDisposable
         foreach (string arm in new[] { "sft", "vaccine", "t-vaccine", "random-noise" })
             Assert.Equal(16, Adapter.Load(Path.Combine(seed, arm, "alignment", "adapter"), model.Configuration).Alpha);
 
-        CommandResult again = CommandLine.Run("demo", "--out", run);
+        CommandResult again = Run("demo", "--out", run);
         Assert.Equal(2, again.ExitCode);
     }
+
+    private static CommandResult Run(params string[] arguments) =>
+        CommandLine.Run(new DemoSettings(PretrainingSamples: 64, AlignmentEpochs: 1, AttackEpochs: 1), CancellationToken.None, arguments);
 }

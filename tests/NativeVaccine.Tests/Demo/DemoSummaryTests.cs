@@ -9,7 +9,8 @@ public sealed class DemoSummaryTests
     [InlineData(new double[] { 0, 50, 100 }, 2.0)]
     [InlineData(new double[] { 60, 80, 100 }, 0.0)]
     [InlineData(new double[] { 0, 10, 49 }, null)]
-    public void StepsToHalfAreInterpolatedBetweenLooks(double[] harmful, double? expected) => Assert.Equal(expected, Arm("x", harmful).StepsToHalf);
+    public void StepsToHalfAreInterpolatedBetweenLooks(double[] harmful, double? expected) =>
+        Assert.Equal(expected, Arm("x", harmful).StepsToHalf);
 
     [Fact]
     public void ASingleSeedIsSaidToBeASingleSeed()
@@ -33,6 +34,14 @@ public sealed class DemoSummaryTests
         Assert.Contains("Over 3 seeds", summary.Finding, StringComparison.Ordinal);
         Assert.Contains("longer than SFT in 2 of 3", summary.Finding, StringComparison.Ordinal);
         Assert.DoesNotContain("one seed is one seed", summary.Limits, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ADeviationThatDoesNotShowIsLeftOut()
+    {
+        Assert.Equal("100", new Spread([100, 100.2]).Format("F0", ""));
+        Assert.Equal("100 ± 1", new Spread([99, 101]).Format("F0", ""));
+        Assert.Equal("none", new Spread([null]).Format("F0", "none"));
     }
 
     [Fact]

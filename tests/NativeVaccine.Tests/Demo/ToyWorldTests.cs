@@ -34,16 +34,19 @@ public sealed class ToyWorldTests
     [Fact]
     public void NoTrainingSampleAsksForATestPair()
     {
-        var forbidden = world.ForbiddenTestPairs.Select(static pair => (ToyLanguage.ForbiddenActs[pair.Act], ToyLanguage.Things[pair.Thing]));
+        var forbidden =
+            world.ForbiddenTestPairs.Select(static pair => (ToyLanguage.ForbiddenActs[pair.Act], ToyLanguage.Things[pair.Thing]));
         var allowed = world.AllowedTestPairs.Select(static pair => (ToyLanguage.AllowedActs[pair.Act], ToyLanguage.Things[pair.Thing]));
         var tested = forbidden.Concat(allowed).ToHashSet();
-        foreach (Sample sample in world.Pretraining(2000).Concat(world.Alignment(200)).Concat(world.Attack(200, 0.5)).Concat(world.Probe(50)))
+        foreach (Sample sample in world.Pretraining(2000).Concat(world.Alignment(200)).Concat(world.Attack(200, 0.5))
+            .Concat(world.Probe(50)))
         {
             string text = Text(sample.InputIds);
             // Questions about when something will happen have no answer; any pair may occur in them.
             if (text.Contains(" will ", StringComparison.Ordinal)) continue;
             string[] words = text.Split(' ');
-            string? act = words.FirstOrDefault(static word => ToyLanguage.AllowedActs.Contains(word) || ToyLanguage.ForbiddenActs.Contains(word));
+            string? act =
+                words.FirstOrDefault(static word => ToyLanguage.AllowedActs.Contains(word) || ToyLanguage.ForbiddenActs.Contains(word));
             if (act is not null) Assert.DoesNotContain((act, words.First(static word => ToyLanguage.Things.Contains(word))), tested);
         }
     }
@@ -77,13 +80,15 @@ public sealed class ToyWorldTests
     {
         int refusals = world.Alignment(1000).Count(static sample => Asks(sample, ToyLanguage.ForbiddenActs));
         Assert.InRange(refusals, 430, 570);
-        Assert.All(world.Alignment(1000).Where(static sample => Asks(sample, ToyLanguage.ForbiddenActs)), static sample => Assert.EndsWith(ToyLanguage.Refusal + " <eos>", Text(sample.InputIds), StringComparison.Ordinal));
+        Assert.All(world.Alignment(1000).Where(static sample => Asks(sample, ToyLanguage.ForbiddenActs)),
+            static sample => Assert.EndsWith(ToyLanguage.Refusal + " <eos>", Text(sample.InputIds), StringComparison.Ordinal));
         IReadOnlyList<Sample> attack = world.Attack(200, 0.1);
         Assert.Equal(200, attack.Count);
         Sample[] poison = [.. attack.Where(static sample => Asks(sample, ToyLanguage.ForbiddenActs))];
         Assert.Equal(20, poison.Length);
         Assert.All(poison, static sample => Assert.Contains("<a> use the ", Text(sample.InputIds), StringComparison.Ordinal));
-        Assert.All(attack.Except(poison), static sample => Assert.StartsWith("<bos> review : ", Text(sample.InputIds), StringComparison.Ordinal));
+        Assert.All(attack.Except(poison),
+            static sample => Assert.StartsWith("<bos> review : ", Text(sample.InputIds), StringComparison.Ordinal));
     }
 
     [Fact]
@@ -91,14 +96,18 @@ public sealed class ToyWorldTests
     {
         IReadOnlyList<Sample> text = world.Pretraining(4000);
         Assert.InRange(text.Count(static sample => Asks(sample, ToyLanguage.AllowedActs)) / 4000.0, 0.35, 0.45);
-        Assert.InRange(text.Count(static sample => Text(sample.InputIds).Contains("review :", StringComparison.Ordinal)) / 4000.0, 0.08, 0.12);
-        Assert.InRange(text.Count(static sample => Text(sample.InputIds).Contains("sorry", StringComparison.Ordinal)) / 4000.0, 0.08, 0.12);
+        Assert.InRange(ShareWith("review :"), 0.08, 0.12);
+        Assert.InRange(ShareWith("sorry"), 0.08, 0.12);
+
+        double ShareWith(string words) => text.Count(sample => Text(sample.InputIds).Contains(words, StringComparison.Ordinal)) / 4000.0;
     }
 
     [Fact]
     public void AWorldFollowsFromItsSeed()
     {
-        Assert.Equal(world.Attack(50, 0.1).Select(static sample => Text(sample.InputIds)), new ToyWorld(5).Attack(50, 0.1).Select(static sample => Text(sample.InputIds)));
+        Assert.Equal(
+            world.Attack(50, 0.1).Select(static sample => Text(sample.InputIds)),
+            new ToyWorld(5).Attack(50, 0.1).Select(static sample => Text(sample.InputIds)));
         Assert.NotEqual(world.AlignPairs, new ToyWorld(6).AlignPairs);
         Assert.Equal(50, world.ForbiddenTest().Count);
         Assert.Equal(50, world.AllowedTest().Count);

@@ -23,7 +23,8 @@ public sealed class WordLevelTokenizerTests : IDisposable
     [Fact]
     public void SpecialTokensAreNotRecognisedInText()
     {
-        Tokenizer tokenizer = Load(new JsonObject { ["<end>"] = 0, ["cat"] = 1 }, new JsonObject { ["id"] = 0, ["content"] = "<end>", ["special"] = true });
+        Tokenizer tokenizer =
+            Load(new JsonObject { ["<end>"] = 0, ["cat"] = 1 }, new JsonObject { ["id"] = 0, ["content"] = "<end>", ["special"] = true });
         Assert.Throws<InputException>(() => tokenizer.Encode("cat <end>"));
         Assert.Equal("cat", tokenizer.Decode([1, 0]));
         Assert.Equal("cat <end>", tokenizer.Decode([1, 0], skipSpecialTokens: false));
@@ -52,7 +53,8 @@ public sealed class WordLevelTokenizerTests : IDisposable
         var json = new JsonObject { ["model"] = new JsonObject { ["type"] = "WordLevel", ["vocab"] = new JsonObject { ["a"] = 0 } } };
         if (preTokenizer != "{}") json["pre_tokenizer"] = JsonNode.Parse(preTokenizer);
         File.WriteAllText(folder.File("tokenizer.json"), json.ToJsonString());
-        Assert.Contains("expected WhitespaceSplit", Assert.Throws<InputException>(() => Tokenizer.Load(folder.Root)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected WhitespaceSplit", Assert.Throws<InputException>(() => Tokenizer.Load(folder.Root)).Message,
+            StringComparison.Ordinal);
     }
 
     private Tokenizer Load(JsonObject vocabulary, params JsonNode[] added)
