@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Engine;
-using NativeVaccine.Methods;
 using NativeVaccine.Models;
 using NativeVaccine.Training;
 using Spectre.Console;
