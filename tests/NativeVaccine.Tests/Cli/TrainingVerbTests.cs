@@ -161,8 +161,15 @@ public sealed class TrainingVerbTests : IDisposable
         "--layers", "2", "--resample-every", "2", "--probe-every", "4", "--out", run, .. more,
     ];
 
-    private static Process Start(string[] arguments) => Process.Start(new ProcessStartInfo(
-        "dotnet", [typeof(Application).Assembly.Location, .. arguments]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+    private static Process Start(string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(Application).Assembly.Location, .. arguments])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        return Process.Start(start)!;
+    }
 
     private static void WaitForSteps(Process process, string run, int steps)
     {
