@@ -47,7 +47,7 @@ internal static class ConfigurationFile
         throw new InputException($"{path}: field '{field}' is no option of {verb}; {suggestion}");
     }
 
-    private static IEnumerable<string> Values(JsonProperty field, Option option, string path) => field.Value.ValueKind switch
+    private static string[] Values(JsonProperty field, Option option, string path) => field.Value.ValueKind switch
     {
         JsonValueKind.Null => [],
         JsonValueKind.String => [field.Value.GetString()!],
