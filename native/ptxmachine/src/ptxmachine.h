@@ -1,0 +1,6 @@
+// What a test of the machine may ask it for. Programs that run on it know nothing of this.
+#pragma once
+#include <cstddef>
+
+/// The names of the faults since the last call, one a line; forgets them and the error they left. Returns the length of the whole text.
+extern "C" int ptxmachine_take_faults(char* text, size_t capacity);
