@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "instruction_set.h"
 #include "ptxmachine.h"
 #include "runtime.h"
 #include "settings.h"
@@ -312,5 +313,13 @@ NV_ENTRY int ptxmachine_take_faults(char* text, size_t capacity) {
         std::snprintf(text, capacity, "%s", faults.c_str());
         runtime.forget_faults();
         return static_cast<int>(faults.size());
+    });
+}
+NV_ENTRY int ptxmachine_unused_instructions(char* text, size_t capacity) {
+    return guarded([&](Runtime&) {
+        std::string list;
+        for (const std::string& pattern : unused_patterns()) list += pattern + "\n";
+        std::snprintf(text, capacity, "%s", list.c_str());
+        return static_cast<int>(list.size());
     });
 }

@@ -1,5 +1,6 @@
 #include "instruction_set.h"
 
+#include <set>
 #include <unordered_map>
 
 #include "arithmetic.h"
@@ -214,6 +215,22 @@ const std::vector<Row>& instruction_set() {
     return kRows;
 }
 
+namespace {
+
+std::set<const Row*>& rows_in_use() {
+    static std::set<const Row*> rows;
+    return rows;
+}
+
+}  // namespace
+
+std::vector<std::string> unused_patterns() {
+    std::vector<std::string> patterns;
+    for (const Row& row : kRows)
+        if (rows_in_use().count(&row) == 0) patterns.emplace_back(row.pattern);
+    return patterns;
+}
+
 const Row* find_row(const std::string& pattern) {
     static const auto index = [] {
         std::unordered_map<std::string, const Row*> rows;
@@ -221,7 +238,9 @@ const Row* find_row(const std::string& pattern) {
         return rows;
     }();
     const auto found = index.find(pattern);
-    return found == index.end() ? nullptr : found->second;
+    if (found == index.end()) return nullptr;
+    rows_in_use().insert(found->second);
+    return found->second;
 }
 
 }  // namespace nv::ptx

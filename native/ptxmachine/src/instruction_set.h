@@ -24,5 +24,7 @@ struct Row {
 const std::vector<Row>& instruction_set();
 /// nullptr when there is none.
 const Row* find_row(const std::string& pattern);
+/// Rows that no kernel of this process has used: a test of all instructions leaves none.
+std::vector<std::string> unused_patterns();
 
 }  // namespace nv::ptx

@@ -32,6 +32,19 @@ std::vector<std::string> split(const std::string& text, char separator) {
     return parts;
 }
 
+namespace {
+
+/// Whether a directive stands here that ends with its line, not with a semicolon.
+bool starts_line_directive(const std::string& text, size_t at) {
+    for (const std::string word : {".loc", ".file", ".version", ".target", ".address_size"}) {
+        const size_t end = at + word.size();
+        if (text.compare(at, word.size(), word) == 0 && (end >= text.size() || std::isspace(static_cast<unsigned char>(text[end])) != 0)) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
 bool StatementReader::skip_comment() {
     const bool line_comment = text_.compare(position_, 2, "//") == 0;
     if (!line_comment && text_.compare(position_, 2, "/*") != 0) return false;
@@ -53,10 +66,7 @@ Statement StatementReader::next() {
     skip_blank();
     Statement statement;
     statement.line = line_;
-    // Directives that end with their line, not with a semicolon.
-    for (const char* word : {".loc", ".file", ".version", ".target", ".address_size", ".maxntid", ".minnctapersm", ".reqntid", ".section"}) {
-        const std::string name = word;
-        if (text_.compare(position_, name.size(), name) != 0) continue;
+    if (starts_line_directive(text_, position_)) {
         const size_t end = std::min(text_.find('\n', position_), text_.size());
         statement.form = Statement::Form::Directive;
         statement.text = trimmed(text_.substr(position_, end - position_));
@@ -170,7 +180,7 @@ public:
         int head_line = 1;
         while (at < text_.size()) {
             const char c = text_[at];
-            if (text_.compare(at, 2, "//") == 0 || starts_line_directive(at)) {
+            if (text_.compare(at, 2, "//") == 0 || starts_line_directive(text_, at)) {
                 const size_t end = std::min(text_.find('\n', at), text_.size());
                 take_line(text_.substr(at, end - at));
                 at = end;
@@ -196,12 +206,6 @@ public:
     }
 
 private:
-    bool starts_line_directive(size_t at) const {
-        for (const char* word : {".loc", ".file", ".version", ".target", ".address_size"})
-            if (text_.compare(at, std::string(word).size(), word) == 0) return true;
-        return false;
-    }
-
     void take_line(const std::string& line) {
         if (line.compare(0, 5, ".file") != 0) return;
         const size_t quote = line.find('"');

@@ -4,3 +4,6 @@
 
 /// The names of the faults since the last call, one a line; forgets them and the error they left. Returns the length of the whole text.
 extern "C" int ptxmachine_take_faults(char* text, size_t capacity);
+
+/// Patterns of the instruction table that no launched kernel holds, one a line.
+extern "C" int ptxmachine_unused_instructions(char* text, size_t capacity);
