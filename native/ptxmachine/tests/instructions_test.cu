@@ -22,14 +22,6 @@ template <class T> std::vector<T> samples(uint64_t seed) {
     for (size_t i = 0; i < 144; ++i) values[i] = corners[seed % 3 == 0 ? i % 12 : seed % 3 == 1 ? i / 12 : (i + i / 12) % 12];
     return values;
 }
-/// 16-bit floats as bits: of moderate size, so that sums do not overflow.
-std::vector<uint16_t> half_samples(uint64_t seed, const HalfFormat& format) {
-    const std::vector<float> values = samples<float>(seed);
-    std::vector<uint16_t> bits(kCount);
-    for (int i = 0; i < kCount; ++i) bits[i] = format.encode(std::fmod(values[i], 64.0f));
-    return bits;
-}
-
 template <class Case> __global__ void apply(const typename Case::A* a, const typename Case::B* b, const typename Case::C* c, typename Case::D* d) {
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
     d[i] = Case::run(a[i], b[i], c[i]);
@@ -46,7 +38,7 @@ template <class T> bool same(T got, T want, double tolerance) {
 }
 
 template <class Case> void compare(const char* text, double tolerance) {
-    const auto a = samples<typename Case::A>(1), a2 = a;
+    const auto a = samples<typename Case::A>(1);
     const auto b = samples<typename Case::B>(3);
     const auto c = samples<typename Case::C>(5);
     Buffer<typename Case::A> A(a);
@@ -239,6 +231,40 @@ NEAR(float, "f", "cos.approx.f32 %0, %1;", std::cos(static_cast<double>(a)))
 NEAR(float, "f", "tanh.approx.f32 %0, %1;", std::tanh(static_cast<double>(a)))
 NEAR(double, "d", "rcp.approx.ftz.f64 %0, %1;", 1 / a)
 NEAR(float, "f", "div.full.f32 %0, %1, %2;", static_cast<double>(a) / b)
+
+// 16-bit formats, and pairs of them.
+double low(const HalfFormat& f, U32 v) { return f.decode(static_cast<U16>(v)); }
+double high(const HalfFormat& f, U32 v) { return f.decode(static_cast<U16>(v >> 16)); }
+U32 pair(const HalfFormat& f, double upper, double lower) { return U32(f.encode(upper)) << 16 | f.encode(lower); }
+double larger(double a, double b, bool keep_nan) { return keep_nan && (a != a || b != b) ? std::nan("") : std::fmax(a, b); }
+#define HALVES(F, NF)                                                                                                     \
+    SAME(U16, "h", "add." NF " %0, %1, %2;", F.encode(F.decode(a) + F.decode(b)))                                         \
+    SAME(U16, "h", "sub." NF " %0, %1, %2;", F.encode(F.decode(a) - F.decode(b)))                                         \
+    SAME(U16, "h", "mul." NF " %0, %1, %2;", F.encode(F.decode(a) * F.decode(b)))                                         \
+    SAME(U16, "h", "fma.rn." NF " %0, %1, %2, %3;", F.encode(std::fma(F.decode(a), F.decode(b), F.decode(c))))            \
+    SAME(U16, "h", "min." NF " %0, %1, %2;", F.encode(std::fmin(F.decode(a), F.decode(b))))                               \
+    SAME(U16, "h", "max.NaN." NF " %0, %1, %2;", F.encode(larger(F.decode(a), F.decode(b), true)))                        \
+    SAME(U16, "h", "abs." NF " %0, %1;", a & 0x7FFF)                                                                      \
+    SAME(U16, "h", "neg." NF " %0, %1;", a ^ 0x8000)                                                                      \
+    SAME(U16, "h", ".reg .pred p; setp.lt." NF " p, %1, %2; selp.b16 %0, %1, %3, p;", F.decode(a) < F.decode(b) ? a : c)  \
+    SAME(U16, "h", "tanh.approx." NF " %0, %1;", F.encode(std::tanh(static_cast<float>(F.decode(a)))))                    \
+    SAME(U32, "r", "add." NF "x2 %0, %1, %2;", pair(F, high(F, a) + high(F, b), low(F, a) + low(F, b)))                   \
+    SAME(U32, "r", "sub." NF "x2 %0, %1, %2;", pair(F, high(F, a) - high(F, b), low(F, a) - low(F, b)))                   \
+    SAME(U32, "r", "mul." NF "x2 %0, %1, %2;", pair(F, high(F, a) * high(F, b), low(F, a) * low(F, b)))                   \
+    SAME(U32, "r", "fma.rn." NF "x2 %0, %1, %2, %3;", pair(F, std::fma(high(F, a), high(F, b), high(F, c)), std::fma(low(F, a), low(F, b), low(F, c)))) \
+    SAME(U32, "r", "min." NF "x2 %0, %1, %2;", pair(F, std::fmin(high(F, a), high(F, b)), std::fmin(low(F, a), low(F, b)))) \
+    SAME(U32, "r", "max." NF "x2 %0, %1, %2;", pair(F, std::fmax(high(F, a), high(F, b)), std::fmax(low(F, a), low(F, b)))) \
+    SAME(U32, "r", "abs." NF "x2 %0, %1;", a & 0x7FFF7FFF)                                                                \
+    SAME(U32, "r", "neg." NF "x2 %0, %1;", a ^ 0x80008000)
+HALVES(kF16, "f16")
+HALVES(kBf16, "bf16")
+SAME(U16, "h", "ex2.approx.f16 %0, %1;", kF16.encode(std::exp2(static_cast<float>(kF16.decode(a)))))
+SAME(U16, "h", "ex2.approx.ftz.bf16 %0, %1;", kBf16.encode(std::exp2(static_cast<float>(kBf16.decode(a)))))
+SAME(U32, "r", "ex2.approx.f16x2 %0, %1;", pair(kF16, std::exp2(static_cast<float>(high(kF16, a))), std::exp2(static_cast<float>(low(kF16, a)))))
+SAME(U32, "r", "ex2.approx.ftz.bf16x2 %0, %1;", pair(kBf16, std::exp2(static_cast<float>(high(kBf16, a))), std::exp2(static_cast<float>(low(kBf16, a)))))
+CASE(U16, U16, U16, float, "h", "h", "h", "f", "cvt.f32.f16 %0, %1;", 0, kF16.decode(a))
+CASE(U16, U16, U16, float, "h", "h", "h", "f", "cvt.f32.bf16 %0, %1;", 0, kBf16.decode(a))
+CASE(U16, U16, U16, U16, "h", "h", "h", "h", ".reg .pred p; setp.eq.b16 p, %1, %2; selp.b16 %0, %1, %3, p;", 0, a == b ? a : c)
 
 // Conversion.
 CASE(float, float, float, S32, "f", "f", "f", "r", "cvt.rni.s32.f32 %0, %1;", 0, integer_of<S32>(std::nearbyint(a)))
