@@ -323,3 +323,10 @@ NV_ENTRY int ptxmachine_unused_instructions(char* text, size_t capacity) {
         return static_cast<int>(list.size());
     });
 }
+NV_ENTRY int ptxmachine_counters(char* text, size_t capacity) {
+    return guarded([&](Runtime&) {
+        const std::string json = Counters::get().json();
+        std::snprintf(text, capacity, "%s", json.c_str());
+        return static_cast<int>(json.size());
+    });
+}
