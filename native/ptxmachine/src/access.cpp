@@ -54,13 +54,18 @@ uint8_t* Block::access_shared(Warp& warp, const Instruction& i, int lane, const 
     if (Settings::get().races && a.bytes > 1) {
         Use earlier;
         const SharedMemory::Race race = shared_.use(warp, lane, offset, a.bytes, a.write, a.atomic, a.incoming, earlier);
-        const std::string by = ": not ordered after a use by warp " + std::to_string(earlier.warp) +
-                               ((earlier.lane & 63) < kWarpSize ? " lane " + std::to_string(earlier.lane & 63) : "");
-        if (race == SharedMemory::Race::Warps) report(Fault::SharedRace, warp, i, lane, describe(a, (by + " (no barrier between)").c_str()));
-        if (race == SharedMemory::Race::Lanes) report(Fault::LaneRace, warp, i, lane, describe(a, (by + " (no __syncwarp between)").c_str()));
+        if (race != SharedMemory::Race::None) report_shared_race(warp, i, lane, a, race == SharedMemory::Race::Lanes, earlier);
     }
     if (a.write) std::fill(state, state + a.bytes, SharedMemory::kWritten);
     return shared_.data(offset);
+}
+
+void Block::report_shared_race(Warp& warp, const Instruction& i, int lane, const Access& a, bool between_lanes, const Use& earlier) {
+    const int other = earlier.lane & 63;
+    const std::string by = ": not ordered after a use by warp " + std::to_string(earlier.warp) +
+                           (other < kWarpSize ? " lane " + std::to_string(other) : "") +
+                           (between_lanes ? " (no __syncwarp between)" : " (no barrier between)");
+    report(between_lanes ? Fault::LaneRace : Fault::SharedRace, warp, i, lane, describe(a, by.c_str()));
 }
 
 uint8_t* Block::access_local(Warp& warp, const Instruction& i, int lane, const Access& a) {

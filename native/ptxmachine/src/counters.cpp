@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "settings.h"
+
 namespace nv::ptx {
 
 namespace {
@@ -94,6 +96,7 @@ std::string Counters::json() const {
 }
 
 void count_global(Count& count, const uint64_t* addresses, LaneMask lanes, uint32_t bytes) {
+    if (!Settings::get().counters) return;
     uint64_t sorted[kWarpSize];
     int n = 0;
     for (; lanes != 0; lanes &= lanes - 1) sorted[n++] = addresses[__builtin_ctz(lanes)];
@@ -111,6 +114,7 @@ void count_global(Count& count, const uint64_t* addresses, LaneMask lanes, uint3
 }
 
 void count_shared(Count& count, const uint64_t* addresses, LaneMask lanes, uint32_t bytes) {
+    if (!Settings::get().counters) return;
     // The card serves 32 lanes of up to 4 bytes at once, 16 of 8 bytes, 8 of 16.
     const int group = bytes >= 16 ? 8 : bytes == 8 ? 16 : 32;
     const uint64_t words = std::max<uint64_t>(1, bytes / 4);

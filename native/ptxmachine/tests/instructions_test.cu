@@ -72,7 +72,7 @@ template <class Case> void compare(const char* text, double tolerance) {
         }                                                                                                       \
         static D want(A a, B b, C c) { return (void)a, (void)b, (void)c, static_cast<D>(__VA_ARGS__); }         \
     };                                                                                                          \
-    const bool JOIN(id, _added) = (tests().push_back({text, [] { compare<id>(text, tolerance); }}), true);
+    [[maybe_unused]] const bool JOIN(id, _added) = (tests().push_back({text, [] { compare<id>(text, tolerance); }}), true);
 #define CASE(TA, TB, TC, TD, la, lb, lc, ld, text, tolerance, ...) \
     CASE_OF(JOIN(Case, __COUNTER__), TA, TB, TC, TD, la, lb, lc, ld, text, tolerance, __VA_ARGS__)
 #define SAME(T, letter, text, ...) CASE(T, T, T, T, letter, letter, letter, letter, text, 0, __VA_ARGS__)
