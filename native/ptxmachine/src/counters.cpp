@@ -84,9 +84,11 @@ std::string Counters::json() const {
         item("ideal_sectors", k.sum.ideal_sectors);
         item("wavefronts", k.sum.wavefronts);
         item("ideal_wavefronts", k.sum.ideal_wavefronts);
-        for (const auto& [label, kinds] : {std::make_pair("warp_instructions_by_kind", &k.warps_by_kind), std::make_pair("thread_instructions_by_kind", &k.threads_by_kind)}) {
+        for (const auto& [label, kinds] : {std::make_pair("warp_instructions_by_kind", &k.warps_by_kind),
+                                           std::make_pair("thread_instructions_by_kind", &k.threads_by_kind)}) {
             text += std::string("\"") + label + "\": {";
-            for (size_t n = 0; n < kinds->size(); ++n) text += std::string(n == 0 ? "\"" : ", \"") + kKindNames[n] + format("\": %llu", (*kinds)[n]);
+            for (size_t n = 0; n < kinds->size(); ++n)
+                text += std::string(n == 0 ? "\"" : ", \"") + kKindNames[n] + format("\": %llu", (*kinds)[n]);
             text += "}, ";
         }
         text.erase(text.size() - 2);

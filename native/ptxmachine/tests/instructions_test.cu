@@ -220,6 +220,7 @@ CASE(U32, U32, S32, U32, "r", "r", "r", "r", "slct.b32.s32 %0, %1, %2, %3;", 0, 
 
 FLOATS(float, "f", "f32")
 FLOATS(double, "d", "f64")
+SAME(float, "f", ".reg .pred p; setp.eq.ftz.f32 p, %1, 0f00000001; selp.f32 %0, %2, %3, p;", a == 0 ? b : c)
 SAME(float, "f", "add.rz.f32 %0, %1, %2;", toward_zero(static_cast<double>(a) + b))
 SAME(float, "f", "mul.rz.ftz.f32 %0, %1, %2;", toward_zero(static_cast<double>(a) * b))
 SAME(float, "f", "add.sat.f32 %0, %1, %2;", std::fmin(std::fmax(a + b, 0.0f), 1.0f))
