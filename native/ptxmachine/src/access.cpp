@@ -13,8 +13,11 @@ constexpr uint32_t kBlockBits = 0x007FFFFF, kAtomicBit = 0x00800000, kSeveralBlo
 
 std::string describe(const Access& a, const char* what) {
     char text[160];
-    std::snprintf(text, sizeof text, "%s of %u bytes at %s 0x%llx%s", a.atomic ? "atomic" : a.write ? "write" : "read", a.bytes, name_of(a.space),
-                  static_cast<unsigned long long>(a.address), what);
+    std::snprintf(text, sizeof text, "%s of %u bytes at %s 0x%llx%s",
+                  a.atomic  ? "atomic"
+                  : a.write ? "write"
+                            : "read",
+                  a.bytes, name_of(a.space), static_cast<unsigned long long>(a.address), what);
     return text;
 }
 
@@ -54,13 +57,18 @@ uint8_t* Block::access_shared(Warp& warp, const Instruction& i, int lane, const 
     if (Settings::get().races && a.bytes > 1) {
         Use earlier;
         const SharedMemory::Race race = shared_.use(warp, lane, offset, a.bytes, a.write, a.atomic, a.incoming, earlier);
-        const std::string by = ": not ordered after a use by warp " + std::to_string(earlier.warp) +
-                               ((earlier.lane & 63) < kWarpSize ? " lane " + std::to_string(earlier.lane & 63) : "");
-        if (race == SharedMemory::Race::Warps) report(Fault::SharedRace, warp, i, lane, describe(a, (by + " (no barrier between)").c_str()));
-        if (race == SharedMemory::Race::Lanes) report(Fault::LaneRace, warp, i, lane, describe(a, (by + " (no __syncwarp between)").c_str()));
+        if (race != SharedMemory::Race::None) report_shared_race(warp, i, lane, a, race == SharedMemory::Race::Lanes, earlier);
     }
     if (a.write) std::fill(state, state + a.bytes, SharedMemory::kWritten);
     return shared_.data(offset);
+}
+
+void Block::report_shared_race(Warp& warp, const Instruction& i, int lane, const Access& a, bool between_lanes, const Use& earlier) {
+    const int other = earlier.lane & 63;
+    const std::string by = ": not ordered after a use by warp " + std::to_string(earlier.warp) +
+                           (other < kWarpSize ? " lane " + std::to_string(other) : "") +
+                           (between_lanes ? " (no __syncwarp between)" : " (no barrier between)");
+    report(between_lanes ? Fault::LaneRace : Fault::SharedRace, warp, i, lane, describe(a, by.c_str()));
 }
 
 uint8_t* Block::access_local(Warp& warp, const Instruction& i, int lane, const Access& a) {
@@ -70,8 +78,10 @@ uint8_t* Block::access_local(Warp& warp, const Instruction& i, int lane, const A
         return nullptr;
     }
     const size_t at = (static_cast<size_t>(warp.index) * kWarpSize + static_cast<size_t>(lane)) * bytes + a.address;
-    if (a.write) std::fill(&local_written_[at], &local_written_[at] + a.bytes, uint8_t{1});
-    else if (!all_set(&local_written_[at], a.bytes)) report(Fault::NeverWritten, warp, i, lane, describe(a, ": never written"));
+    if (a.write)
+        std::fill(&local_written_[at], &local_written_[at] + a.bytes, uint8_t{1});
+    else if (!all_set(&local_written_[at], a.bytes))
+        report(Fault::NeverWritten, warp, i, lane, describe(a, ": never written"));
     return &local_[at];
 }
 
@@ -101,7 +111,8 @@ uint8_t* Block::access_global(Warp& warp, const Instruction& i, int lane, const 
     if ((!a.write || a.atomic) && !all_set(written, a.bytes))
         report(Fault::NeverWritten, warp, i, lane,
                describe(a, (": never written, " + std::to_string(a.address - recent_.address) + " bytes into an allocation of " +
-                            std::to_string(recent_.bytes)).c_str()));
+                            std::to_string(recent_.bytes))
+                               .c_str()));
     if (Settings::get().races && a.bytes > 1 && recent_.writable) check_global_race(warp, i, lane, a, recent_);
     if (a.write) std::fill(written, written + a.bytes, uint8_t{1});
     return memory.host(a.address);
@@ -126,13 +137,17 @@ void Block::check_global_race(Warp& warp, const Instruction& i, int lane, const 
         if (race) {
             const uint32_t other = (conflicts(writer) ? writer : reader) & kBlockBits;
             report(Fault::GlobalRace, warp, i, lane,
-                   describe(a, (": not ordered after a use by " + (other == kSeveralBlocks ? "other blocks" : "block number " + std::to_string(other)) +
-                                " of this launch, " + std::to_string(a.address - allocation.address) + " bytes into an allocation").c_str()));
+                   describe(a, (": not ordered after a use by " +
+                                (other == kSeveralBlocks ? "other blocks" : "block number " + std::to_string(other)) + " of this launch, " +
+                                std::to_string(a.address - allocation.address) + " bytes into an allocation")
+                                   .c_str()));
             return;
         }
         const bool shared = reader >> 24 == launch_.epoch && (reader & kBlockBits) != me;
-        if (a.write) __atomic_store_n(&writers[g], now, __ATOMIC_RELAXED);
-        else __atomic_store_n(&readers[g], shared ? (launch_.epoch << 24 | kSeveralBlocks) : now, __ATOMIC_RELAXED);
+        if (a.write)
+            __atomic_store_n(&writers[g], now, __ATOMIC_RELAXED);
+        else
+            __atomic_store_n(&readers[g], shared ? (launch_.epoch << 24 | kSeveralBlocks) : now, __ATOMIC_RELAXED);
     }
 }
 

@@ -9,14 +9,28 @@
 
 namespace nv::ptx {
 
-struct F16 { uint16_t bits; };
-struct BF16 { uint16_t bits; };
-struct F16x2 { F16 half[2]; };
-struct BF16x2 { BF16 half[2]; };
+struct F16 {
+    uint16_t bits;
+};
+struct BF16 {
+    uint16_t bits;
+};
+struct F16x2 {
+    F16 half[2];
+};
+struct BF16x2 {
+    BF16 half[2];
+};
 
-inline float widen(F16 v) { return f16_to_float(v.bits); }
-inline float widen(BF16 v) { return bf16_to_float(v.bits); }
-template <class T> inline T widen(T v) { return v; }
+inline float widen(F16 v) {
+    return f16_to_float(v.bits);
+}
+inline float widen(BF16 v) {
+    return bf16_to_float(v.bits);
+}
+template <class T> inline T widen(T v) {
+    return v;
+}
 
 template <class T> struct Narrow {
     template <class V> static T from(V v) { return static_cast<T>(v); }
@@ -57,7 +71,8 @@ template <class T, class F> void ternary(Warp& w, const Instruction& i, LaneMask
     for_lanes(lanes, [=](int l) { d[l] = apply<T>(f, a[l], b[l], c[l]); });
 }
 
-// fp32 with .ftz, .sat or a rounding mode. The operation is done in double, which is exact for products and nearly so for the rest, and rounded once.
+// fp32 with .ftz, .sat or a rounding mode. The operation is done in double, which is exact for products and nearly so for the rest, and
+// rounded once.
 inline float finish_careful(const Instruction& i, double value) {
     float result = round_to_float(value, i.rounding);
     if (i.saturate) result = std::isnan(result) ? 0 : std::min(std::max(result, 0.0f), 1.0f);
@@ -72,9 +87,12 @@ template <class F, int OPERANDS> void careful(Warp& w, const Instruction& i, Lan
     };
     const F f{};
     for_lanes(lanes, [&](int l) {
-        if constexpr (OPERANDS == 1) d[l] = finish_careful(i, f(in(1, l)));
-        else if constexpr (OPERANDS == 2) d[l] = finish_careful(i, f(in(1, l), in(2, l)));
-        else d[l] = finish_careful(i, f(in(1, l), in(2, l), in(3, l)));
+        if constexpr (OPERANDS == 1)
+            d[l] = finish_careful(i, f(in(1, l)));
+        else if constexpr (OPERANDS == 2)
+            d[l] = finish_careful(i, f(in(1, l), in(2, l)));
+        else
+            d[l] = finish_careful(i, f(in(1, l), in(2, l), in(3, l)));
     });
 }
 
@@ -98,8 +116,10 @@ template <class T, bool LEFT> void shift(Warp& w, const Instruction& i, LaneMask
     constexpr uint32_t kBits = 8 * sizeof(T);
     for_lanes(lanes, [=](int l) {
         const uint32_t n = b[l];
-        if (LEFT) d[l] = n >= kBits ? T(0) : static_cast<T>(static_cast<std::make_unsigned_t<T>>(a[l]) << n);
-        else d[l] = n >= kBits ? static_cast<T>(std::is_signed_v<T> && a[l] < 0 ? -1 : 0) : static_cast<T>(a[l] >> n);
+        if (LEFT)
+            d[l] = n >= kBits ? T(0) : static_cast<T>(static_cast<std::make_unsigned_t<T>>(a[l]) << n);
+        else
+            d[l] = n >= kBits ? static_cast<T>(std::is_signed_v<T> && a[l] < 0 ? -1 : 0) : static_cast<T>(a[l] >> n);
     });
 }
 
@@ -113,37 +133,61 @@ template <class T> void select(Warp& w, const Instruction& i, LaneMask lanes) {
 template <class V> inline bool compare(Compare how, V a, V b) {
     const bool unordered = a != a || b != b;
     switch (how) {
-        case Compare::Eq: return a == b;
-        case Compare::Ne: return !unordered && a != b;
-        case Compare::Lt: return a < b;
-        case Compare::Le: return a <= b;
-        case Compare::Gt: return a > b;
-        case Compare::Ge: return a >= b;
-        case Compare::Equ: return unordered || a == b;
-        case Compare::Neu: return unordered || a != b;
-        case Compare::Ltu: return unordered || a < b;
-        case Compare::Leu: return unordered || a <= b;
-        case Compare::Gtu: return unordered || a > b;
-        case Compare::Geu: return unordered || a >= b;
-        case Compare::Num: return !unordered;
-        default: return unordered;
+        case Compare::Eq:
+            return a == b;
+        case Compare::Ne:
+            return !unordered && a != b;
+        case Compare::Lt:
+            return a < b;
+        case Compare::Le:
+            return a <= b;
+        case Compare::Gt:
+            return a > b;
+        case Compare::Ge:
+            return a >= b;
+        case Compare::Equ:
+            return unordered || a == b;
+        case Compare::Neu:
+            return unordered || a != b;
+        case Compare::Ltu:
+            return unordered || a < b;
+        case Compare::Leu:
+            return unordered || a <= b;
+        case Compare::Gtu:
+            return unordered || a > b;
+        case Compare::Geu:
+            return unordered || a >= b;
+        case Compare::Num:
+            return !unordered;
+        default:
+            return unordered;
     }
 }
 
 /// setp: the comparison, combined with a third predicate, into one predicate and its opposite into another.
-template <class T> void compare_lanes(Warp& w, const Instruction& i, LaneMask lanes) {
-    const T *a = lanes_of<T>(w, i, 1), *b = lanes_of<T>(w, i, 2);
+template <class T> void compare_values(Warp& w, const Instruction& i, LaneMask lanes, const T* a, const T* b) {
     LaneMask result = 0;
     const auto all = [&](auto test) {
         for (int l = 0; l < kWarpSize; ++l) result |= static_cast<LaneMask>(test(widen(a[l]), widen(b[l]))) << l;
     };
     switch (i.compare) {
-        case Compare::Eq: all([](auto x, auto y) { return x == y; }); break;
-        case Compare::Lt: all([](auto x, auto y) { return x < y; }); break;
-        case Compare::Le: all([](auto x, auto y) { return x <= y; }); break;
-        case Compare::Gt: all([](auto x, auto y) { return x > y; }); break;
-        case Compare::Ge: all([](auto x, auto y) { return x >= y; }); break;
-        default: all([&](auto x, auto y) { return compare(i.compare, x, y); });
+        case Compare::Eq:
+            all([](auto x, auto y) { return x == y; });
+            break;
+        case Compare::Lt:
+            all([](auto x, auto y) { return x < y; });
+            break;
+        case Compare::Le:
+            all([](auto x, auto y) { return x <= y; });
+            break;
+        case Compare::Gt:
+            all([](auto x, auto y) { return x > y; });
+            break;
+        case Compare::Ge:
+            all([](auto x, auto y) { return x >= y; });
+            break;
+        default:
+            all([&](auto x, auto y) { return compare(i.compare, x, y); });
     }
     LaneMask opposite = ~result;
     if (i.combine != Combine::None) {
@@ -159,8 +203,16 @@ template <class T> void compare_lanes(Warp& w, const Instruction& i, LaneMask la
     if (d.has_predicate) set_predicate(w, d.predicate_at, opposite, lanes);
 }
 
-struct Add { template <class V> V operator()(V a, V b) const { return static_cast<V>(a + b); } };
-struct Subtract { template <class V> V operator()(V a, V b) const { return static_cast<V>(a - b); } };
+template <class T> void compare_lanes(Warp& w, const Instruction& i, LaneMask lanes) {
+    compare_values(w, i, lanes, lanes_of<T>(w, i, 1), lanes_of<T>(w, i, 2));
+}
+
+struct Add {
+    template <class V> V operator()(V a, V b) const { return static_cast<V>(a + b); }
+};
+struct Subtract {
+    template <class V> V operator()(V a, V b) const { return static_cast<V>(a - b); }
+};
 struct Multiply {
     template <class V> V operator()(V a, V b) const { return static_cast<V>(a * b); }
     uint16_t operator()(uint16_t a, uint16_t b) const { return static_cast<uint16_t>(uint32_t{a} * b); }
@@ -168,10 +220,16 @@ struct Multiply {
 struct MultiplyAdd {
     template <class V> V operator()(V a, V b, V c) const { return Add()(Multiply()(a, b), c); }
 };
-struct FusedMultiplyAdd { template <class V> V operator()(V a, V b, V c) const { return std::fma(a, b, c); } };
-struct FusedMultiplyAddRelu { float operator()(float a, float b, float c) const { return extreme(std::fma(a, b, c), 0.0f, true, true); } };
+struct FusedMultiplyAdd {
+    template <class V> V operator()(V a, V b, V c) const { return std::fma(a, b, c); }
+};
+struct FusedMultiplyAddRelu {
+    float operator()(float a, float b, float c) const { return extreme(std::fma(a, b, c), 0.0f, true, true); }
+};
 template <class Wide> struct MultiplyHigh {
-    template <class V> V operator()(V a, V b) const { return static_cast<V>(static_cast<Wide>(a) * static_cast<Wide>(b) >> (8 * sizeof(V))); }
+    template <class V> V operator()(V a, V b) const {
+        return static_cast<V>(static_cast<Wide>(a) * static_cast<Wide>(b) >> (8 * sizeof(V)));
+    }
 };
 template <class Wide> struct MultiplyHighAdd {
     template <class V> V operator()(V a, V b, V c) const {
@@ -196,31 +254,65 @@ struct Remainder {
 };
 template <bool LARGEST, bool KEEP_NAN = false> struct Extreme {
     template <class V> V operator()(V a, V b) const {
-        if constexpr (std::is_floating_point_v<V>) return extreme(a, b, LARGEST, KEEP_NAN);
-        else return (a < b) == LARGEST ? b : a;
+        if constexpr (std::is_floating_point_v<V>)
+            return extreme(a, b, LARGEST, KEEP_NAN);
+        else
+            return (a < b) == LARGEST ? b : a;
     }
 };
-struct And { template <class V> V operator()(V a, V b) const { return a & b; } };
-struct Or { template <class V> V operator()(V a, V b) const { return a | b; } };
-struct Xor { template <class V> V operator()(V a, V b) const { return a ^ b; } };
-struct Not { template <class V> V operator()(V a) const { return static_cast<V>(~a); } };
-struct Negate { template <class V> V operator()(V a) const { return static_cast<V>(V(0) - a); } };
-struct Absolute { template <class V> V operator()(V a) const { return static_cast<std::make_signed_t<V>>(a) < 0 ? static_cast<V>(V(0) - a) : a; } };
+struct And {
+    template <class V> V operator()(V a, V b) const { return a & b; }
+};
+struct Or {
+    template <class V> V operator()(V a, V b) const { return a | b; }
+};
+struct Xor {
+    template <class V> V operator()(V a, V b) const { return a ^ b; }
+};
+struct Not {
+    template <class V> V operator()(V a) const { return static_cast<V>(~a); }
+};
+struct Negate {
+    template <class V> V operator()(V a) const { return static_cast<V>(V(0) - a); }
+};
+struct Absolute {
+    template <class V> V operator()(V a) const { return static_cast<std::make_signed_t<V>>(a) < 0 ? static_cast<V>(V(0) - a) : a; }
+};
 /// Sign bits of floating-point formats are plain bits: NaN keeps its payload, zero its sign.
-template <uint64_t BITS> struct FlipBits { template <class V> V operator()(V a) const { return static_cast<V>(a ^ BITS); } };
-template <uint64_t BITS> struct ClearBits { template <class V> V operator()(V a) const { return static_cast<V>(a & ~BITS); } };
-struct CopySign { uint32_t operator()(uint32_t sign, uint32_t value) const { return (sign & 0x80000000) | (value & 0x7FFFFFFF); } };
+template <uint64_t BITS> struct FlipBits {
+    template <class V> V operator()(V a) const { return static_cast<V>(a ^ BITS); }
+};
+template <uint64_t BITS> struct ClearBits {
+    template <class V> V operator()(V a) const { return static_cast<V>(a & ~BITS); }
+};
+struct CopySign {
+    uint32_t operator()(uint32_t sign, uint32_t value) const { return (sign & 0x80000000) | (value & 0x7FFFFFFF); }
+};
 
-struct Exp2 { template <class V> V operator()(V a) const { return std::exp2(a); } };
-struct Log2 { template <class V> V operator()(V a) const { return std::log2(a); } };
-struct Reciprocal { template <class V> V operator()(V a) const { return 1 / a; } };
-struct SquareRoot { template <class V> V operator()(V a) const { return std::sqrt(a); } };
+struct Exp2 {
+    template <class V> V operator()(V a) const { return std::exp2(a); }
+};
+struct Log2 {
+    template <class V> V operator()(V a) const { return std::log2(a); }
+};
+struct Reciprocal {
+    template <class V> V operator()(V a) const { return 1 / a; }
+};
+struct SquareRoot {
+    template <class V> V operator()(V a) const { return std::sqrt(a); }
+};
 struct ReciprocalRoot {
     float operator()(float a) const { return static_cast<float>(1 / std::sqrt(static_cast<double>(a))); }
     double operator()(double a) const { return 1 / std::sqrt(a); }
 };
-struct Sine { template <class V> V operator()(V a) const { return std::sin(a); } };
-struct Cosine { template <class V> V operator()(V a) const { return std::cos(a); } };
-struct Tangent { template <class V> V operator()(V a) const { return std::tanh(a); } };
+struct Sine {
+    template <class V> V operator()(V a) const { return std::sin(a); }
+};
+struct Cosine {
+    template <class V> V operator()(V a) const { return std::cos(a); }
+};
+struct Tangent {
+    template <class V> V operator()(V a) const { return std::tanh(a); }
+};
 
 }  // namespace nv::ptx

@@ -23,13 +23,20 @@ template <class T> uint64_t add_as(uint64_t a, uint64_t b) {
 
 uint64_t add(Type type, uint64_t a, uint64_t b) {
     switch (type) {
-        case Type::F16: return add_as<F16>(a, b);
-        case Type::BF16: return add_as<BF16>(a, b);
-        case Type::F16x2: return add_as<F16x2>(a, b);
-        case Type::BF16x2: return add_as<BF16x2>(a, b);
-        case Type::F32: return add_as<float>(a, b);
-        case Type::F64: return add_as<double>(a, b);
-        default: return a + b;
+        case Type::F16:
+            return add_as<F16>(a, b);
+        case Type::BF16:
+            return add_as<BF16>(a, b);
+        case Type::F16x2:
+            return add_as<F16x2>(a, b);
+        case Type::BF16x2:
+            return add_as<BF16x2>(a, b);
+        case Type::F32:
+            return add_as<float>(a, b);
+        case Type::F64:
+            return add_as<double>(a, b);
+        default:
+            return a + b;
     }
 }
 
@@ -39,16 +46,26 @@ bool less(Type type, uint64_t a, uint64_t b) {
 
 template <AtomicOperation OPERATION> uint64_t combine(Type type, uint64_t old, uint64_t b, uint64_t c) {
     switch (OPERATION) {
-        case AtomicOperation::Add: return add(type, old, b);
-        case AtomicOperation::Min: return less(type, b, old) ? b : old;
-        case AtomicOperation::Max: return less(type, old, b) ? b : old;
-        case AtomicOperation::And: return old & b;
-        case AtomicOperation::Or: return old | b;
-        case AtomicOperation::Xor: return old ^ b;
-        case AtomicOperation::Exchange: return b;
-        case AtomicOperation::CompareExchange: return old == b ? c : old;
-        case AtomicOperation::Increment: return old >= b ? 0 : old + 1;
-        default: return old == 0 || old > b ? b : old - 1;
+        case AtomicOperation::Add:
+            return add(type, old, b);
+        case AtomicOperation::Min:
+            return less(type, b, old) ? b : old;
+        case AtomicOperation::Max:
+            return less(type, old, b) ? b : old;
+        case AtomicOperation::And:
+            return old & b;
+        case AtomicOperation::Or:
+            return old | b;
+        case AtomicOperation::Xor:
+            return old ^ b;
+        case AtomicOperation::Exchange:
+            return b;
+        case AtomicOperation::CompareExchange:
+            return old == b ? c : old;
+        case AtomicOperation::Increment:
+            return old >= b ? 0 : old + 1;
+        default:
+            return old == 0 || old > b ? b : old - 1;
     }
 }
 

@@ -14,7 +14,8 @@ bool Block::release_barriers() {
     for (auto& [barrier, arrived] : waiting) {
         const uint32_t wanted = arrived[0]->arrival.threads;
         // Threads that have ended count as missing (report_stuck), but a barrier that all the living have reached goes on.
-        const auto living = static_cast<size_t>(std::count_if(warps_.begin(), warps_.end(), [](const Warp& w) { return w.state != Warp::State::Done; }));
+        const auto living =
+            static_cast<size_t>(std::count_if(warps_.begin(), warps_.end(), [](const Warp& w) { return w.state != Warp::State::Done; }));
         if (wanted == 0 ? arrived.size() < living : arrived.size() * kWarpSize < wanted) continue;
         LaneMask ended = 0;
         if (wanted == 0)
@@ -22,7 +23,8 @@ bool Block::release_barriers() {
                 ended = warp.started & ~warp.live;
                 if (ended == 0) continue;
                 report(Fault::BarrierMissing, *arrived[0], *arrived[0]->arrival.instruction, __builtin_ctz(arrived[0]->live),
-                       "barrier without thread " + std::to_string(warp.index * kWarpSize + __builtin_ctz(ended)) + " of the block, which has ended");
+                       "barrier without thread " + std::to_string(warp.index * kWarpSize + __builtin_ctz(ended)) +
+                           " of the block, which has ended");
                 break;
             }
         release(arrived);
@@ -60,7 +62,8 @@ void Block::complete_reduction(const std::vector<Warp*>& arrived) {
         if (i.text.find(".popc") != std::string::npos)
             for (int l = 0; l < kWarpSize; ++l) write_lane(*warp, d, l, ones);
         else
-            set_predicate(*warp, d.at, (i.text.find(".and") != std::string::npos ? ones == threads : ones != 0) ? kAllLanes : 0, warp->live);
+            set_predicate(*warp, d.at, (i.text.find(".and") != std::string::npos ? ones == threads : ones != 0) ? kAllLanes : 0,
+                          warp->live);
     }
 }
 

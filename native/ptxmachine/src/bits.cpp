@@ -55,7 +55,8 @@ void move(Warp& w, const Instruction& i, LaneMask lanes) {
         const int part = size_of(i.type) / static_cast<int>(a.parts.size());
         for_lanes(lanes, [&](int l) {
             uint64_t value = 0;
-            for (size_t k = 0; k < a.parts.size(); ++k) value |= zero_extended(read_lane(w, a.parts[k], l), part) << (8 * part * static_cast<int>(k));
+            for (size_t k = 0; k < a.parts.size(); ++k)
+                value |= zero_extended(read_lane(w, a.parts[k], l), part) << (8 * part * static_cast<int>(k));
             write_lane(w, d, l, value);
         });
     } else if (d.bytes == 4 && a.bytes == 4) {
@@ -123,7 +124,8 @@ void extract_bits(Warp& w, const Instruction& i, LaneMask lanes) {
     const uint32_t bits = 8 * static_cast<uint32_t>(size_of(i.type));
     for_lanes(lanes, [&](int l) {
         const uint64_t value = read_lane(w, i.operands[1], l);
-        const auto first = static_cast<uint32_t>(read_lane(w, i.operands[2], l) & 255), count = static_cast<uint32_t>(read_lane(w, i.operands[3], l) & 255);
+        const auto first = static_cast<uint32_t>(read_lane(w, i.operands[2], l) & 255),
+                   count = static_cast<uint32_t>(read_lane(w, i.operands[3], l) & 255);
         const bool sign = is_signed(i.type) && count != 0 && (value >> std::min(first + count - 1, bits - 1) & 1) != 0;
         uint64_t result = sign ? ~uint64_t{0} : 0;
         for (uint32_t b = 0; b < std::min(count, bits) && first + b < bits; ++b)
@@ -136,7 +138,8 @@ void insert_bits(Warp& w, const Instruction& i, LaneMask lanes) {
     for_lanes(lanes, [&](int l) {
         const uint64_t value = read_lane(w, i.operands[1], l);
         uint64_t result = read_lane(w, i.operands[2], l);
-        const auto first = static_cast<uint32_t>(read_lane(w, i.operands[3], l) & 255), count = static_cast<uint32_t>(read_lane(w, i.operands[4], l) & 255);
+        const auto first = static_cast<uint32_t>(read_lane(w, i.operands[3], l) & 255),
+                   count = static_cast<uint32_t>(read_lane(w, i.operands[4], l) & 255);
         for (uint32_t b = 0; b < count && b < bits && first + b < bits; ++b)
             result = (result & ~(uint64_t{1} << (first + b))) | (value >> b & 1) << (first + b);
         write_lane(w, i.operands[0], l, result);
@@ -182,10 +185,14 @@ namespace {
 
 double float_value(Type type, uint64_t bits) {
     switch (type) {
-        case Type::F16: return f16_to_float(static_cast<uint16_t>(bits));
-        case Type::BF16: return bf16_to_float(static_cast<uint16_t>(bits));
-        case Type::F32: return bits_to<float>(static_cast<uint32_t>(bits));
-        default: return bits_to<double>(bits);
+        case Type::F16:
+            return f16_to_float(static_cast<uint16_t>(bits));
+        case Type::BF16:
+            return bf16_to_float(static_cast<uint16_t>(bits));
+        case Type::F32:
+            return bits_to<float>(static_cast<uint32_t>(bits));
+        default:
+            return bits_to<double>(bits);
     }
 }
 
@@ -193,7 +200,10 @@ double float_value(Type type, uint64_t bits) {
 
 /// set: all ones (or 1.0) where the comparison holds.
 void compare_into_register(Warp& w, const Instruction& i, LaneMask lanes) {
-    const uint64_t yes = i.destination == Type::F32 ? 0x3F800000 : i.destination == Type::F16 ? 0x3C00 : i.destination == Type::BF16 ? 0x3F80 : 0xFFFFFFFF;
+    const uint64_t yes = i.destination == Type::F32    ? 0x3F800000
+                         : i.destination == Type::F16  ? 0x3C00
+                         : i.destination == Type::BF16 ? 0x3F80
+                                                       : 0xFFFFFFFF;
     const int bytes = size_of(i.type);
     for_lanes(lanes, [&](int l) {
         const uint64_t a = read_lane(w, i.operands[1], l), b = read_lane(w, i.operands[2], l);

@@ -111,9 +111,12 @@ void Block::set_special_registers(Warp& warp) {
         const bool wide = name == "clock64" || name == "globaltimer";
         for (uint32_t l = 0; l < kWarpSize; ++l) {
             const auto w = static_cast<uint32_t>(warp.index);
-            const uint32_t value = known->second({launch_.block, launch_.grid, at_, w * kWarpSize + l, l, w, launch_.dynamic_shared, shared_.size()});
-            if (wide) reinterpret_cast<uint64_t*>(warp.registers + at)[l] = value;
-            else reinterpret_cast<uint32_t*>(warp.registers + at)[l] = value;
+            const uint32_t value =
+                known->second({launch_.block, launch_.grid, at_, w * kWarpSize + l, l, w, launch_.dynamic_shared, shared_.size()});
+            if (wide)
+                reinterpret_cast<uint64_t*>(warp.registers + at)[l] = value;
+            else
+                reinterpret_cast<uint32_t*>(warp.registers + at)[l] = value;
         }
     }
 }
@@ -148,10 +151,12 @@ void Block::report(Fault fault, const Warp& warp, const Instruction& i, int lane
         return "(" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) + ")";
     };
     std::string place = "kernel " + kernel().name + ", block " + three(at_.x, at_.y, at_.z) + ", thread " +
-                        three(t % b.x, t / b.x % b.y, t / b.x / b.y) + ", warp " + std::to_string(warp.index) + " lane " + std::to_string(lane);
+                        three(t % b.x, t / b.x % b.y, t / b.x / b.y) + ", warp " + std::to_string(warp.index) + " lane " +
+                        std::to_string(lane);
     if (i.source_line != 0) {
         const auto file = launch_.module->files.find(i.source_file);
-        place += "\n    " + (file == launch_.module->files.end() ? std::string("source") : file->second) + ":" + std::to_string(i.source_line);
+        place +=
+            "\n    " + (file == launch_.module->files.end() ? std::string("source") : file->second) + ":" + std::to_string(i.source_line);
     }
     reports_.push_back({fault, index_, std::move(place), message, 1, &i});
 }

@@ -77,6 +77,7 @@ private:
     uint8_t* access_shared(Warp& warp, const Instruction& i, int lane, const Access& a);
     uint8_t* access_local(Warp& warp, const Instruction& i, int lane, const Access& a);
     uint8_t* access_global(Warp& warp, const Instruction& i, int lane, const Access& a);
+    void report_shared_race(Warp& warp, const Instruction& i, int lane, const Access& a, bool between_lanes, const Use& earlier);
     void check_global_race(Warp& warp, const Instruction& i, int lane, const Access& a, const Allocation& allocation);
 
     Launch& launch_;

@@ -11,10 +11,14 @@ namespace {
 
 double as_double(Type type, uint64_t bits) {
     switch (type) {
-        case Type::F16: return f16_to_float(static_cast<uint16_t>(bits));
-        case Type::BF16: return bf16_to_float(static_cast<uint16_t>(bits));
-        case Type::F32: return bits_to<float>(static_cast<uint32_t>(bits));
-        default: return bits_to<double>(bits);
+        case Type::F16:
+            return f16_to_float(static_cast<uint16_t>(bits));
+        case Type::BF16:
+            return bf16_to_float(static_cast<uint16_t>(bits));
+        case Type::F32:
+            return bits_to<float>(static_cast<uint32_t>(bits));
+        default:
+            return bits_to<double>(bits);
     }
 }
 
@@ -34,10 +38,14 @@ uint64_t float_to_integer(Type to, double value, Rounding rounding) {
 
 uint64_t from_double(const Instruction& i, double value) {
     switch (i.destination) {
-        case Type::F64: return bits_to<uint64_t>(value);
-        case Type::F16: return float_to_f16(static_cast<float>(value));
-        case Type::BF16: return float_to_bf16(static_cast<float>(value), i.rounding);
-        case Type::TF32: return (bits_to<uint32_t>(static_cast<float>(value)) + 0x1000) & 0xFFFFE000;
+        case Type::F64:
+            return bits_to<uint64_t>(value);
+        case Type::F16:
+            return float_to_f16(static_cast<float>(value));
+        case Type::BF16:
+            return float_to_bf16(static_cast<float>(value), i.rounding);
+        case Type::TF32:
+            return (bits_to<uint32_t>(static_cast<float>(value)) + 0x1000) & 0xFFFFE000;
         default: {
             const float result = round_to_float(value, i.to_integer ? Rounding::Nearest : i.rounding);
             return bits_to<uint32_t>(i.flush ? flushed(result) : result);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "settings.h"
+
 namespace nv::ptx {
 
 namespace {
@@ -82,9 +84,11 @@ std::string Counters::json() const {
         item("ideal_sectors", k.sum.ideal_sectors);
         item("wavefronts", k.sum.wavefronts);
         item("ideal_wavefronts", k.sum.ideal_wavefronts);
-        for (const auto& [label, kinds] : {std::make_pair("warp_instructions_by_kind", &k.warps_by_kind), std::make_pair("thread_instructions_by_kind", &k.threads_by_kind)}) {
+        for (const auto& [label, kinds] : {std::make_pair("warp_instructions_by_kind", &k.warps_by_kind),
+                                           std::make_pair("thread_instructions_by_kind", &k.threads_by_kind)}) {
             text += std::string("\"") + label + "\": {";
-            for (size_t n = 0; n < kinds->size(); ++n) text += std::string(n == 0 ? "\"" : ", \"") + kKindNames[n] + format("\": %llu", (*kinds)[n]);
+            for (size_t n = 0; n < kinds->size(); ++n)
+                text += std::string(n == 0 ? "\"" : ", \"") + kKindNames[n] + format("\": %llu", (*kinds)[n]);
             text += "}, ";
         }
         text.erase(text.size() - 2);
@@ -94,6 +98,7 @@ std::string Counters::json() const {
 }
 
 void count_global(Count& count, const uint64_t* addresses, LaneMask lanes, uint32_t bytes) {
+    if (!Settings::get().counters) return;
     uint64_t sorted[kWarpSize];
     int n = 0;
     for (; lanes != 0; lanes &= lanes - 1) sorted[n++] = addresses[__builtin_ctz(lanes)];
@@ -111,6 +116,7 @@ void count_global(Count& count, const uint64_t* addresses, LaneMask lanes, uint3
 }
 
 void count_shared(Count& count, const uint64_t* addresses, LaneMask lanes, uint32_t bytes) {
+    if (!Settings::get().counters) return;
     // The card serves 32 lanes of up to 4 bytes at once, 16 of 8 bytes, 8 of 16.
     const int group = bytes >= 16 ? 8 : bytes == 8 ? 16 : 32;
     const uint64_t words = std::max<uint64_t>(1, bytes / 4);

@@ -13,10 +13,10 @@ namespace nv::ptx {
 
 /// Of one instruction.
 struct Count {
-    uint64_t warps = 0, lanes = 0;                     // executions, and lanes in them
-    uint64_t sectors = 0, ideal_sectors = 0;           // 32-byte pieces of global memory touched; as few as the bytes fit in
-    uint64_t wavefronts = 0, ideal_wavefronts = 0;     // passes over the 32 banks of shared memory; one for each group of lanes
-    uint64_t divergent = 0;                            // branches that split the warp
+    uint64_t warps = 0, lanes = 0;                  // executions, and lanes in them
+    uint64_t sectors = 0, ideal_sectors = 0;        // 32-byte pieces of global memory touched; as few as the bytes fit in
+    uint64_t wavefronts = 0, ideal_wavefronts = 0;  // passes over the 32 banks of shared memory; one for each group of lanes
+    uint64_t divergent = 0;                         // branches that split the warp
 };
 
 /// Of all launches of a kernel.

@@ -70,7 +70,8 @@ private:
         StatementReader reader(text_.body, text_.body_line);
         Declaration d;
         for (Statement s = reader.next(); s.form != Statement::Form::End; s = reader.next())
-            if (s.text.compare(0, 7, ".shared") == 0 && parse_declaration(s.text, d)) place(d.name, {Space::Shared, 0, d.bytes, d.alignment});
+            if (s.text.compare(0, 7, ".shared") == 0 && parse_declaration(s.text, d))
+                place(d.name, {Space::Shared, 0, d.bytes, d.alignment});
         for (const auto& [name, v] : module_.variables)
             if (v.space == Space::Shared && v.bytes == 0 && mentions(name)) {
                 kernel_->static_shared_bytes = aligned(kernel_->static_shared_bytes, std::max(v.alignment, 16));
@@ -95,8 +96,10 @@ private:
                 return;
             default:
                 if (s.text.empty()) return;
-                if (s.text[0] == '.') declare(s);
-                else decode_instruction(s);
+                if (s.text[0] == '.')
+                    declare(s);
+                else
+                    decode_instruction(s);
         }
     }
 
@@ -120,7 +123,8 @@ private:
         if (type == Type::None) fail("unknown register type", s.text, s.line);
         for (const std::string& name : split(rest.substr(end), ',')) {
             const size_t bracket = name.find('<');
-            if (bracket == std::string::npos) scopes_.back()[name] = {allocate(type), type};
+            if (bracket == std::string::npos)
+                scopes_.back()[name] = {allocate(type), type};
             else
                 for (int k = 0; k < std::atoi(name.c_str() + bracket + 1); ++k)
                     scopes_.back()[name.substr(0, bracket) + std::to_string(k)] = {allocate(type), type};
@@ -238,7 +242,8 @@ private:
         if (text[0] == '%') return special_register(text.substr(1));
         if (std::isdigit(static_cast<unsigned char>(text[0])) != 0 || text[0] == '-') {
             const uint64_t value = parse_immediate(text, type);
-            return type == Type::Pred ? constant(value != 0 ? kAllLanes : 0, 4) : constant(zero_extended(value, size_of(type)), size_of(type));
+            return type == Type::Pred ? constant(value != 0 ? kAllLanes : 0, 4)
+                                      : constant(zero_extended(value, size_of(type)), size_of(type));
         }
         return variable_address(text, type, i);
     }
@@ -272,9 +277,12 @@ private:
         const Row* row = decode_mnemonic(rest.substr(0, end), i);
         if (row == nullptr) fail("unknown instruction", i.text, i.line);
         rest = end == std::string::npos ? "" : trimmed(rest.substr(end));
-        if (i.flow == Flow::Branch) i.label = rest;
-        else if (row->operands[0] != '\0') decode_operands(rest, *row, i);
-        else if (i.kind == Kind::Control) decode_call(rest, i);
+        if (i.flow == Flow::Branch)
+            i.label = rest;
+        else if (row->operands[0] != '\0')
+            decode_operands(rest, *row, i);
+        else if (i.kind == Kind::Control)
+            decode_call(rest, i);
         kernel_->instructions.push_back(std::move(i));
     }
 
@@ -292,19 +300,28 @@ private:
 
     static Type operand_type(char letter, const Instruction& i) {
         switch (letter) {
-            case 'w': return size_of(i.type) == 2 ? Type::U32 : Type::U64;
-            case 'd': return i.destination;
-            case 'u': case 'i': case 'x': return Type::U32;
-            case 'l': return Type::U64;
-            case 'p': return Type::Pred;
-            default: return i.type == Type::None ? Type::U32 : i.type;
+            case 'w':
+                return size_of(i.type) == 2 ? Type::U32 : Type::U64;
+            case 'd':
+                return i.destination;
+            case 'u':
+            case 'i':
+            case 'x':
+                return Type::U32;
+            case 'l':
+                return Type::U64;
+            case 'p':
+                return Type::Pred;
+            default:
+                return i.type == Type::None ? Type::U32 : i.type;
         }
     }
 
     void decode_operands(const std::string& rest, const Row& row, Instruction& i) {
         std::string letters = row.operands;
         // `red` is `atom` without the old value.
-        if (row.kind == Kind::Atomic && i.text.find("red.") != std::string::npos && i.text.find("atom") == std::string::npos) letters.erase(0, 1);
+        if (row.kind == Kind::Atomic && i.text.find("red.") != std::string::npos && i.text.find("atom") == std::string::npos)
+            letters.erase(0, 1);
         const size_t optional = std::min(letters.find('?'), letters.size());
         if (optional < letters.size()) letters.erase(optional, 1);
         const std::vector<std::string> texts = split(rest, ',');

@@ -36,30 +36,58 @@ struct Configuration {
 thread_local Configuration pending_launch;
 
 // Numbers of cudaDeviceAttr and cudaFuncAttribute, offsets in cudaDeviceProp: the same from CUDA 11 to 12.
-enum DeviceAttribute { kAttributeMaxThreads = 1, kAttributeSharedPerBlock = 8, kAttributeWarpSize = 10, kAttributeClock = 13, kAttributeMultiprocessors = 16,
-                       kAttributeMemoryClock = 36, kAttributeBusWidth = 37, kAttributeL2 = 38, kAttributeThreadsPerMultiprocessor = 39,
-                       kAttributeMajor = 75, kAttributeMinor = 76, kAttributeSharedPerMultiprocessor = 81, kAttributeRegistersPerMultiprocessor = 82,
-                       kAttributeCooperative = 95, kAttributeSharedOptIn = 97 };
+enum DeviceAttribute {
+    kAttributeMaxThreads = 1,
+    kAttributeSharedPerBlock = 8,
+    kAttributeWarpSize = 10,
+    kAttributeClock = 13,
+    kAttributeMultiprocessors = 16,
+    kAttributeMemoryClock = 36,
+    kAttributeBusWidth = 37,
+    kAttributeL2 = 38,
+    kAttributeThreadsPerMultiprocessor = 39,
+    kAttributeMajor = 75,
+    kAttributeMinor = 76,
+    kAttributeSharedPerMultiprocessor = 81,
+    kAttributeRegistersPerMultiprocessor = 82,
+    kAttributeCooperative = 95,
+    kAttributeSharedOptIn = 97
+};
 constexpr int kMaxDynamicShared = 8;
 constexpr char kDeviceName[] = "ptxmachine (no GPU: PTX interpreted on the CPU)";
 
 int attribute(int which) {
     switch (which) {
-        case kAttributeMaxThreads: return kMaxThreads;
-        case kAttributeSharedPerBlock: return kStaticSharedLimit;
-        case kAttributeWarpSize: return kWarpSize;
-        case kAttributeClock: return 1695000;
-        case kAttributeMultiprocessors: return 82;  // as an RTX 3090, so that programs choose grids as there
-        case kAttributeMemoryClock: return 9751000;
-        case kAttributeBusWidth: return 384;
-        case kAttributeL2: return 6 << 20;
-        case kAttributeThreadsPerMultiprocessor: return 1536;
-        case kAttributeMajor: return 8;
-        case kAttributeMinor: return 6;
-        case kAttributeSharedPerMultiprocessor: return 100 * 1024;
-        case kAttributeRegistersPerMultiprocessor: return 65536;
-        case kAttributeSharedOptIn: return kSharedLimit;
-        default: return 0;
+        case kAttributeMaxThreads:
+            return kMaxThreads;
+        case kAttributeSharedPerBlock:
+            return kStaticSharedLimit;
+        case kAttributeWarpSize:
+            return kWarpSize;
+        case kAttributeClock:
+            return 1695000;
+        case kAttributeMultiprocessors:
+            return 82;  // as an RTX 3090, so that programs choose grids as there
+        case kAttributeMemoryClock:
+            return 9751000;
+        case kAttributeBusWidth:
+            return 384;
+        case kAttributeL2:
+            return 6 << 20;
+        case kAttributeThreadsPerMultiprocessor:
+            return 1536;
+        case kAttributeMajor:
+            return 8;
+        case kAttributeMinor:
+            return 6;
+        case kAttributeSharedPerMultiprocessor:
+            return 100 * 1024;
+        case kAttributeRegistersPerMultiprocessor:
+            return 65536;
+        case kAttributeSharedOptIn:
+            return kSharedLimit;
+        default:
+            return 0;
     }
 }
 
@@ -78,8 +106,10 @@ NV_ENTRY void** __cudaRegisterFatBinary(void* fat_binary) {
     return handle;
 }
 NV_ENTRY void __cudaRegisterFatBinaryEnd(void**) {}
-NV_ENTRY void __cudaUnregisterFatBinary(void**) {}
-NV_ENTRY char __cudaInitModule(void**) { return 1; }
+NV_ENTRY void __cudaUnregisterFatBinary(void**) {}  // at exit only; kernels stay, for counters name them
+NV_ENTRY char __cudaInitModule(void**) {
+    return 1;
+}
 NV_ENTRY void __cudaRegisterFunction(void** handle, const char* host, char*, const char* name, int, void*, void*, void*, void*, int*) {
     guarded([&](Runtime& runtime) { return runtime.register_function(handle, host, name), 0; });
 }
@@ -120,13 +150,16 @@ NV_ENTRY int cudaFuncSetAttribute(const void* host, int which, int value) {
         return kSuccess;
     });
 }
-NV_ENTRY int cudaFuncSetCacheConfig(const void*, int) { return kSuccess; }
+NV_ENTRY int cudaFuncSetCacheConfig(const void*, int) {
+    return kSuccess;
+}
 NV_ENTRY int cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int threads, size_t shared) {
     const int by_threads = threads <= 0 ? 0 : 1536 / ((threads + 31) / 32 * 32), by_shared = static_cast<int>(100 * 1024 / (shared + 1024));
     *blocks = by_threads < by_shared ? by_threads : by_shared;  // registers are not known here
     return kSuccess;
 }
-NV_ENTRY int cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void* function, int threads, size_t shared, unsigned) {
+NV_ENTRY int cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void* function, int threads, size_t shared,
+                                                                    unsigned) {
     return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, function, threads, shared);
 }
 
@@ -149,35 +182,52 @@ NV_ENTRY int cudaFree(void* pointer) {
         return runtime.fail(kInvalidValue);
     });
 }
-NV_ENTRY int cudaMallocAsync(void** pointer, size_t bytes, void*) { return cudaMalloc(pointer, bytes); }
-NV_ENTRY int cudaFreeAsync(void* pointer, void*) { return cudaFree(pointer); }
+NV_ENTRY int cudaMallocAsync(void** pointer, size_t bytes, void*) {
+    return cudaMalloc(pointer, bytes);
+}
+NV_ENTRY int cudaFreeAsync(void* pointer, void*) {
+    return cudaFree(pointer);
+}
 NV_ENTRY int cudaMallocHost(void** pointer, size_t bytes) {
     *pointer = std::aligned_alloc(64, (bytes + 64) / 64 * 64);
     return *pointer == nullptr ? kMemoryAllocation : kSuccess;
 }
-NV_ENTRY int cudaHostAlloc(void** pointer, size_t bytes, unsigned) { return cudaMallocHost(pointer, bytes); }
+NV_ENTRY int cudaHostAlloc(void** pointer, size_t bytes, unsigned) {
+    return cudaMallocHost(pointer, bytes);
+}
 NV_ENTRY int cudaFreeHost(void* pointer) {
     std::free(pointer);
     return kSuccess;
 }
-NV_ENTRY int cudaHostRegister(void*, size_t, unsigned) { return kSuccess; }
-NV_ENTRY int cudaHostUnregister(void*) { return kSuccess; }
+NV_ENTRY int cudaHostRegister(void*, size_t, unsigned) {
+    return kSuccess;
+}
+NV_ENTRY int cudaHostUnregister(void*) {
+    return kSuccess;
+}
 NV_ENTRY int cudaMemcpy(void* to, const void* from, size_t bytes, int) {
     return guarded([&](Runtime& runtime) { return runtime.copy(to, from, bytes); });
 }
-NV_ENTRY int cudaMemcpyAsync(void* to, const void* from, size_t bytes, int kind, void*) { return cudaMemcpy(to, from, bytes, kind); }
+NV_ENTRY int cudaMemcpyAsync(void* to, const void* from, size_t bytes, int kind, void*) {
+    return cudaMemcpy(to, from, bytes, kind);
+}
 NV_ENTRY int cudaMemcpy2D(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height, int kind) {
     for (size_t row = 0; row < height; ++row)
-        if (const int error = cudaMemcpy(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch, width, kind)) return error;
+        if (const int error =
+                cudaMemcpy(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch, width, kind))
+            return error;
     return kSuccess;
 }
-NV_ENTRY int cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height, int kind, void*) {
+NV_ENTRY int cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height, int kind,
+                               void*) {
     return cudaMemcpy2D(to, to_pitch, from, from_pitch, width, height, kind);
 }
 NV_ENTRY int cudaMemset(void* to, int value, size_t bytes) {
     return guarded([&](Runtime& runtime) { return runtime.fill(to, value, bytes); });
 }
-NV_ENTRY int cudaMemsetAsync(void* to, int value, size_t bytes, void*) { return cudaMemset(to, value, bytes); }
+NV_ENTRY int cudaMemsetAsync(void* to, int value, size_t bytes, void*) {
+    return cudaMemset(to, value, bytes);
+}
 NV_ENTRY int cudaGetSymbolAddress(void** pointer, const void* symbol) {
     return guarded([&](Runtime& runtime) -> int {
         const Variable* variable = runtime.variable(symbol);
@@ -206,30 +256,46 @@ NV_ENTRY int cudaMemGetInfo(size_t* free_bytes, size_t* total) {
 NV_ENTRY int cudaDeviceSynchronize() {
     return guarded([](Runtime& runtime) { return runtime.state(); });
 }
-NV_ENTRY int cudaStreamSynchronize(void*) { return cudaDeviceSynchronize(); }
-NV_ENTRY int cudaStreamQuery(void*) { return cudaDeviceSynchronize(); }
+NV_ENTRY int cudaStreamSynchronize(void*) {
+    return cudaDeviceSynchronize();
+}
+NV_ENTRY int cudaStreamQuery(void*) {
+    return cudaDeviceSynchronize();
+}
 NV_ENTRY int cudaStreamCreate(void** stream) {
     *stream = new char;
     return kSuccess;
 }
-NV_ENTRY int cudaStreamCreateWithFlags(void** stream, unsigned) { return cudaStreamCreate(stream); }
-NV_ENTRY int cudaStreamCreateWithPriority(void** stream, unsigned, int) { return cudaStreamCreate(stream); }
+NV_ENTRY int cudaStreamCreateWithFlags(void** stream, unsigned) {
+    return cudaStreamCreate(stream);
+}
+NV_ENTRY int cudaStreamCreateWithPriority(void** stream, unsigned, int) {
+    return cudaStreamCreate(stream);
+}
 NV_ENTRY int cudaStreamDestroy(void* stream) {
     delete static_cast<char*>(stream);
     return kSuccess;
 }
-NV_ENTRY int cudaStreamWaitEvent(void*, void*, unsigned) { return kSuccess; }
+NV_ENTRY int cudaStreamWaitEvent(void*, void*, unsigned) {
+    return kSuccess;
+}
 NV_ENTRY int cudaEventCreate(void** event) {
     *event = new double(0);
     return kSuccess;
 }
-NV_ENTRY int cudaEventCreateWithFlags(void** event, unsigned) { return cudaEventCreate(event); }
+NV_ENTRY int cudaEventCreateWithFlags(void** event, unsigned) {
+    return cudaEventCreate(event);
+}
 NV_ENTRY int cudaEventRecord(void* event, void*) {
     *static_cast<double*>(event) = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
     return kSuccess;
 }
-NV_ENTRY int cudaEventSynchronize(void*) { return cudaDeviceSynchronize(); }
-NV_ENTRY int cudaEventQuery(void*) { return cudaDeviceSynchronize(); }
+NV_ENTRY int cudaEventSynchronize(void*) {
+    return cudaDeviceSynchronize();
+}
+NV_ENTRY int cudaEventQuery(void*) {
+    return cudaDeviceSynchronize();
+}
 NV_ENTRY int cudaEventElapsedTime(float* milliseconds, void* first, void* second) {
     *milliseconds = static_cast<float>((*static_cast<double*>(second) - *static_cast<double*>(first)) * 1e3);
     return kSuccess;
@@ -251,7 +317,9 @@ NV_ENTRY int cudaGetDeviceCount(int* count) {
     *count = 1;
     return kSuccess;
 }
-NV_ENTRY int cudaDeviceReset() { return kSuccess; }
+NV_ENTRY int cudaDeviceReset() {
+    return kSuccess;
+}
 NV_ENTRY int cudaDeviceGetAttribute(int* value, int which, int) {
     *value = attribute(which);
     return kSuccess;
@@ -269,12 +337,16 @@ NV_ENTRY int cudaGetDeviceProperties(void* properties, int device) {
     put(properties, 388, attribute(kAttributeMultiprocessors));
     return kSuccess;
 }
-NV_ENTRY int cudaGetDeviceProperties_v2(void* properties, int device) { return cudaGetDeviceProperties(properties, device); }
+NV_ENTRY int cudaGetDeviceProperties_v2(void* properties, int device) {
+    return cudaGetDeviceProperties(properties, device);
+}
 NV_ENTRY int cudaRuntimeGetVersion(int* version) {
     *version = 11080;
     return kSuccess;
 }
-NV_ENTRY int cudaDriverGetVersion(int* version) { return cudaRuntimeGetVersion(version); }
+NV_ENTRY int cudaDriverGetVersion(int* version) {
+    return cudaRuntimeGetVersion(version);
+}
 NV_ENTRY int cudaGetLastError() {
     return guarded([](Runtime& runtime) { return runtime.last_error(true); });
 }
@@ -283,26 +355,42 @@ NV_ENTRY int cudaPeekAtLastError() {
 }
 NV_ENTRY const char* cudaGetErrorName(int error) {
     switch (error) {
-        case kSuccess: return "cudaSuccess";
-        case kInvalidValue: return "cudaErrorInvalidValue";
-        case kMemoryAllocation: return "cudaErrorMemoryAllocation";
-        case kInvalidConfiguration: return "cudaErrorInvalidConfiguration";
-        case kInvalidSymbol: return "cudaErrorInvalidSymbol";
-        case kInvalidDeviceFunction: return "cudaErrorInvalidDeviceFunction";
-        case kInvalidDevice: return "cudaErrorInvalidDevice";
-        case kIllegalAddress: return "cudaErrorIllegalAddress";
-        default: return "cudaErrorUnknown";
+        case kSuccess:
+            return "cudaSuccess";
+        case kInvalidValue:
+            return "cudaErrorInvalidValue";
+        case kMemoryAllocation:
+            return "cudaErrorMemoryAllocation";
+        case kInvalidConfiguration:
+            return "cudaErrorInvalidConfiguration";
+        case kInvalidSymbol:
+            return "cudaErrorInvalidSymbol";
+        case kInvalidDeviceFunction:
+            return "cudaErrorInvalidDeviceFunction";
+        case kInvalidDevice:
+            return "cudaErrorInvalidDevice";
+        case kIllegalAddress:
+            return "cudaErrorIllegalAddress";
+        default:
+            return "cudaErrorUnknown";
     }
 }
 NV_ENTRY const char* cudaGetErrorString(int error) {
     switch (error) {
-        case kSuccess: return "no error";
-        case kInvalidValue: return "invalid argument";
-        case kMemoryAllocation: return "out of memory";
-        case kInvalidConfiguration: return "invalid configuration argument";
-        case kInvalidDevice: return "invalid device ordinal";
-        case kIllegalAddress: return "a fault in a kernel (ptxmachine printed it)";
-        default: return cudaGetErrorName(error);
+        case kSuccess:
+            return "no error";
+        case kInvalidValue:
+            return "invalid argument";
+        case kMemoryAllocation:
+            return "out of memory";
+        case kInvalidConfiguration:
+            return "invalid configuration argument";
+        case kInvalidDevice:
+            return "invalid device ordinal";
+        case kIllegalAddress:
+            return "a fault in a kernel (ptxmachine printed it)";
+        default:
+            return cudaGetErrorName(error);
     }
 }
 

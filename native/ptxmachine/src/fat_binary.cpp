@@ -56,7 +56,8 @@ std::string ptx_of(const void* fat_binary) {
         if (entry.kind == kPtx) {
             const char* text = reinterpret_cast<const char*>(at) + entry.header_bytes;
             const std::string ptx(text, strnlen(text, entry.bytes));
-            if (ptx.find(".version") == std::string::npos) throw Unsupported("the PTX in the program is compressed: build it with nvcc -no-compress");
+            if (ptx.find(".version") == std::string::npos)
+                throw Unsupported("the PTX in the program is compressed: build it with nvcc -no-compress");
             const int architecture = architecture_of(ptx);
             if (architecture <= kArchitecture && architecture >= architecture_of(best)) best = ptx;
         }

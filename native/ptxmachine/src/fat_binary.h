@@ -4,7 +4,8 @@
 
 namespace nv::ptx {
 
-/// The text for the newest architecture up to sm_86 in a registered fat binary; empty when it holds none. Throws Unsupported when it is compressed.
+/// The text for the newest architecture up to sm_86 in a registered fat binary; empty when it holds none. Throws Unsupported when it is
+/// compressed.
 std::string ptx_of(const void* fat_binary);
 
 }  // namespace nv::ptx

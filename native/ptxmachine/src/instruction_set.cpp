@@ -28,9 +28,12 @@ template <bool LARGEST> void extreme_careful(Warp& w, const Instruction& i, Lane
         d[l] = i.flush ? extreme(flushed(a[l]), flushed(b[l]), LARGEST, i.keep_nan) : extreme(a[l], b[l], LARGEST, i.keep_nan);
     });
 }
-/// .ftz makes no difference to us: setp flushes neither result nor, but for subnormals, the comparison.
+/// setp with .ftz: subnormal operands compare as zero.
 void compare_flushed(Warp& w, const Instruction& i, LaneMask lanes) {
-    compare_lanes<float>(w, i, lanes);
+    float flushed_values[2][kWarpSize];
+    for (int operand = 0; operand < 2; ++operand)
+        for (int l = 0; l < kWarpSize; ++l) flushed_values[operand][l] = flushed(lanes_of<float>(w, i, operand + 1)[l]);
+    compare_values(w, i, lanes, flushed_values[0], flushed_values[1]);
 }
 
 // clang-format off

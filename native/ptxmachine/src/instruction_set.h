@@ -8,7 +8,8 @@
 namespace nv::ptx {
 
 struct Row {
-    /// The mnemonic without what is a flag of the Instruction: rounding, .ftz, .sat, cache hints, state spaces, comparisons. See decoder.cpp.
+    /// The mnemonic without what is a flag of the Instruction: rounding, .ftz, .sat, cache hints, state spaces, comparisons. See
+    /// decoder.cpp.
     const char* pattern;
     /// One letter per operand; those after '?' may be missing:
     /// t type of the instruction, w twice as wide, d type of the destination, u 32 bits, l 64 bits, p predicate, m any register or {list},

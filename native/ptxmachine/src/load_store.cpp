@@ -21,8 +21,10 @@ void count(Warp& w, const Instruction& i, LaneMask lanes, const Addresses& addre
     const uint64_t first = addresses[__builtin_ctz(lanes)];
     const bool shared = i.space == Space::Shared || (i.space == Space::Generic && first - kSharedWindow < kWindowBytes);
     const bool local = i.space == Space::Local || (i.space == Space::Generic && first - kLocalWindow < kWindowBytes);
-    if (shared) count_shared(w.block->count(i), addresses, lanes, bytes);
-    else if (!local && i.space != Space::Const) count_global(w.block->count(i), addresses, lanes, bytes);
+    if (shared)
+        count_shared(w.block->count(i), addresses, lanes, bytes);
+    else if (!local && i.space != Space::Const)
+        count_global(w.block->count(i), addresses, lanes, bytes);
 }
 
 /// The registers that a value of one or more elements goes to or comes from.

@@ -13,9 +13,10 @@ namespace nv::ptx {
 namespace {
 
 const std::map<std::string, Compare> kComparisons = {
-    {"eq", Compare::Eq},   {"ne", Compare::Ne},   {"lt", Compare::Lt},   {"le", Compare::Le},   {"gt", Compare::Gt},   {"ge", Compare::Ge},
-    {"equ", Compare::Equ}, {"neu", Compare::Neu}, {"ltu", Compare::Ltu}, {"leu", Compare::Leu}, {"gtu", Compare::Gtu}, {"geu", Compare::Geu},
-    {"num", Compare::Num}, {"nan", Compare::Nan}, {"lo", Compare::Lt},   {"ls", Compare::Le},   {"hi", Compare::Gt},   {"hs", Compare::Ge},
+    {"eq", Compare::Eq},   {"ne", Compare::Ne},   {"lt", Compare::Lt},   {"le", Compare::Le},   {"gt", Compare::Gt},
+    {"ge", Compare::Ge},   {"equ", Compare::Equ}, {"neu", Compare::Neu}, {"ltu", Compare::Ltu}, {"leu", Compare::Leu},
+    {"gtu", Compare::Gtu}, {"geu", Compare::Geu}, {"num", Compare::Num}, {"nan", Compare::Nan}, {"lo", Compare::Lt},
+    {"ls", Compare::Le},   {"hi", Compare::Gt},   {"hs", Compare::Ge},
 };
 
 const std::map<std::string, Space> kSpaces = {
@@ -24,9 +25,27 @@ const std::map<std::string, Space> kSpaces = {
 };
 
 /// Words that change nothing here: caches, scopes, alignment promises.
-const std::set<std::string> kHints = {"nc", "ca",  "cg",  "cs",  "cv",   "lu",   "wb",   "wt",   "gpu",    "cta",    "sys",
-                                      "cluster", "weak", "noftz", "L1::no_allocate", "L1::evict_last", "L1::evict_first", "L1::evict_normal",
-                                      "L2::64B", "L2::128B", "L2::256B"};
+const std::set<std::string> kHints = {"nc",
+                                      "ca",
+                                      "cg",
+                                      "cs",
+                                      "cv",
+                                      "lu",
+                                      "wb",
+                                      "wt",
+                                      "gpu",
+                                      "cta",
+                                      "sys",
+                                      "cluster",
+                                      "weak",
+                                      "noftz",
+                                      "L1::no_allocate",
+                                      "L1::evict_last",
+                                      "L1::evict_first",
+                                      "L1::evict_normal",
+                                      "L2::64B",
+                                      "L2::128B",
+                                      "L2::256B"};
 /// Accesses that other blocks may race with.
 const std::set<std::string> kStrong = {"volatile", "relaxed", "acquire", "release", "acq_rel", "mmio"};
 
@@ -90,8 +109,8 @@ private:
                 return true;
             }
         }
-        static const std::map<std::string, Rounding> roundings = {{"rn", Rounding::Nearest}, {"rz", Rounding::Zero}, {"rm", Rounding::Down},
-                                                                  {"rp", Rounding::Up},      {"rna", Rounding::Nearest}};
+        static const std::map<std::string, Rounding> roundings = {
+            {"rn", Rounding::Nearest}, {"rz", Rounding::Zero}, {"rm", Rounding::Down}, {"rp", Rounding::Up}, {"rna", Rounding::Nearest}};
         const bool to_integer = word.size() == 3 && word[0] == 'r' && word[2] == 'i';
         if (const auto rounding = roundings.find(to_integer ? word.substr(0, 2) : word); rounding != roundings.end()) {
             i.rounding = rounding->second;
@@ -129,7 +148,8 @@ private:
             if (word == "trans") i.transposed = true;
             if (word == "x2" || word == "x4") i.vector = static_cast<uint8_t>(word[1] - '0');
             take_type(word);
-            if (base_ == "mma" && (std::isdigit(static_cast<unsigned char>(word[1])) != 0 || type_named(word) != Type::None)) pattern += "." + word;
+            if (base_ == "mma" && (std::isdigit(static_cast<unsigned char>(word[1])) != 0 || type_named(word) != Type::None))
+                pattern += "." + word;
         }
         if (base_ == "mma" && !(row && column)) return nullptr;
         if (base_ == "ldmatrix" && i.type != Type::B16) return nullptr;
@@ -141,7 +161,8 @@ private:
         const Row* row = find_row(pattern);
         if (row == nullptr) return nullptr;
         Instruction& i = instruction_;
-        const bool special = i.flush || i.relu || i.keep_nan || i.rounding != Rounding::Nearest || (i.saturate && row->kind != Kind::Tensor);
+        const bool special =
+            i.flush || i.relu || i.keep_nan || i.rounding != Rounding::Nearest || (i.saturate && row->kind != Kind::Tensor);
         if (special && row->careful == nullptr) return nullptr;
         i.execute = special ? row->careful : row->plain;
         i.flow = row->flow;

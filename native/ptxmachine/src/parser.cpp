@@ -25,8 +25,10 @@ std::vector<std::string> split(const std::string& text, char separator) {
     };
     for (const char c : text) {
         depth += (c == '[' || c == '{' || c == '(') - (c == ']' || c == '}' || c == ')');
-        if (c == separator && depth == 0) flush();
-        else current += c;
+        if (c == separator && depth == 0)
+            flush();
+        else
+            current += c;
     }
     flush();
     return parts;
@@ -38,7 +40,8 @@ namespace {
 bool starts_line_directive(const std::string& text, size_t at) {
     for (const std::string word : {".loc", ".file", ".version", ".target", ".address_size"}) {
         const size_t end = at + word.size();
-        if (text.compare(at, word.size(), word) == 0 && (end >= text.size() || std::isspace(static_cast<unsigned char>(text[end])) != 0)) return true;
+        if (text.compare(at, word.size(), word) == 0 && (end >= text.size() || std::isspace(static_cast<unsigned char>(text[end])) != 0))
+            return true;
     }
     return false;
 }
@@ -57,8 +60,10 @@ bool StatementReader::skip_comment() {
 
 void StatementReader::skip_blank() {
     while (position_ < text_.size()) {
-        if (std::isspace(static_cast<unsigned char>(text_[position_]))) line_ += text_[position_++] == '\n';
-        else if (!skip_comment()) return;
+        if (std::isspace(static_cast<unsigned char>(text_[position_])))
+            line_ += text_[position_++] == '\n';
+        else if (!skip_comment())
+            return;
     }
 }
 
@@ -102,10 +107,14 @@ namespace {
 void append_initializer(std::vector<uint8_t>& data, Type type, const std::string& list) {
     for (const std::string& item : split(list, ',')) {
         uint64_t bits;
-        if (item.size() > 2 && item[0] == '0' && (item[1] == 'f' || item[1] == 'F')) bits = std::strtoul(item.c_str() + 2, nullptr, 16);
-        else if (item.size() > 2 && item[0] == '0' && (item[1] == 'd' || item[1] == 'D')) bits = std::strtoull(item.c_str() + 2, nullptr, 16);
-        else if (item[0] == '-') bits = static_cast<uint64_t>(std::strtoll(item.c_str(), nullptr, 0));
-        else bits = std::strtoull(item.c_str(), nullptr, 0);
+        if (item.size() > 2 && item[0] == '0' && (item[1] == 'f' || item[1] == 'F'))
+            bits = std::strtoul(item.c_str() + 2, nullptr, 16);
+        else if (item.size() > 2 && item[0] == '0' && (item[1] == 'd' || item[1] == 'D'))
+            bits = std::strtoull(item.c_str() + 2, nullptr, 16);
+        else if (item[0] == '-')
+            bits = static_cast<uint64_t>(std::strtoll(item.c_str(), nullptr, 0));
+        else
+            bits = std::strtoull(item.c_str(), nullptr, 0);
         const auto* bytes = reinterpret_cast<const uint8_t*>(&bits);
         data.insert(data.end(), bytes, bytes + size_of(type));
     }
@@ -139,10 +148,14 @@ bool parse_declaration(const std::string& text, Declaration& declaration) {
     std::istringstream words(text.substr(0, equals));
     std::string word;
     while (words >> word && word[0] == '.') {
-        if (space_named(word) != Space::Generic) declaration.space = space_named(word);
-        else if (word == ".extern") declaration.external = true;
-        else if (word == ".align") words >> declaration.alignment;
-        else if (type_named(word.substr(1)) != Type::None) declaration.type = type_named(word.substr(1));
+        if (space_named(word) != Space::Generic)
+            declaration.space = space_named(word);
+        else if (word == ".extern")
+            declaration.external = true;
+        else if (word == ".align")
+            words >> declaration.alignment;
+        else if (type_named(word.substr(1)) != Type::None)
+            declaration.type = type_named(word.substr(1));
     }
     if (declaration.space == Space::Generic || declaration.type == Type::None) return false;
     std::string rest;
@@ -209,7 +222,8 @@ private:
     void take_line(const std::string& line) {
         if (line.compare(0, 5, ".file") != 0) return;
         const size_t quote = line.find('"');
-        if (quote != std::string::npos) module_->files[std::atoi(line.c_str() + 5)] = line.substr(quote + 1, line.find('"', quote + 1) - quote - 1);
+        if (quote != std::string::npos)
+            module_->files[std::atoi(line.c_str() + 5)] = line.substr(quote + 1, line.find('"', quote + 1) - quote - 1);
     }
 
     void declare(const std::string& text) {

@@ -31,8 +31,6 @@ class StatementReader {
 public:
     StatementReader(const std::string& text, int first_line) : text_(text), line_(first_line) {}
     Statement next();
-    size_t position() const { return position_; }
-    int line() const { return line_; }
 
 private:
     bool skip_comment();

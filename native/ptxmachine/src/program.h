@@ -19,20 +19,36 @@ using Handler = void (*)(Warp& warp, const Instruction& instruction, LaneMask la
 struct Operand {
     enum class Form : uint8_t { Register, Vector, Address, Ignored };
     Form form = Form::Register;
-    bool negated = false;       // !%p
-    bool has_predicate = false; // %r|%p
-    uint8_t bytes = 4;          // of one lane; a predicate is one LaneMask for the warp
-    uint32_t at = 0;            // byte offset in the register file
+    bool negated = false;        // !%p
+    bool has_predicate = false;  // %r|%p
+    uint8_t bytes = 4;           // of one lane; a predicate is one LaneMask for the warp
+    uint32_t at = 0;             // byte offset in the register file
     uint32_t predicate_at = 0;
-    int64_t value = 0;          // an immediate's value, an address's displacement
-    std::vector<Operand> parts; // of a vector
+    int64_t value = 0;           // an immediate's value, an address's displacement
+    std::vector<Operand> parts;  // of a vector
 };
 
 /// How an instruction moves the program counter, or waits for other lanes.
 enum class Flow : uint8_t { Next, Branch, Exit, BlockBarrier, WarpCollective };
 
 /// What the counters group by.
-enum class Kind : uint8_t { Move, Integer, Float, Half, Convert, Special, Tensor, Global, Shared, Local, Atomic, Copy, Control, Sync, Count };
+enum class Kind : uint8_t {
+    Move,
+    Integer,
+    Float,
+    Half,
+    Convert,
+    Special,
+    Tensor,
+    Global,
+    Shared,
+    Local,
+    Atomic,
+    Copy,
+    Control,
+    Sync,
+    Count
+};
 
 enum class Compare : uint8_t { Eq, Ne, Lt, Le, Gt, Ge, Equ, Neu, Ltu, Leu, Gtu, Geu, Num, Nan };
 enum class Combine : uint8_t { None, And, Or, Xor };
@@ -55,7 +71,7 @@ struct Instruction {
     uint32_t target = 0;  // of a branch
     std::vector<Operand> operands;
     std::string text;
-    std::string label;  // of a branch, and the function of a call
+    std::string label;                     // of a branch, and the function of a call
     int line = 0;                          // in the PTX text
     int source_file = 0, source_line = 0;  // from .loc; 0 without -lineinfo
 };
@@ -93,7 +109,6 @@ struct Kernel {
 struct KernelText {
     std::string name, parameters, body;
     int parameters_line = 0, body_line = 0;
-    int start_file = 0, start_line = 0;
 };
 
 struct Module {

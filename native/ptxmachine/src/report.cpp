@@ -8,9 +8,9 @@
 namespace nv::ptx {
 
 const char* name_of(Fault fault) {
-    static const char* const names[] = {"out-of-bounds", "misaligned",         "use-after-free",  "never-written", "read-only",
-                                        "divergent-barrier", "missing-at-barrier", "warp-mask", "shared-race", "lane-race",
-                                        "global-race",  "copy-pending",       "trap",            "launch",        "host"};
+    static const char* const names[] = {"out-of-bounds",     "misaligned",         "use-after-free", "never-written", "read-only",
+                                        "divergent-barrier", "missing-at-barrier", "warp-mask",      "shared-race",   "lane-race",
+                                        "global-race",       "copy-pending",       "trap",           "launch",        "host"};
     static_assert(sizeof names / sizeof names[0] == static_cast<size_t>(Fault::Count), "a name for each fault");
     return names[static_cast<int>(fault)];
 }

@@ -10,17 +10,31 @@
 namespace nv::ptx {
 
 enum class Fault : uint8_t {
-    OutOfBounds, Misaligned, UseAfterFree, NeverWritten, ReadOnly, BarrierDivergence, BarrierMissing, WarpMask,
-    SharedRace, LaneRace, GlobalRace, CopyPending, Trap, Launch, Host, Count
+    OutOfBounds,
+    Misaligned,
+    UseAfterFree,
+    NeverWritten,
+    ReadOnly,
+    BarrierDivergence,
+    BarrierMissing,
+    WarpMask,
+    SharedRace,
+    LaneRace,
+    GlobalRace,
+    CopyPending,
+    Trap,
+    Launch,
+    Host,
+    Count
 };
 const char* name_of(Fault fault);
 
 struct Report {
     Fault fault;
-    uint64_t block = 0;    // linear index, for the order
-    std::string place;     // kernel, block, thread, source line
+    uint64_t block = 0;  // linear index, for the order
+    std::string place;   // kernel, block, thread, source line
     std::string message;
-    uint64_t times = 1;    // by the same instruction of the same block
+    uint64_t times = 1;  // by the same instruction of the same block
     const Instruction* instruction = nullptr;
 };
 

@@ -49,13 +49,12 @@ Runtime::Runtime() {
 
 void Runtime::register_module(const void* handle, const void* fat_binary) {
     const std::string text = ptx_of(fat_binary);
-    modules_[handle] = text.empty() ? std::make_unique<Module>()
-                                    : parse_module(text, [](const std::string& name, uint64_t bytes, const std::vector<uint8_t>& data, bool writable) {
-                                          return DeviceMemory::get().allocate_variable(name, bytes, data, writable);
-                                      });
+    modules_[handle] =
+        text.empty() ? std::make_unique<Module>()
+                     : parse_module(text, [](const std::string& name, uint64_t bytes, const std::vector<uint8_t>& data, bool writable) {
+                           return DeviceMemory::get().allocate_variable(name, bytes, data, writable);
+                       });
 }
-
-void Runtime::unregister_module(const void*) {}  // at exit only: kernels stay, for counters name them
 
 void Runtime::register_function(const void* handle, const void* host, const std::string& name) {
     functions_[host] = {modules_.at(handle).get(), name, kStaticSharedLimit};
@@ -103,12 +102,13 @@ int Runtime::launch(const void* host, Size grid, Size block, void** arguments, s
     if (block.count() == 0 || block.count() > kMaxThreads || block.z > 64)
         return refuse(kernel.name, std::to_string(block.count()) + " threads in a block; 1 to 1024 are possible", kInvalidConfiguration);
     if (kernel.static_shared_bytes > kStaticSharedLimit)
-        return refuse(kernel.name, std::to_string(kernel.static_shared_bytes) + " bytes of static shared memory; at most 49152", kInvalidValue);
+        return refuse(kernel.name, std::to_string(kernel.static_shared_bytes) + " bytes of static shared memory; at most 49152",
+                      kInvalidValue);
     if (dynamic_shared > function->dynamic_shared_limit || kernel.static_shared_bytes + dynamic_shared > kSharedLimit)
         return refuse(kernel.name,
-                      std::to_string(dynamic_shared) + " bytes of dynamic shared memory beside " + std::to_string(kernel.static_shared_bytes) +
-                          " static ones; allowed are " + std::to_string(function->dynamic_shared_limit) +
-                          " (cudaFuncSetAttribute), 101376 together (sm_86)",
+                      std::to_string(dynamic_shared) + " bytes of dynamic shared memory beside " +
+                          std::to_string(kernel.static_shared_bytes) + " static ones; allowed are " +
+                          std::to_string(function->dynamic_shared_limit) + " (cudaFuncSetAttribute), 101376 together (sm_86)",
                       kInvalidValue);
     Launch launch;
     launch.module = function->module;
@@ -141,10 +141,13 @@ int Runtime::copy(void* to, const void* from, size_t bytes) {
     DeviceMemory& memory = DeviceMemory::get();
     const auto to_address = reinterpret_cast<uint64_t>(to), from_address = reinterpret_cast<uint64_t>(from);
     const bool to_device = memory.owns(to_address), from_device = memory.owns(from_address);
-    if ((to_device && !owns_whole(to, bytes, "cudaMemcpy")) || (from_device && !owns_whole(from, bytes, "cudaMemcpy"))) return fail(kInvalidValue);
+    if ((to_device && !owns_whole(to, bytes, "cudaMemcpy")) || (from_device && !owns_whole(from, bytes, "cudaMemcpy")))
+        return fail(kInvalidValue);
     std::memmove(to_device ? memory.host(to_address) : to, from_device ? memory.host(from_address) : from, bytes);
-    if (to_device && from_device) std::memmove(memory.written(to_address), memory.written(from_address), bytes);
-    else if (to_device) std::memset(memory.written(to_address), 1, bytes);
+    if (to_device && from_device)
+        std::memmove(memory.written(to_address), memory.written(from_address), bytes);
+    else if (to_device)
+        std::memset(memory.written(to_address), 1, bytes);
     return kSuccess;
 }
 

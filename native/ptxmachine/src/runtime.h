@@ -1,6 +1,7 @@
 // What the entry points of libcudart work on: modules, functions, the last error, the launch that is being configured.
 #pragma once
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -16,13 +17,9 @@ enum Error : int {
     kMemoryAllocation = 2,
     kInvalidConfiguration = 9,
     kInvalidSymbol = 13,
-    kInvalidDevicePointer = 17,
     kInvalidDeviceFunction = 98,
     kInvalidDevice = 101,
-    kNotReady = 600,
     kIllegalAddress = 700,
-    kLaunchFailure = 719,
-    kNotSupported = 801,
 };
 
 constexpr uint32_t kStaticSharedLimit = 48 * 1024, kSharedLimit = 99 * 1024, kMaxThreads = 1024;  // sm_86
@@ -40,7 +37,6 @@ public:
     void register_module(const void* handle, const void* fat_binary);
     void register_function(const void* handle, const void* host, const std::string& name);
     void register_variable(const void* handle, const void* host, const std::string& name);
-    void unregister_module(const void* handle);
 
     Function* function(const void* host);
     const Variable* variable(const void* host) const;
@@ -70,6 +66,5 @@ private:
     std::map<const void*, std::pair<Module*, std::string>> variables_;
     int last_ = kSuccess, sticky_ = kSuccess;
 };
-
 
 }  // namespace nv::ptx

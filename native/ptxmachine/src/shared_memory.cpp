@@ -5,7 +5,12 @@
 namespace nv::ptx {
 
 SharedMemory::SharedMemory(uint32_t bytes)
-    : size_(bytes), data_(bytes + 16), state_(bytes + 16), writers_(bytes / 2 + 8), readers_(bytes / 2 + 8), other_readers_(bytes / 2 + 8) {}
+    : size_(bytes),
+      data_(bytes + 16),
+      state_(bytes + 16),
+      writers_(bytes / 2 + 8),
+      readers_(bytes / 2 + 8),
+      other_readers_(bytes / 2 + 8) {}
 
 void SharedMemory::clear() {
     std::fill(data_.begin(), data_.end(), uint8_t{0xFF});
@@ -33,7 +38,8 @@ SharedMemory::Race SharedMemory::use(const Warp& warp, int lane, uint32_t offset
         Use& writer = writers_[g];
         Use& reader = readers_[g];
         Race race = meet(writer);
-        if (race == Race::Lanes && write && incoming != nullptr && std::equal(incoming, incoming + bytes, &data_[offset])) race = Race::None;
+        if (race == Race::Lanes && write && incoming != nullptr && std::equal(incoming, incoming + bytes, &data_[offset]))
+            race = Race::None;
         if (write) {
             if (race == Race::None) race = meet(reader);
             if (race == Race::None) race = meet(other_readers_[g]);
@@ -41,7 +47,8 @@ SharedMemory::Race SharedMemory::use(const Warp& warp, int lane, uint32_t offset
             reader = other_readers_[g] = Use();
         } else {
             const bool same_warp = reader.warp == now.warp && reader.time == now.time && reader.lane_epoch == now.lane_epoch;
-            if (reader.time != 0 && same_warp && reader.lane != now.lane) reader.lane = kSeveral;
+            if (reader.time != 0 && same_warp && reader.lane != now.lane)
+                reader.lane = kSeveral;
             else {
                 if (reader.time != 0 && reader.warp != now.warp) other_readers_[g] = reader;
                 reader = now;

@@ -37,12 +37,15 @@ void read_factors(const Warp& w, const Instruction& i, Fragments& f) {
     const Type half = i.text.find(".bf16") != std::string::npos ? Type::BF16 : Type::F16;
     const int width = wide ? 1 : 2;  // elements in a register
     f.depth = static_cast<int>(in_b) * 4 * width;
-    const auto element = [&](uint32_t bits, int e) { return wide ? bits_to<float>(bits & 0xFFFFE000) : half_value(half, bits >> (16 * e)); };
+    const auto element = [&](uint32_t bits, int e) {
+        return wide ? bits_to<float>(bits & 0xFFFFE000) : half_value(half, bits >> (16 * e));
+    };
     for (int l = 0; l < kWarpSize; ++l)
         for (int e = 0; e < width; ++e) {
             const int column = l % 4 * width + e;
             for (size_t k = 0; k < in_a; ++k)
-                f.a[l / 4 + 8 * static_cast<int>(k % 2)][column + 4 * width * static_cast<int>(k / 2)] = element(piece(w, i.operands[1], k, l), e);
+                f.a[l / 4 + 8 * static_cast<int>(k % 2)][column + 4 * width * static_cast<int>(k / 2)] =
+                    element(piece(w, i.operands[1], k, l), e);
             for (size_t k = 0; k < in_b; ++k)
                 f.b[column + 4 * width * static_cast<int>(k)][l / 4] = element(piece(w, i.operands[2], k, l), e);
         }
@@ -52,7 +55,8 @@ void read_sum(const Warp& w, const Operand& c, Fragments& f) {
     const bool half = pieces(c) == 2;
     for (int l = 0; l < kWarpSize; ++l)
         for (int e = 0; e < 4; ++e) {
-            const uint32_t bits = half ? piece(w, c, static_cast<size_t>(e / 2), l) >> (16 * (e % 2)) : piece(w, c, static_cast<size_t>(e), l);
+            const uint32_t bits =
+                half ? piece(w, c, static_cast<size_t>(e / 2), l) >> (16 * (e % 2)) : piece(w, c, static_cast<size_t>(e), l);
             f.sum[l / 4 + 8 * (e / 2)][l % 4 * 2 + e % 2] = half ? f16_to_float(static_cast<uint16_t>(bits)) : bits_to<float>(bits);
         }
 }
@@ -64,7 +68,8 @@ void write_sum(const Warp& w, const Operand& d, const Fragments& f) {
             const double *row = f.sum[l / 4 + 8 * r], left = row[l % 4 * 2], right = row[l % 4 * 2 + 1];
             const auto at = static_cast<size_t>(r);
             if (half) {
-                write_lane(w, d.parts[at], l, float_to_f16(static_cast<float>(left)) | uint32_t{float_to_f16(static_cast<float>(right))} << 16);
+                write_lane(w, d.parts[at], l,
+                           float_to_f16(static_cast<float>(left)) | uint32_t{float_to_f16(static_cast<float>(right))} << 16);
             } else {
                 write_lane(w, d.parts[2 * at], l, bits_to<uint32_t>(static_cast<float>(left)));
                 write_lane(w, d.parts[2 * at + 1], l, bits_to<uint32_t>(static_cast<float>(right)));
@@ -89,10 +94,13 @@ void multiply_integer_matrices(Warp& w, const Instruction& i, LaneMask) {
     int32_t a[kRows][kDeepest], b[kDeepest][kColumns];
     const size_t in_a = pieces(i.operands[1]), in_b = pieces(i.operands[2]);
     const int depth = static_cast<int>(in_b) * 16;
-    const auto byte = [&](size_t operand, size_t k, int l, int e) { return static_cast<int8_t>(piece(w, i.operands[operand], k, l) >> (8 * e)); };
+    const auto byte = [&](size_t operand, size_t k, int l, int e) {
+        return static_cast<int8_t>(piece(w, i.operands[operand], k, l) >> (8 * e));
+    };
     for (int l = 0; l < kWarpSize; ++l)
         for (int e = 0; e < 4; ++e) {
-            for (size_t k = 0; k < in_a; ++k) a[l / 4 + 8 * static_cast<int>(k % 2)][l % 4 * 4 + e + 16 * static_cast<int>(k / 2)] = byte(1, k, l, e);
+            for (size_t k = 0; k < in_a; ++k)
+                a[l / 4 + 8 * static_cast<int>(k % 2)][l % 4 * 4 + e + 16 * static_cast<int>(k / 2)] = byte(1, k, l, e);
             for (size_t k = 0; k < in_b; ++k) b[l % 4 * 4 + e + 16 * static_cast<int>(k)][l / 4] = byte(2, k, l, e);
         }
     for (int l = 0; l < kWarpSize; ++l)

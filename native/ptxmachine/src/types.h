@@ -18,11 +18,20 @@ enum class Space : uint8_t { Generic, Global, Shared, Local, Param, Const };
 
 inline int size_of(Type type) {
     switch (type) {
-        case Type::U8: case Type::S8: case Type::B8:
+        case Type::U8:
+        case Type::S8:
+        case Type::B8:
             return 1;
-        case Type::U16: case Type::S16: case Type::B16: case Type::F16: case Type::BF16:
+        case Type::U16:
+        case Type::S16:
+        case Type::B16:
+        case Type::F16:
+        case Type::BF16:
             return 2;
-        case Type::U64: case Type::S64: case Type::B64: case Type::F64:
+        case Type::U64:
+        case Type::S64:
+        case Type::B64:
+        case Type::F64:
             return 8;
         default:
             return 4;

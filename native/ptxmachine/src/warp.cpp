@@ -44,8 +44,10 @@ bool Warp::choose_group(LaneMask& lanes, uint32_t& pc, uint32_t& limit) {
     if (pc == ~0u) return false;
     lanes = 0;
     each_lane(live, [&](size_t l) {
-        if (own_next[l] == pc) lanes |= LaneMask{1} << l;
-        else if (own_next[l] > pc) limit = std::min(limit, own_next[l]);
+        if (own_next[l] == pc)
+            lanes |= LaneMask{1} << l;
+        else if (own_next[l] > pc)
+            limit = std::min(limit, own_next[l]);
     });
     if (lanes != live) return true;
     reconverge_at(pc);
@@ -127,7 +129,8 @@ bool Warp::run_straight(LaneMask lanes, uint32_t pc, uint32_t limit, int64_t& bu
     }
 }
 
-/// Whether the lanes that the instruction needs are all here. If some can still come, `group` waits; if not, that is a fault, and it goes on.
+/// Whether the lanes that the instruction needs are all here. If some can still come, `group` waits; if not, that is a fault, and it goes
+/// on.
 bool Warp::collect(const Instruction& i, LaneMask group, LaneMask active, uint32_t pc) {
     const int first = __builtin_ctz(active);
     LaneMask named = started;
@@ -138,7 +141,8 @@ bool Warp::collect(const Instruction& i, LaneMask group, LaneMask active, uint32
             const auto mask = static_cast<LaneMask>(read_lane(*this, operand, static_cast<int>(l)));
             if (mask != named && (mask >> first & 1) != 0)
                 block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "lanes of one warp instruction name different masks");
-            if ((mask >> l & 1) == 0) block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "the mask does not name the lane itself");
+            if ((mask >> l & 1) == 0)
+                block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "the mask does not name the lane itself");
         });
     }
     if (diverged && (named & live & ~group) != 0) {
@@ -153,7 +157,10 @@ bool Warp::collect(const Instruction& i, LaneMask group, LaneMask active, uint32
         const int lane = __builtin_ctz(missing);
         const bool ended = (missing & started & ~live) != 0, outside = (missing >> lane & 1 & ~(started >> lane)) != 0;
         block->report(barrier ? Fault::BarrierDivergence : Fault::WarpMask, *this, i, first,
-                      "lane " + std::to_string(lane) + " is missing" + (outside ? " (the block has no such thread)" : ended ? " (it has ended)" : ""));
+                      "lane " + std::to_string(lane) + " is missing" +
+                          (outside ? " (the block has no such thread)"
+                           : ended ? " (it has ended)"
+                                   : ""));
     }
     return true;
 }

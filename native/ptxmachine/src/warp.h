@@ -55,7 +55,8 @@ public:
     std::array<uint32_t, kWarpSize> own_next{};
     LaneMask stalled = 0;  // lanes that wait at a warp collective for the others
 
-    // Happens-before inside the block: clock[v] is the latest time of warp v that this warp has synchronised with; clock[index] is its own time.
+    // Happens-before inside the block: clock[v] is the latest time of warp v that this warp has synchronised with; clock[index] is its own
+    // time.
     std::array<uint32_t, kMaxWarps> clock{};
     uint16_t lane_epoch = 0;  // changes when the lanes of the warp synchronise
 

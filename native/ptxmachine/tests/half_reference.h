@@ -25,9 +25,12 @@ struct HalfFormat {
     double decode(uint16_t bits) const {
         const int mantissa_bits = digits - 1, field = (bits & 0x7FFF) >> mantissa_bits, mantissa = bits & ((1 << mantissa_bits) - 1);
         double size;
-        if (field == highest_exponent - lowest_exponent + 2) size = mantissa != 0 ? std::nan("") : std::numeric_limits<double>::infinity();
-        else if (field == 0) size = std::ldexp(mantissa, lowest_exponent - mantissa_bits);
-        else size = std::ldexp(mantissa + (1 << mantissa_bits), lowest_exponent - mantissa_bits + field - 1);
+        if (field == highest_exponent - lowest_exponent + 2)
+            size = mantissa != 0 ? std::nan("") : std::numeric_limits<double>::infinity();
+        else if (field == 0)
+            size = std::ldexp(mantissa, lowest_exponent - mantissa_bits);
+        else
+            size = std::ldexp(mantissa + (1 << mantissa_bits), lowest_exponent - mantissa_bits + field - 1);
         return (bits & 0x8000) != 0 ? -size : size;
     }
 };

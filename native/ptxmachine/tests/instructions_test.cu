@@ -72,7 +72,7 @@ template <class Case> void compare(const char* text, double tolerance) {
         }                                                                                                       \
         static D want(A a, B b, C c) { return (void)a, (void)b, (void)c, static_cast<D>(__VA_ARGS__); }         \
     };                                                                                                          \
-    const bool JOIN(id, _added) = (tests().push_back({text, [] { compare<id>(text, tolerance); }}), true);
+    [[maybe_unused]] const bool JOIN(id, _added) = (tests().push_back({text, [] { compare<id>(text, tolerance); }}), true);
 #define CASE(TA, TB, TC, TD, la, lb, lc, ld, text, tolerance, ...) \
     CASE_OF(JOIN(Case, __COUNTER__), TA, TB, TC, TD, la, lb, lc, ld, text, tolerance, __VA_ARGS__)
 #define SAME(T, letter, text, ...) CASE(T, T, T, T, letter, letter, letter, letter, text, 0, __VA_ARGS__)
@@ -220,6 +220,7 @@ CASE(U32, U32, S32, U32, "r", "r", "r", "r", "slct.b32.s32 %0, %1, %2, %3;", 0, 
 
 FLOATS(float, "f", "f32")
 FLOATS(double, "d", "f64")
+SAME(float, "f", ".reg .pred p; setp.eq.ftz.f32 p, %1, 0f00000001; selp.f32 %0, %2, %3, p;", a == 0 ? b : c)
 SAME(float, "f", "add.rz.f32 %0, %1, %2;", toward_zero(static_cast<double>(a) + b))
 SAME(float, "f", "mul.rz.ftz.f32 %0, %1, %2;", toward_zero(static_cast<double>(a) * b))
 SAME(float, "f", "add.sat.f32 %0, %1, %2;", std::fmin(std::fmax(a + b, 0.0f), 1.0f))

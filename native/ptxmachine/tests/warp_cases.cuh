@@ -29,7 +29,7 @@ template <class Case> void compare_atomic(const char* text) {
         }                                                                                                             \
         static T want(T a, T b, T c) { return (void)a, (void)b, (void)c, static_cast<T>(__VA_ARGS__); }               \
     };                                                                                                                \
-    const bool JOIN(id, _added) = (tests().push_back({"atom." text, [] { compare_atomic<id>(text); }}), true);
+    [[maybe_unused]] const bool JOIN(id, _added) = (tests().push_back({"atom." text, [] { compare_atomic<id>(text); }}), true);
 #define ATOMIC(T, letter, text, ...) ATOMIC_OF(JOIN(Atomic, __COUNTER__), T, letter, text, __VA_ARGS__)
 
 ATOMIC(U32, "r", "add.u32 %0, [%1], %2", a + b)
@@ -92,7 +92,7 @@ template <class Case> void compare_warp(const char* text) {
         }                                                                                                        \
         static U32 want(const T* a, U32 l) { return (void)a, (void)l, static_cast<U32>(__VA_ARGS__); }           \
     };                                                                                                           \
-    const bool JOIN(id, _added) = (tests().push_back({text, [] { compare_warp<id>(text); }}), true);
+    [[maybe_unused]] const bool JOIN(id, _added) = (tests().push_back({text, [] { compare_warp<id>(text); }}), true);
 #define WARP(text, ...) WARP_OF(JOIN(Warp, __COUNTER__), U32, "r", text, __VA_ARGS__)
 #define WARP64(text, ...) WARP_OF(JOIN(Warp, __COUNTER__), U64, "l", text, __VA_ARGS__)
 
@@ -215,7 +215,7 @@ template <int A, int B, int C, class Case> void compare_mma(const Elements& fact
                          : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));                                             \
         }                                                                                                                                 \
     };                                                                                                                                    \
-    const bool JOIN(id, _added) = (tests().push_back({"mma." shape, [] { compare_mma<A, B, C, id>(factor, sum); }}), true);
+    [[maybe_unused]] const bool JOIN(id, _added) = (tests().push_back({"mma." shape, [] { compare_mma<A, B, C, id>(factor, sum); }}), true);
 #define MMA(A, B, C, factor, sum, shape, operands) MMA_OF(JOIN(Mma, __COUNTER__), A, B, C, factor, sum, shape, operands)
 #define FULL "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3}"
 #define SHALLOW "{%0,%1,%2,%3}, {%4,%5}, {%8}, {%0,%1,%2,%3}"
@@ -263,6 +263,6 @@ void compare_load_matrices() {
             checking::check(t[m * 32 + l] == (half(m, c, r) | half(m, c + 1, r) << 16), "ldmatrix.trans");
         }
 }
-const bool load_matrices_added = (tests().push_back({"cp.async, ldmatrix", compare_load_matrices}), true);
+[[maybe_unused]] const bool load_matrices_added = (tests().push_back({"cp.async, ldmatrix", compare_load_matrices}), true);
 
 }  // namespace
