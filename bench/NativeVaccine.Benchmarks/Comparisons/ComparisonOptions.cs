@@ -5,6 +5,9 @@ namespace NativeVaccine.Benchmarks.Comparisons;
 /// <param name="Only">Rows are kept whose names contain it; null for all.</param>
 internal sealed record ComparisonOptions(string Verb, string? Only)
 {
+    /// <summary>What <see cref="Parse"/> reads them from.</summary>
+    public string[] Arguments => Only is null ? [Verb] : [Verb, "--only", Only];
+
     /// <summary>The command that repeats the run.</summary>
     public string Command =>
         $"dotnet run -c Release --project bench/NativeVaccine.Benchmarks -- {Verb}" + (Only is null ? "" : $" --only '{Only}'");

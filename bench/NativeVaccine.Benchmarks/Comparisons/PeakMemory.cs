@@ -78,8 +78,8 @@ internal static class PeakMemory
 
     private static Usage Child(TrainingCase training)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
-        foreach (string argument in new[] { ChildVerb, "--only", training.Name }) start.ArgumentList.Add(argument);
+        var options = new ComparisonOptions(ChildVerb, training.Name);
+        var start = new ProcessStartInfo(Environment.ProcessPath!, options.Arguments) { RedirectStandardOutput = true };
         using Process child = Process.Start(start)!;
         string output = child.StandardOutput.ReadToEnd();
         child.WaitForExit();

@@ -102,25 +102,25 @@ internal sealed partial class PerfSamples
     [GeneratedRegex(@"parallel_for<(?:for_ranges<)?([\w:]+)")]
     private static partial Regex Loop();
 
-    [GeneratedRegex(@"::pack\(|pack_shared|pack_a|pack_b|transpose<|pack_transpose")]
+    [GeneratedRegex(@"::pack\b|pack_shared|pack_a|pack_b|transpose<|pack_transpose")]
     private static partial Regex Packing();
 
-    [GeneratedRegex(@"::tile\(|::tile_of<|Multiplication|turned_tile")]
+    [GeneratedRegex(@"::tile\b|::tile_of<|Multiplication|turned_tile")]
     private static partial Regex Multiplying();
 
-    [GeneratedRegex(@"attention|product_panel|::product\(|exp_in_place|::dots\(|::transpose\(")]
+    [GeneratedRegex(@"attention|product_panel|::product\b|exp_in_place|::dots\b|::transpose(?!<)")]
     private static partial Regex Attention();
 
     [GeneratedRegex(@"cross_entropy|sum_of_exp|scaled_exp")]
     private static partial Regex Loss();
 
-    [GeneratedRegex(@"::largest\(")]
+    [GeneratedRegex(@"::largest\b")]
     private static partial Regex Maxima();
 
-    [GeneratedRegex(@"adamw|::dot\(|sum_of_pieces|fill_zero|memset")]
+    [GeneratedRegex(@"adamw|::dot\b|sum_of_pieces|fill_zero|memset")]
     private static partial Regex Update();
 
-    [GeneratedRegex(@"rmsnorm|rope|::rotate|swiglu|axpy|convert|copy|embedding|gather_rows|scatter|::scale\(|sum_rows|multiply_add")]
+    [GeneratedRegex(@"rmsnorm|rope|::rotate|swiglu|axpy|convert|copy|embedding|gather_rows|scatter|::scale\b|sum_rows|multiply_add")]
     private static partial Regex Elementwise();
 
     [GeneratedRegex(@"ThreadPool::(wait|help|run|enter|leave|work)|futex|pthread_cond|pthread_mutex|relax")]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using NativeVaccine.Engine;
 using NativeVaccine.TorchReference;
 using static System.FormattableString;
@@ -9,10 +10,16 @@ internal static class TrainingStepComparison
 {
     private const double LossTolerance = 1e-4;
     private const int FewestRounds = 5;
+    private const string WaitPolicy = "OMP_WAIT_POLICY";
     private static readonly TimeSpan Time = TimeSpan.FromSeconds(6);
 
     public static void Run(ComparisonOptions options)
     {
+        if (Environment.GetEnvironmentVariable(WaitPolicy) is null)
+        {
+            RunWithSleepingThreads(options);
+            return;
+        }
         TrainingCase[] cases = [.. Cases().Where(each => options.Wants(each.Name))];
         if (cases.Length == 0) throw new InputException($"--only {options.Only}: no case has that in its name");
         var page = new Page("Training step against TorchSharp", options);
@@ -20,7 +27,7 @@ internal static class TrainingStepComparison
             $"Forward, backward, clipping and AdamW in float32 with {TrainingCase.Threads} threads each; TorchSharp as an ordinary user "
             + "writes it: `PaddedTrainingStep` in tests/NativeVaccine.TorchReference (padded batch, its attention kernel, its AdamW). Both "
             + "start from the same numbers and step in turns, A B A B. Times are medians; the ratio is that of each pair, its median and "
-            + "middle half. Tokens are real ones.");
+            + $"middle half. Tokens are real ones. {WaitPolicy} is {Environment.GetEnvironmentVariable(WaitPolicy)}.");
         page.Table(
             "case", "tokens (padded)", "ours, ms", "TorchSharp, ms", "TorchSharp / ours", "ours, tokens/s", "TorchSharp, tokens/s",
             "first loss", "difference", "steps", "difference of the last loss");
@@ -46,6 +53,19 @@ internal static class TrainingStepComparison
                 foreach (TrainingBatch batch in batches) yield return new TrainingCase(shape, trained, batch);
             }
         }
+    }
+
+    /// <summary>
+    /// Runs the comparison in a process whose idle OpenMP threads sleep; libgomp reads that once, when it is loaded. By default torch's
+    /// threads spin: wherever something else wants a processor, our own turn included, both sides lose by it, and torch most.
+    /// </summary>
+    private static void RunWithSleepingThreads(ComparisonOptions options)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!, options.Arguments);
+        start.Environment[WaitPolicy] = "passive";
+        using Process child = Process.Start(start)!;
+        child.WaitForExit();
+        if (child.ExitCode != 0) throw new InputException(Invariant($"{options.Verb}: the process ended with {child.ExitCode}"));
     }
 
     private static void Compare(Device device, TrainingCase training, Page page)
