@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
-using NativeVaccine.IO;
 using NativeVaccine.Interop;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Engine;
 

@@ -57,7 +57,10 @@ public sealed class TVaccine(TVaccineOptions options) : Method
             PassResult second = session.Forward(micro.Batch, masks with { Add = [e] });
             session.Backward(new BackwardOptions
             {
-                Gradients = session.Gradients, Tensors = trainable, Floor = floor, LossScale = micro.Share,
+                Gradients = session.Gradients,
+                Tensors = trainable,
+                Floor = floor,
+                LossScale = micro.Share,
             });
 
             micro.RecordFirstPass(first, gradient);

@@ -85,7 +85,13 @@ public sealed class MethodTests
     {
         TrainingOptions options = SmallRun.OptionsFor("tvaccine") with
         {
-            FreezeScope = scope, BackwardFloor = floor, Dropout = 0, LearningRate = 1e-3, Layers = 1, ResampleEvery = 1, ProbeEvery = 1,
+            FreezeScope = scope,
+            BackwardFloor = floor,
+            Dropout = 0,
+            LearningRate = 1e-3,
+            Layers = 1,
+            ResampleEvery = 1,
+            ProbeEvery = 1,
         };
         using var run = new SmallRun(options);
         using var whole = new SmallRun(options);
@@ -131,7 +137,13 @@ public sealed class MethodTests
         var metrics = new StepMetrics { Step = 0, Epoch = 0, Samples = [], LearningRate = 0.1, Tokens = 0 };
         var context = new StepContext
         {
-            Session = run.Session, Number = 0, Seed = 0, LearningRate = 0.1, Clip = clip, MicroBatches = [], Metrics = metrics,
+            Session = run.Session,
+            Number = 0,
+            Seed = 0,
+            LearningRate = 0.1,
+            Clip = clip,
+            MicroBatches = [],
+            Metrics = metrics,
         };
         context.Update(run.Session.AllTensors);
         return metrics;

@@ -28,7 +28,10 @@ public sealed class TrainerTests
         using var folders = new TemporaryFolder();
         TrainingOptions options = SmallRun.OptionsFor("tvaccine") with
         {
-            Accumulate = 2, Epochs = 4, Dropout = 0, InitAdapter = Fixtures.Path("traces", "tvaccine-micro", "initial"),
+            Accumulate = 2,
+            Epochs = 4,
+            Dropout = 0,
+            InitAdapter = Fixtures.Path("traces", "tvaccine-micro", "initial"),
         };
         using (TrainingRun run = TrainingRun.Create(options, folders.File("first"))) run.Execute();
         options = options with { Seed = 7, Replay = folders.File("first", "replay.jsonl") };

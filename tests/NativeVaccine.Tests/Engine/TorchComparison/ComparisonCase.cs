@@ -22,12 +22,17 @@ internal sealed record ComparisonCase
 
     private static readonly ReferenceConfiguration Grouped = Plain with
     {
-        HiddenSize = 24, HeadCount = 4, KeyValueHeadCount = 2, HeadSize = 8,
+        HiddenSize = 24,
+        HeadCount = 4,
+        KeyValueHeadCount = 2,
+        HeadSize = 8,
     };
 
     private static readonly ReferenceConfiguration AllBiases = Grouped with
     {
-        AttentionInputBias = true, AttentionOutputBias = true, MlpBias = true,
+        AttentionInputBias = true,
+        AttentionOutputBias = true,
+        MlpBias = true,
     };
 
     private static readonly ReferenceConfiguration Llama3Rope = Grouped with
@@ -57,16 +62,24 @@ internal sealed record ComparisonCase
         ["grouped heads, dropout, recomputed"] = new() { Model = Grouped, Rank = 3, Dropout = 0.1f, RecomputedLayers = 3 },
         ["one kv head, rank 1 on q and v"] = new()
         {
-            Model = Grouped with { KeyValueHeadCount = 1 }, Rank = 1, Targets = ["q_proj", "v_proj"],
+            Model = Grouped with { KeyValueHeadCount = 1 },
+            Rank = 1,
+            Targets = ["q_proj", "v_proj"],
         },
         ["tied, half dropped out on o and down"] = new()
         {
-            Model = Grouped with { TiedEmbeddings = true }, Rank = 8, Targets = ["o_proj", "down_proj"], Dropout = 0.5f,
+            Model = Grouped with { TiedEmbeddings = true },
+            Rank = 8,
+            Targets = ["o_proj", "down_proj"],
+            Dropout = 0.5f,
         },
         ["q, k, v biases, rank 8 on k"] = new() { Model = Grouped with { AttentionInputBias = true }, Rank = 8, Targets = ["k_proj"] },
         ["all biases, rank 3 on the MLP, partly recomputed"] = new()
         {
-            Model = AllBiases, Rank = 3, Targets = ["gate_proj", "up_proj", "down_proj"], RecomputedLayers = 2,
+            Model = AllBiases,
+            Rank = 3,
+            Targets = ["gate_proj", "up_proj", "down_proj"],
+            RecomputedLayers = 2,
         },
         ["linear rope, one long sample"] = new()
         {
@@ -76,20 +89,28 @@ internal sealed record ComparisonCase
         },
         ["llama3 rope, dropout"] = new()
         {
-            Model = Llama3Rope, Rank = 3, Dropout = 0.1f, Batch = [Sample(12, length: 33, prompt: 0), .. Mixed[1..3]],
+            Model = Llama3Rope,
+            Rank = 3,
+            Dropout = 0.1f,
+            Batch = [Sample(12, length: 33, prompt: 0), .. Mixed[1..3]],
         },
         ["sliding window, few head rows"] = new() { Model = Grouped with { SlidingWindow = 4 }, Rank = 3, HeadRows = 5 },
         ["bf16 weights, dropout"] = new() { Model = Grouped, Rank = 3, Dropout = 0.1f, IsBFloat16 = true },
         ["bf16 weights, tied, biases, recomputed"] = new()
         {
-            Model = AllBiases with { TiedEmbeddings = true }, Rank = 8, IsBFloat16 = true, RecomputedLayers = 3,
+            Model = AllBiases with { TiedEmbeddings = true },
+            Rank = 8,
+            IsBFloat16 = true,
+            RecomputedLayers = 3,
         },
         ["no labels"] = new() { Model = Grouped, Rank = 3, Batch = [Mixed[1], Mixed[3]] },
         ["full, multi-head"] = new() { Model = Plain },
         ["full, tied, grouped heads"] = new() { Model = Grouped with { TiedEmbeddings = true } },
         ["full, all biases, one kv head, window, recomputed"] = new()
         {
-            Model = AllBiases with { KeyValueHeadCount = 1, SlidingWindow = 5 }, RecomputedLayers = 3, HeadRows = 4,
+            Model = AllBiases with { KeyValueHeadCount = 1, SlidingWindow = 5 },
+            RecomputedLayers = 3,
+            HeadRows = 4,
         },
         ["full, llama3 rope, partly recomputed"] = new() { Model = Llama3Rope, RecomputedLayers = 1 },
         ["full, linear rope, q, k, v biases"] = new()

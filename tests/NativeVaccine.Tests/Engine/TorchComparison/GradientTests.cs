@@ -116,7 +116,8 @@ public sealed class GradientTests
             .ToDictionary(static noise => new ReferenceSite(ReferenceSiteKind.MlpOutput, noise.Key.Index - 1), static noise => noise.Value);
         ReferenceRunOptions options = Trained(models, models.ReferencePass()) with
         {
-            Perturbations = perturbed, ResidualHeads = new Dictionary<int, double> { [1] = weights[1], [2] = weights[2] },
+            Perturbations = perturbed,
+            ResidualHeads = new Dictionary<int, double> { [1] = weights[1], [2] = weights[2] },
         };
         ReferenceResult expected = models.Reference.Run(models.Case.Batch, options);
 
