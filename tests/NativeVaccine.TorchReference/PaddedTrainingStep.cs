@@ -38,8 +38,6 @@ public sealed class PaddedTrainingStep : IDisposable
         double dropout = 0,
         int? threads = null)
     {
-        if (threads is int count)
-            TorchThreads.Count = count;
         this.configuration = configuration;
         this.clip = clip;
         this.dropout = dropout;
@@ -57,6 +55,8 @@ public sealed class PaddedTrainingStep : IDisposable
                 trained.Add(parameter);
         }
         optimizer = optim.AdamW(trained, learningRate, weight_decay: weightDecay);
+        if (threads is int count)
+            TorchThreads.Count = count;  // last: the reference model's own start sets one thread
     }
 
     /// <summary>Supervised training: forward, backward, clip, update. Returns the mean loss.</summary>

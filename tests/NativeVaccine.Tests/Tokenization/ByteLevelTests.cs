@@ -231,7 +231,7 @@ public class ByteLevelTests
         byte[] merges = Encoding.UTF8.GetBytes("#version: 0.2\n" + string.Join('\n', Merges(model)));
         void Read(byte[] first, byte[] second) =>
             VocabularyWithMerges.Parse(first, "vocab.json", second, "merges.txt", NoConfiguration).Encode("the café");
-        Mutation.Run(vocabulary, count: 5_000, seed: 9, damaged => Read(damaged, merges));
-        Mutation.Run(merges, count: 5_000, seed: 10, damaged => Read(vocabulary, damaged));
+        Mutation.Run(vocabulary, count: 10_000, seed: 9, damaged => Read(damaged, merges));
+        Mutation.Run(merges, count: 10_000, seed: 10, damaged => Read(vocabulary, damaged));
     }
 }
