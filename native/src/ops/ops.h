@@ -38,7 +38,8 @@ void multiply_add(Stream& stream, float alpha, View a, View b, View y);  // y +=
 /// T-Vaccine's perturbation (arXiv 2410.09760, eq. 5) with epsilon = 1e-7.
 void scale_to_norm(Stream& stream, View x, float numerator, View sum_of_squares, float epsilon);
 
-/// x = deviation * N(0, 1): Box-Muller over the key's sequence; element i depends on the key and i only.
+/// x = deviation * N(0, 1): Box-Muller over the key's sequence; element i depends on the key and i only. Words (0, 1) and (2, 3) of a block
+/// make a pair each, u from random_uniform: sqrt(-2 ln(1 - u0)) times the cosine, then the sine, of 2 pi u1.
 void fill_normal(Stream& stream, View x, float deviation, const RandomKey& key);
 /// x uniform in [low, high).
 void fill_uniform(Stream& stream, View x, float low, float high, const RandomKey& key);
