@@ -1,6 +1,8 @@
 #include <cstdio>
+#include <string>
 
 #include "abi/guard.h"
+#include "core/device.h"
 
 namespace nv::abi {
 namespace {
@@ -28,12 +30,13 @@ const char* nv_last_error_message(void) noexcept {
 
 const char* nv_build_description(void) noexcept {
 #if defined(__clang__)
-    return "nativevaccine " NV_BUILD_KIND ", Clang " __clang_version__;
+    static const std::string text = std::string("nativevaccine ") + nv::Device::build() + ", Clang " __clang_version__;
 #elif defined(__GNUC__)
-    return "nativevaccine " NV_BUILD_KIND ", GCC " __VERSION__;
+    static const std::string text = std::string("nativevaccine ") + nv::Device::build() + ", GCC " __VERSION__;
 #else
-    return "nativevaccine " NV_BUILD_KIND;
+    static const std::string text = std::string("nativevaccine ") + nv::Device::build();
 #endif
+    return text.c_str();
 }
 
 nv_status nv_scalars_read(nv_session* session, int32_t first, int32_t count, double* out_values) noexcept {

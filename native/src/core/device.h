@@ -20,10 +20,14 @@ public:
     /// index: which GPU, 0 on a CPU. threads: of the pool, 0 for as many as there are processors; ignored on a GPU.
     static std::unique_ptr<Device> open(int32_t index, int32_t threads);
     static int32_t count();
+    /// Which build this is, and with what: "cpu", or "cuda" and its runtime's version.
+    static const char* build();
     virtual ~Device() = default;
 
     virtual DeviceInfo info() const = 0;
     virtual Stream& stream() = 0;
+    /// Makes the calling thread's next calls go to this device. Calls may come from any thread, one at a time.
+    virtual void make_current() {}
 
     /// Zeroed memory, aligned to 256 bytes. Throws Error(OutOfMemory).
     virtual void* allocate(int64_t bytes) = 0;

@@ -72,4 +72,8 @@ int32_t Device::count() {
     return 1;
 }
 
+const char* Device::build() {
+    return "cpu";
+}
+
 }  // namespace nv

@@ -49,6 +49,7 @@ Session::~Session() {
 }
 
 Session& Session::enter() {
+    device_.make_current();
     with_workspace(device_, buffers_);
     return *this;
 }

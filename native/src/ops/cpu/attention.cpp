@@ -5,9 +5,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "ops/cpu/attention_shape.h"
+#include "ops/checks.h"
 #include "ops/cpu/attention_workspace.h"
-#include "ops/cpu/checks.h"
 #include "ops/cpu/pool.h"
 #include "ops/cpu/scratch.h"
 #include "ops/cpu/vector_kernels.h"

@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "ops/cpu/attention_shape.h"
-#include "ops/cpu/checks.h"
+#include "ops/checks.h"
 #include "ops/cpu/pool.h"
 #include "ops/cpu/scratch.h"
 #include "ops/cpu/vector_kernels.h"

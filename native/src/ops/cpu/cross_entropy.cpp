@@ -1,6 +1,7 @@
 #include <cmath>
 
-#include "ops/cpu/checks.h"
+#include "ops/checks.h"
+#include "ops/cpu/indices.h"
 #include "ops/cpu/ranges.h"
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
@@ -14,7 +15,7 @@ void cross_entropy_forward(Stream& stream, View logits, View targets, View loss,
     check.vector("targets", targets, DType::I32, N);
     check.vector("loss", loss, DType::F32, N);
     check.vector("lse", lse, DType::F32, N);
-    check.indices("targets", targets, V);
+    check_indices(check, "targets", targets, V);
 
     const VectorKernels& kernels = vector_kernels();
     for_rows(stream, N, V, 2, [&](int64_t first, int64_t last) {
@@ -35,7 +36,7 @@ void cross_entropy_backward(Stream& stream, View logits, View targets, View lse,
     check.matrix("logits", logits, DType::F32, N, V);
     check.vector("targets", targets, DType::I32, N);
     check.vector("lse", lse, DType::F32, N);
-    check.indices("targets", targets, V);
+    check_indices(check, "targets", targets, V);
 
     const VectorKernels& kernels = vector_kernels();
     for_rows(stream, N, V, 2, [&](int64_t first, int64_t last) {

@@ -1,4 +1,5 @@
-#include "ops/cpu/checks.h"
+#include "ops/checks.h"
+#include "ops/cpu/indices.h"
 #include "ops/cpu/ranges.h"
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
@@ -11,7 +12,7 @@ void embedding_forward(Stream& stream, View tokens, View table, View x) {
     check.vector("tokens", tokens, DType::I32, T);
     check.number_matrix("table", table, V, C);
     check.matrix("x", x, DType::F32, T, C);
-    check.indices("tokens", tokens, V);
+    check_indices(check, "tokens", tokens, V);
 
     const auto convert = vector_kernels().convert[type_index(table.dtype)][0];
     const int32_t* token = tokens.as<int32_t>();
@@ -26,7 +27,7 @@ void embedding_backward(Stream& stream, View tokens, View dx, View dtable) {
     check.vector("tokens", tokens, DType::I32, T);
     check.matrix("dx", dx, DType::F32, T, C);
     check.matrix("dtable", dtable, DType::F32, V, C);
-    check.indices("tokens", tokens, V);
+    check_indices(check, "tokens", tokens, V);
 
     // Tasks own columns, not tokens: each adds its columns in the order of t, whoever else runs.
     constexpr int64_t kSlab = 64;

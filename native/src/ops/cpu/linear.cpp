@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "ops/cpu/checks.h"
+#include "ops/checks.h"
 #include "ops/cpu/dropout.h"
 #include "ops/cpu/gemm.h"
 #include "ops/cpu/ranges.h"

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "ops/cpu/checks.h"
+#include "ops/checks.h"
 #include "ops/cpu/ranges.h"
 #include "ops/ops.h"
 

@@ -1,4 +1,4 @@
-#include "ops/cpu/checks.h"
+#include "ops/checks.h"
 #include "ops/cpu/ranges.h"
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"

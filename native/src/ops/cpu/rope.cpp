@@ -1,6 +1,7 @@
 #include <cmath>
 
-#include "ops/cpu/checks.h"
+#include "ops/checks.h"
+#include "ops/cpu/indices.h"
 #include "ops/cpu/ranges.h"
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
@@ -18,7 +19,7 @@ void rotate_rows(Stream& stream, const char* op, const View& x, const View& posi
     check.vector("positions", positions, DType::I32, T);
     check.matrix("cosine", cosine, DType::F32, cosine.rows, half);
     check.matrix("sine", sine, DType::F32, cosine.rows, half);
-    check.indices("positions", positions, cosine.rows);
+    check_indices(check, "positions", positions, cosine.rows);
 
     const VectorKernels& kernels = vector_kernels();
     for_rows(stream, T, x.columns, 1, [&](int64_t first, int64_t last) {

@@ -1,4 +1,5 @@
-#include "ops/cpu/checks.h"
+#include "ops/checks.h"
+#include "ops/cpu/indices.h"
 #include "ops/cpu/ranges.h"
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
@@ -12,7 +13,7 @@ void check_rows(const char* op, const char* few_name, const View& few, const cha
     check.vector("rows", rows, DType::I32, few.rows);
     check.number_matrix(few_name, few, few.rows, few.columns);
     check.number_matrix(many_name, many, many.rows, few.columns);
-    check.indices("rows", rows, many.rows);
+    check_indices(check, "rows", rows, many.rows);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/view.h"
+#include "ops/ops.h"
 
 namespace nv::ops {
 
@@ -18,19 +19,23 @@ public:
     /// fp32 or bf16.
     void number_matrix(const char* argument, const View& view, int64_t rows, int64_t columns) const;
     void number_vector(const char* argument, const View& view, int64_t count) const;
-    /// Every element of the int32 view lies in [0, limit).
-    void indices(const char* argument, const View& view, int64_t limit) const;
+    /// fp32 or bf16, whatever its shape: the type of a call's activations.
+    void activation(const char* argument, const View& view) const;
     /// Any other rule, for a number.
     template <class Number> void that(bool good, const char* argument, const char* expected, Number got) const {
         if (!good) refuse(argument, expected, std::to_string(got));
     }
 
-private:
     [[noreturn]] void refuse(const char* argument, const std::string& expected, const std::string& got) const;
+
+private:
     [[noreturn]] void refuse(const char* argument, const std::string& expected, const View& got) const;
     void has_data(const char* argument, const View& view) const;
 
     const char* op_;
 };
+
+/// The rules that ops.h gives for an AttentionShape.
+void check_attention_shape(const Check& check, const AttentionShape& shape);
 
 }  // namespace nv::ops

@@ -1,4 +1,4 @@
-#include "ops/cpu/checks.h"
+#include "ops/checks.h"
 
 namespace nv::ops {
 namespace {
@@ -60,13 +60,15 @@ void Check::number_vector(const char* argument, const View& view, int64_t count)
     has_data(argument, view);
 }
 
-void Check::indices(const char* argument, const View& view, int64_t limit) const {
-    const int32_t* index = view.as<const int32_t>();
-    for (int64_t i = 0; i < view.count(); ++i) {
-        if (index[i] >= 0 && index[i] < limit) continue;
-        const std::string element = std::string(argument) + "[" + std::to_string(i) + "]";
-        refuse(element.c_str(), "0 to " + std::to_string(limit - 1), std::to_string(index[i]));
-    }
+void Check::activation(const char* argument, const View& view) const {
+    if (!is_number(view.dtype)) refuse(argument, "fp32 or bf16", view);
+}
+
+void check_attention_shape(const Check& check, const AttentionShape& shape) {
+    check.that(shape.kv_heads > 0, "kv_heads", "a positive number", shape.kv_heads);
+    check.that(shape.heads > 0 && shape.heads % shape.kv_heads == 0, "heads", "a multiple of kv_heads", shape.heads);
+    check.that(shape.head_size > 0, "head_size", "a positive number", shape.head_size);
+    check.that(shape.window >= 0, "window", "0 or a positive number", shape.window);
 }
 
 }  // namespace nv::ops

@@ -1,0 +1,32 @@
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <string>
+
+#include "core/error.h"
+#include "core/stream.h"
+
+namespace nv::ops {
+
+/// The queue of a cuda stream.
+inline cudaStream_t queue(const Stream& stream) {
+    return static_cast<cudaStream_t>(stream.handle);
+}
+
+/// Throws Error(Device) that names the op unless `error` is success.
+inline void check_cuda(cudaError_t error, const char* op) {
+    if (error != cudaSuccess)
+        throw Error(Status::Device, std::string(op) + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
+}
+
+/// `bytes` of the stream's workspace from byte `first` on; throws where it is too small. Ops run in the order of their calls, so each may
+/// use all of it.
+template <class T> T* workspace(const Stream& stream, const char* op, int64_t count, int64_t first = 0) {
+    const int64_t needed = first + count * static_cast<int64_t>(sizeof(T));
+    if (stream.workspace_bytes < needed)
+        throw Error(Status::InvalidArgument, std::string(op) + ": workspace: expected " + std::to_string(needed) + " bytes, got " +
+                                                 std::to_string(stream.workspace_bytes));
+    return reinterpret_cast<T*>(static_cast<char*>(stream.workspace) + first);
+}
+
+}  // namespace nv::ops
