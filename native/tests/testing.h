@@ -270,9 +270,14 @@ inline Bytes collect(const std::vector<Buffer*>& buffers) {
 /// Runs `run` on every kind of machine that the build has: on a processor with each instruction set and 1, 2 and 3 threads, on a GPU twice.
 /// What it returns must not depend on the number of threads, nor change when repeated.
 inline void on_every_machine(const std::function<Bytes(Machine&)>& run) {
+#ifdef NV_TEST_CUDA
+    const std::vector<int32_t> kinds{1, 1};
+#else
+    const std::vector<int32_t> kinds{1, 2, 3};
+#endif
     static std::vector<std::unique_ptr<Machine>> machines;
     if (machines.empty())
-        for (int32_t threads : {1, 2, 3}) machines.push_back(std::make_unique<Machine>(threads));
+        for (int32_t threads : kinds) machines.push_back(std::make_unique<Machine>(threads));
     const auto compare = [&] {
         Bytes first;
         for (const auto& machine : machines) {
@@ -280,7 +285,7 @@ inline void on_every_machine(const std::function<Bytes(Machine&)>& run) {
             const Bytes bytes = run(*machine);
             machine->check_guards();
             if (machine == machines.front()) first = bytes;
-            check(bytes == first, "the result depends on the number of threads");
+            check(bytes == first, "the result depends on the number of threads, or is another when repeated");
         }
     };
 #ifdef NV_TEST_CUDA
