@@ -19,28 +19,38 @@ __device__ uint32_t order_key(float logit) {
     return bits >> 31 != 0 ? ~bits : bits | 1u << 31;
 }
 
-template <class T> struct Larger {
-    __device__ T operator()(T a, T b) const { return a > b ? a : b; }
+// How values are joined: of 32 bits by one instruction of the warp.
+struct Larger {
+    __device__ uint64_t operator()(uint64_t a, uint64_t b) const { return a > b ? a : b; }
+    __device__ uint32_t warp(uint32_t value) const { return __reduce_max_sync(~0u, value); }
 };
-template <class T> struct Smaller {
-    __device__ T operator()(T a, T b) const { return a < b ? a : b; }
+struct Smaller {
+    __device__ uint32_t warp(uint32_t value) const { return __reduce_min_sync(~0u, value); }
 };
-template <class T> struct Plus {
-    __device__ T operator()(T a, T b) const { return a + b; }
+struct Plus {
+    __device__ uint64_t operator()(uint64_t a, uint64_t b) const { return a + b; }
+    __device__ uint32_t warp(uint32_t value) const { return __reduce_add_sync(~0u, value); }
 };
+
+template <class T, class Join> __device__ T warp_join(T value, Join join) {
+    if constexpr (sizeof(T) == 4) {
+        return join.warp(value);
+    } else {
+#pragma unroll
+        for (int step = kWarp / 2; step > 0; step /= 2) value = join(value, static_cast<T>(__shfl_xor_sync(~0u, value, step)));
+        return value;
+    }
+}
 
 /// All threads' values joined, the same in every thread. All threads must call it.
 template <int THREADS, class T, class Join> __device__ T block_join(T value, Join join) {
-#pragma unroll
-    for (int step = kWarp / 2; step > 0; step /= 2) value = join(value, __shfl_xor_sync(~0u, value, step));
+    value = warp_join(value, join);
     if constexpr (THREADS > kWarp) {
         static_assert(THREADS == kWarp * kWarp, "a part for every lane");
         __shared__ T part[THREADS / kWarp];
         if (threadIdx.x % kWarp == 0) part[threadIdx.x / kWarp] = value;
         __syncthreads();
-        value = part[threadIdx.x % kWarp];
-#pragma unroll
-        for (int step = kWarp / 2; step > 0; step /= 2) value = join(value, __shfl_xor_sync(~0u, value, step));
+        value = warp_join(part[threadIdx.x % kWarp], join);
         __syncthreads();  // part may be written again by the next call
     }
     return value;
@@ -49,15 +59,13 @@ template <int THREADS, class T, class Join> __device__ T block_join(T value, Joi
 /// The first index of the largest of a row; a NaN's only where there is nothing else.
 template <int N, int THREADS> __device__ int64_t index_of_largest(const float* row, int64_t V) {
     // Of equal keys the smaller index is the larger number.
-    unsigned long long best = 0;
+    uint64_t best = 0;
     for (int64_t v = static_cast<int64_t>(threadIdx.x) * N; v < V; v += THREADS * N) {
         const Pack<float, N> x = load<N>(row + v);
 #pragma unroll
-        for (int e = 0; e < N; ++e)
-            best = Larger<unsigned long long>()(
-                best, static_cast<unsigned long long>(order_key(x[e])) << 32 | static_cast<uint32_t>(~static_cast<uint32_t>(v + e)));
+        for (int e = 0; e < N; ++e) best = Larger()(best, static_cast<uint64_t>(order_key(x[e])) << 32 | ~static_cast<uint32_t>(v + e));
     }
-    best = block_join<THREADS>(best, Larger<unsigned long long>());
+    best = block_join<THREADS>(best, Larger());
     return static_cast<int64_t>(~static_cast<uint32_t>(best));
 }
 
@@ -66,7 +74,7 @@ template <int N, int THREADS> __global__ void __launch_bounds__(THREADS) argmax(
     if (threadIdx.x == 0) out[blockIdx.x] = static_cast<int32_t>(index);
 }
 
-using Amount = unsigned long long;  // of elements, or of probability
+using Amount = uint64_t;  // of probability; a number of elements is uint32_t
 
 /// The elements of a row in an order: by key, largest first, and those of one key by index.
 struct Row {
@@ -76,18 +84,29 @@ struct Row {
 };
 
 /// A bound in the key order: everything above `key` is inside, `above` in all; each element of the key itself amounts to `each`.
-struct Bound {
+template <class T> struct Bound {
     uint32_t key;
-    Amount above, each;
+    T above, each;
 };
 
+/// The amount above a key, and of each element that has it.
+template <int THREADS, class T, class Key, class Value> __device__ Bound<T> bound_at(int64_t V, uint32_t at, Key key, Value amount) {
+    T above = 0, each = 0;
+    for (int64_t v = threadIdx.x; v < V; v += THREADS) {
+        const uint32_t k = key(v);
+        if (k > at) above += amount(v);
+        if (k == at) each = amount(v);
+    }
+    return {at, block_join<THREADS>(above, Plus()), block_join<THREADS>(each, Larger())};
+}
+
 /// The largest key that occurs for which the amount at it and above it reaches `wanted` (at least 1, at most that of all).
-/// amount(v): of element v; the same for equal keys.  key(v): of element v.
-template <int THREADS, class Key, class Value> __device__ Bound find_bound(int64_t V, Amount wanted, Key key, Value amount) {
+/// key(v): of element v.  amount(v): of element v, a T; the same for equal keys.
+template <int THREADS, class T, class Key, class Value> __device__ Bound<T> find_bound(int64_t V, T wanted, Key key, Value amount) {
     uint32_t low = 0, high = ~0u;  // the bound lies in low .. high
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2 + 1;
-        Amount sum = 0;
+        T sum = 0;
         uint32_t least = ~0u, most = 0;  // of the keys from the middle on, and below it
         for (int64_t v = threadIdx.x; v < V; v += THREADS) {
             const uint32_t k = key(v);
@@ -98,23 +117,16 @@ template <int THREADS, class Key, class Value> __device__ Bound find_bound(int64
                 most = k > most ? k : most;
             }
         }
-        sum = block_join<THREADS>(sum, Plus<Amount>());
-        if (sum >= wanted)
-            low = block_join<THREADS>(least, Smaller<uint32_t>());
+        if (block_join<THREADS>(sum, Plus()) >= wanted)
+            low = block_join<THREADS>(least, Smaller());
         else
-            high = block_join<THREADS>(most, Larger<uint32_t>());
+            high = block_join<THREADS>(most, Larger());
     }
-    Amount above = 0, each = 0;
-    for (int64_t v = threadIdx.x; v < V; v += THREADS) {
-        const uint32_t k = key(v);
-        if (k > low) above += amount(v);
-        if (k == low) each = amount(v);
-    }
-    return {low, block_join<THREADS>(above, Plus<Amount>()), block_join<THREADS>(each, Larger<Amount>())};
+    return bound_at<THREADS, T>(V, low, key, amount);
 }
 
-/// The index of element number `wanted` (from 1, in the order of the index, by amount) of those that amount(v) does not leave out.
-template <int THREADS, class Value> __device__ int64_t find_index(int64_t V, Amount wanted, Value amount) {
+/// The index at which the amount, summed in the order of the index, reaches `wanted`.
+template <int THREADS, class T, class Value> __device__ int64_t find_index(int64_t V, T wanted, Value amount) {
     const auto key = [](int64_t v) { return ~static_cast<uint32_t>(v); };
     return static_cast<int64_t>(~find_bound<THREADS>(V, wanted, key, amount).key);
 }
@@ -138,7 +150,8 @@ template <int THREADS> __device__ void write_weights(const float* row, int64_t V
     __syncthreads();
 }
 
-__device__ Amount divide_up(Amount a, Amount by) {
+/// How often `by` reaches `a`.
+__device__ Amount times_at_least(Amount a, Amount by) {
     return (a + by - 1) / by;
 }
 
@@ -155,23 +168,19 @@ template <int THREADS> __device__ Amount candidate_mass(const Row& row, const Ch
     const auto weight = [&](int64_t v) { return row.weight[v]; };
     Amount mass = 0;
     if (choice.top_k > 0 && choice.top_k < row.V) {
-        const Amount k = static_cast<Amount>(choice.top_k);
-        const Bound bound = find_bound<THREADS>(row.V, k, key, [](int64_t) { return Amount{1}; });
-        Amount above = 0, each = 0;
-        for (int64_t v = threadIdx.x; v < row.V; v += THREADS) {
-            if (key(v) > bound.key) above += weight(v);
-            if (key(v) == bound.key) each = weight(v);
-        }
-        mass = block_join<THREADS>(above, Plus<Amount>()) + (k - bound.above) * block_join<THREADS>(each, Larger<Amount>());
+        const uint32_t k = static_cast<uint32_t>(choice.top_k);
+        const Bound<uint32_t> number = find_bound<THREADS>(row.V, k, key, [](int64_t) { return 1u; });
+        const Bound<Amount> bound = bound_at<THREADS, Amount>(row.V, number.key, key, weight);
+        mass = bound.above + (k - number.above) * bound.each;
     } else {
         for (int64_t v = threadIdx.x; v < row.V; v += THREADS) mass += weight(v);
-        mass = block_join<THREADS>(mass, Plus<Amount>());
+        mass = block_join<THREADS>(mass, Plus());
     }
     if (choice.top_p < 1 && mass > 0) {
         const Amount need = static_cast<Amount>(ceil(static_cast<double>(choice.top_p) * static_cast<double>(mass)));
         const Amount wanted = need < 1 ? 1 : need < mass ? need : mass;
-        const Bound bound = find_bound<THREADS>(row.V, wanted, key, weight);
-        mass = bound.above + divide_up(wanted - bound.above, bound.each) * bound.each;
+        const Bound<Amount> bound = find_bound<THREADS>(row.V, wanted, key, weight);
+        mass = bound.above + times_at_least(wanted - bound.above, bound.each) * bound.each;
     }
     return mass;
 }
@@ -183,18 +192,24 @@ template <int THREADS> __device__ int64_t sample_row(const Row& row, const Choic
     const bool in_order_of_index = !(choice.top_k > 0 && choice.top_k < row.V) && !(choice.top_p < 1);
     if (in_order_of_index) return find_index<THREADS>(row.V, wanted, [&](int64_t v) { return row.weight[v]; });
     const auto key = [&](int64_t v) { return order_key(row.logits[v]); };
-    const Bound bound = find_bound<THREADS>(row.V, wanted, key, [&](int64_t v) { return row.weight[v]; });
-    const Amount number = divide_up(wanted - bound.above, bound.each);
-    return find_index<THREADS>(row.V, number, [&](int64_t v) { return static_cast<Amount>(key(v) == bound.key); });
+    const Bound<Amount> bound = find_bound<THREADS>(row.V, wanted, key, [&](int64_t v) { return row.weight[v]; });
+    const uint32_t number = static_cast<uint32_t>(times_at_least(wanted - bound.above, bound.each));
+    return find_index<THREADS>(row.V, number, [&](int64_t v) { return key(v) == bound.key ? 1u : 0u; });
+}
+
+/// The 24 bits that decide about row n.
+__device__ uint32_t word_of_row(const RandomKey& key, int64_t n) {
+    const RandomBlock block = random_block(key, static_cast<uint64_t>(n / 4));
+    const uint32_t of_pair[2] = {n % 4 < 2 ? block.word[0] : block.word[2], n % 4 < 2 ? block.word[1] : block.word[3]};
+    return (n % 2 == 0 ? of_pair[0] : of_pair[1]) >> 8;
 }
 
 template <int THREADS> __global__ void __launch_bounds__(THREADS)
     sample(const float* logits, int64_t N, int64_t V, Choice choice, RandomKey key, Amount* weights, int32_t* out) {
-    const Row row{nullptr, weights + blockIdx.x * V, V};
+    Amount* weight = weights + blockIdx.x * V;
     for (int64_t n = blockIdx.x; n < N; n += gridDim.x) {
-        write_weights<THREADS>(logits + n * V, V, choice, weights + blockIdx.x * V);
-        const uint32_t word = random_block(key, static_cast<uint64_t>(n / 4)).word[n % 4] >> 8;
-        const int64_t index = sample_row<THREADS>({logits + n * V, row.weight, V}, choice, word);
+        write_weights<THREADS>(logits + n * V, V, choice, weight);
+        const int64_t index = sample_row<THREADS>({logits + n * V, weight, V}, choice, word_of_row(key, n));
         if (threadIdx.x == 0) out[n] = static_cast<int32_t>(index);
         __syncthreads();  // the weights are written again
     }
