@@ -44,8 +44,8 @@ int64_t attention_workspace_bytes(const WorkspaceNeed& need) {
 
 void attention_forward(Stream& stream, View q, View k, View v, View offsets, int64_t longest, const AttentionShape& shape, View out,
                        View lse) {
-    const attention::Call call{"attention_forward", stream, shape, q.rows, offsets.count() - 1, longest, offsets, q, k, v, out, lse,
-                               {}, {}, {}, {}, {}};
+    const attention::Call call{
+        "attention_forward", stream, shape, q.rows, offsets.count() - 1, longest, offsets, q, k, v, out, lse, {}, {}, {}, {}, {}};
     check_call(Check(call.op), call);
     if (call.tokens == 0) return;
     attention::fits_tensor_cores(call) ? attention::forward_tensor(call) : attention::forward_plain(call);
@@ -53,8 +53,8 @@ void attention_forward(Stream& stream, View q, View k, View v, View offsets, int
 
 void attention_backward(Stream& stream, View dout, View q, View k, View v, View out, View lse, View offsets, int64_t longest,
                         const AttentionShape& shape, View dq, View dk, View dv, View delta) {
-    const attention::Call call{"attention_backward", stream, shape, q.rows, offsets.count() - 1, longest, offsets, q, k, v, out, lse,
-                               dout, dq, dk, dv, delta};
+    const attention::Call call{
+        "attention_backward", stream, shape, q.rows, offsets.count() - 1, longest, offsets, q, k, v, out, lse, dout, dq, dk, dv, delta};
     const Check check(call.op);
     check_call(check, call);
     check.matrix("dout", dout, q.dtype, q.rows, q.columns);

@@ -8,8 +8,8 @@ namespace {
 constexpr int kThreads = 256;
 
 /// Four lanes a row; a warp reads eight rows, 64 bytes of each at once.
-__global__ void __launch_bounds__(kThreads) statistics_kernel(const bf16* dout, const bf16* out, const float* lse, RowStatistics to,
-                                                              Layout layout) {
+__global__ void __launch_bounds__(kThreads)
+    statistics_kernel(const bf16* dout, const bf16* out, const float* lse, RowStatistics to, Layout layout) {
     const int64_t row = static_cast<int64_t>(blockIdx.x) * (kThreads / 4) + threadIdx.x / 4;
     const int head = static_cast<int>(blockIdx.y), lane = static_cast<int>(threadIdx.x) % 4;
     const bool real = row < layout.tokens;  // all lanes take part in the sum

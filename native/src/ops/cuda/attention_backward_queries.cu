@@ -42,8 +42,8 @@ template <int HD> struct KeyBlocks {
     }
 };
 
-template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads) query_gradients_kernel(BackwardPointers to,
-                                                                                                          Layout layout) {
+template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads)
+    query_gradients_kernel(BackwardPointers to, Layout layout) {
     using G = QueryGradients<HD>;
     constexpr int kTiles = G::kKeys / 8;
     extern __shared__ uint4 memory[];
@@ -97,8 +97,7 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
 #pragma unroll
         for (int n = 0; n < kTiles; ++n)
 #pragma unroll
-            for (int i = 0; i < 4; ++i)
-                ds[n][i] = fast_exp2(fmaf(scores[n][i], scale, -log_sum[i / 2])) * (ds[n][i] - delta[i / 2]);
+            for (int i = 0; i < 4; ++i) ds[n][i] = fast_exp2(fmaf(scores[n][i], scale, -log_sum[i / 2])) * (ds[n][i] - delta[i / 2]);
         Operand rounded[kTiles / 2];
         round_to_operand(ds, rounded);
         multiply_columns<HD>(dq, rounded, keys, rows_first<HD>(lane));

@@ -50,7 +50,9 @@ template <int TILES> struct Softmax {
             sum[half] = fmaf(sum[half], correction[half], added);
         }
     }
-    __device__ float log_sum(int half) const { return (largest[half] * scale + log2f(sum[half])) * kLn2; }
+    __device__ float log_sum(int half) const {
+        return (largest[half] * scale + log2f(sum[half])) * kLn2;
+    }
 };
 
 /// The tiles of keys and values in the order of their use: n = 0 keys, 1 values of the first block, 2 keys of the second...
@@ -90,8 +92,9 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
     const int64_t query_at = (sample.first + first_query) * stride + head * HD, key_at = sample.first * kv_stride + kv_head * HD;
     const int first_block = layout.first_key(first_query) / F::kKeys;
     const int last_key = min(sample.length, first_query + F::kQueries) - 1;
-    const KeyTiles<HD> tiles{to.k + key_at, to.v + key_at, kv_stride,    shared_address(memory), first_block,
-                             2 * (last_key / F::kKeys - first_block + 1), sample.length};
+    const KeyTiles<HD> tiles{to.k + key_at,          to.v + key_at, kv_stride,
+                             shared_address(memory), first_block,   2 * (last_key / F::kKeys - first_block + 1),
+                             sample.length};
 
     // Queries that go on to registers come in through the slot of tile 2, which is fetched last.
     const uint32_t query_tile = F::kKeepQueries ? tiles.slot(2) : tiles.memory + F::kSlots * F::kTileBytes;

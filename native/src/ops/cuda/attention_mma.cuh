@@ -76,8 +76,8 @@ template <int HD> __device__ LaneAddress<HD> columns_first(int lane) {
     return {lane / 16 * 8 + lane % 8, lane / 8 % 2};
 }
 
-using Operand = uint32_t[4];     // of a lane: a 16 x 16 A operand, or two 16 x 8 B operands
-using Accumulator = float[4];    // of a lane: 16 x 8
+using Operand = uint32_t[4];   // of a lane: a 16 x 16 A operand, or two 16 x 8 B operands
+using Accumulator = float[4];  // of a lane: 16 x 8
 
 __device__ inline void load_operand(Operand& piece, uint32_t address) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -115,8 +115,8 @@ template <int HD> struct RowsInRegisters {
 };
 
 /// sum = a b^T: 16 rows of HD numbers times the first 8*TILES rows of a tile.
-template <int HD, int TILES, class Rows> __device__ void multiply_rows(Accumulator (&sum)[TILES], const Rows& a, uint32_t tile,
-                                                                       const LaneAddress<HD>& lane) {
+template <int HD, int TILES, class Rows>
+__device__ void multiply_rows(Accumulator (&sum)[TILES], const Rows& a, uint32_t tile, const LaneAddress<HD>& lane) {
 #pragma unroll
     for (int n = 0; n < TILES; ++n)
 #pragma unroll
@@ -180,8 +180,8 @@ __device__ inline void transpose_quad(Operand& words) {
 
 /// Writes a warp's 16 rows of 8*TILES numbers, times upper (rows 0-7) and lower (8-15); rows from `valid` on are left out. Lanes swap what
 /// they hold first, so that each writes 16 bytes and four of them 64 in a row.
-template <int TILES> __device__ void store_rows(const Accumulator (&sum)[TILES], float upper, float lower, bf16* to, int64_t stride,
-                                                int valid) {
+template <int TILES>
+__device__ void store_rows(const Accumulator (&sum)[TILES], float upper, float lower, bf16* to, int64_t stride, int valid) {
     static_assert(TILES % 4 == 0, "a lane writes the chunk of one tile in four");
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
 #pragma unroll
