@@ -34,24 +34,26 @@ template <int N, class T> __device__ float dot(const T* x, const T* y, int n) {
 /// A lane's columns first, first + 32, ... of a row of the result.
 struct Columns {
     float item[kItems] = {};
-    int first, end;
+    int first, end, used;  // used: items of the warp that have a column
 
     __device__ Columns(int block, int head_size)
-        : first(block * kColumns + static_cast<int>(threadIdx.x) % kWarp), end(min(head_size, (block + 1) * kColumns)) {}
+        : first(block * kColumns + static_cast<int>(threadIdx.x) % kWarp),
+          end(min(head_size, (block + 1) * kColumns)),
+          used((end - block * kColumns + kWarp - 1) / kWarp) {}
 
     template <class T> __device__ void add(float factor, const T* row) {
 #pragma unroll
-        for (int i = 0; i < kItems; ++i)
-            if (first + i * kWarp < end) item[i] = fmaf(factor, to_float(row[first + i * kWarp]), item[i]);
-    }
-    __device__ void multiply(float factor) {
-#pragma unroll
-        for (int i = 0; i < kItems; ++i) item[i] *= factor;
+        for (int i = 0; i < kItems; ++i)  // a lane behind the last column repeats it, for nothing
+            if (i < used) item[i] = fmaf(factor, to_float(row[min(first + i * kWarp, end - 1)]), item[i]);
     }
     template <class T> __device__ void write(float factor, T* row) const {
 #pragma unroll
         for (int i = 0; i < kItems; ++i)
             if (first + i * kWarp < end) row[first + i * kWarp] = from_float<T>(item[i] * factor);
+    }
+    __device__ void multiply(float factor) {
+#pragma unroll
+        for (int i = 0; i < kItems; ++i) item[i] *= factor;
     }
 };
 
