@@ -41,7 +41,15 @@ std::vector<Case> cases() {
         {{300}, 1, 1, 16, 33},
         {{300}, 2, 1, 16, 140},
         {{50}, 1, 1, 16, 1000},
-        // Head sizes of the tensor-core kernels; lengths and windows around their tiles of 16, 32 and 64.
+        {{9, 40}, 2, 1, 300, 0},
+        {{}, 2, 1, 16, 0},
+        {{0}, 2, 1, 16, 0},
+    };
+}
+
+/// Head sizes of the tensor-core kernels; lengths and windows around their tiles of 16, 32 and 64.
+std::vector<Case> tensor_core_cases() {
+    return {
         {{1, 0, 31, 64, 33}, 4, 2, 32, 0},
         {{130}, 2, 1, 32, 1},
         {{130, 32}, 4, 1, 32, 33},
@@ -58,8 +66,6 @@ std::vector<Case> cases() {
         {{33, 65, 1}, 2, 1, 256, 0},
         {{130}, 2, 1, 256, 70},
         {{64, 31}, 2, 2, 256, 5},
-        {{}, 2, 1, 16, 0},
-        {{0}, 2, 1, 16, 0},
     };
 }
 
@@ -176,11 +182,11 @@ ops::AttentionShape shape_of(const Case& c) {
     return {c.heads, c.kv_heads, c.head_size, c.window, 2.0f / std::sqrt(static_cast<float>(c.head_size))};
 }
 
-void run(const Case& c) {
+void run(const Case& c, const std::vector<DType>& types) {
     const int64_t T = std::accumulate(c.lengths.begin(), c.lengths.end(), int64_t{0});
     const int64_t longest = c.lengths.empty() ? 0 : *std::max_element(c.lengths.begin(), c.lengths.end());
     const ops::AttentionShape shape = shape_of(c);
-    for (DType type : testing::activation_types()) {
+    for (DType type : types) {
         testing::on_every_machine([&](Machine& machine) {
             testing::Random random(5);
             Tensors t(machine, c, T, type);
@@ -281,7 +287,14 @@ void refusals() {
 }  // namespace
 
 int main() {
-    const int failed = testing::run_all("attention", cases(), run, name);
+#ifdef NV_TEST_CUDA
+    const std::vector<DType> on_tensor_cores = {DType::BF16};
+#else
+    const std::vector<DType> on_tensor_cores = testing::activation_types();
+#endif
+    const auto with = [](const std::vector<DType>& types) { return [types](const Case& c) { run(c, types); }; };
+    int failed = testing::run_all("attention", cases(), with(testing::activation_types()), name);
+    failed |= testing::run_all("attention, tensor-core sizes", tensor_core_cases(), with(on_tensor_cores), name);
     return testing::run_all("attention rules",
                             {{"independence", independence}, {"reference", reference_is_right}, {"refusals", refusals}}) |
            failed;
