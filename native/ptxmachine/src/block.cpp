@@ -45,6 +45,7 @@ void Block::run(uint64_t index) {
             if (warp.state != Warp::State::Ready) continue;
             ran = true;
             warp.run();
+            if (launch_.abandoned) return;
         }
         if (std::all_of(warps_.begin(), warps_.end(), [](const Warp& w) { return w.state == Warp::State::Done; })) break;
         if (!release_barriers() && !ran) {
@@ -107,7 +108,7 @@ const std::map<std::string, SpecialRegister> kSpecialRegisters = {
 void Block::set_special_registers(Warp& warp) {
     for (const auto& [name, at] : kernel().special_registers) {
         const auto known = kSpecialRegisters.find(name);
-        if (known == kSpecialRegisters.end()) throw Unsupported("unknown special register %" + name + " in kernel " + kernel().name);
+        if (known == kSpecialRegisters.end()) throw Unsupported("unknown special register %" + name + " in kernel " + kernel().readable);
         const bool wide = name == "clock64" || name == "globaltimer";
         for (uint32_t l = 0; l < kWarpSize; ++l) {
             const auto w = static_cast<uint32_t>(warp.index);
@@ -150,7 +151,7 @@ void Block::report(Fault fault, const Warp& warp, const Instruction& i, int lane
     const auto three = [](uint32_t x, uint32_t y, uint32_t z) {
         return "(" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) + ")";
     };
-    std::string place = "kernel " + kernel().name + ", block " + three(at_.x, at_.y, at_.z) + ", thread " +
+    std::string place = "kernel " + kernel().readable + ", block " + three(at_.x, at_.y, at_.z) + ", thread " +
                         three(t % b.x, t / b.x % b.y, t / b.x / b.y) + ", warp " + std::to_string(warp.index) + " lane " +
                         std::to_string(lane);
     if (i.source_line != 0) {

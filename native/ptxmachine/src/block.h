@@ -27,7 +27,8 @@ struct Launch {
     Size grid, block;
     uint32_t dynamic_shared = 0;
     std::vector<uint8_t> parameters;
-    uint32_t epoch = 1;  // of global race records
+    uint32_t epoch = 1;                  // of global race records
+    std::atomic<bool> abandoned{false};  // a warp ran for too long: nothing more is run
     // A block that fences and then does an atomic has released what it wrote; one that did an atomic later may read that.
     std::atomic<uint32_t> sequence{1};
     std::vector<std::atomic<uint32_t>> released;

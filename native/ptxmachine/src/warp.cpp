@@ -24,6 +24,7 @@ void Warp::start(LaneMask lanes) {
     lane_epoch = 1;
     for (auto& pending : copies) pending.clear();
     copy_group.fill(0);
+    steps = 0;
 }
 
 void Warp::set_next(LaneMask lanes, uint32_t pc) {
@@ -65,9 +66,25 @@ void Warp::run() {
             live = 0;
             break;
         }
-        if (!run_straight(lanes, pc, limit, budget)) return;
+        if (!run_straight(lanes, pc, limit, budget)) {
+            steps += static_cast<uint64_t>(kSpinBudget - budget);
+            check_steps();
+            return;
+        }
     }
     state = State::Done;
+}
+
+/// A warp that waits for what never comes must not run for ever.
+void Warp::check_steps() {
+    const uint64_t most = Settings::get().steps;
+    if (steps <= most) return;
+    const int lane = __builtin_ctz(live);
+    const uint32_t pc = diverged ? own_next[static_cast<size_t>(lane)] : next;
+    block->report(Fault::Endless, *this, block->kernel().instructions[pc], lane,
+                  "still running after " + std::to_string(steps) +
+                      " instructions of the warp in this block (PTXMACHINE_STEPS=" + std::to_string(most) + ")");
+    block->launch().abandoned = true;
 }
 
 /// Runs `lanes` together until they part, wait or meet others. False: the warp must pause.
@@ -108,7 +125,7 @@ bool Warp::run_straight(LaneMask lanes, uint32_t pc, uint32_t limit, int64_t& bu
                 diverged = true;
                 set_next(lanes & ~active, pc + 1);
                 set_next(active, i.target);
-                return true;
+                return budget > 0;
             case Flow::Exit:
                 live &= ~active;
                 stalled = 0;

@@ -53,6 +53,7 @@ public:
     bool diverged = false;
     uint32_t next = 0;
     std::array<uint32_t, kWarpSize> own_next{};
+    uint64_t steps = 0;    // instructions run in this block, up to the last pause
     LaneMask stalled = 0;  // lanes that wait at a warp collective for the others
 
     // Happens-before inside the block: clock[v] is the latest time of warp v that this warp has synchronised with; clock[index] is its own
@@ -69,6 +70,7 @@ private:
     bool collect(const Instruction& instruction, LaneMask group, LaneMask active, uint32_t pc);
     void set_next(LaneMask lanes, uint32_t pc);
     void report_deadlock();
+    void check_steps();
     void arrive(const Instruction& instruction, LaneMask active);
 };
 
