@@ -10,6 +10,8 @@ namespace nv::ptx {
 
 Block::Block(Launch& launch)
     : launch_(launch),
+      races_(Settings::get().races),
+      counting_(Settings::get().counters),
       threads_(static_cast<uint32_t>(launch.block.count())),
       warps_((threads_ + kWarpSize - 1) / kWarpSize),
       registers_(warps_.size() * launch.kernel->register_bytes + 64),

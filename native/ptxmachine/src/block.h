@@ -57,6 +57,10 @@ public:
 
     /// Checks an access and says where its bytes lie; nullptr, after a report, when it may not be made.
     uint8_t* access(Warp& warp, const Instruction& instruction, int lane, const Access& access);
+    /// The same for 32 lanes whose accesses lie one behind the other, the first at `address`, all at once. nullptr, without a report, when
+    /// something is not as it should be, or not as simple: then each lane must be asked for.
+    uint8_t* access_row(const Warp& warp, Space space, uint64_t address, uint32_t bytes, bool write);
+    bool counting() const { return counting_; }
     void report(Fault fault, const Warp& warp, const Instruction& instruction, int lane, const std::string& message);
 
     std::vector<Report> take_reports() { return std::move(reports_); }
@@ -79,9 +83,14 @@ private:
     uint8_t* access_local(Warp& warp, const Instruction& i, int lane, const Access& a);
     uint8_t* access_global(Warp& warp, const Instruction& i, int lane, const Access& a);
     void report_shared_race(Warp& warp, const Instruction& i, int lane, const Access& a, bool between_lanes, const Use& earlier);
+    uint8_t* global_row(uint64_t address, uint32_t bytes, bool write);
+    uint8_t* shared_row(const Warp& warp, uint64_t address, uint32_t bytes, bool write);
+    bool global_row_ordered(uint64_t address, uint32_t all, bool write);
     void check_global_race(Warp& warp, const Instruction& i, int lane, const Access& a, const Allocation& allocation);
 
     Launch& launch_;
+    DeviceMemory& memory_ = DeviceMemory::get();
+    const bool races_, counting_;
     uint64_t index_ = 0;
     Size at_;
     uint32_t threads_;
