@@ -81,24 +81,38 @@ uint8_t* Block::access_local(Warp& warp, const Instruction& i, int lane, const A
     return &local_[at];
 }
 
+/// The live allocation that holds all of the bytes; nullptr when there is none.
+const Block::Recent* Block::live_allocation(uint64_t address, uint32_t bytes) {
+    const auto holds = [=](const Recent& r) { return address >= r.address && address + bytes <= r.address + r.bytes; };
+    if (holds(recent_[0])) return recent_.data();
+    const auto known = std::find_if(recent_.begin() + 1, recent_.end(), holds);
+    if (known != recent_.end()) {
+        std::swap(recent_[0], *known);
+        return recent_.data();
+    }
+    const Allocation* found = memory_.find(address);
+    if (found == nullptr || found->freed || address + bytes > found->address + found->bytes) return nullptr;
+    std::rotate(recent_.begin(), recent_.end() - 1, recent_.end());
+    recent_[0] = {found->address, found->bytes, found->writable};
+    return recent_.data();
+}
+
 uint8_t* Block::access_global(Warp& warp, const Instruction& i, int lane, const Access& a) {
-    if (a.address < recent_.address || a.address + a.bytes > recent_.address + recent_.bytes) {
+    const Recent* allocation = live_allocation(a.address, a.bytes);
+    if (allocation == nullptr) {
         const Allocation* found = memory_.find(a.address);
-        if (found == nullptr || a.address + a.bytes > found->address + found->bytes) {
-            std::string where = ": no allocation is near";
-            if (found != nullptr)
-                where = ": " + std::to_string(a.address - found->address) + " bytes into " +
-                        (found->name.empty() ? std::string("an allocation") : found->name) + " of " + std::to_string(found->bytes);
-            report(Fault::OutOfBounds, warp, i, lane, describe(a, where.c_str()));
-            return nullptr;
-        }
-        if (found->freed) {
+        if (found != nullptr && found->freed && a.address + a.bytes <= found->address + found->bytes) {
             report(Fault::UseAfterFree, warp, i, lane, describe(a, ": the allocation was freed"));
             return nullptr;
         }
-        recent_ = *found;
+        std::string where = ": no allocation is near";
+        if (found != nullptr)
+            where = ": " + std::to_string(a.address - found->address) + " bytes into " +
+                    (found->name.empty() ? std::string("an allocation") : found->name) + " of " + std::to_string(found->bytes);
+        report(Fault::OutOfBounds, warp, i, lane, describe(a, where.c_str()));
+        return nullptr;
     }
-    if (a.write && !recent_.writable) {
+    if (a.write && !allocation->writable) {
         report(Fault::ReadOnly, warp, i, lane, describe(a, ": constant memory"));
         return nullptr;
     }
@@ -106,16 +120,16 @@ uint8_t* Block::access_global(Warp& warp, const Instruction& i, int lane, const 
     const bool whole = all_set(written, a.bytes);
     if ((!a.write || a.atomic) && !whole)
         report(Fault::NeverWritten, warp, i, lane,
-               describe(a, (": never written, " + std::to_string(a.address - recent_.address) + " bytes into an allocation of " +
-                            std::to_string(recent_.bytes))
+               describe(a, (": never written, " + std::to_string(a.address - allocation->address) + " bytes into an allocation of " +
+                            std::to_string(allocation->bytes))
                                .c_str()));
-    if (races_ && a.bytes > 1 && recent_.writable) check_global_race(warp, i, lane, a, recent_);
+    if (races_ && a.bytes > 1 && allocation->writable) check_global_race(warp, i, lane, a, allocation->address);
     if (a.write && !whole) std::fill(written, written + a.bytes, uint8_t{1});
     return memory_.host(a.address);
 }
 
 /// A record is epoch:8, atomic:1, block:23. Other threads write records at the same time: any of them is as good.
-void Block::check_global_race(Warp& warp, const Instruction& i, int lane, const Access& a, const Allocation& allocation) {
+void Block::check_global_race(Warp& warp, const Instruction& i, int lane, const Access& a, uint64_t start) {
     const uint32_t me = static_cast<uint32_t>(index_) % kSeveralBlocks;
     const uint32_t now = launch_.epoch << 24 | (a.atomic ? kAtomicBit : 0) | me;
     uint32_t *writers = memory_.writers(a.address), *readers = memory_.readers(a.address);
@@ -135,7 +149,7 @@ void Block::check_global_race(Warp& warp, const Instruction& i, int lane, const 
             report(Fault::GlobalRace, warp, i, lane,
                    describe(a, (": not ordered after a use by " +
                                 (other == kSeveralBlocks ? "other blocks" : "block number " + std::to_string(other)) + " of this launch, " +
-                                std::to_string(a.address - allocation.address) + " bytes into an allocation")
+                                std::to_string(a.address - start) + " bytes into an allocation")
                                    .c_str()));
             return;
         }

@@ -39,11 +39,12 @@ uint8_t* Block::shared_row(const Warp& warp, uint64_t address, uint32_t bytes, b
 
 uint8_t* Block::global_row(uint64_t address, uint32_t bytes, bool write) {
     const uint32_t all = bytes * kWarpSize;
-    if (address < recent_.address || address + all > recent_.address + recent_.bytes || (write && !recent_.writable)) return nullptr;
+    const Recent* allocation = live_allocation(address, all);
+    if (allocation == nullptr || (write && !allocation->writable)) return nullptr;
     uint8_t* written = memory_.written(address);
     const bool whole = all_set(written, all);
     if (!write && !whole) return nullptr;
-    if (races_ && bytes > 1 && recent_.writable && !global_row_ordered(address, all, write)) return nullptr;
+    if (races_ && bytes > 1 && allocation->writable && !global_row_ordered(address, all, write)) return nullptr;
     if (write && !whole) std::fill(written, written + all, uint8_t{1});
     return memory_.host(address);
 }

@@ -64,6 +64,7 @@ void Block::start_warps() {
         warp.start(rest >= kWarpSize ? kAllLanes : (LaneMask{1} << rest) - 1);
         set_special_registers(warp);
     }
+    special_registers_set_ = true;
 }
 
 namespace {
@@ -109,6 +110,7 @@ const std::map<std::string, SpecialRegister> kSpecialRegisters = {
 
 void Block::set_special_registers(Warp& warp) {
     for (const auto& [name, at] : kernel().special_registers) {
+        if (special_registers_set_ && name.compare(0, 5, "ctaid") != 0) continue;  // the same in every block
         const auto known = kSpecialRegisters.find(name);
         if (known == kSpecialRegisters.end()) throw Unsupported("unknown special register %" + name + " in kernel " + kernel().readable);
         const bool wide = name == "clock64" || name == "globaltimer";

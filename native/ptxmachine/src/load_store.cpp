@@ -12,10 +12,14 @@ namespace {
 using Addresses = uint64_t[kWarpSize];
 
 void addresses_of(const Warp& w, const Operand& operand, LaneMask lanes, Addresses& addresses) {
-    for_lanes(lanes, [&](int l) {
-        const uint64_t address = read_lane(w, operand, l) + static_cast<uint64_t>(operand.value);
-        addresses[l] = operand.bytes == 4 ? address & 0xFFFFFFFF : address;
-    });
+    const auto displacement = static_cast<uint64_t>(operand.value);
+    if (operand.bytes == 8) {
+        const uint64_t* base = lanes_of<uint64_t>(w, operand);
+        for_lanes(lanes, [=, &addresses](int l) { addresses[l] = base[l] + displacement; });
+    } else {
+        const uint32_t* base = lanes_of<uint32_t>(w, operand);
+        for_lanes(lanes, [=, &addresses](int l) { addresses[l] = base[l] + static_cast<uint32_t>(displacement); });
+    }
 }
 
 void count(Warp& w, const Instruction& i, LaneMask lanes, const Addresses& addresses, uint32_t bytes) {
@@ -169,15 +173,19 @@ void load_parameter(Warp& w, const Instruction& i, LaneMask lanes) {
     const std::vector<uint8_t>& parameters = w.block->launch().parameters;
     Addresses addresses;
     addresses_of(w, from, lanes, addresses);
+    const uint8_t* where[kWarpSize];
     for_lanes(lanes, [&](int l) {
-        if (from.negated) {  // what a called function returned: only vprintf's count
-            unpack(w, i, value, l, kNothing);
-        } else if (addresses[l] + bytes > parameters.size()) {
+        where[l] = kNothing;
+        if (from.negated) return;  // what a called function returned: only vprintf's count
+        if (addresses[l] + bytes > parameters.size())
             w.block->report(Fault::OutOfBounds, w, i, l, "reads behind the parameters of the kernel");
-        } else {
-            unpack(w, i, value, l, &parameters[addresses[l]]);
-        }
+        else
+            where[l] = &parameters[addresses[l]];
     });
+    if (same_width(i, value))
+        unpack_lanes(w, i, value, lanes, where);
+    else
+        for_lanes(lanes, [&](int l) { unpack(w, i, value, l, where[l]); });
 }
 
 void store(Warp& w, const Instruction& i, LaneMask lanes) {

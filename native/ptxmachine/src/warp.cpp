@@ -90,6 +90,7 @@ void Warp::check_steps() {
 /// Runs `lanes` together until they part, wait or meet others. False: the warp must pause.
 bool Warp::run_straight(LaneMask lanes, uint32_t pc, uint32_t limit, int64_t& budget) {
     const auto& program = block->kernel().instructions;
+    Count* counts = block->first_count();
     for (;; ++pc) {
         if (pc >= program.size()) {
             live &= ~lanes;
@@ -106,7 +107,7 @@ bool Warp::run_straight(LaneMask lanes, uint32_t pc, uint32_t limit, int64_t& bu
             const LaneMask guard = *reinterpret_cast<const LaneMask*>(registers + i.guard_at);
             active &= i.guard_negated ? ~guard : guard;
         }
-        Count& count = block->count(i);
+        Count& count = counts[pc];
         ++count.warps;
         count.lanes += static_cast<uint64_t>(__builtin_popcount(active));
         --budget;
@@ -153,14 +154,11 @@ bool Warp::collect(const Instruction& i, LaneMask group, LaneMask active, uint32
     LaneMask named = started;
     if (i.mask_operand >= 0) {
         const auto& operand = i.operands[static_cast<size_t>(i.mask_operand)];
-        named = static_cast<LaneMask>(read_lane(*this, operand, first));
-        each_lane(active, [&](size_t l) {
-            const auto mask = static_cast<LaneMask>(read_lane(*this, operand, static_cast<int>(l)));
-            if (mask != named && (mask >> first & 1) != 0)
-                block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "lanes of one warp instruction name different masks");
-            if ((mask >> l & 1) == 0)
-                block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "the mask does not name the lane itself");
-        });
+        const auto mask_of = [&](size_t l) { return static_cast<LaneMask>(read_lane(*this, operand, static_cast<int>(l))); };
+        named = mask_of(static_cast<size_t>(first));
+        LaneMask different = active & ~named;
+        each_lane(active, [&](size_t l) { different |= mask_of(l) ^ named; });
+        if (different != 0) check_masks(i, active, named);
     }
     if (diverged && (named & live & ~group) != 0) {
         set_next(group, pc);
@@ -180,6 +178,17 @@ bool Warp::collect(const Instruction& i, LaneMask group, LaneMask active, uint32
                                    : ""));
     }
     return true;
+}
+
+void Warp::check_masks(const Instruction& i, LaneMask active, LaneMask named) {
+    const auto& operand = i.operands[static_cast<size_t>(i.mask_operand)];
+    const int first = __builtin_ctz(active);
+    each_lane(active, [&](size_t l) {
+        const auto mask = static_cast<LaneMask>(read_lane(*this, operand, static_cast<int>(l)));
+        if (mask != named && (mask >> first & 1) != 0)
+            block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "lanes of one warp instruction name different masks");
+        if ((mask >> l & 1) == 0) block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "the mask does not name the lane itself");
+    });
 }
 
 void Warp::arrive(const Instruction& i, LaneMask active) {
