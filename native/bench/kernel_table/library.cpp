@@ -187,7 +187,7 @@ void add_launches(std::vector<Kernel>& kernels, const std::string& trace_file) {
         if (std::sscanf(line.c_str() + end, " <<<%*d, %d, %d>>>", &threads, &bytes) != 2) continue;
         const std::string name = ptx::readable_name(line.substr(first + kTraceMark.size(), end - first - kTraceMark.size()));
         for (Kernel& kernel : kernels) {
-            if (kernel.name != name) continue;
+            if (ptx::readable_name(kernel.mangled) != name) continue;
             if (!kernel.has_launch_bounds) kernel.threads = std::max(kernel.threads, threads);
             if (kernel.uses_dynamic_shared) kernel.dynamic_shared_bytes = std::max(kernel.dynamic_shared_bytes, bytes);
         }
