@@ -18,7 +18,7 @@ internal sealed class SmallRun : IDisposable
         Options = options;
         Data = new TrainingData(Samples("align"), Samples("harmful"));
         Method = MethodCatalog.Create(options);
-        model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, ElementType.Float32));
+        model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, TestDevice.Types));
         if (!options.Full) Session.InitializeAdapter(options.Seed);
     }
 
