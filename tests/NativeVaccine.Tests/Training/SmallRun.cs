@@ -1,7 +1,6 @@
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
-using NativeVaccine.Models;
 using NativeVaccine.Tests.Engine;
 using NativeVaccine.Tokenization;
 using NativeVaccine.Training;
@@ -54,6 +53,8 @@ internal sealed class SmallRun : IDisposable
         ProbeEvery = 4,
         LearningRate = 1e-2,
         CheckpointEvery = 0,
+        Device = TestDevice.Name,
+        Precision = TestDevice.Precision,
     };
 
     public static IReadOnlyList<Sample> Samples(string pool) =>
