@@ -79,10 +79,7 @@ internal static class EngineLibrary
         string? path = candidates.FirstOrDefault(File.Exists);
         if (path is null && NativeLibrary.TryLoad(FileName(variant), out nint found)) return RequireVersion(found, FileName(variant));
         if (path is null)
-        {
-            throw new NativeLibraryException(
-                $"the {variant} engine was not found; {Advice(variant)}looked for {string.Join(", ", candidates)}");
-        }
+            throw NotFound(variant, candidates);
         nint library;
         try
         {
@@ -110,6 +107,10 @@ internal static class EngineLibrary
         RequireVersion(((delegate* unmanaged[Cdecl]<uint>)function)(), path);
         return library;
     }
+
+    /// <summary>Says how a variant is built, and where its library was looked for.</summary>
+    internal static NativeLibraryException NotFound(string variant, IReadOnlyList<string> candidates) =>
+        new($"the {variant} engine was not found; {Advice(variant)}looked for {string.Join(", ", candidates)}");
 
     private static string Advice(string variant) => Variants.TryGetValue(variant, out string? build) ? $"build it with: {build}; " : "";
 

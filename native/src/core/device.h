@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "core/dtype.h"
 #include "core/stream.h"
 
 namespace nv {
@@ -30,6 +31,8 @@ public:
     virtual Stream& stream() = 0;
     /// Makes the calling thread's next calls go to this device. Calls may come from any thread, one at a time.
     virtual void make_current() {}
+    /// Whether activations of a session on this device may be of a type.
+    virtual bool computes_in(DType type) const = 0;
     /// True once a kernel has failed in a way from which the device does not recover in this process. Waits.
     virtual bool lost() { return false; }
 

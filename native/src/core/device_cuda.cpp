@@ -133,6 +133,7 @@ public:
 
     Stream& stream() override { return stream_; }
     void make_current() override { check(cudaSetDevice(index_), "cuda:" + std::to_string(index_)); }
+    bool computes_in(DType type) const override { return type == DType::F32 || type == DType::BF16; }
     bool lost() override { return is_sticky(cudaStreamSynchronize(queue_)); }
 
     void* allocate(int64_t bytes) override {

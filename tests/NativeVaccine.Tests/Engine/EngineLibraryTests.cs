@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using NativeVaccine.Engine;
 using NativeVaccine.Interop;
+using NativeVaccine.Models;
 using NativeVaccine.Tests.Models;
 
 namespace NativeVaccine.Tests.Engine;
@@ -23,9 +24,20 @@ public sealed class EngineLibraryTests
     [InlineData("cuda", "dotnet build -c Release -p:Cuda=true (needs CUDA 11.8 or later)")]
     public void AMissingEngineSaysHowItIsBuilt(string variant, string build)
     {
-        string message = Assert.Throws<NativeLibraryException>(() => EngineLibrary.Load(variant, ["/nowhere/engine.so"])).Message;
+        string message = EngineLibrary.NotFound(variant, ["/nowhere/engine.so"]).Message;
 
         Assert.Equal($"the {variant} engine was not found; build it with: {build}; looked for /nowhere/engine.so", message);
+    }
+
+    [Fact]
+    public void AProcessorComputesInFp32Only()
+    {
+        using Device device = Device.Open();
+        SessionOptions options = FixtureSession.Options with { ActivationType = ElementType.BFloat16 };
+
+        Refusal.Of(
+            () => MemoryPlan.Create(device, ModelConfiguration.Load(Fixtures.Path("micro-llama")), options),
+            "options.activation_type is 1 (bf16), and this device computes in fp32 only");
     }
 
     [Fact]
