@@ -33,7 +33,7 @@ struct Textbook {
 };
 
 void run(const Case& k) {
-    testing::on_every_machine([&](Machine& machine) {
+    testing::on_every_machine_and_alignment([&](Machine& machine) {
         testing::Random random(12);
         Buffer p(machine, 1, k.n), g(machine, 1, k.n), m(machine, 1, k.n), v(machine, 1, k.n), square(machine, 1, 1, DType::F64);
         p.fill(random);

@@ -20,7 +20,7 @@ std::vector<Case> cases() {
 constexpr float kScale = 0.125f;
 
 void run(const Case& k) {
-    testing::on_every_machine([&](Machine& machine) {
+    testing::on_every_machine_and_alignment([&](Machine& machine) {
         testing::Random random(11);
         std::vector<int32_t> target;
         for (int64_t n = 0; n < k.N; ++n) target.push_back(static_cast<int32_t>(n == 0 ? k.V - 1 : random.below(k.V)));

@@ -14,7 +14,8 @@ struct Case {
 
 std::vector<Case> cases() {
     std::vector<Case> list;
-    for (auto [T, C] : {std::pair<int64_t, int64_t>{1, 1}, {31, 33}, {33, 31}, {3, 64}, {32, 136}, {5, 2048}, {700, 32}, {0, 64}})
+    for (auto [T, C] :
+         {std::pair<int64_t, int64_t>{1, 1}, {31, 33}, {33, 31}, {3, 64}, {32, 136}, {5, 2048}, {2, 4112}, {2, 17008}, {700, 32}, {0, 64}})
         for (bool weight_gradient : {false, true}) list.push_back({T, C, weight_gradient});
     return list;
 }
@@ -42,7 +43,7 @@ double objective(const std::vector<double>& x, const std::vector<double>& w, con
 
 void run(const Case& k) {
     for (DType type : testing::activation_types())
-        testing::on_every_machine([&](Machine& machine) {
+        testing::on_every_machine_and_alignment([&](Machine& machine) {
             testing::Random random(17);
             Buffer x(machine, k.T, k.C, type), y(machine, k.T, k.C, type), dy(machine, k.T, k.C, type), dx(machine, k.T, k.C, type);
             Buffer w(machine, 1, k.C), dw(machine, 1, k.C), rstd(machine, 1, k.T);

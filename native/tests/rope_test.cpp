@@ -12,7 +12,7 @@ struct Case {
 };
 
 std::vector<Case> cases() {
-    return {{1, 1, 2}, {31, 3, 16}, {33, 2, 22}, {32, 1, 64}, {400, 2, 128}, {0, 2, 16}};
+    return {{1, 1, 2}, {31, 3, 16}, {33, 2, 22}, {32, 1, 64}, {400, 2, 128}, {3, 33, 128}, {0, 2, 16}};
 }
 
 constexpr int64_t kPositions = 100;
@@ -29,7 +29,7 @@ std::vector<double> frequencies(int64_t half) {
 void run(const Case& k) {
     const int64_t half = k.head_size / 2, columns = k.heads * k.head_size;
     for (DType type : testing::activation_types())
-        testing::on_every_machine([&](Machine& machine) {
+        testing::on_every_machine_and_alignment([&](Machine& machine) {
             testing::Random random(8);
             std::vector<int32_t> position;
             for (int64_t t = 0; t < k.T; ++t) position.push_back(static_cast<int32_t>(t * 7 % kPositions));

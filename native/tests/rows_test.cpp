@@ -12,7 +12,7 @@ struct Case {
 };
 
 std::vector<Case> cases() {
-    return {{1, 1, 1}, {40, 33, 31}, {33, 32, 32}, {50, 7, 33}, {9, 0, 16}, {5000, 2001, 17}};
+    return {{1, 1, 1}, {40, 33, 31}, {33, 32, 32}, {50, 7, 33}, {9, 0, 16}, {5000, 2001, 17}, {5, 3, 2064}, {5, 3, 2061}};
 }
 
 /// `few` distinct rows in an order that is not theirs.
@@ -25,7 +25,7 @@ std::vector<int32_t> pick(const Case& k) {
 void run(const Case& k) {
     for (DType from : {DType::F32, DType::BF16})
         for (DType to : {DType::F32, DType::BF16})
-            testing::on_every_machine([&](Machine& machine) {
+            testing::on_every_machine_and_alignment([&](Machine& machine) {
                 testing::Random random(6);
                 const std::vector<int32_t> row = pick(k);
                 Buffer rows(machine, 1, k.few, row), many(machine, k.many, k.columns, from), few(machine, k.few, k.columns, from);

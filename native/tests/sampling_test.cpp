@@ -1,4 +1,5 @@
 // argmax_rows and sample_rows.
+#include <algorithm>
 #include <limits>
 #include <numeric>
 
@@ -11,7 +12,7 @@ using testing::Machine;
 namespace {
 
 void argmax(int64_t V) {
-    testing::on_every_machine([&](Machine& machine) {
+    testing::on_every_machine_and_alignment([&](Machine& machine) {
         testing::Random random(14);
         const int64_t N = 33;
         Buffer logits(machine, N, V), out(machine, 1, N, DType::I32);
@@ -65,7 +66,11 @@ std::vector<Case> cases() {
 /// Many equal rows, each with its own word: the word alone decides, so that the shares follow from the words exactly, and over many
 /// rows they are the probabilities within five standard errors.
 void distribution(const Case& k) {
+#ifdef NV_TEST_CUDA
+    constexpr int64_t N = 1000;  // a warp for each: slow where there is no GPU
+#else
     constexpr int64_t N = 20000;
+#endif
     const RandomKey key{99, 3, random_purpose(RandomUse::Sampling, 0, 0, 0)};
     testing::on_every_machine([&](Machine& machine) {
         const int64_t V = 5;
@@ -100,6 +105,50 @@ void distribution(const Case& k) {
         }
         return testing::collect({&logits, &out});
     });
+}
+
+/// What sample_rows is to draw from a row, by sorting.
+int64_t by_sorting(const std::vector<double>& logits, const Case& k, float uniform) {
+    const double most = *std::max_element(logits.begin(), logits.end());
+    std::vector<size_t> order(logits.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    const bool by_rank = k.top_k > 0 && k.top_k < static_cast<int32_t>(logits.size()), by_mass = k.top_p < 1;
+    if (by_rank || by_mass) std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
+    if (by_rank) order.resize(static_cast<size_t>(k.top_k));
+    std::vector<double> reached;  // the sum of weights, up to and with each candidate
+    for (size_t v : order)
+        reached.push_back((reached.empty() ? 0 : reached.back()) + std::exp((logits[v] - most) / static_cast<double>(k.temperature)));
+    if (by_mass) {
+        const double enough = static_cast<double>(k.top_p) * reached.back();
+        reached.resize(static_cast<size_t>(std::lower_bound(reached.begin(), reached.end(), enough) - reached.begin()) + 1);
+    }
+    const double wanted = static_cast<double>(uniform) * reached.back();
+    return static_cast<int64_t>(order[static_cast<size_t>(std::upper_bound(reached.begin(), reached.end(), wanted) - reached.begin())]);
+}
+
+/// Row by row what sorting gives: many columns, few different logits (so that many are equal) or many.
+void agrees_with_sorting(const Case& k) {
+    const RandomKey key{5, 6, 7};
+    for (int64_t V : {1, 33, 1024, 1500})
+        for (int64_t different : {int64_t{7}, int64_t{1} << 20})
+            testing::on_every_machine_and_alignment([&](Machine& machine) {
+                const int64_t N = V > 100 ? 3 : 20;
+                testing::Random random(16);
+                std::vector<double> values;
+                for (int64_t i = 0; i < N * V; ++i)
+                    values.push_back(6 * static_cast<double>(random.below(different)) / static_cast<double>(different) - 3);
+                Buffer logits(machine, N, V), out(machine, 1, N, DType::I32);
+                logits.set(values);
+                const auto rounded = logits.values();
+                std::vector<double> want;
+                for (int64_t n = 0; n < N; ++n) {
+                    const float uniform = random_uniform(random_block(key, static_cast<uint64_t>(n / 4)).word[n % 4]);
+                    want.push_back(static_cast<double>(by_sorting({rounded.begin() + n * V, rounded.begin() + (n + 1) * V}, k, uniform)));
+                }
+                ops::sample_rows(machine.stream(), logits, k.temperature, k.top_k, k.top_p, key, out);
+                testing::near_all(out, want, {0, 0}, "out, V=" + std::to_string(V));
+                return testing::collect({&logits, &out});
+            });
 }
 
 /// A row's draw depends on its own logits and its place in the sequence only.
@@ -151,6 +200,10 @@ int main() {
     int failed = testing::run_all("argmax_rows", std::vector<int64_t>{1, 31, 32, 33, 2001}, argmax,
                                   [](int64_t V) { return "V=" + std::to_string(V); });
     failed |= testing::run_all("sample_rows", cases(), distribution, [](const Case& k) { return std::string(k.name); });
+    const std::vector<Case> sorted{{"all", 1, 0, 1, {}},          {"temperature", 0.25f, 0, 1, {}},  {"top_k=20", 1, 20, 1, {}},
+                                   {"top_p=0.5", 1, 0, 0.5f, {}}, {"top_p=0.999", 2, 0, 0.999f, {}}, {"both", 1, 12, 0.6f, {}}};
+    failed |=
+        testing::run_all("sample_rows against sorting", sorted, agrees_with_sorting, [](const Case& k) { return std::string(k.name); });
     failed |= testing::run_all("sampling, rules",
                                {{"rows are independent", rows_are_independent}, {"not numbers", not_numbers}, {"refusals", refusals}});
     return failed;

@@ -23,7 +23,7 @@ double swiglu(double gate, double up) {
 
 void run(const Case& k) {
     for (DType type : testing::activation_types())
-        testing::on_every_machine([&](Machine& machine) {
+        testing::on_every_machine_and_alignment([&](Machine& machine) {
             testing::Random random(10);
             Buffer gate(machine, k.T, k.F, type), up(machine, k.T, k.F, type), out(machine, k.T, k.F, type), dout(machine, k.T, k.F, type);
             Buffer in_place(machine, k.T, k.F, type);

@@ -41,7 +41,7 @@ void Network::normalize_rows(const Head& head, int64_t first, int64_t rows) {
 
 View Network::logits_of(View normed_rows) {
     const View logits = buffers_.logits.rows_from(0, normed_rows.rows);
-    ops::linear_forward(stream(), normed_rows, weights_.head(), {}, {}, logits, false);
+    ops::linear_forward(stream(), normed_rows, weights_.head(), {}, {}, logits, {});
     return logits;
 }
 

@@ -24,9 +24,9 @@ void Network::attention_block(int64_t l, int64_t T, const LayerSlot& s, Caching 
     const View q = s.q.rows_from(0, T), k = s.k.rows_from(0, T), v = s.v.rows_from(0, T), out = s.attention.rows_from(0, T);
     ops::rmsnorm_forward(stream(), residual(l, T), weights_.get(TensorKind::AttentionNorm, l), shape_.rms_epsilon, normed,
                          s.attention_rstd.slice(0, T));
-    linear(l, Query, normed, q, false);
-    linear(l, Key, normed, k, false);
-    linear(l, Value, normed, v, false);
+    linear(l, Query, normed, q, {});
+    linear(l, Key, normed, k, {});
+    linear(l, Value, normed, v, {});
     const View positions = buffers_.positions.slice(0, T);
     ops::rope_forward(stream(), q, positions, buffers_.rope_cosine, buffers_.rope_sine, shape_.head_size);
     ops::rope_forward(stream(), k, positions, buffers_.rope_cosine, buffers_.rope_sine, shape_.head_size);
@@ -37,30 +37,27 @@ void Network::attention_block(int64_t l, int64_t T, const LayerSlot& s, Caching 
     else
         ops::attention_forward(stream(), q, k, v, batch_.offset_view(), batch_.longest(), attention_shape_, out, s.lse.rows_from(0, T));
 
-    const View to = middle(l, T);
-    if (to.data != residual(l, T).data) ops::copy(stream(), residual(l, T), to);
-    branch_output(l, Output, out, AttentionSite, to);
+    branch_output(l, Output, out, AttentionSite, residual(l, T), middle(l, T));
 }
 
 void Network::mlp_block(int64_t l, int64_t T, const LayerSlot& s, bool with_output) {
     const View normed = buffers_.normed.rows_from(0, T), wide = buffers_.wide.rows_from(0, T);
     const View gate = s.gate.rows_from(0, T), up = s.up.rows_from(0, T), from = middle(l, T);
     ops::rmsnorm_forward(stream(), from, weights_.get(TensorKind::MlpNorm, l), shape_.rms_epsilon, normed, s.mlp_rstd.slice(0, T));
-    linear(l, Gate, normed, gate, false);
-    linear(l, Up, normed, up, false);
+    linear(l, Gate, normed, gate, {});
+    linear(l, Up, normed, up, {});
     if (!with_output) return;
 
     ops::swiglu_forward(stream(), gate, up, wide);
     const View to = residual(l + 1, T);
-    if (to.data != from.data) ops::copy(stream(), from, to);
-    branch_output(l, Down, wide, MlpSite, to);
+    branch_output(l, Down, wide, MlpSite, from, to);
     record_site(ResidualSite, l + 1, to);
     add_site(ResidualSite, l + 1, to);
 }
 
-void Network::linear(int64_t l, int projection, View x, View y, bool accumulate) {
+void Network::linear(int64_t l, int projection, View x, View y, View addend) {
     ops::linear_forward(stream(), x, weights_.get(TensorKind::Weight, l, projection), weights_.get(TensorKind::Bias, l, projection),
-                        lora(l, projection, x.rows), y, accumulate);
+                        lora(l, projection, x.rows), y, addend);
 }
 
 ops::Lora Network::lora(int64_t l, int projection, int64_t T) {
@@ -80,17 +77,18 @@ ops::Lora Network::lora(int64_t l, int projection, int64_t T) {
     return adapter;
 }
 
-/// Adds a block's output to the residual stream `to`. Disturbing the output is adding to the stream, so the output itself is only
-/// formed where somebody wants to read it.
-void Network::branch_output(int64_t l, int projection, View x, Site site, View to) {
+/// to = from + a block's output: two points of the residual stream, which may be one. Disturbing the output is adding to the stream, so the
+/// output itself is only formed where somebody wants to read it.
+void Network::branch_output(int64_t l, int projection, View x, Site site, View from, View to) {
     const int recorder = now_.record[site];
     if (recorder >= 0 && sites_.get(site, recorder).holds(l)) {
         const View output = buffers_.branch.rows_from(0, x.rows);
-        linear(l, projection, x, output, false);
+        linear(l, projection, x, output, {});
         record_site(site, l, output);
+        if (to.data != from.data) ops::copy(stream(), from, to);
         ops::axpy(stream(), 1, output, to);
     } else {
-        linear(l, projection, x, to, true);
+        linear(l, projection, x, to, from);
     }
     add_site(site, l, to);
 }

@@ -74,9 +74,9 @@ private:
     void forward_layer(int64_t l, int64_t T, Caching caching);
     void attention_block(int64_t l, int64_t T, const LayerSlot& slot, Caching caching);
     void mlp_block(int64_t l, int64_t T, const LayerSlot& slot, bool with_output);
-    void linear(int64_t l, int projection, View x, View y, bool accumulate);
+    void linear(int64_t l, int projection, View x, View y, View addend);
     ops::Lora lora(int64_t l, int projection, int64_t T);
-    void branch_output(int64_t l, int projection, View x, Site site, View to);
+    void branch_output(int64_t l, int projection, View x, Site site, View from, View to);
     void add_site(Site site, int64_t l, View to);
     void record_site(Site site, int64_t l, View from);
     View residual(int64_t point, int64_t T) const { return buffers_.residual[static_cast<size_t>(point)].rows_from(0, T); }

@@ -119,9 +119,10 @@ struct Lora {
     View h;           // (T, r) fp32: dropout(x) a^T; written by forward, read by backward
 };
 
-/// y = x w^T + bias + lora(x).  x (T, in), y (T, out) activations; w (out, in) fp32 or bf16; bias (out) fp32 or empty.
-/// accumulate: added to y (a residual stream) in place of overwriting it.
-void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, bool accumulate);
+/// y = addend + x w^T + bias + lora(x).  x (T, in), y (T, out) activations; w (out, in) fp32 or bf16; bias (out) fp32 or empty.
+/// addend (T, out) of y's type (a residual stream); may be y itself; empty: none. y is fp32 for bf16 x where it is logits.
+/// bf16 activations: every product's operands are rounded to bf16 (w, lora.a, lora.b, scale * h too), sums are fp32, y is rounded once.
+void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, View addend);
 
 /// What linear_backward is to compute; an empty view is not wanted and costs nothing.
 struct LinearGradients {
@@ -132,7 +133,8 @@ struct LinearGradients {
 };
 
 /// dx = dy w + dropout'(scale * (dy b) a);  dw += dy^T x;  dbias += sum_t dy;  da += scale * (dy b)^T dropout(x);  db += scale * dy^T h.
-/// The order of every sum over t is fixed. scratch (T, in + r) fp32: for dropout(x) and dy b; may be empty where there is no adapter.
+/// The order of every sum over t is fixed. dy is fp32 for bf16 x and dx where it is logits' gradient; it is rounded to bf16 then.
+/// scratch (T, in + r) fp32: for dropout(x) and dy b; may be empty where there is no adapter.
 void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, const LinearGradients& gradients, View scratch);
 
 // ---- loss, optimizer, decoding ------------------------------------------------------------------------------------------------------

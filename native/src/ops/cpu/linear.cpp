@@ -102,17 +102,19 @@ int64_t linear_workspace_bytes(int32_t threads, const WorkspaceNeed& need) {
     return gemm_workspace_bytes(threads, need.largest_width) + dropped_bytes(need.tokens, need.largest_width);
 }
 
-void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, bool accumulate) {
+void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, View addend) {
     const int64_t T = x.rows, in = x.columns, out = w.rows;
     const Check check("linear_forward");
     check.matrix("x", x, DType::F32, T, in);
     check.number_matrix("w", w, out, in);
     check.matrix("y", y, DType::F32, T, out);
     if (!bias.empty()) check.vector("bias", bias, DType::F32, out);
+    if (!addend.empty()) check.matrix("addend", addend, DType::F32, T, out);
     check_adapter(check, lora, T, in, out);
     if (T == 0) return;
 
-    multiply(stream, 1, plain(x), transposed(w), in, y, accumulate, bias.as<float>());
+    if (!addend.empty() && addend.data != y.data) copy(stream, addend, y);
+    multiply(stream, 1, plain(x), transposed(w), in, y, !addend.empty(), bias.as<float>());
     if (lora.a.empty()) return;
     project(stream, x, lora);
     multiply(stream, lora.scale, plain(lora.h), transposed(lora.b), lora.a.rows, y, true);

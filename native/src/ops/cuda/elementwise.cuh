@@ -4,7 +4,7 @@
 
 namespace nv::ops {
 
-template <int N> struct PackSize {};
+template <int N> struct PackSize { static constexpr int value = N; };
 
 /// f(PackSize<N>, i) handles elements i .. i+N-1.
 template <int N, class F> __global__ void __launch_bounds__(256) each_pack(int64_t n, F f) {

@@ -1,0 +1,70 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+#include "ops/ops.h"
+
+namespace nv::bench {
+
+/// The model whose widths the cases have: Llama-2-7B.
+struct Model {
+    int64_t C = 4096, F = 11008, V = 32000, layers = 32, heads = 32, kv_heads = 32, head_size = 128, rank = 8;
+};
+
+/// One call at a model's widths.
+struct Case {
+    std::string name;
+    double rows = 0;           // of this run
+    double bytes = 0;          // that it must move once between memory and chip, at these rows
+    double bytes_of_rows = 0;  // the part of `bytes` that grows with the rows (the rest are weights)
+    double flops = 0;
+    std::vector<std::function<void()>> runs;  // the same call on different buffers, so that no cache holds them
+};
+
+/// Memory for the cases of one run, and the cases.
+class Cases {
+public:
+    /// rows: tokens of a case. copies: of its buffers.
+    Cases(Device& device, const Model& model, int64_t rows, int copies);
+    ~Cases();
+    Cases(const Cases&) = delete;
+    Cases& operator=(const Cases&) = delete;
+
+    /// Calls f for each case whose name contains `only`; its memory is given back afterwards.
+    void for_each(const std::string& only, const std::function<void(const Case&)>& f);
+
+private:
+    struct Definition {
+        std::string name;
+        std::function<Case()> make;
+    };
+
+    View numbers(int64_t rows, int64_t columns, DType type);
+    View integers(const std::vector<int32_t>& values);
+    void release();
+    Stream& stream() { return device_.stream(); }
+
+    // cases_linear.cpp
+    void add_linear(const char* name, int64_t in, int64_t out, bool weight_gradients);
+    void add_head();
+    void add_decoding();
+    // cases_layers.cpp
+    void add_vectors();
+    void add_norms();
+    void add_activations();
+    void add_attention();
+    void add_loss();
+
+    Device& device_;
+    const Model model_;
+    const int64_t rows_;
+    const int copies_;
+    std::vector<void*> taken_;
+    void* workspace_ = nullptr;
+    std::vector<Definition> definitions_;
+};
+
+}  // namespace nv::bench

@@ -1,0 +1,206 @@
+// Everything but the linear layers.
+#include "cases.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace nv::bench {
+namespace {
+
+constexpr DType kActivation = DType::BF16;
+
+double size(const View& view) {
+    return static_cast<double>(view.bytes());
+}
+
+std::vector<int32_t> counting(int64_t n, int64_t modulus, int64_t step = 1) {
+    std::vector<int32_t> values;
+    for (int64_t i = 0; i < n; ++i) values.push_back(static_cast<int32_t>(i * step % modulus));
+    return values;
+}
+
+}  // namespace
+
+void Cases::add_norms() {
+    const auto define = [this](const char* name, double passes, auto call) {
+        definitions_.push_back({name, [this, passes, call] {
+                                    Case c;
+                                    c.rows = static_cast<double>(rows_);
+                                    const View w = numbers(1, model_.C, DType::F32);
+                                    for (int i = 0; i < copies_; ++i) {
+                                        const View x = numbers(rows_, model_.C, kActivation), y = numbers(rows_, model_.C, kActivation);
+                                        const View z = numbers(rows_, model_.C, kActivation), rstd = numbers(1, rows_, DType::F32);
+                                        c.bytes = c.bytes_of_rows = passes * size(x) + size(rstd);
+                                        c.runs.push_back([this, call, x, y, z, w, rstd] { call(stream(), x, y, z, w, rstd); });
+                                    }
+                                    return c;
+                                }});
+    };
+    define("rmsnorm forward", 2, [](Stream& s, View x, View y, View, View w, View rstd) { ops::rmsnorm_forward(s, x, w, 1e-5f, y, rstd); });
+    define("rmsnorm backward + residual", 4,
+           [](Stream& s, View x, View y, View z, View w, View rstd) { ops::rmsnorm_backward(s, x, y, w, rstd, z, {}); });
+}
+
+void Cases::add_activations() {
+    const auto wide = [this](const char* name, double passes, auto call) {
+        definitions_.push_back({name, [this, passes, call] {
+                                    Case c;
+                                    c.rows = static_cast<double>(rows_);
+                                    for (int i = 0; i < copies_; ++i) {
+                                        const View gate = numbers(rows_, model_.F, kActivation), up = numbers(rows_, model_.F, kActivation);
+                                        const View out = numbers(rows_, model_.F, kActivation);
+                                        c.bytes = c.bytes_of_rows = passes * size(gate);
+                                        c.runs.push_back([this, call, gate, up, out] { call(stream(), gate, up, out); });
+                                    }
+                                    return c;
+                                }});
+    };
+    wide("swiglu forward", 3, [](Stream& s, View gate, View up, View out) { ops::swiglu_forward(s, gate, up, out); });
+    wide("swiglu backward", 5, [](Stream& s, View gate, View up, View out) { ops::swiglu_backward(s, out, gate, up); });
+    definitions_.push_back({"rope", [this] {
+                                Case c;
+                                c.rows = static_cast<double>(rows_);
+                                const View cosine = numbers(rows_, model_.head_size / 2, DType::F32);
+                                const View sine = numbers(rows_, model_.head_size / 2, DType::F32);
+                                const View positions = integers(counting(rows_, rows_));
+                                for (int i = 0; i < copies_; ++i) {
+                                    const View x = numbers(rows_, model_.C, kActivation);
+                                    c.bytes = c.bytes_of_rows = 2 * size(x) + 2 * size(cosine);
+                                    c.runs.push_back([this, x, positions, cosine, sine] {
+                                        ops::rope_forward(stream(), x, positions, cosine, sine, model_.head_size);
+                                    });
+                                }
+                                return c;
+                            }});
+    definitions_.push_back({"embedding forward", [this] {
+                                Case c;
+                                c.rows = static_cast<double>(rows_);
+                                const View table = numbers(model_.V, model_.C, DType::BF16),
+                                           tokens = integers(counting(rows_, model_.V, 31));
+                                for (int i = 0; i < copies_; ++i) {
+                                    const View x = numbers(rows_, model_.C, kActivation);
+                                    c.bytes = c.bytes_of_rows = 2 * size(x);
+                                    c.runs.push_back([this, table, tokens, x] { ops::embedding_forward(stream(), tokens, table, x); });
+                                }
+                                return c;
+                            }});
+}
+
+/// Samples of up to 200 tokens, as an alignment batch has.
+void Cases::add_attention() {
+    struct Set {
+        View q, k, v, out, lse, dout, dq, dk, dv, delta;
+    };
+    const int64_t samples = std::max<int64_t>(1, rows_ / 200), length = rows_ / samples, T = samples * length;
+    const double pairs = static_cast<double>(samples) * static_cast<double>(length) * static_cast<double>(length + 1) / 2;
+    const double product = 2 * pairs * static_cast<double>(model_.heads * model_.head_size);
+    const auto define = [=](const char* name, double passes, double products, auto call) {
+        definitions_.push_back({name, [=] {
+                                    Case c;
+                                    c.rows = static_cast<double>(T);
+                                    c.flops = products * product;
+                                    const View offsets = integers(counting(samples + 1, T + 1, length));
+                                    const ops::AttentionShape shape{model_.heads, model_.kv_heads, model_.head_size, 0,
+                                                                    1 / std::sqrt(static_cast<float>(model_.head_size))};
+                                    for (int i = 0; i < copies_; ++i) {
+                                        Set s;
+                                        for (View* view : {&s.q, &s.out, &s.dout, &s.dq})
+                                            *view = numbers(T, model_.heads * model_.head_size, kActivation);
+                                        for (View* view : {&s.k, &s.v, &s.dk, &s.dv})
+                                            *view = numbers(T, model_.kv_heads * model_.head_size, kActivation);
+                                        for (View* view : {&s.lse, &s.delta}) *view = numbers(T, model_.heads, DType::F32);
+                                        c.bytes = c.bytes_of_rows = passes * size(s.q) + size(s.lse);
+                                        c.runs.push_back([=] { call(stream(), s, offsets, length, shape); });
+                                    }
+                                    return c;
+                                }});
+    };
+    define("attention forward", 4, 2, [](Stream& stream, const Set& s, View offsets, int64_t longest, const ops::AttentionShape& shape) {
+        ops::attention_forward(stream, s.q, s.k, s.v, offsets, longest, shape, s.out, s.lse);
+    });
+    define("attention backward", 8, 5, [](Stream& stream, const Set& s, View offsets, int64_t longest, const ops::AttentionShape& shape) {
+        ops::attention_backward(stream, s.dout, s.q, s.k, s.v, s.out, s.lse, offsets, longest, shape, s.dq, s.dk, s.dv, s.delta);
+    });
+    definitions_.push_back({"attention decode, 8 x 256", [this] {
+                                Case c;
+                                constexpr int64_t kSamples = 8, kPositions = 256;
+                                c.rows = kSamples;
+                                const ops::AttentionShape shape{model_.heads, model_.kv_heads, model_.head_size, 0, 0.088f};
+                                const View lengths = integers(std::vector<int32_t>(kSamples, kPositions));
+                                for (int i = 0; i < copies_; ++i) {
+                                    const View q = numbers(kSamples, model_.C, kActivation), out = numbers(kSamples, model_.C, kActivation);
+                                    const View k = numbers(kSamples * kPositions, model_.C, kActivation);
+                                    const View v = numbers(kSamples * kPositions, model_.C, kActivation);
+                                    c.bytes = c.bytes_of_rows = 2 * size(k) + 2 * size(q);
+                                    c.runs.push_back([=] { ops::attention_decode(stream(), q, k, v, lengths, kPositions, shape, out); });
+                                }
+                                return c;
+                            }});
+}
+
+void Cases::add_loss() {
+    const auto define = [this](const char* name, double passes, auto call) {
+        definitions_.push_back({name, [this, passes, call] {
+                                    Case c;
+                                    c.rows = static_cast<double>(rows_);
+                                    const View targets = integers(counting(rows_, model_.V, 7));
+                                    const View loss = numbers(1, rows_, DType::F32), lse = numbers(1, rows_, DType::F32);
+                                    for (int i = 0; i < copies_; ++i) {
+                                        const View logits = numbers(rows_, model_.V, DType::F32);
+                                        c.bytes = c.bytes_of_rows = passes * size(logits);
+                                        c.runs.push_back([=] { call(stream(), logits, targets, loss, lse); });
+                                    }
+                                    return c;
+                                }});
+    };
+    define("cross entropy forward", 1,
+           [](Stream& s, View logits, View targets, View loss, View lse) { ops::cross_entropy_forward(s, logits, targets, loss, lse); });
+    define("cross entropy backward", 2,
+           [](Stream& s, View logits, View targets, View, View lse) { ops::cross_entropy_backward(s, logits, targets, lse, 1e-3f); });
+}
+
+/// What sites, perturbation and optimizer do.
+void Cases::add_vectors() {
+    const auto define = [this](const char* name, auto bytes, auto call) {
+        definitions_.push_back({name, [this, bytes, call] {
+                                    Case c;
+                                    c.rows = static_cast<double>(rows_);
+                                    const View out{numbers(1, 2, DType::F32).data, DType::F64, 1, 1};
+                                    ops::fill_zero(stream(), out);
+                                    for (int i = 0; i < copies_; ++i) {
+                                        const View half = numbers(rows_, model_.C, kActivation),
+                                                   full = numbers(rows_, model_.C, DType::F32);
+                                        c.bytes = c.bytes_of_rows = bytes(size(half), size(full));
+                                        c.runs.push_back([=] { call(stream(), half, full, out); });
+                                    }
+                                    return c;
+                                }});
+    };
+    define(
+        "site read (copy)", [](double half, double full) { return half + full; },
+        [](Stream& s, View half, View full, View) { ops::copy(s, half, full); });
+    define(
+        "site norm (sum of squares)", [](double, double full) { return full; },
+        [](Stream& s, View, View full, View out) { ops::sum_of_squares(s, full, out); });
+    define(
+        "perturbation scale", [](double, double full) { return 2 * full; },
+        [](Stream& s, View, View full, View out) { ops::scale_to_norm(s, full, 3, out, 1); });
+    define(
+        "perturbation add (axpy)", [](double half, double full) { return 2 * half + full; },
+        [](Stream& s, View half, View full, View) { ops::axpy(s, 1, full, half); });
+    definitions_.push_back({"adamw", [this] {
+                                Case c;
+                                c.rows = static_cast<double>(rows_);
+                                for (int i = 0; i < copies_; ++i) {
+                                    View v[4];
+                                    for (View& view : v) view = numbers(rows_, model_.C, DType::F32);
+                                    ops::fill_zero(stream(), v[3]);
+                                    c.bytes = c.bytes_of_rows = 7 * size(v[0]);
+                                    const View p = v[0], g = v[1], m = v[2], second = v[3];
+                                    c.runs.push_back([=] { ops::adamw(stream(), p, g, m, second, {}, {}, 0); });
+                                }
+                                return c;
+                            }});
+}
+
+}  // namespace nv::bench

@@ -1,0 +1,125 @@
+// The linear layers: with their adapters, the head, and with as few rows as decoding has.
+#include "cases.h"
+
+namespace nv::bench {
+namespace {
+
+constexpr DType kActivation = DType::BF16, kWeight = DType::BF16;
+
+double bytes_of(std::initializer_list<View> views) {
+    double sum = 0;
+    for (const View& view : views) sum += static_cast<double>(view.bytes());
+    return sum;
+}
+
+}  // namespace
+
+void Cases::add_linear(const char* name, int64_t in, int64_t out, bool weight_gradients) {
+    struct Set {
+        View x, w, y, scratch;
+        ops::Lora lora;
+        View da, db;
+    };
+    const auto make = [this, in, out] {
+        Set s;
+        s.x = numbers(rows_, in, kActivation);
+        s.y = numbers(rows_, out, kActivation);
+        s.w = numbers(out, in, kWeight);
+        s.lora.a = numbers(model_.rank, in, DType::F32);
+        s.lora.b = numbers(out, model_.rank, DType::F32);
+        s.lora.h = numbers(rows_, model_.rank, DType::F32);
+        s.lora.scale = 0.5f;
+        s.lora.dropout = {0.1f, {1, 2, 3}};
+        s.scratch = numbers(rows_, in + model_.rank, DType::F32);
+        return s;
+    };
+    const double flops = 2.0 * static_cast<double>(rows_ * in * out);
+    const auto define = [this, make, flops](const std::string& what, auto call) {
+        definitions_.push_back({what, [this, make, flops, call] {
+                                    Case c;
+                                    c.rows = static_cast<double>(rows_);
+                                    c.flops = flops;
+                                    for (int i = 0; i < copies_; ++i) {
+                                        const Set s = make();
+                                        c.bytes_of_rows = bytes_of({s.x, s.y});
+                                        c.bytes = c.bytes_of_rows + bytes_of({s.w});
+                                        c.runs.push_back([this, s, call] { call(stream(), s); });
+                                    }
+                                    return c;
+                                }});
+    };
+    define(std::string(name) + " forward",
+           [](Stream& stream, const Set& s) { ops::linear_forward(stream, s.x, s.w, {}, s.lora, {}, s.y); });
+    define(std::string(name) + " backward", [](Stream& stream, const Set& s) {
+        ops::LinearGradients gradients;
+        gradients.dx = s.x;
+        ops::linear_backward(stream, s.y, s.x, s.w, s.lora, gradients, s.scratch);
+    });
+    if (!weight_gradients) return;
+    definitions_.push_back({std::string(name) + " adapter gradients", [this, make] {
+                                Case c;
+                                c.rows = static_cast<double>(rows_);
+                                for (int i = 0; i < copies_; ++i) {
+                                    Set s = make();
+                                    s.da = numbers(model_.rank, s.x.columns, DType::F32);
+                                    s.db = numbers(s.y.columns, model_.rank, DType::F32);
+                                    c.bytes = c.bytes_of_rows = bytes_of({s.x, s.y});
+                                    c.flops = 6.0 * static_cast<double>(rows_ * model_.rank * s.x.columns);
+                                    c.runs.push_back([this, s] {
+                                        ops::LinearGradients gradients;
+                                        gradients.da = s.da;
+                                        gradients.db = s.db;
+                                        ops::linear_backward(stream(), s.y, s.x, s.w, s.lora, gradients, s.scratch);
+                                    });
+                                }
+                                return c;
+                            }});
+}
+
+/// Logits in fp32 of bf16 rows, and the way back.
+void Cases::add_head() {
+    const auto define = [this](const char* name, bool forward) {
+        definitions_.push_back({name, [this, forward] {
+                                    Case c;
+                                    c.rows = static_cast<double>(rows_);
+                                    c.flops = 2.0 * static_cast<double>(rows_ * model_.C * model_.V);
+                                    const View w = numbers(model_.V, model_.C, kWeight);
+                                    for (int i = 0; i < copies_; ++i) {
+                                        const View x = numbers(rows_, model_.C, kActivation), y = numbers(rows_, model_.V, DType::F32);
+                                        c.bytes_of_rows = bytes_of({x, y});
+                                        c.bytes = c.bytes_of_rows + bytes_of({w});
+                                        c.runs.push_back([this, forward, x, y, w] {
+                                            ops::LinearGradients gradients;
+                                            gradients.dx = x;
+                                            if (forward)
+                                                ops::linear_forward(stream(), x, w, {}, {}, {}, y);
+                                            else
+                                                ops::linear_backward(stream(), y, x, w, {}, gradients, {});
+                                        });
+                                    }
+                                    return c;
+                                }});
+    };
+    define("head forward", true);
+    define("head backward", false);
+}
+
+void Cases::add_decoding() {
+    for (const int64_t rows : {1, 8}) {
+        definitions_.push_back({"linear C -> F, " + std::to_string(rows) + " rows", [this, rows] {
+                                    Case c;
+                                    c.rows = static_cast<double>(rows);
+                                    c.flops = 2.0 * static_cast<double>(rows * model_.C * model_.F);
+                                    for (int i = 0; i < copies_; ++i) {
+                                        const View x = numbers(rows, model_.C, kActivation), y = numbers(rows, model_.F, kActivation);
+                                        const View w = numbers(model_.F, model_.C, kWeight);
+                                        c.bytes_of_rows = bytes_of({x, y});
+                                        c.bytes = c.bytes_of_rows + bytes_of({w});
+                                        c.runs.push_back([this, x, w, y] { ops::linear_forward(stream(), x, w, {}, {}, {}, y); });
+                                    }
+                                    return c;
+                                }});
+    }
+}
+
+}  // namespace nv::bench

@@ -1,0 +1,138 @@
+// The CUDA engine's ops at the widths of Llama-2-7B in bf16. On a GPU it times them; on ptxmachine (with PTXMACHINE_COUNTERS set) it counts
+// what they do and predicts.
+//   cuda_bench [--rows N] [--only TEXT]   rows: tokens of a call (default: 2000 on a GPU, 128 counted)
+//   cuda_bench --check                    counted: fails where a kernel wastes sectors or wavefronts, or uses local memory
+//   cuda_bench --step                     counted: predicts a T-Vaccine step, item by item
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "core/error.h"
+#include "cuda/cards.h"
+#include "cuda/cases.h"
+#include "cuda/counters.h"
+#include "cuda/step.h"
+#include "cuda/timing.h"
+
+using namespace nv;
+using namespace nv::bench;
+
+namespace {
+
+constexpr double kMostWaste = 1.05;  // over the ideal
+constexpr int kCopies = 4;           // of buffers in a timed case: more than a second-level cache holds
+
+struct Options {
+    int64_t rows = 0;
+    std::string only;
+    bool check = false, step = false;
+};
+
+Options parse(int count, char** arguments) {
+    Options options;
+    for (int i = 1; i < count; ++i) {
+        const std::string argument = arguments[i];
+        const auto value = [&]() -> std::string {
+            require(i + 1 < count, argument + " needs a value");
+            return arguments[++i];
+        };
+        if (argument == "--rows")
+            options.rows = std::atoll(value().c_str());
+        else if (argument == "--only")
+            options.only = value();
+        else if (argument == "--check")
+            options.check = true;
+        else if (argument == "--step")
+            options.step = true;
+        else
+            throw Error(Status::InvalidArgument, argument + " is unknown; expected --rows N, --only TEXT, --check or --step");
+    }
+    return options;
+}
+
+double ratio(double value, double ideal) {
+    return ideal > 0 ? value / ideal : 1;
+}
+
+/// Kernels with mma answer for shared memory, the others for global memory; none may spill.
+int check(const Case& each, const Counters& counters) {
+    int failed = 0;
+    const auto fail = [&](const std::string& kernel, const char* what, double value, double most) {
+        ++failed;
+        std::printf("FAILED %s: %s: %s %.3f, expected at most %.2f\n", each.name.c_str(), kernel.c_str(), what, value, most);
+    };
+    for (const auto& [kernel, k] : counters) {
+        const double sectors = ratio(k.sectors, k.ideal_sectors), wavefronts = ratio(k.wavefronts, k.ideal_wavefronts);
+        if (sectors > kMostWaste) fail(kernel, "sectors over ideal", sectors, kMostWaste);
+        if (wavefronts > kMostWaste) fail(kernel, "wavefronts over ideal", wavefronts, kMostWaste);
+        if (k.local > 0) fail(kernel, "accesses of local memory", k.local, 0);
+    }
+    return failed;
+}
+
+void print_counted_head() {
+    std::printf("| case | rows | MB | kernels | sectors/ideal | wavefronts/ideal | k mma | k warp instructions |");
+    for (const Card& card : cards()) std::printf(" %s us |", card.name);
+    std::printf("\n|---|--:|--:|--:|--:|--:|--:|--:|");
+    for (size_t i = 0; i < cards().size(); ++i) std::printf("--:|");
+    std::printf("\n");
+}
+
+void print_counted(const Case& each, const KernelCounters& k) {
+    std::printf("| %s | %.0f | %.1f | %.0f | %.3f | %.3f | %.1f | %.1f |", each.name.c_str(), each.rows, each.bytes * 1e-6, k.launches,
+                ratio(k.sectors, k.ideal_sectors), ratio(k.wavefronts, k.ideal_wavefronts), k.mma * 1e-3, k.warp_instructions * 1e-3);
+    for (const Card& card : cards())
+        std::printf(" %.1f |", predict(card, {each.bytes, k.mma, k.warp_instructions, k.launches}).microseconds);
+    std::printf("\n");
+    std::fflush(stdout);
+}
+
+int count_all(Device& device, const Options& options) {
+    std::map<std::string, Counted> counted;
+    int failed = 0, passed = 0;
+    Cases cases(device, {}, options.rows > 0 ? options.rows : 128, 1);
+    if (!options.step) print_counted_head();
+    cases.for_each(options.only, [&](const Case& each) {
+        const Counters before = read_counters();
+        each.runs.front()();
+        const Counters counters = difference(before, read_counters());
+        if (!options.step) print_counted(each, total(counters));
+        const int bad = options.check ? check(each, counters) : 0;
+        failed += bad;
+        passed += bad == 0;
+        counted[each.name] = {each, total(counters)};
+        counted[each.name].what.runs.clear();
+    });
+    if (options.step) print_step(counted);
+    if (options.check) std::printf("cuda_bench counters: %d passed, %d failed\n", passed, failed);
+    return failed != 0;
+}
+
+int time_all(Device& device, const Options& options) {
+    require(!options.check && !options.step, "--check and --step need ptxmachine's counters (PTXMACHINE_COUNTERS)");
+    const double copying = copy_rate(device.stream());
+    std::printf("copy: %.0f GB/s\n\n| case | rows | us | GB/s | of copy | TFLOP/s |\n|---|--:|--:|--:|--:|--:|\n", copying * 1e-9);
+    Cases cases(device, {}, options.rows > 0 ? options.rows : 2000, kCopies);
+    cases.for_each(options.only, [&](const Case& each) {
+        const double seconds = seconds_of(device.stream(), each.runs);
+        std::printf("| %s | %.0f | %.1f | %.0f | %.2f | %.1f |\n", each.name.c_str(), each.rows, seconds * 1e6, each.bytes / seconds * 1e-9,
+                    each.bytes / seconds / copying, each.flops / seconds * 1e-12);
+        std::fflush(stdout);
+    });
+    return 0;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) try {
+    const Options options = parse(count, arguments);
+    const auto device = Device::open(0, 0);
+    const DeviceInfo info = device->info();
+    std::printf("%s, compute capability %d.%d, %d multiprocessors\n\n", info.name.c_str(), info.compute_major, info.compute_minor,
+                info.threads);
+    return counting() ? count_all(*device, options) : time_all(*device, options);
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "cuda_bench: %s\n", error.what());
+    return 1;
+}

@@ -1,0 +1,55 @@
+// What the tensor-core kernels of the forward and the backward pass share beside their arithmetic.
+#pragma once
+#include <type_traits>
+
+#include "ops/cuda/attention_call.cuh"
+#include "ops/cuda/attention_mma.cuh"
+
+namespace nv::ops::attention {
+
+constexpr float kLog2e = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
+
+/// Calls f with the head size as a type; false where there is no kernel for it.
+template <class F> bool dispatch_head_size(int64_t head_size, F f) {
+    switch (head_size) {
+        case 32:
+            return f(std::integral_constant<int, 32>{}), true;
+        case 64:
+            return f(std::integral_constant<int, 64>{}), true;
+        case 96:
+            return f(std::integral_constant<int, 96>{}), true;
+        case 128:
+            return f(std::integral_constant<int, 128>{}), true;
+        case 256:
+            return f(std::integral_constant<int, 256>{}), true;
+        default:
+            return false;
+    }
+}
+
+/// A warp's rows as the kernel keeps them: a RowsInTile is one already, RowsInRegisters are read now.
+template <class Rows, int HD> __device__ Rows keep_rows(const RowsInTile<HD>& rows) {
+    if constexpr (std::is_same_v<Rows, RowsInTile<HD>>) {
+        return rows;
+    } else {
+        Rows kept;
+        kept.fill(rows);
+        return kept;
+    }
+}
+
+/// Whether each of the 16 queries from `query` on sees all KEYS keys from `key` on.
+template <int KEYS> __device__ bool all_visible(const Layout& layout, int query, int key) {
+    return layout.sees(query, key + KEYS - 1) && layout.sees(query + 15, key);
+}
+/// Puts `value` in place of what queries (rows) do not see of keys (columns).
+template <int TILES> __device__ void hide_keys(Accumulator (&scores)[TILES], const Layout& layout, int query, int key, float value) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll
+    for (int n = 0; n < TILES; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+            if (!layout.sees(query + lane / 4 + i / 2 * 8, key + 8 * n + lane % 4 * 2 + i % 2)) scores[n][i] = value;
+}
+
+}  // namespace nv::ops::attention

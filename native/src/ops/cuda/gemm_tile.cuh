@@ -1,0 +1,100 @@
+// An operand's tile in shared memory: how it lies there, how it comes from global memory, where a warp's fragments are.
+#pragma once
+#include "ops/cuda/mma.cuh"
+
+namespace nv::ops {
+
+/// EXTENT rows or columns of c by DEPTH of k, in bf16. Lies as in global memory: k along its rows where K_INNER, else across them.
+/// 16-byte chunks of a row are permuted by the row's number, so that any 8 rows' chunks of one column lie in different banks.
+template <int EXTENT, int DEPTH, bool K_INNER> struct TileLayout {
+    static constexpr int kRows = K_INNER ? EXTENT : DEPTH;
+    static constexpr int kChunks = (K_INNER ? DEPTH : EXTENT) / 8;
+    static constexpr int kRowBytes = kChunks * 16;
+    static constexpr int kBytes = kRows * kRowBytes;
+    static_assert(kChunks == 4 || kChunks % 8 == 0, "the permutation is for rows of 64 bytes or whole lines of 128");
+
+    __device__ static uint32_t offset(int row, int chunk) {
+        const int turn = kChunks == 4 ? row / 2 % 4 : row % 8;
+        return static_cast<uint32_t>(row * kRowBytes + (chunk ^ turn) * 16);
+    }
+    /// Of element (i, k): i counts along EXTENT.
+    __device__ static uint32_t element(int i, int k) {
+        return K_INNER ? offset(i, k / 8) + k % 8 * 2 : offset(k, i / 8) + i % 8 * 2;
+    }
+};
+
+/// Copies tile after tile along k; each thread the same chunk of several rows. Beyond the matrix it writes zeros.
+template <int EXTENT, int DEPTH, bool K_INNER, int THREADS> class TileCopy {
+public:
+    using Layout = TileLayout<EXTENT, DEPTH, K_INNER>;
+
+    /// first: of EXTENT. limit: the matrix's size in that direction.
+    __device__ TileCopy(const void* matrix, int64_t matrix_row, int first, int limit, int K) {
+        const int row = static_cast<int>(threadIdx.x) / Layout::kChunks, chunk = static_cast<int>(threadIdx.x) % Layout::kChunks;
+        const int64_t start = K_INNER ? (first + row) * matrix_row + chunk * 8 : row * matrix_row + first + chunk * 8;
+        from_ = static_cast<const bf16*>(matrix) + start;
+        pass_ = kPassRows * matrix_row;
+        step_ = K_INNER ? DEPTH : DEPTH * matrix_row;
+        to_ = Layout::offset(row, chunk);
+        k_left_ = K - (K_INNER ? chunk * 8 : row);
+        inner_left_ = limit - first - (K_INNER ? row : chunk * 8);
+    }
+
+    /// INSIDE: the tile lies wholly inside the matrix.
+    template <bool INSIDE> __device__ void next(uint32_t tile) {
+#pragma unroll
+        for (int pass = 0; pass < kPasses; ++pass) {
+            const uint32_t to = tile + to_ + static_cast<uint32_t>(pass * kPassRows * Layout::kRowBytes);
+            const bf16* from = from_ + pass * pass_;
+            if constexpr (INSIDE) {
+                copy_async(to, from);
+            } else {
+                const int row = pass * kPassRows;
+                const bool wanted = K_INNER ? k_left_ > 0 && row < inner_left_ : row < k_left_ && inner_left_ > 0;
+                copy_async_or_zero(to, from, wanted);
+            }
+        }
+        from_ += step_;
+        k_left_ -= DEPTH;
+    }
+
+private:
+    static constexpr int kPassRows = THREADS / Layout::kChunks;
+    static constexpr int kPasses = Layout::kRows / kPassRows;
+    static_assert(THREADS % Layout::kChunks == 0 && Layout::kRows % kPassRows == 0 && kPassRows % 8 == 0,
+                  "every pass is full, and permutes chunks like the first");
+
+    const bf16* from_;
+    int64_t pass_, step_;
+    uint32_t to_;
+    int k_left_, inner_left_;  // from this thread's first chunk to the end of the matrix
+};
+
+/// Where a lane's rows of a warp's fragments lie: COUNT fragments of 16 along EXTENT, DEPTH / 16 along k. LEFT: operand a, else two
+/// neighbouring fragments of operand b.
+template <int EXTENT, int DEPTH, bool K_INNER, bool LEFT, int COUNT> class TileFragments {
+public:
+    using Layout = TileLayout<EXTENT, DEPTH, K_INNER>;
+
+    /// first: the warp's first row of EXTENT, a multiple of 16.
+    __device__ explicit TileFragments(int first) {
+        const int lane = static_cast<int>(threadIdx.x) % kWarp;
+        // Matrices 0..3 of a fragment are, along (row, chunk) of the tile: (0,0) (1,0) (0,1) (1,1), or with 1 and 2 exchanged.
+        constexpr bool kRowsFirst = LEFT == K_INNER;
+        const int row = lane % 8 + (kRowsFirst ? lane / 8 % 2 : lane / 16) * 8, chunk = kRowsFirst ? lane / 16 : lane / 8 % 2;
+#pragma unroll
+        for (int i = 0; i < kOffsets; ++i)
+            offset_[i] = K_INNER ? Layout::offset(first + row, i * 2 + chunk) : Layout::offset(row, first / 8 + i * 2 + chunk);
+    }
+
+    __device__ void load(uint32_t (&to)[4], uint32_t tile, int index, int k_step) const {
+        const int across = K_INNER ? index : k_step, along = K_INNER ? k_step : index;
+        load_matrices<!K_INNER>(to, tile + offset_[along] + static_cast<uint32_t>(across * 16 * Layout::kRowBytes));
+    }
+
+private:
+    static constexpr int kOffsets = K_INNER ? DEPTH / 16 : COUNT;
+    uint32_t offset_[kOffsets];
+};
+
+}  // namespace nv::ops

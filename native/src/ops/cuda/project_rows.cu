@@ -1,0 +1,108 @@
+// c = mask(x) right. A block has 16 rows of x and up to 64 columns of c; its warps share k, 32 at a time in turn. Within 32 a lane has 8
+// neighbours, one load, and the mma's steps are taken over them in that order: k is permuted alike in both operands.
+#include "ops/cuda/low_rank.cuh"
+#include "ops/cuda/low_rank.h"
+
+namespace nv::ops {
+namespace {
+
+constexpr int kRows = 16, kDepth = 32;
+
+struct Projection {
+    int64_t T, K, rank;
+    const bf16* x;
+    DropoutMask mask;
+    const float* right;
+    float alpha;
+    float* c;
+};
+
+/// right's values for eight neighbours in k and one column of c.
+template <bool RIGHT_ROWS> __device__ void load_right(const Projection& p, int64_t column, int64_t k, float (&value)[8]) {
+    if (column >= p.rank || k >= p.K) {
+#pragma unroll
+        for (float& each : value) each = 0;
+    } else if constexpr (RIGHT_ROWS) {
+        const float* from = p.right + column * p.K + k;
+        const Pack<float, 4> low = load<4>(from), high = load<4>(from + 4);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            value[i] = low.item[i];
+            value[i + 4] = high.item[i];
+        }
+    } else {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) value[i] = p.right[(k + i) * p.rank + column];
+    }
+}
+
+/// The warps' sums, added in the warps' order.
+template <int TILES> __device__ void add_warps(const Projection& p, int64_t first_row, int64_t first_column, const float (&sum)[TILES][4]) {
+    constexpr int kColumns = TILES * 8, kPitch = TILES == 1 ? 8 : kColumns + 8;  // rows begin 8 banks apart
+    __shared__ float part[kLowRankWarps][kRows][kPitch];
+    const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll
+    for (int j = 0; j < TILES; ++j)
+#pragma unroll
+        for (int half = 0; half < 2; ++half)
+            *reinterpret_cast<float2*>(&part[warp][lane / 4 + half * 8][j * 8 + lane % 4 * 2]) =
+                make_float2(sum[j][half * 2], sum[j][half * 2 + 1]);
+    __syncthreads();
+    for (int at = static_cast<int>(threadIdx.x); at < kRows * kColumns; at += kLowRankThreads) {
+        const int i = at / kColumns, j = at % kColumns;
+        if (first_row + i >= p.T || first_column + j >= p.rank) continue;
+        float total = 0;
+        for (int w = 0; w < kLowRankWarps; ++w) total += part[w][i][j];
+        p.c[(first_row + i) * p.rank + first_column + j] = p.alpha * total;
+    }
+}
+
+template <int TILES, bool RIGHT_ROWS> __global__ void __launch_bounds__(kLowRankThreads) project_kernel(const Projection p) {
+    const int lane = static_cast<int>(threadIdx.x) % kWarp, g = lane / 4, q = lane % 4;
+    const int64_t first_row = int64_t{blockIdx.x} * kRows, first_column = int64_t{blockIdx.y} * TILES * 8;
+    const int64_t row = first_row + g;
+    float sum[TILES][4] = {};
+#pragma unroll 2
+    for (int64_t k = threadIdx.x / kWarp * kDepth + q * 8; k < (p.K + kDepth - 1) / kDepth * kDepth; k += kLowRankWarps * kDepth) {
+        Eight upper = Eight::load(p.x + row * p.K + k, row < p.T && k < p.K);
+        Eight lower = Eight::load(p.x + (row + 8) * p.K + k, row + 8 < p.T && k < p.K);
+        if (p.mask.active()) {
+            upper.drop(p.mask, p.mask.element(row, k));
+            lower.drop(p.mask, p.mask.element(row + 8, k));
+        }
+        const uint32_t a[2][4] = {{upper.word[0], lower.word[0], upper.word[1], lower.word[1]},
+                                  {upper.word[2], lower.word[2], upper.word[3], lower.word[3]}};
+#pragma unroll
+        for (int j = 0; j < TILES; ++j) {
+            float b[8];
+            load_right<RIGHT_ROWS>(p, first_column + j * 8 + g, k, b);
+            multiply_fragments(sum[j], a[0], pack_bf16(b[0], b[1]), pack_bf16(b[2], b[3]));
+            multiply_fragments(sum[j], a[1], pack_bf16(b[4], b[5]), pack_bf16(b[6], b[7]));
+        }
+    }
+    add_warps<TILES>(p, first_row, first_column, sum);
+}
+
+template <int TILES> void run(const char* op, const Stream& stream, bool right_rows, const Projection& p) {
+    const dim3 grid(static_cast<unsigned>(divide_up(p.T, kRows)), static_cast<unsigned>(divide_up(p.rank, TILES * 8)));
+    launch(op, stream, right_rows ? project_kernel<TILES, true> : project_kernel<TILES, false>, grid, kLowRankThreads, 0, p);
+}
+
+}  // namespace
+
+void project_rows(const char* op, const Stream& stream, const View& x, const DropoutMask& mask, const View& right, bool right_rows,
+                  float alpha, float* c) {
+    if (x.rows == 0) return;
+    const int64_t rank = right_rows ? right.rows : right.columns;
+    const Projection p = {x.rows, x.columns, rank, x.as<bf16>(), mask, right.as<float>(), alpha, c};
+    if (rank <= 8)
+        run<1>(op, stream, right_rows, p);
+    else if (rank <= 16)
+        run<2>(op, stream, right_rows, p);
+    else if (rank <= 32)
+        run<4>(op, stream, right_rows, p);
+    else
+        run<8>(op, stream, right_rows, p);
+}
+
+}  // namespace nv::ops
