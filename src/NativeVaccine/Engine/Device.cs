@@ -90,7 +90,17 @@ public sealed class Device : IDisposable
             throw new InputException(failure.Message, failure);
         }
         NativeMethods.DeviceCreate(index, threads, out DeviceHandle handle).ThrowIfFailed();
-        return new Device(name, handle);
+        try
+        {
+            // auto is how every device begins.
+            if (gemm != GemmChoice.Auto) SetGemm(handle, gemm);
+            return new Device(name, handle);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
     }
 
     /// <summary>What engines there are, the processor's first, and what each can open. Opens nothing for use.</summary>
@@ -98,6 +108,18 @@ public sealed class Device : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
+
+    private static void SetGemm(DeviceHandle handle, GemmChoice gemm)
+    {
+        try
+        {
+            NativeMethods.DeviceSetGemm(handle, (int)gemm).ThrowIfFailed();
+        }
+        catch (EntryPointNotFoundException failure)
+        {
+            throw new InputException($"gemm {gemm}: this build of the engine has no such choice; expected auto, or a newer build", failure);
+        }
+    }
 
     private static EngineStatus StatusOf(string variant)
     {
