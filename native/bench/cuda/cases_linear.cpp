@@ -49,7 +49,7 @@ void Cases::add_linear(const char* name, int64_t in, int64_t out, bool weight_gr
                                 }});
     };
     define(std::string(name) + " forward",
-           [](Stream& stream, const Set& s) { ops::linear_forward(stream, s.x, s.w, {}, s.lora, {}, s.y); });
+           [](Stream& stream, const Set& s) { ops::linear_forward(stream, s.x, s.w, {}, s.lora, s.y, {}); });
     define(std::string(name) + " backward", [](Stream& stream, const Set& s) {
         ops::LinearGradients gradients;
         gradients.dx = s.x;
@@ -92,7 +92,7 @@ void Cases::add_head() {
                                             ops::LinearGradients gradients;
                                             gradients.dx = x;
                                             if (forward)
-                                                ops::linear_forward(stream(), x, w, {}, {}, {}, y);
+                                                ops::linear_forward(stream(), x, w, {}, {}, y, {});
                                             else
                                                 ops::linear_backward(stream(), y, x, w, {}, gradients, {});
                                         });
@@ -115,7 +115,7 @@ void Cases::add_decoding() {
                                         const View w = numbers(model_.F, model_.C, kWeight);
                                         c.bytes_of_rows = bytes_of({x, y});
                                         c.bytes = c.bytes_of_rows + bytes_of({w});
-                                        c.runs.push_back([this, x, w, y] { ops::linear_forward(stream(), x, w, {}, {}, {}, y); });
+                                        c.runs.push_back([this, x, w, y] { ops::linear_forward(stream(), x, w, {}, {}, y, {}); });
                                     }
                                     return c;
                                 }});
