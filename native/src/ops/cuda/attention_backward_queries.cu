@@ -90,6 +90,7 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
     for (int block = blocks.first; block <= blocks.last; ++block) {
         const int key = block * G::kKeys;
         const uint32_t keys = blocks.take(block), values = keys + G::kTileBytes;
+        if (!any_visible<G::kKeys>(layout, warp_query, key, sample.length)) continue;
         Accumulator scores[kTiles], ds[kTiles];
         multiply_rows<HD>(scores, queries, keys, columns_first<HD>(lane));
         if (!all_visible<G::kKeys>(layout, warp_query, key)) hide_keys(scores, layout, warp_query, key, -INFINITY);

@@ -55,6 +55,13 @@ template <int TILES> struct Softmax {
     }
 };
 
+template <int TILES> __device__ void scale_rows(Accumulator (&sum)[TILES], const float (&factor)[2]) {
+#pragma unroll
+    for (int n = 0; n < TILES; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) sum[n][i] *= factor[i / 2];
+}
+
 /// The tiles of keys and values in the order of their use: n = 0 keys, 1 values of the first block, 2 keys of the second...
 template <int HD> struct KeyTiles {
     using F = Forward<HD>;
@@ -113,18 +120,20 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
     const int warp_query = first_query + 16 * warp;
     for (int n = 0; n < tiles.count; n += 2) {
         const int key = (first_block + n / 2) * F::kKeys;
-        Accumulator scores[F::kKeys / 8];
-        multiply_rows<HD>(scores, queries, tiles.take(n), columns_first<HD>(lane));
-        if (!all_visible<F::kKeys>(layout, warp_query, key)) hide_keys(scores, layout, warp_query, key, -INFINITY);
-        float correction[2];
-        softmax.update(scores, correction);
-#pragma unroll
-        for (int c = 0; c < HD / 8; ++c)
-#pragma unroll
-            for (int i = 0; i < 4; ++i) out[c][i] *= correction[i / 2];
+        const bool visible = any_visible<F::kKeys>(layout, warp_query, key, sample.length);
         Operand probabilities[F::kKeys / 16];
-        round_to_operand(scores, probabilities);
-        multiply_columns<HD>(out, probabilities, tiles.take(n + 1), rows_first<HD>(lane));
+        const uint32_t key_tile = tiles.take(n);
+        if (visible) {
+            Accumulator scores[F::kKeys / 8];
+            multiply_rows<HD>(scores, queries, key_tile, columns_first<HD>(lane));
+            if (!all_visible<F::kKeys>(layout, warp_query, key)) hide_keys(scores, layout, warp_query, key, -INFINITY);
+            float correction[2];
+            softmax.update(scores, correction);
+            scale_rows(out, correction);
+            round_to_operand(scores, probabilities);
+        }
+        const uint32_t value_tile = tiles.take(n + 1);
+        if (visible) multiply_columns<HD>(out, probabilities, value_tile, rows_first<HD>(lane));
     }
     wait_for_copies<0>();
 
