@@ -122,10 +122,10 @@ template <int HD> __global__ void __launch_bounds__(KeyGradients<HD>::kThreads) 
         probabilities_and_gradients(p, ds, layout.scale * kLog2e, reinterpret_cast<const float*>(stage + G::kLogSums),
                                     reinterpret_cast<const float*>(stage + G::kDeltas));
         Operand rounded[kTiles / 2];
-        round_to_operand(p, rounded);
-        multiply_columns<HD>(dv, rounded, gradient_tile, by_rows, first_chunk);
-        round_to_operand(ds, rounded);
-        multiply_columns<HD>(dk, rounded, query_tile, by_rows, first_chunk);
+        round_to_operand<kTiles / 2>(p, rounded);
+        multiply_columns<HD, kTiles / 2>(dv, rounded, gradient_tile, by_rows, first_chunk);
+        round_to_operand<kTiles / 2>(ds, rounded);
+        multiply_columns<HD, kTiles / 2>(dk, rounded, query_tile, by_rows, first_chunk);
     }
     const int64_t at = key_at + warp_row * stride + first_chunk * kChunk;
     store_rows(dk, layout.scale, layout.scale, to.dk + at, stride, sample.length - warp_key);

@@ -90,6 +90,7 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
     for (int block = blocks.first; block <= blocks.last; ++block) {
         const int key = block * G::kKeys;
         const uint32_t keys = blocks.take(block), values = keys + G::kTileBytes;
+        if (!any_visible<G::kKeys>(layout, warp_query, key, sample.length)) continue;
         Accumulator scores[kTiles], ds[kTiles];
         multiply_rows<HD>(scores, queries, keys, columns_first<HD>(lane));
         if (!all_visible<G::kKeys>(layout, warp_query, key)) hide_keys(scores, layout, warp_query, key, -INFINITY);
@@ -99,8 +100,8 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
 #pragma unroll
             for (int i = 0; i < 4; ++i) ds[n][i] = fast_exp2(fmaf(scores[n][i], scale, -log_sum[i / 2])) * (ds[n][i] - delta[i / 2]);
         Operand rounded[kTiles / 2];
-        round_to_operand(ds, rounded);
-        multiply_columns<HD>(dq, rounded, keys, rows_first<HD>(lane));
+        round_to_operand<kTiles / 2>(ds, rounded);
+        multiply_columns<HD, kTiles / 2>(dq, rounded, keys, rows_first<HD>(lane));
     }
     store_rows(dq, layout.scale, layout.scale, to.dq + query_at + 16 * warp * stride, stride, valid);
 }

@@ -23,13 +23,13 @@ struct ForwardPointers {
 
 /// The running softmax of a lane's two rows, row(0) and row(1) = row(0) + 8. Scores are kept unscaled: a probability is
 /// 2^(score * scale * log2 e - largest * scale * log2 e), one multiply-add and one exp2.
-template <int TILES> struct Softmax {
+struct Softmax {
     float largest[2] = {-INFINITY, -INFINITY};
     float sum[2] = {0, 0};  // of this lane's columns only, until finish
     float scale;            // times log2 e
 
     /// Scores become probabilities relative to the largest so far; correction is what earlier ones are to be multiplied by.
-    __device__ void update(Accumulator (&scores)[TILES], float (&correction)[2]) {
+    template <int TILES> __device__ void update(Accumulator (&scores)[TILES], float (&correction)[2]) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             float most = largest[half];
@@ -55,6 +55,13 @@ template <int TILES> struct Softmax {
     }
 };
 
+template <int TILES> __device__ void scale_rows(Accumulator (&sum)[TILES], const float (&factor)[2]) {
+#pragma unroll
+    for (int n = 0; n < TILES; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) sum[n][i] *= factor[i / 2];
+}
+
 /// The tiles of keys and values in the order of their use: n = 0 keys, 1 values of the first block, 2 keys of the second...
 template <int HD> struct KeyTiles {
     using F = Forward<HD>;
@@ -79,6 +86,19 @@ template <int HD> struct KeyTiles {
         return slot(n);
     }
 };
+
+/// The probabilities of KEYS keys from `key` on, which lie in `tile`; what `out` holds is brought to the same base.
+template <int HD, int KEYS, class Queries> __device__ void score(const Queries& queries, uint32_t tile, const Layout& layout, int query,
+                                                                 int key, Softmax& softmax, Accumulator (&out)[HD / 8],
+                                                                 Operand* probabilities) {
+    Accumulator scores[KEYS / 8];
+    multiply_rows<HD>(scores, queries, tile, columns_first<HD>(static_cast<int>(threadIdx.x) % kWarp));
+    if (!all_visible<KEYS>(layout, query, key)) hide_keys(scores, layout, query, key, -INFINITY);
+    float correction[2];
+    softmax.update(scores, correction);
+    scale_rows(out, correction);
+    round_to_operand<KEYS / 16>(scores, probabilities);
+}
 
 template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forward_kernel(ForwardPointers to, Layout layout) {
     using F = Forward<HD>;
@@ -108,23 +128,24 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
     typename F::Queries queries = keep_rows<typename F::Queries>(rows);
 
     Accumulator out[HD / 8] = {};
-    Softmax<F::kKeys / 8> softmax;
+    Softmax softmax;
     softmax.scale = layout.scale * kLog2e;
     const int warp_query = first_query + 16 * warp;
     for (int n = 0; n < tiles.count; n += 2) {
         const int key = (first_block + n / 2) * F::kKeys;
-        Accumulator scores[F::kKeys / 8];
-        multiply_rows<HD>(scores, queries, tiles.take(n), columns_first<HD>(lane));
-        if (!all_visible<F::kKeys>(layout, warp_query, key)) hide_keys(scores, layout, warp_query, key, -INFINITY);
-        float correction[2];
-        softmax.update(scores, correction);
-#pragma unroll
-        for (int c = 0; c < HD / 8; ++c)
-#pragma unroll
-            for (int i = 0; i < 4; ++i) out[c][i] *= correction[i / 2];
+        const bool visible = any_visible<F::kKeys>(layout, warp_query, key, sample.length);
+        const bool half = key + F::kKeys / 2 > warp_query + 15;  // the rest lies behind all queries of the warp
         Operand probabilities[F::kKeys / 16];
-        round_to_operand(scores, probabilities);
-        multiply_columns<HD>(out, probabilities, tiles.take(n + 1), rows_first<HD>(lane));
+        const uint32_t key_tile = tiles.take(n);
+        if (visible && half)
+            score<HD, F::kKeys / 2>(queries, key_tile, layout, warp_query, key, softmax, out, probabilities);
+        else if (visible)
+            score<HD, F::kKeys>(queries, key_tile, layout, warp_query, key, softmax, out, probabilities);
+        const uint32_t value_tile = tiles.take(n + 1);
+        if (visible && half)
+            multiply_columns<HD, F::kKeys / 32>(out, probabilities, value_tile, rows_first<HD>(lane));
+        else if (visible)
+            multiply_columns<HD, F::kKeys / 16>(out, probabilities, value_tile, rows_first<HD>(lane));
     }
     wait_for_copies<0>();
 

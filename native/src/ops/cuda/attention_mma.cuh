@@ -135,8 +135,8 @@ __device__ void multiply_rows(Accumulator (&sum)[TILES], const Rows& a, uint32_t
 }
 
 /// sum += a b: 16 x 16*DEPTH times the first 16*DEPTH rows of a tile, of which columns 8*first_chunk .. + 8*TILES count.
-template <int HD, int DEPTH, int TILES> __device__ void multiply_columns(Accumulator (&sum)[TILES], const Operand (&a)[DEPTH],
-                                                                         uint32_t tile, const LaneAddress<HD>& lane, int first_chunk = 0) {
+template <int HD, int DEPTH, int TILES> __device__ void multiply_columns(Accumulator (&sum)[TILES], const Operand* a, uint32_t tile,
+                                                                         const LaneAddress<HD>& lane, int first_chunk = 0) {
 #pragma unroll
     for (int k = 0; k < DEPTH; ++k)
 #pragma unroll
@@ -153,7 +153,7 @@ __device__ inline uint32_t pack_pair(float low, float high) {
     return *reinterpret_cast<const uint32_t*>(&pair);
 }
 /// An accumulator becomes an A operand without leaving its lane.
-template <int DEPTH> __device__ void round_to_operand(const Accumulator (&from)[2 * DEPTH], Operand (&to)[DEPTH]) {
+template <int DEPTH> __device__ void round_to_operand(const Accumulator (&from)[2 * DEPTH], Operand* to) {
 #pragma unroll
     for (int k = 0; k < DEPTH; ++k) {
         to[k][0] = pack_pair(from[2 * k][0], from[2 * k][1]);

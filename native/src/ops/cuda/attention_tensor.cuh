@@ -38,6 +38,10 @@ template <class Rows, int HD> __device__ Rows keep_rows(const RowsInTile<HD>& ro
     }
 }
 
+/// Whether any of the 16 queries from `query` on, if they are in the sample at all, sees any of KEYS keys from `key` on.
+template <int KEYS> __device__ bool any_visible(const Layout& layout, int query, int key, int length) {
+    return query < length && key <= query + 15 && query - (key + KEYS - 1) < layout.window;
+}
 /// Whether each of the 16 queries from `query` on sees all KEYS keys from `key` on.
 template <int KEYS> __device__ bool all_visible(const Layout& layout, int query, int key) {
     return layout.sees(query, key + KEYS - 1) && layout.sees(query + 15, key);
