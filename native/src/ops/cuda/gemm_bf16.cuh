@@ -103,28 +103,31 @@ template <class Tile, GemmKind KIND, class C> __global__ void __launch_bounds__(
     const auto fill = [&](int step, int stage) {
         const uint32_t to = tiles + static_cast<uint32_t>(stage * Tile::kStageBytes);
         if (step < inside_steps) {
-            left.template next<true>(to);
-            right.template next<true>(to + Block::Left::kBytes);
+            left.template next<true, kStages>(to, step, stage);
+            right.template next<true, kStages>(to + Block::Left::kBytes, step, stage);
         } else if (step < steps) {
-            left.template next<false>(to);
-            right.template next<false>(to + Block::Left::kBytes);
+            left.template next<false, kStages>(to, step, stage);
+            right.template next<false, kStages>(to + Block::Left::kBytes, step, stage);
         }
         commit_copies();  // an empty group too, so that one wait serves every step
     };
 
+#pragma unroll
     for (int stage = 0; stage < kStages - 1; ++stage) fill(stage, stage);
     typename Block::Accumulators sum = {};
     if (g.low.rank > 0) block.add_low_rank(g, shared + (kStages - 1) * Tile::kStageBytes, sum);
 
-    int stage = 0;
-    for (int step = 0; step < steps; ++step) {
-        wait_for_copies<kStages - 2>();
-        __syncthreads();  // this step's tiles are there for all, and all are done with the ones that are filled next
-        fill(step + kStages - 1, stage == 0 ? kStages - 1 : stage - 1);
-        const uint32_t from = tiles + static_cast<uint32_t>(stage * Tile::kStageBytes);
+    for (int first = 0; first < steps; first += kStages) {
 #pragma unroll
-        for (int k_step = 0; k_step < kDepth / 16; ++k_step) block.multiply(from, k_step, sum);
-        stage = stage == kStages - 1 ? 0 : stage + 1;
+        for (int stage = 0; stage < kStages; ++stage) {
+            if (first + stage >= steps) break;
+            wait_for_copies<kStages - 2>();
+            __syncthreads();  // this step's tiles are there for all, and all are done with the ones that are filled next
+            fill(first + stage + kStages - 1, (stage + kStages - 1) % kStages);
+#pragma unroll
+            for (int k_step = 0; k_step < kDepth / 16; ++k_step)
+                block.multiply(tiles + static_cast<uint32_t>(stage * Tile::kStageBytes), k_step, sum);
+        }
     }
     wait_for_copies<0>();
     write_accumulators<Block::kDown, Block::kAcross, C>(g, block.row, block.column, sum);

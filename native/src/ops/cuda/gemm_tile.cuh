@@ -30,30 +30,32 @@ public:
     __device__ TileCopy(const void* matrix, int64_t matrix_row, int first, int limit, int K) {
         const int row = static_cast<int>(threadIdx.x) / Layout::kChunks, chunk = static_cast<int>(threadIdx.x) % Layout::kChunks;
         const int64_t start = K_INNER ? (first + row) * matrix_row + chunk * 8 : row * matrix_row + first + chunk * 8;
-        from_ = static_cast<const bf16*>(matrix) + start;
-        pass_ = kPassRows * matrix_row;
-        step_ = K_INNER ? DEPTH : DEPTH * matrix_row;
+#pragma unroll
+        for (int pass = 0; pass < kPasses; ++pass) from_[pass] = static_cast<const bf16*>(matrix) + start + pass * kPassRows * matrix_row;
+        step_ = DEPTH * matrix_row;
         to_ = Layout::offset(row, chunk);
         k_left_ = K - (K_INNER ? chunk * 8 : row);
         inner_left_ = limit - first - (K_INNER ? row : chunk * 8);
     }
 
-    /// INSIDE: the tile lies wholly inside the matrix.
-    template <bool INSIDE> __device__ void next(uint32_t tile) {
+    /// Tile number `step`, into `tile`; calls go through the steps in order. stage = step % STAGES: where the compiler knows it, an
+    /// address costs next to nothing. INSIDE: the tile lies wholly inside the matrix.
+    template <bool INSIDE, int STAGES> __device__ void next(uint32_t tile, int step, int stage) {
 #pragma unroll
         for (int pass = 0; pass < kPasses; ++pass) {
             const uint32_t to = tile + to_ + static_cast<uint32_t>(pass * kPassRows * Layout::kRowBytes);
-            const bf16* from = from_ + pass * pass_;
+            const bf16* from = from_[pass] + (K_INNER ? stage * DEPTH : 0);
             if constexpr (INSIDE) {
                 copy_async(to, from);
             } else {
-                const int row = pass * kPassRows;
-                const bool wanted = K_INNER ? k_left_ > 0 && row < inner_left_ : row < k_left_ && inner_left_ > 0;
-                copy_async_or_zero(to, from, wanted);
+                const int row = pass * kPassRows, k_left = k_left_ - step * DEPTH;
+                copy_async_or_zero(to, from, K_INNER ? k_left > 0 && row < inner_left_ : row < k_left && inner_left_ > 0);
             }
+            if (!K_INNER)
+                from_[pass] += step_;
+            else if (stage == STAGES - 1)
+                from_[pass] += STAGES * DEPTH;
         }
-        from_ += step_;
-        k_left_ -= DEPTH;
     }
 
 private:
@@ -62,8 +64,8 @@ private:
     static_assert(THREADS % Layout::kChunks == 0 && Layout::kRows % kPassRows == 0 && kPassRows % 8 == 0,
                   "every pass is full, and permutes chunks like the first");
 
-    const bf16* from_;
-    int64_t pass_, step_;
+    const bf16* from_[kPasses];
+    int64_t step_;
     uint32_t to_;
     int k_left_, inner_left_;  // from this thread's first chunk to the end of the matrix
 };

@@ -1,4 +1,4 @@
-// Shared by the adapter's kernels: eight neighbouring activations in registers.
+// Shared by the adapter's kernels: eight activations in registers.
 #pragma once
 #include "ops/cuda/dropout.h"
 #include "ops/cuda/mma.cuh"
@@ -7,7 +7,7 @@ namespace nv::ops {
 
 constexpr int kLowRankThreads = 256, kLowRankWarps = kLowRankThreads / kWarp;
 
-/// Eight bf16; word[i] holds elements 2i, 2i+1.
+/// Eight bf16, or twice four; word[i] holds elements 2i, 2i+1.
 struct Eight {
     uint32_t word[4];
 
@@ -16,16 +16,18 @@ struct Eight {
         const uint4 words = wanted ? __ldg(reinterpret_cast<const uint4*>(from)) : make_uint4(0, 0, 0, 0);
         return {{words.x, words.y, words.z, words.w}};
     }
-    /// element: of the first one, a multiple of 4.
-    __device__ void drop(const DropoutMask& mask, int64_t element) {
+    /// Elements 4 half .. + 3 alone.
+    __device__ void load_half(int half, const bf16* from, bool wanted) {
+        const uint2 words = wanted ? __ldg(reinterpret_cast<const uint2*>(from)) : make_uint2(0, 0);
+        word[half * 2] = words.x;
+        word[half * 2 + 1] = words.y;
+    }
+    /// element: the number of the half's first, a multiple of 4.
+    __device__ void drop_half(int half, const DropoutMask& mask, int64_t element) {
+        const RandomBlock block = random_block(mask.key, static_cast<uint64_t>(element) / 4);
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const RandomBlock block = random_block(mask.key, static_cast<uint64_t>(element) / 4 + half);
-#pragma unroll
-            for (int i = 0; i < 2; ++i)
-                word[half * 2 + i] &=
-                    (mask.keeps(block.word[i * 2]) ? 0xFFFFu : 0u) | (mask.keeps(block.word[i * 2 + 1]) ? 0xFFFF0000u : 0u);
-        }
+        for (int i = 0; i < 2; ++i)
+            word[half * 2 + i] &= (mask.keeps(block.word[i * 2]) ? 0xFFFFu : 0u) | (mask.keeps(block.word[i * 2 + 1]) ? 0xFFFF0000u : 0u);
     }
 };
 

@@ -72,7 +72,9 @@ template <int RANKS, bool TRANSPOSED> __global__ void __launch_bounds__(kLowRank
         for (int i = 0; i < 4; ++i) {
             const int64_t row = t + i / 2 * 8 + q * 2 + i % 2;
             x[i] = Eight::load(o.x + row * o.N + column, row < o.T && column < o.N);
-            if (o.mask.active()) x[i].drop(o.mask, o.mask.element(row, column));
+            if (!o.mask.active()) continue;
+            x[i].drop_half(0, o.mask, o.mask.element(row, column));
+            x[i].drop_half(1, o.mask, o.mask.element(row, column + 4));
         }
 #pragma unroll
         for (int i = 0; i < kDown; ++i) {

@@ -1,5 +1,5 @@
-// c = mask(x) right. A block has 16 rows of x and up to 64 columns of c; its warps share k, 32 at a time in turn. Within 32 a lane has 8
-// neighbours, one load, and the mma's steps are taken over them in that order: k is permuted alike in both operands.
+// c = mask(x) right. A block has 16 rows of x and up to 64 columns of c; its warps share k, 32 at a time in turn. Of every 16 in k a lane
+// has 4 neighbours, where the mma wants two pairs: k is permuted alike in both operands, and loads fill whole sectors.
 #include "ops/cuda/low_rank.cuh"
 #include "ops/cuda/low_rank.h"
 
@@ -17,22 +17,18 @@ struct Projection {
     float* c;
 };
 
-/// right's values for eight neighbours in k and one column of c.
-template <bool RIGHT_ROWS> __device__ void load_right(const Projection& p, int64_t column, int64_t k, float (&value)[8]) {
+/// right's values for four neighbours in k and one column of c.
+template <bool RIGHT_ROWS> __device__ void load_right(const Projection& p, int64_t column, int64_t k, float (&value)[4]) {
     if (column >= p.rank || k >= p.K) {
 #pragma unroll
         for (float& each : value) each = 0;
     } else if constexpr (RIGHT_ROWS) {
-        const float* from = p.right + column * p.K + k;
-        const Pack<float, 4> low = load<4>(from), high = load<4>(from + 4);
+        const Pack<float, 4> four = load<4>(p.right + column * p.K + k);
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            value[i] = low.item[i];
-            value[i + 4] = high.item[i];
-        }
+        for (int i = 0; i < 4; ++i) value[i] = four.item[i];
     } else {
 #pragma unroll
-        for (int i = 0; i < 8; ++i) value[i] = p.right[(k + i) * p.rank + column];
+        for (int i = 0; i < 4; ++i) value[i] = p.right[(k + i) * p.rank + column];
     }
 }
 
@@ -62,23 +58,27 @@ template <int TILES, bool RIGHT_ROWS> __global__ void __launch_bounds__(kLowRank
     const int64_t first_row = int64_t{blockIdx.x} * kRows, first_column = int64_t{blockIdx.y} * TILES * 8;
     const int64_t row = first_row + g;
     float sum[TILES][4] = {};
-#pragma unroll 2
-    for (int64_t k = threadIdx.x / kWarp * kDepth + q * 8; k < (p.K + kDepth - 1) / kDepth * kDepth; k += kLowRankWarps * kDepth) {
-        Eight upper = Eight::load(p.x + row * p.K + k, row < p.T && k < p.K);
-        Eight lower = Eight::load(p.x + (row + 8) * p.K + k, row + 8 < p.T && k < p.K);
-        if (p.mask.active()) {
-            upper.drop(p.mask, p.mask.element(row, k));
-            lower.drop(p.mask, p.mask.element(row + 8, k));
-        }
-        const uint32_t a[2][4] = {{upper.word[0], lower.word[0], upper.word[1], lower.word[1]},
-                                  {upper.word[2], lower.word[2], upper.word[3], lower.word[3]}};
+#pragma unroll(TILES > 2 ? 1 : 2)
+    for (int64_t first = threadIdx.x / kWarp * kDepth; first < p.K; first += kLowRankWarps * kDepth) {
+        Eight upper, lower;
 #pragma unroll
-        for (int j = 0; j < TILES; ++j) {
-            float b[8];
-            load_right<RIGHT_ROWS>(p, first_column + j * 8 + g, k, b);
-            multiply_fragments(sum[j], a[0], pack_bf16(b[0], b[1]), pack_bf16(b[2], b[3]));
-            multiply_fragments(sum[j], a[1], pack_bf16(b[4], b[5]), pack_bf16(b[6], b[7]));
+        for (int half = 0; half < 2; ++half) {
+            const int64_t k = first + half * 16 + q * 4;
+            upper.load_half(half, p.x + row * p.K + k, row < p.T && k < p.K);
+            lower.load_half(half, p.x + (row + 8) * p.K + k, row + 8 < p.T && k < p.K);
+            if (!p.mask.active()) continue;
+            upper.drop_half(half, p.mask, p.mask.element(row, k));
+            lower.drop_half(half, p.mask, p.mask.element(row + 8, k));
         }
+#pragma unroll
+        for (int j = 0; j < TILES; ++j)
+#pragma unroll
+            for (int half = 0; half < 2; ++half) {
+                const uint32_t a[4] = {upper.word[half * 2], lower.word[half * 2], upper.word[half * 2 + 1], lower.word[half * 2 + 1]};
+                float b[4];
+                load_right<RIGHT_ROWS>(p, first_column + j * 8 + g, first + half * 16 + q * 4, b);
+                multiply_fragments(sum[j], a, pack_bf16(b[0], b[1]), pack_bf16(b[2], b[3]));
+            }
     }
     add_warps<TILES>(p, first_row, first_column, sum);
 }
