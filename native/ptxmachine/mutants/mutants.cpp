@@ -127,7 +127,7 @@ private:
         const Equivalent* listed = find(equivalents_, m);
         const std::lock_guard<std::mutex> lock(mutex_);
         Tally& tally = tallies_[m.kind];
-        if (verdict.caught != (listed != nullptr)) {
+        if (verdict.caught != (listed != nullptr) || (listed != nullptr && listed->some)) {
             ++(verdict.caught ? tally.caught : tally.equivalent);
             return;
         }
