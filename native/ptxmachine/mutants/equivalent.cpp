@@ -46,7 +46,9 @@ std::vector<Equivalent> read_equivalents(const std::string& file) {
         }
         if (fields.size() != 6) throw std::runtime_error(file + ":" + std::to_string(number) + ": six fields are expected");
         for (std::string& field : fields) field = trimmed(field);
-        list.push_back({fields[0], fields[1], fields[2], fields[3], fields[4], fields[5], number});
+        const bool some = fields[0].back() == '?';
+        if (some) fields[0].pop_back();
+        list.push_back({fields[0], fields[1], fields[2], fields[3], fields[4], fields[5], number, some});
     }
     return list;
 }

@@ -8,10 +8,12 @@
 namespace nv::mutants {
 
 /// A line `KIND | KERNEL | FILE | INSTRUCTION | SOURCE | REASON`. KERNEL is a pattern with '*'; INSTRUCTION is how the PTX starts, without
-/// its guard; SOURCE is the text of the source line. Line numbers and ordinals are no part of it: they move.
+/// its guard; SOURCE is the text of the source line. Line numbers and ordinals are no part of it: they move. With
+/// `?` behind the kind the inlined copies of the line differ: some may be caught.
 struct Equivalent {
     std::string kind, kernel, file, instruction, source, reason;
     int line = 0;
+    bool some = false;
 };
 
 std::vector<Equivalent> read_equivalents(const std::string& file);

@@ -2,9 +2,9 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <map>
 #include <mutex>
-#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -56,16 +56,38 @@ struct Found {
     std::map<std::string, int> never_run;  // source line -> instructions
 };
 
+/// f(n) for every n below `count`, on all cores. What it throws first is thrown on.
+template <class F> void for_each_on_all_cores(size_t count, F f) {
+    std::atomic<size_t> next{0};
+    std::mutex mutex;
+    std::exception_ptr failure;
+    const auto work = [&] {
+        for (size_t n = next++; n < count; n = next++) try {
+                f(n);
+            } catch (...) {
+                const std::lock_guard<std::mutex> lock(mutex);
+                failure = std::current_exception();
+            }
+    };
+    std::vector<std::thread> helpers;
+    for (unsigned t = 1; t < std::thread::hardware_concurrency(); ++t) helpers.emplace_back(work);
+    work();
+    for (std::thread& helper : helpers) helper.join();
+    if (failure) std::rethrow_exception(failure);
+}
+
 Found find_mutants(const Options& options) {
+    std::vector<std::vector<Mutant>> lists(options.programs.size());
+    for_each_on_all_cores(lists.size(), [&](size_t n) { lists[n] = list_mutants(options.programs[n]); });
     std::map<std::string, size_t> known;
     std::vector<Mutant> all;
-    for (const std::string& program : options.programs)
-        for (Mutant& m : list_mutants(program)) {
+    for (size_t n = 0; n < lists.size(); ++n)
+        for (Mutant& m : lists[n]) {
             const bool wanted = ("," + options.kinds + ",").find("," + m.kind + ",") != std::string::npos;
             if (!wanted || m.kernel.find(options.only) == std::string::npos) continue;
             const size_t at = known.emplace(m.name(), all.size()).first->second;
             if (at == all.size()) all.push_back(m);
-            if (m.runs) all[at].programs.push_back(program);
+            if (m.runs) all[at].programs.push_back(options.programs[n]);
         }
     Found found;
     for (Mutant& m : all)
@@ -94,10 +116,7 @@ public:
     Trial(const std::vector<Mutant>& mutants, const std::vector<Equivalent>& equivalents) : mutants_(mutants), equivalents_(equivalents) {}
 
     void run() {
-        std::vector<std::thread> helpers;
-        for (unsigned t = 1; t < std::thread::hardware_concurrency(); ++t) helpers.emplace_back([this] { work(); });
-        work();
-        for (std::thread& helper : helpers) helper.join();
+        for_each_on_all_cores(mutants_.size(), [this](size_t n) { judge(mutants_[n]); });
     }
 
     int report() const {
@@ -116,10 +135,6 @@ private:
         int caught = 0, equivalent = 0, failed = 0;
     };
 
-    void work() {
-        for (size_t n = next_++; n < mutants_.size(); n = next_++) judge(mutants_[n]);
-    }
-
     void judge(const Mutant& m) {
         Verdict verdict;
         for (const std::string& program : m.programs)
@@ -127,7 +142,7 @@ private:
         const Equivalent* listed = find(equivalents_, m);
         const std::lock_guard<std::mutex> lock(mutex_);
         Tally& tally = tallies_[m.kind];
-        if (verdict.caught != (listed != nullptr)) {
+        if (verdict.caught != (listed != nullptr) || (listed != nullptr && listed->some)) {
             ++(verdict.caught ? tally.caught : tally.equivalent);
             return;
         }
@@ -140,7 +155,6 @@ private:
 
     const std::vector<Mutant>& mutants_;
     const std::vector<Equivalent>& equivalents_;
-    std::atomic<size_t> next_{0};
     std::mutex mutex_;
     std::map<std::string, Tally> tallies_;
     int failed_ = 0;

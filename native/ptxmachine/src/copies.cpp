@@ -29,14 +29,15 @@ template <class Over> void finish(Warp& w, LaneMask lanes, Over over) {
     for (LaneMask rest = lanes; rest != 0; rest &= rest - 1) {
         const int l = __builtin_ctz(rest);
         auto& pending = w.copies[static_cast<size_t>(l)];
-        const auto kept = std::stable_partition(pending.begin(), pending.end(), [&](const Copy& c) { return !over(c, l); });
-        for (auto copy = kept; copy != pending.end(); ++copy) {
+        // They stand in the order of their groups: what is over comes first.
+        const auto kept = std::find_if(pending.begin(), pending.end(), [&](const Copy& c) { return !over(c, l); });
+        for (auto copy = pending.begin(); copy != kept; ++copy) {
             uint8_t* state = w.block->shared().state(copy->to);
             std::fill(state, state + copy->bytes, uint8_t{0});
             if (!Settings::get().early_copies) land(w, *copy);
             w.block->access(w, *copy->instruction, l, {Space::Shared, copy->to, copy->bytes, true, false, nullptr});
         }
-        pending.erase(kept, pending.end());
+        pending.erase(pending.begin(), kept);
     }
 }
 

@@ -1,41 +1,19 @@
-// The functions of libcudart that a program of ours calls. Streams are not queues here: everything runs at once, in the caller.
-#include <unistd.h>
-
+// The functions of libcudart for streams, events, the device and its errors. Streams are not queues here: everything runs at once, in the
+// caller.
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
+#include "entry.h"
 #include "instruction_set.h"
 #include "ptxmachine.h"
-#include "runtime.h"
 #include "settings.h"
 
 using namespace nv::ptx;
 
 namespace {
 
-/// Runs `body` under the lock. A program that we cannot run is ended with a message: nothing after it would mean anything.
-template <class Body> int guarded(Body body) noexcept {
-    try {
-        Runtime& runtime = Runtime::get();
-        const std::lock_guard<std::recursive_mutex> lock(runtime.mutex());
-        return body(runtime);
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "ptxmachine: %s\n", error.what());
-        std::fflush(nullptr);
-        _exit(3);
-    }
-}
-
-struct Configuration {
-    Size grid, block;
-    size_t shared;
-    void* stream;
-};
-thread_local Configuration pending_launch;
-
-// Numbers of cudaDeviceAttr and cudaFuncAttribute, offsets in cudaDeviceProp: the same from CUDA 11 to 12.
+// Numbers of cudaDeviceAttr, offsets in cudaDeviceProp: the same from CUDA 11 to 12.
 enum DeviceAttribute {
     kAttributeMaxThreads = 1,
     kAttributeSharedPerBlock = 8,
@@ -53,7 +31,6 @@ enum DeviceAttribute {
     kAttributeCooperative = 95,
     kAttributeSharedOptIn = 97
 };
-constexpr int kMaxDynamicShared = 8;
 constexpr char kDeviceName[] = "ptxmachine (no GPU: PTX interpreted on the CPU)";
 
 int attribute(int which) {
@@ -96,161 +73,6 @@ template <class T> void put(void* properties, size_t offset, T value) {
 }
 
 }  // namespace
-
-#define NV_ENTRY extern "C" __attribute__((visibility("default")))
-
-// What nvcc's start-up code calls.
-NV_ENTRY void** __cudaRegisterFatBinary(void* fat_binary) {
-    void** handle = new void*(fat_binary);
-    guarded([&](Runtime& runtime) { return runtime.register_module(handle, fat_binary), 0; });
-    return handle;
-}
-NV_ENTRY void __cudaRegisterFatBinaryEnd(void**) {}
-NV_ENTRY void __cudaUnregisterFatBinary(void**) {}  // at exit only; kernels stay, for counters name them
-NV_ENTRY char __cudaInitModule(void**) {
-    return 1;
-}
-NV_ENTRY void __cudaRegisterFunction(void** handle, const char* host, char*, const char* name, int, void*, void*, void*, void*, int*) {
-    guarded([&](Runtime& runtime) { return runtime.register_function(handle, host, name), 0; });
-}
-NV_ENTRY void __cudaRegisterVar(void** handle, char* host, char*, const char* name, int, size_t, int, int) {
-    guarded([&](Runtime& runtime) { return runtime.register_variable(handle, host, name), 0; });
-}
-NV_ENTRY unsigned __cudaPushCallConfiguration(Size grid, Size block, size_t shared, void* stream) {
-    pending_launch = {grid, block, shared, stream};
-    return 0;
-}
-NV_ENTRY int __cudaPopCallConfiguration(Size* grid, Size* block, size_t* shared, void** stream) {
-    *grid = pending_launch.grid;
-    *block = pending_launch.block;
-    *shared = pending_launch.shared;
-    *stream = pending_launch.stream;
-    return kSuccess;
-}
-
-// Launches.
-NV_ENTRY int cudaLaunchKernel(const void* function, Size grid, Size block, void** arguments, size_t shared, void*) {
-    return guarded([&](Runtime& runtime) { return runtime.launch(function, grid, block, arguments, shared); });
-}
-NV_ENTRY int __cudaLaunchKernel(const void* function, Size grid, Size block, void** arguments, size_t shared, void* stream) {
-    return cudaLaunchKernel(function, grid, block, arguments, shared, stream);
-}
-NV_ENTRY int __cudaGetKernel(void** kernel, const void* function) {
-    *kernel = const_cast<void*>(function);
-    return kSuccess;
-}
-NV_ENTRY int cudaFuncSetAttribute(const void* host, int which, int value) {
-    return guarded([&](Runtime& runtime) -> int {
-        Function* function = runtime.function(host);
-        if (function == nullptr) return runtime.fail(kInvalidDeviceFunction);
-        if (which != kMaxDynamicShared) return kSuccess;
-        const uint32_t fixed = function->module->kernel(function->name).static_shared_bytes;
-        if (value < 0 || static_cast<uint32_t>(value) + fixed > kSharedLimit) return runtime.fail(kInvalidValue);
-        function->dynamic_shared_limit = static_cast<uint32_t>(value);
-        return kSuccess;
-    });
-}
-NV_ENTRY int cudaFuncSetCacheConfig(const void*, int) {
-    return kSuccess;
-}
-NV_ENTRY int cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int threads, size_t shared) {
-    const int by_threads = threads <= 0 ? 0 : 1536 / ((threads + 31) / 32 * 32), by_shared = static_cast<int>(100 * 1024 / (shared + 1024));
-    *blocks = by_threads < by_shared ? by_threads : by_shared;  // registers are not known here
-    return kSuccess;
-}
-NV_ENTRY int cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void* function, int threads, size_t shared,
-                                                                    unsigned) {
-    return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, function, threads, shared);
-}
-
-// Memory.
-NV_ENTRY int cudaMalloc(void** pointer, size_t bytes) {
-    return guarded([&](Runtime& runtime) -> int {
-        *pointer = nullptr;
-        if (runtime.state() != kSuccess) return runtime.state();
-        if (bytes == 0) return kSuccess;
-        const uint64_t address = DeviceMemory::get().allocate(bytes);
-        if (address == 0) return runtime.fail(kMemoryAllocation);
-        *pointer = reinterpret_cast<void*>(address);
-        return kSuccess;
-    });
-}
-NV_ENTRY int cudaFree(void* pointer) {
-    return guarded([&](Runtime& runtime) -> int {
-        if (pointer == nullptr || DeviceMemory::get().release(reinterpret_cast<uint64_t>(pointer))) return runtime.state();
-        Reports::get().add(Fault::Host, "call of cudaFree", "the pointer is no live allocation");
-        return runtime.fail(kInvalidValue);
-    });
-}
-NV_ENTRY int cudaMallocAsync(void** pointer, size_t bytes, void*) {
-    return cudaMalloc(pointer, bytes);
-}
-NV_ENTRY int cudaFreeAsync(void* pointer, void*) {
-    return cudaFree(pointer);
-}
-NV_ENTRY int cudaMallocHost(void** pointer, size_t bytes) {
-    *pointer = std::aligned_alloc(64, (bytes + 64) / 64 * 64);
-    return *pointer == nullptr ? kMemoryAllocation : kSuccess;
-}
-NV_ENTRY int cudaHostAlloc(void** pointer, size_t bytes, unsigned) {
-    return cudaMallocHost(pointer, bytes);
-}
-NV_ENTRY int cudaFreeHost(void* pointer) {
-    std::free(pointer);
-    return kSuccess;
-}
-NV_ENTRY int cudaHostRegister(void*, size_t, unsigned) {
-    return kSuccess;
-}
-NV_ENTRY int cudaHostUnregister(void*) {
-    return kSuccess;
-}
-NV_ENTRY int cudaMemcpy(void* to, const void* from, size_t bytes, int) {
-    return guarded([&](Runtime& runtime) { return runtime.copy(to, from, bytes); });
-}
-NV_ENTRY int cudaMemcpyAsync(void* to, const void* from, size_t bytes, int kind, void*) {
-    return cudaMemcpy(to, from, bytes, kind);
-}
-NV_ENTRY int cudaMemcpy2D(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height, int kind) {
-    for (size_t row = 0; row < height; ++row)
-        if (const int error =
-                cudaMemcpy(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch, width, kind))
-            return error;
-    return kSuccess;
-}
-NV_ENTRY int cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height, int kind,
-                               void*) {
-    return cudaMemcpy2D(to, to_pitch, from, from_pitch, width, height, kind);
-}
-NV_ENTRY int cudaMemset(void* to, int value, size_t bytes) {
-    return guarded([&](Runtime& runtime) { return runtime.fill(to, value, bytes); });
-}
-NV_ENTRY int cudaMemsetAsync(void* to, int value, size_t bytes, void*) {
-    return cudaMemset(to, value, bytes);
-}
-NV_ENTRY int cudaGetSymbolAddress(void** pointer, const void* symbol) {
-    return guarded([&](Runtime& runtime) -> int {
-        const Variable* variable = runtime.variable(symbol);
-        if (variable == nullptr) return runtime.fail(kInvalidSymbol);
-        *pointer = reinterpret_cast<void*>(variable->address);
-        return kSuccess;
-    });
-}
-NV_ENTRY int cudaMemcpyToSymbol(const void* symbol, const void* from, size_t bytes, size_t offset, int kind) {
-    void* to = nullptr;
-    const int error = cudaGetSymbolAddress(&to, symbol);
-    return error != kSuccess ? error : cudaMemcpy(static_cast<char*>(to) + offset, from, bytes, kind);
-}
-NV_ENTRY int cudaMemcpyFromSymbol(void* to, const void* symbol, size_t bytes, size_t offset, int kind) {
-    void* from = nullptr;
-    const int error = cudaGetSymbolAddress(&from, symbol);
-    return error != kSuccess ? error : cudaMemcpy(to, static_cast<char*>(from) + offset, bytes, kind);
-}
-NV_ENTRY int cudaMemGetInfo(size_t* free_bytes, size_t* total) {
-    *total = Settings::get().memory;
-    *free_bytes = *total - DeviceMemory::get().used();
-    return kSuccess;
-}
 
 // Streams and events.
 NV_ENTRY int cudaDeviceSynchronize() {
@@ -299,6 +121,9 @@ NV_ENTRY int cudaEventQuery(void*) {
 NV_ENTRY int cudaEventElapsedTime(float* milliseconds, void* first, void* second) {
     *milliseconds = static_cast<float>((*static_cast<double*>(second) - *static_cast<double*>(first)) * 1e3);
     return kSuccess;
+}
+NV_ENTRY int cudaEventElapsedTime_v2(float* milliseconds, void* first, void* second) {
+    return cudaEventElapsedTime(milliseconds, first, second);
 }
 NV_ENTRY int cudaEventDestroy(void* event) {
     delete static_cast<double*>(event);

@@ -71,7 +71,8 @@ private:
     bool take_type(const std::string& word) {
         const Type type = type_named(word);
         if (type == Type::None) return false;
-        if (types_++ == 0) instruction_.destination = type;
+        if (types_ == 0) instruction_.destination = type;
+        if (types_++ == 1) instruction_.factors = type;
         instruction_.type = type;
         return true;
     }

@@ -58,6 +58,7 @@ struct Instruction {
     Flow flow = Flow::Next;
     Kind kind = Kind::Move;
     Type type = Type::None;         // the last type of the mnemonic
+    Type factors = Type::None;      // of mma: the type of A and B
     Type destination = Type::None;  // the first type of the mnemonic (cvt, set, mma)
     Space space = Space::Generic;
     Rounding rounding = Rounding::Nearest;

@@ -21,34 +21,40 @@ size_t pieces(const Operand& operand) {
     return operand.form == Operand::Form::Vector ? operand.parts.size() : 1;
 }
 
-float half_value(Type type, uint32_t bits) {
-    return type == Type::F16 ? f16_to_float(static_cast<uint16_t>(bits)) : bf16_to_float(static_cast<uint16_t>(bits));
-}
-
 struct Fragments {
-    float a[kRows][kDeepest] = {}, b[kDeepest][kColumns] = {};
-    double sum[kRows][kColumns] = {};
+    float a[kRows][kDeepest], b[kDeepest][kColumns];
+    double sum[kRows][kColumns];
     int depth = 0;
 };
 
-void read_factors(const Warp& w, const Instruction& i, Fragments& f) {
-    const size_t in_a = pieces(i.operands[1]), in_b = pieces(i.operands[2]);
-    const bool wide = i.text.find(".tf32") != std::string::npos;
-    const Type half = i.text.find(".bf16") != std::string::npos ? Type::BF16 : Type::F16;
-    const int width = wide ? 1 : 2;  // elements in a register
-    f.depth = static_cast<int>(in_b) * 4 * width;
-    const auto element = [&](uint32_t bits, int e) {
-        return wide ? bits_to<float>(bits & 0xFFFFE000) : half_value(half, bits >> (16 * e));
+/// Fills the factors with elements of W to a register; `element` takes one out of its bits.
+template <int W, class Element> void unpack_factors(const Warp& w, const Instruction& i, Fragments& f, Element element) {
+    const auto each = [&](const Operand& operand, size_t k, auto put) {
+        const Operand& part = operand.form == Operand::Form::Vector ? operand.parts[k] : operand;
+        const uint32_t* bits = lanes_of<uint32_t>(w, part);
+        for (int row = 0; row < kWarpSize / 4; ++row)
+            for (int pair = 0; pair < 4; ++pair)
+                for (int e = 0; e < W; ++e) put(row, pair * W + e, element(bits[4 * row + pair], e));
     };
-    for (int l = 0; l < kWarpSize; ++l)
-        for (int e = 0; e < width; ++e) {
-            const int column = l % 4 * width + e;
-            for (size_t k = 0; k < in_a; ++k)
-                f.a[l / 4 + 8 * static_cast<int>(k % 2)][column + 4 * width * static_cast<int>(k / 2)] =
-                    element(piece(w, i.operands[1], k, l), e);
-            for (size_t k = 0; k < in_b; ++k)
-                f.b[column + 4 * width * static_cast<int>(k)][l / 4] = element(piece(w, i.operands[2], k, l), e);
-        }
+    const size_t in_a = pieces(i.operands[1]), in_b = pieces(i.operands[2]);
+    f.depth = static_cast<int>(in_b) * 4 * W;
+    for (size_t k = 0; k < in_a; ++k) {
+        const int row = 8 * static_cast<int>(k % 2), column = 4 * W * static_cast<int>(k / 2);
+        each(i.operands[1], k, [&](int r, int c, float value) { f.a[row + r][column + c] = value; });
+    }
+    for (size_t k = 0; k < in_b; ++k) {
+        const int row = 4 * W * static_cast<int>(k);
+        each(i.operands[2], k, [&](int c, int r, float value) { f.b[row + r][c] = value; });
+    }
+}
+
+void read_factors(const Warp& w, const Instruction& i, Fragments& f) {
+    if (i.factors == Type::TF32)
+        unpack_factors<1>(w, i, f, [](uint32_t bits, int) { return bits_to<float>(bits & 0xFFFFE000); });
+    else if (i.factors == Type::BF16)
+        unpack_factors<2>(w, i, f, [](uint32_t bits, int e) { return bits_to<float>(e == 0 ? bits << 16 : bits & 0xFFFF0000); });
+    else
+        unpack_factors<2>(w, i, f, [](uint32_t bits, int e) { return f16_to_float(static_cast<uint16_t>(bits >> (16 * e))); });
 }
 
 void read_sum(const Warp& w, const Operand& c, Fragments& f) {
@@ -83,9 +89,13 @@ void multiply_matrices(Warp& w, const Instruction& i, LaneMask) {
     Fragments f;
     read_factors(w, i, f);
     read_sum(w, i.operands[3], f);
-    for (int r = 0; r < kRows; ++r)
+    for (int r = 0; r < kRows; ++r) {
+        double row[kColumns];  // one vector register
+        std::copy(f.sum[r], f.sum[r] + kColumns, row);
         for (int k = 0; k < f.depth; ++k)
-            for (int c = 0; c < kColumns; ++c) f.sum[r][c] += static_cast<double>(f.a[r][k]) * static_cast<double>(f.b[k][c]);
+            for (int c = 0; c < kColumns; ++c) row[c] += static_cast<double>(f.a[r][k]) * static_cast<double>(f.b[k][c]);
+        std::copy(row, row + kColumns, f.sum[r]);
+    }
     write_sum(w, i.operands[0], f);
 }
 
