@@ -8,7 +8,8 @@
  * - A device, a plan or a session may be used by one thread at a time; different sessions on one device also take turns. Plans do not
  *   change and may be read by many. A session keeps its device's memory; destroy sessions before their device.
  * - Calls on a session are queued in order; those that return values to the host (marked "waits") wait for what was queued before them.
- * - A device error that cannot be recovered from poisons the session: every later call on it returns NV_DEVICE.
+ * - A device error poisons the session: every later call on it returns NV_DEVICE and says what failed first. One that the device cannot
+ *   recover from (a kernel's illegal access) poisons the device handle in the same way; only a new process can use that device again.
  *
  * Words: B samples, T tokens, C hidden size, V vocabulary, L layers, F intermediate size. A "mask" is an array of bytes, 1 for chosen.
  */
@@ -34,7 +35,7 @@ extern "C" {
 #define NV_NOEXCEPT
 #endif
 
-#define NV_ABI_VERSION 1u
+#define NV_ABI_VERSION 2u
 
 /* Numbers are never reused. */
 typedef enum nv_status {
@@ -75,9 +76,11 @@ typedef struct nv_device_info {
     int32_t compute_major, compute_minor; /* 0.0 on a CPU */
     int32_t threads;                      /* worker threads of a CPU, multiprocessors of a GPU */
     int64_t total_bytes, free_bytes;
-    char name[128]; /* ends with 0 */
+    int32_t driver_version, runtime_version; /* of CUDA: 11080 is 11.8; 0 on a CPU */
+    char name[128];                          /* ends with 0 */
 } nv_device_info;
 
+/* 0 where there is a driver and no GPU. Fails with NV_UNSUPPORTED where the driver is missing or too old. */
 NV_API nv_status nv_device_count(int32_t* out_count) NV_NOEXCEPT;
 /* index: which GPU; 0 on a CPU. threads: 0 for as many as there are processors; ignored on a GPU. */
 NV_API nv_status nv_device_create(int32_t index, int32_t threads, nv_device** out) NV_NOEXCEPT;

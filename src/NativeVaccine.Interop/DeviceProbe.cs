@@ -5,12 +5,12 @@ namespace NativeVaccine.Interop;
 /// <summary>Asks a loaded engine about its devices through pointers, so that no choice between the engines is made by looking.</summary>
 internal static unsafe class DeviceProbe
 {
-    /// <summary>All devices that the library of a variant can open; none if there is no such library.</summary>
+    /// <summary>All devices that the library of a variant can open; null if there is no such library.</summary>
     /// <exception cref="NativeLibraryException">The library is there but cannot be used, or a device cannot be opened.</exception>
-    public static IReadOnlyList<NativeDeviceInfo> Devices(string variant)
+    public static IReadOnlyList<NativeDeviceInfo>? Devices(string variant)
     {
         nint library = EngineLibrary.Probe(variant);
-        if (library == 0) return [];
+        if (library == 0) return null;
         var count = (delegate* unmanaged[Cdecl]<int*, NativeStatus>)NativeLibrary.GetExport(library, "nv_device_count");
         int devices;
         Require(library, count(&devices));

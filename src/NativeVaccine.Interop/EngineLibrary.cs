@@ -9,10 +9,20 @@ namespace NativeVaccine.Interop;
 internal static class EngineLibrary
 {
     /// <summary>NV_ABI_VERSION of the header that <see cref="NativeMethods"/> mirrors.</summary>
-    public const uint ExpectedAbiVersion = 1;
+    public const uint ExpectedAbiVersion = 2;
 
-    /// <summary>For developers: the path of a library to load instead of looking for one.</summary>
+    /// <summary>
+    /// For developers: the path of a library to load instead of looking for one. Its file name says which variant it is for, where it has
+    /// the name that the build gave it.
+    /// </summary>
     public const string PathVariable = "NATIVEVACCINE_LIBRARY";
+
+    /// <summary>The engines, and how each is built.</summary>
+    private static readonly Dictionary<string, string> Variants = new()
+    {
+        ["cpu"] = "dotnet build -c Release (needs CMake 3.21 and a C++17 compiler)",
+        ["cuda"] = "dotnet build -c Release -p:Cuda=true (needs CUDA 11.8 or later)",
+    };
 
     private static readonly Lock Gate = new();
     private static string? chosenVariant;
@@ -52,7 +62,7 @@ internal static class EngineLibrary
     /// <summary>Where the library of a variant may lie, first choice first.</summary>
     public static IReadOnlyList<string> Candidates(string variant)
     {
-        if (Environment.GetEnvironmentVariable(PathVariable) is { Length: > 0 } path) return [path];
+        if (Environment.GetEnvironmentVariable(PathVariable) is { Length: > 0 } path && !IsOfAnother(path, variant)) return [path];
         string file = FileName(variant);
         var runtimes = new[] { RuntimeInformation.RuntimeIdentifier, PortableRuntimeIdentifier() }.Distinct();
         return
@@ -69,7 +79,7 @@ internal static class EngineLibrary
         string? path = candidates.FirstOrDefault(File.Exists);
         if (path is null && NativeLibrary.TryLoad(FileName(variant), out nint found)) return RequireVersion(found, FileName(variant));
         if (path is null)
-            throw new NativeLibraryException($"the {variant} engine was not found; looked for {string.Join(", ", candidates)}");
+            throw NotFound(variant, candidates);
         nint library;
         try
         {
@@ -97,6 +107,15 @@ internal static class EngineLibrary
         RequireVersion(((delegate* unmanaged[Cdecl]<uint>)function)(), path);
         return library;
     }
+
+    /// <summary>Says how a variant is built, and where its library was looked for.</summary>
+    internal static NativeLibraryException NotFound(string variant, IReadOnlyList<string> candidates) =>
+        new($"the {variant} engine was not found; {Advice(variant)}looked for {string.Join(", ", candidates)}");
+
+    private static string Advice(string variant) => Variants.TryGetValue(variant, out string? build) ? $"build it with: {build}; " : "";
+
+    private static bool IsOfAnother(string path, string variant) =>
+        Variants.Keys.Any(other => other != variant && Path.GetFileName(path) == FileName(other));
 
     private static string FileName(string variant) =>
         OperatingSystem.IsWindows() ? $"nativevaccine_{variant}.dll"

@@ -42,6 +42,8 @@ internal struct NativeDeviceInfo
     public int Threads;
     public long TotalBytes;
     public long FreeBytes;
+    public int DriverVersion;
+    public int RuntimeVersion;
     public NativeText128 Name;
 }
 

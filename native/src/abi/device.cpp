@@ -18,7 +18,7 @@ nv_status nv_device_create(int32_t index, int32_t threads, nv_device** out) noex
         not_null(out, "out");
         *out = nullptr;
         nv::require(threads >= 0 && threads <= 4096, "threads is " + std::to_string(threads) + ", expected 0 to 4096");
-        *out = new nv_device{nv::Device::open(index, threads)};
+        *out = new nv_device{nv::Device::open(index, threads), ""};
     });
 }
 
@@ -27,15 +27,16 @@ void nv_device_destroy(nv_device* device) noexcept {
 }
 
 nv_status nv_device_get_info(const nv_device* device, nv_device_info* out) noexcept {
-    return guard("nv_device_get_info", [&] {
-        not_null(device, "device");
+    return guard_device("nv_device_get_info", device, [&](nv::Device& d) {
         check_struct(out, "out");
-        const nv::DeviceInfo info = device->device->info();
+        const nv::DeviceInfo info = d.info();
         out->compute_major = info.compute_major;
         out->compute_minor = info.compute_minor;
         out->threads = info.threads;
         out->total_bytes = info.total_bytes;
         out->free_bytes = info.free_bytes;
+        out->driver_version = info.driver_version;
+        out->runtime_version = info.runtime_version;
         copy_text(out->name, info.name);
     });
 }

@@ -28,22 +28,48 @@ template <class Body> nv_status guard(const char* function, Body body) noexcept 
     }
 }
 
-/// guard for calls on a session: body receives the session, ready to work. A device error poisons it.
-template <class Handle, class Body> nv_status guard_session(const char* function, Handle* session, Body body) noexcept {
+inline void not_null(const void* pointer, const char* name) {
+    require(pointer != nullptr, std::string(name) + " is NULL");
+}
+
+/// Throws where an earlier call has found the device lost.
+inline void require_works(const nv_device& device) {
+    if (!device.failure.empty()) throw Error(Status::Device, "the device failed earlier: " + device.failure);
+}
+
+/// Remembers an error after which the device is lost.
+inline void remember(const nv_device& device, const Error& error) {
+    if (error.status() == Status::Device && device.failure.empty() && device.device->lost()) device.failure = error.what();
+}
+
+/// guard for calls on a device: body receives it. An error that the device does not recover from poisons it.
+template <class Body> nv_status guard_device(const char* function, const nv_device* device, Body body) noexcept {
     return guard(function, [&] {
-        require(session != nullptr, "session is NULL");
-        if (session->poisoned) throw Error(Status::Device, "an earlier device error has made this session unusable");
+        not_null(device, "device");
+        require_works(*device);
         try {
-            body(session->session.enter());
+            body(*device->device);
         } catch (const Error& e) {
-            session->poisoned = e.status() == Status::Device;
+            remember(*device, e);
             throw;
         }
     });
 }
 
-inline void not_null(const void* pointer, const char* name) {
-    require(pointer != nullptr, std::string(name) + " is NULL");
+/// guard for calls on a session: body receives the session, ready to work. A device error poisons it, and its device where that is lost.
+template <class Handle, class Body> nv_status guard_session(const char* function, Handle* session, Body body) noexcept {
+    return guard(function, [&] {
+        not_null(session, "session");
+        if (!session->failure.empty()) throw Error(Status::Device, "the session failed earlier: " + session->failure);
+        require_works(session->owner);
+        try {
+            body(session->session.enter());
+        } catch (const Error& e) {
+            if (e.status() == Status::Device) session->failure = e.what();
+            remember(session->owner, e);
+            throw;
+        }
+    });
 }
 
 /// The caller's struct must be the one of this header: its first field says how large it is.

@@ -17,6 +17,8 @@ std::string describe() {
     FIELD(nv_device_info, threads);
     FIELD(nv_device_info, total_bytes);
     FIELD(nv_device_info, free_bytes);
+    FIELD(nv_device_info, driver_version);
+    FIELD(nv_device_info, runtime_version);
     FIELD(nv_device_info, name);
     STRUCT(nv_model_shape);
     FIELD(nv_model_shape, struct_size);

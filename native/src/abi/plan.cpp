@@ -76,7 +76,11 @@ nv_status nv_plan_create(const nv_device* device, const nv_model_shape* shape, c
         not_null(device, "device");
         check_struct(shape, "shape");
         check_struct(options, "options");
-        *out = new nv_plan{nv::Plan(device->device->stream(), shape_of(*shape), options_of(*options))};
+        const nv::PlanOptions o = options_of(*options);
+        nv::require(
+            device->device->computes_in(o.activation_type),
+            "options.activation_type is " + std::to_string(options->activation_type) + " (bf16), and this device computes in fp32 only");
+        *out = new nv_plan{nv::Plan(device->device->stream(), shape_of(*shape), o)};
     });
 }
 

@@ -7,12 +7,12 @@ using namespace nv::abi;
 extern "C" {
 
 nv_status nv_session_create(nv_device* device, const nv_plan* plan, nv_session** out) noexcept {
-    return guard("nv_session_create", [&] {
+    if (out != nullptr) *out = nullptr;
+    return guard_device("nv_session_create", device, [&](nv::Device& d) {
         not_null(out, "out");
-        *out = nullptr;
-        not_null(device, "device");
         not_null(plan, "plan");
-        *out = new nv_session(*device->device, plan->plan);
+        d.make_current();
+        *out = new nv_session(*device, plan->plan);
     });
 }
 

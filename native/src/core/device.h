@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "core/dtype.h"
 #include "core/stream.h"
 
 namespace nv {
@@ -10,8 +11,9 @@ namespace nv {
 struct DeviceInfo {
     std::string name;
     int64_t total_bytes = 0, free_bytes = 0;
-    int32_t compute_major = 0, compute_minor = 0;  // 0.0 on a CPU
-    int32_t threads = 0;                           // worker threads of a CPU, multiprocessors of a GPU
+    int32_t compute_major = 0, compute_minor = 0;     // 0.0 on a CPU
+    int32_t threads = 0;                              // worker threads of a CPU, multiprocessors of a GPU
+    int32_t driver_version = 0, runtime_version = 0;  // of CUDA: 11080 is 11.8; 0 on a CPU
 };
 
 /// Where the engine's memory lies and its ops run. device_cpu.cpp and device_cuda.cpp each define it for one build.
@@ -19,6 +21,7 @@ class Device {
 public:
     /// index: which GPU, 0 on a CPU. threads: of the pool, 0 for as many as there are processors; ignored on a GPU.
     static std::unique_ptr<Device> open(int32_t index, int32_t threads);
+    /// Throws Error(Unsupported) where there is no usable driver.
     static int32_t count();
     /// Which build this is, and with what: "cpu", or "cuda" and its runtime's version.
     static const char* build();
@@ -28,9 +31,14 @@ public:
     virtual Stream& stream() = 0;
     /// Makes the calling thread's next calls go to this device. Calls may come from any thread, one at a time.
     virtual void make_current() {}
+    /// Whether activations of a session on this device may be of a type.
+    virtual bool computes_in(DType type) const = 0;
+    /// True once a kernel has failed in a way from which the device does not recover in this process. Waits.
+    virtual bool lost() { return false; }
 
     /// Zeroed memory, aligned to 256 bytes. Throws Error(OutOfMemory).
     virtual void* allocate(int64_t bytes) = 0;
+    /// Throws nothing: memory is released where an error is already on its way.
     virtual void release(void* memory) = 0;
 
     /// Copies between host and engine memory. upload may return before the copy is done, but has read `host` by then;

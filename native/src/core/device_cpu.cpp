@@ -29,6 +29,7 @@ public:
     }
 
     Stream& stream() override { return stream_; }
+    bool computes_in(DType type) const override { return type == DType::F32; }
 
     void* allocate(int64_t bytes) override {
         require(bytes >= 0, "Device::allocate: " + std::to_string(bytes) + " bytes; expected 0 or more");

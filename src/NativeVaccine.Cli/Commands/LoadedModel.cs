@@ -4,6 +4,7 @@ using NativeVaccine.Cli.Output;
 using NativeVaccine.Engine;
 using NativeVaccine.Models;
 using NativeVaccine.Tokenization;
+using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Commands;
 
@@ -51,13 +52,16 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="progress">Shows how far loading is.</param>
     public Session Start(SessionOptions options, ProgressDisplay progress)
     {
-        device = Device.Open(parsed.GetValue(deviceOptions.Device) ?? "cpu", parsed.GetValue(deviceOptions.Threads) ?? 0);
+        device = deviceOptions.Open(parsed);
+        NumberTypes types =
+            RunDevice.Types(device, OptionKinds.Word(parsed, deviceOptions.Precision, WeightPrecision.Stored), folder, adapters.Count);
         plan = MemoryPlan.Create(device, folder.Configuration, options with
         {
             Training = false,
             Optimizer = false,
-            WeightType = WeightType(),
-            MemoryLimit = parsed.GetValue(deviceOptions.DeviceMemory) ?? 0,
+            WeightType = types.Weights,
+            ActivationType = types.Activations,
+            MemoryLimit = parsed.GetValue(deviceOptions.DeviceMemory) is { } limit and > 0 ? limit : device.PlannableBytes,
         });
         session = Session.Create(device, plan);
         session.Load(adapters.Count == 0 ? folder : new MergedWeights(folder, adapters), progress.Stage("loading the model"));
@@ -71,18 +75,5 @@ internal sealed class LoadedModel : IDisposable
         plan?.Dispose();
         device?.Dispose();
         folder.Dispose();
-    }
-
-    /// <summary>Weights stored in bf16 stay in it, which loses nothing; merged ones would lose what the adapters added.</summary>
-    private ElementType WeightType()
-    {
-        bool isStoredAsBFloat16 = adapters.Count == 0
-            && ExpectedWeight.Of(folder.Configuration).All(weight => folder.Info(weight.Name).Type == ElementType.BFloat16);
-        return parsed.GetValue(deviceOptions.Precision) switch
-        {
-            "fp32" => ElementType.Float32,
-            "bf16" => ElementType.BFloat16,
-            _ => isStoredAsBFloat16 ? ElementType.BFloat16 : ElementType.Float32,
-        };
     }
 }

@@ -31,9 +31,10 @@ internal sealed class PlanCommand : Verb
             ?? throw new InputException($"nvaccine plan: expected --model, a folder or {ShapePrefix}llama-2-7b");
         TrainingOptions training = options.Read(parsed, TrainingStage.Align);
         training.Validate("options");
-        (ModelConfiguration configuration, ElementType weightType) = Resolve(model, training);
-        using Device device = Device.Open(training.Device, training.Threads);
-        SessionOptions session = TrainingPlan.For(training, MethodCatalog.Create(training), weightType);
+        using Device device = Device.Open(training.Device, training.Threads, training.Gemm);
+        training = RunDevice.Effective(training, device);
+        (ModelConfiguration configuration, NumberTypes types) = Resolve(model, training, device);
+        SessionOptions session = TrainingPlan.For(training, MethodCatalog.Create(training), types);
         MemoryPlan? fitting = TryCreate(device, configuration, session);
         SessionOptions smallest = session with { MemoryLimit = 0, RecomputedLayers = configuration.LayerCount };
         using MemoryPlan plan = fitting ?? MemoryPlan.Create(device, configuration, smallest);
@@ -49,15 +50,15 @@ internal sealed class PlanCommand : Verb
     /// <summary>
     /// A folder's own weights say what they are kept as; for a published shape it is bf16 where it is not asked for otherwise.
     /// </summary>
-    private static (ModelConfiguration Configuration, ElementType WeightType) Resolve(string model, TrainingOptions training)
+    private static (ModelConfiguration Configuration, NumberTypes Types) Resolve(string model, TrainingOptions training, Device device)
     {
         if (!model.StartsWith(ShapePrefix, StringComparison.Ordinal))
         {
             using ModelFolder folder = ModelFolder.Open(model);
-            return (folder.Configuration, TrainingRun.WeightTypeOf(training, folder));
+            return (folder.Configuration, RunDevice.Types(device, training.Precision, folder, training.Adapter.Count));
         }
-        ElementType type = training.Precision == WeightPrecision.Fp32 ? ElementType.Float32 : ElementType.BFloat16;
-        return (ModelConfiguration.Shape(model[ShapePrefix.Length..]), type);
+        NumberTypes types = RunDevice.Types(device, training.Precision, isStoredAsBFloat16: true);
+        return (ModelConfiguration.Shape(model[ShapePrefix.Length..]), types);
     }
 
     private static MemoryPlan? TryCreate(Device device, ModelConfiguration configuration, SessionOptions session)

@@ -32,6 +32,10 @@ internal abstract class TrainingVerb : Verb
             Terminal.Error.WriteLine($"wrote {result}");
             return ExitCode.Success;
         }
+        catch (EngineException exception) when (exception.Error == EngineError.Device)
+        {
+            throw new EngineException(exception.Error, $"{exception.Message}; continue with: nvaccine {Name} --resume {run.FolderPath}");
+        }
         catch (OperationCanceledException exception)
         {
             Terminal.Error.WriteLine($"{exception.Message}; continue with: nvaccine {Name} --resume {run.FolderPath}");

@@ -59,7 +59,7 @@ internal sealed class DemoStage(CancellationToken cancellation)
         Method method = MethodCatalog.Create(options);
         var data = new TrainingData(samples);
         using MemoryPlan plan =
-            MemoryPlan.Create(device, ToyModel.Configuration, TrainingPlan.For(options, method, data, ElementType.Float32));
+            MemoryPlan.Create(device, ToyModel.Configuration, TrainingPlan.For(options, method, data, NumberTypes.Fp32));
         using Session session = Session.Create(device, plan);
         session.Load(weights);
         session.InitializeAdapter(options.Seed);

@@ -177,6 +177,7 @@ internal sealed class DemoStory(
         CheckpointEvery = 0,
         Device = settings.Device,
         Threads = settings.Threads,
+        Precision = WeightPrecision.Fp32, // a model this small gains nothing from bf16
     };
 
     private ProgressStage Stage(string title) => progress.Stage($"seed {seed}: {title}");

@@ -98,6 +98,7 @@ internal sealed class TrainingOptionSet
             Device = parsed.GetValue(Device.Device) ?? defaults.Device,
             Threads = parsed.GetValue(Device.Threads) ?? defaults.Threads,
             Precision = OptionKinds.Word(parsed, Device.Precision, defaults.Precision),
+            Gemm = OptionKinds.Word(parsed, Device.Gemm, defaults.Gemm),
             DeviceMemory = parsed.GetValue(Device.DeviceMemory) ?? defaults.DeviceMemory,
             Seed = parsed.GetValue(seed) ?? defaults.Seed,
             Replay = parsed.GetValue(replay),

@@ -12,7 +12,23 @@ namespace NativeVaccine.Engine;
 /// <param name="TotalBytes">Its memory.</param>
 /// <param name="FreeBytes">What of it was free when this was asked.</param>
 /// <param name="ComputeCapability">Of a GPU, as 8.6; null on a CPU.</param>
-public sealed record DeviceInfo(string Name, int Threads, long TotalBytes, long FreeBytes, Version? ComputeCapability);
+/// <param name="DriverVersion">The CUDA version that a GPU's driver is for, as 12.2; null on a CPU.</param>
+/// <param name="RuntimeVersion">The CUDA version of the engine's runtime; null on a CPU.</param>
+public sealed record DeviceInfo(
+    string Name,
+    int Threads,
+    long TotalBytes,
+    long FreeBytes,
+    Version? ComputeCapability,
+    Version? DriverVersion,
+    Version? RuntimeVersion);
+
+/// <summary>What there is of an engine on this machine.</summary>
+/// <param name="Name">"cpu" or "cuda".</param>
+/// <param name="IsInstalled">Whether its library is there.</param>
+/// <param name="Devices">The devices that it can open.</param>
+/// <param name="Problem">Why it cannot be used, in a line with the next step; null where it can, or is not there.</param>
+public sealed record EngineStatus(string Name, bool IsInstalled, IReadOnlyList<DeviceInfo> Devices, string? Problem);
 
 /// <summary>
 /// Something that computes: the processor, or an NVIDIA GPU. Opening the first one loads the engine for its kind, and a process uses one
@@ -23,11 +39,20 @@ public sealed class Device : IDisposable
     private const string CpuVariant = "cpu";
     private const string CudaVariant = "cuda";
 
-    private Device(DeviceHandle handle)
+    private Device(string name, DeviceHandle handle)
     {
-        Handle = handle;
+        (Name, Handle) = (name, handle);
         Info = Describe(handle);
     }
+
+    /// <summary>
+    /// What <see cref="PlannableBytes"/> leaves of a GPU's free memory: room for kernels, which CUDA loads when they are first used, for
+    /// cuBLAS's workspace, and for what a desktop takes meanwhile. 512 MiB.
+    /// </summary>
+    public static long ReservedBytes => 512L << 20;
+
+    /// <summary>As it was asked for: "cpu", or "cuda:N".</summary>
+    public string Name { get; }
 
     /// <summary>What was opened, as it was then.</summary>
     public DeviceInfo Info { get; }
@@ -35,15 +60,27 @@ public sealed class Device : IDisposable
     /// <summary>Which build of the engine runs on it, one line.</summary>
     public string EngineDescription { get; } = NativeMethods.BuildDescription();
 
+    /// <summary>True for an NVIDIA GPU.</summary>
+    public bool IsGpu => Info.ComputeCapability is not null;
+
+    /// <summary>
+    /// The bytes that plans on a GPU stay within unless told otherwise: what was free when it was opened, less
+    /// <see cref="ReservedBytes"/>. 0, for no limit, on a CPU.
+    /// </summary>
+    public long PlannableBytes => IsGpu ? Math.Max(1, Info.FreeBytes - ReservedBytes) : 0;
+
     internal DeviceHandle Handle { get; }
 
     /// <summary>Opens a device.</summary>
     /// <param name="name">"cpu", or "cuda:N" with N from 0.</param>
     /// <param name="threads">Worker threads of a CPU; 0 for as many as there are processors. Results do not depend on it.</param>
+    /// <param name="gemm">Who multiplies matrices on a GPU; a CPU has no choice.</param>
     /// <exception cref="InputException">Another name, an engine that is missing or of another version, or no such device.</exception>
-    public static Device Open(string name = CpuVariant, int threads = 0)
+    public static Device Open(string name = CpuVariant, int threads = 0, GemmChoice gemm = GemmChoice.Auto)
     {
         (string variant, int index) = Parse(name);
+        if (variant == CpuVariant && gemm != GemmChoice.Auto)
+            throw new InputException($"gemm {InputText.Quote(gemm.ToString().ToLowerInvariant())}: only a GPU has the choice; expected auto on cpu");
         try
         {
             EngineLibrary.Choose(variant);
@@ -53,25 +90,49 @@ public sealed class Device : IDisposable
             throw new InputException(failure.Message, failure);
         }
         NativeMethods.DeviceCreate(index, threads, out DeviceHandle handle).ThrowIfFailed();
-        return new Device(handle);
-    }
-
-    /// <summary>All devices of the engines that are installed: the processor first, then the GPUs. Opens none for use.</summary>
-    /// <exception cref="InputException">An engine is there but cannot be used.</exception>
-    public static IReadOnlyList<DeviceInfo> List()
-    {
         try
         {
-            return [.. DeviceProbe.Devices(CpuVariant).Concat(DeviceProbe.Devices(CudaVariant)).Select(static info => Convert(info))];
+            // auto is how every device begins.
+            if (gemm != GemmChoice.Auto) SetGemm(handle, gemm);
+            return new Device(name, handle);
         }
-        catch (NativeLibraryException failure)
+        catch
         {
-            throw new InputException(failure.Message, failure);
+            handle.Dispose();
+            throw;
         }
     }
+
+    /// <summary>What engines there are, the processor's first, and what each can open. Opens nothing for use.</summary>
+    public static IReadOnlyList<EngineStatus> Survey() => [StatusOf(CpuVariant), StatusOf(CudaVariant)];
 
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
+
+    private static void SetGemm(DeviceHandle handle, GemmChoice gemm)
+    {
+        try
+        {
+            NativeMethods.DeviceSetGemm(handle, (int)gemm).ThrowIfFailed();
+        }
+        catch (EntryPointNotFoundException failure)
+        {
+            throw new InputException($"gemm {gemm}: this build of the engine has no such choice; expected auto, or a newer build", failure);
+        }
+    }
+
+    private static EngineStatus StatusOf(string variant)
+    {
+        try
+        {
+            IReadOnlyList<NativeDeviceInfo>? devices = DeviceProbe.Devices(variant);
+            return new EngineStatus(variant, devices is not null, [.. (devices ?? []).Select(static info => Convert(info))], null);
+        }
+        catch (NativeLibraryException failure)
+        {
+            return new EngineStatus(variant, true, [], failure.Message);
+        }
+    }
 
     private static (string Variant, int Index) Parse(string name)
     {
@@ -94,7 +155,12 @@ public sealed class Device : IDisposable
         info.Threads,
         info.TotalBytes,
         info.FreeBytes,
-        info.ComputeMajor > 0 ? new Version(info.ComputeMajor, info.ComputeMinor) : null);
+        info.ComputeMajor > 0 ? new Version(info.ComputeMajor, info.ComputeMinor) : null,
+        CudaVersion(info.DriverVersion),
+        CudaVersion(info.RuntimeVersion));
+
+    /// <summary>CUDA writes 11.8 as 11080.</summary>
+    private static Version? CudaVersion(int number) => number > 0 ? new Version(number / 1000, number % 1000 / 10) : null;
 }
 
 /// <summary>Text in a native struct.</summary>

@@ -81,7 +81,10 @@ public sealed partial class Session : IDisposable
     /// <exception cref="EngineException"><see cref="EngineError.OutOfMemory"/>: the device has less than the plan needs.</exception>
     public static Session Create(Device device, MemoryPlan plan)
     {
-        NativeMethods.SessionCreate(device.Handle, plan.Handle, out SessionHandle handle).ThrowIfFailed();
+        NativeStatus status = NativeMethods.SessionCreate(device.Handle, plan.Handle, out SessionHandle handle);
+        if (status == NativeStatus.OutOfMemory && device.IsGpu)
+            throw new EngineException(EngineError.OutOfMemory, $"{NativeMethods.LastErrorMessage()} (--device-memory)");
+        status.ThrowIfFailed();
         try
         {
             handle.KeepOpen(device.Handle);

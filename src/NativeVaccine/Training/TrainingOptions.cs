@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using NativeVaccine.Engine;
 using NativeVaccine.Methods;
 
 namespace NativeVaccine.Training;
@@ -24,16 +25,16 @@ public enum Preset
     Reference,
 }
 
-/// <summary>How frozen weights are kept.</summary>
+/// <summary>How frozen weights are kept, and on a GPU what is computed in.</summary>
 public enum WeightPrecision
 {
-    /// <summary>As they are stored: bf16 where all of them are, else fp32.</summary>
+    /// <summary>On a CPU as they are stored: bf16 where all of them are, else fp32. On a GPU bf16.</summary>
     Stored,
 
-    /// <summary>32 bits.</summary>
+    /// <summary>32 bits; on a GPU for checking, slowly and without tensor cores.</summary>
     Fp32,
 
-    /// <summary>bfloat16.</summary>
+    /// <summary>bfloat16. A CPU computes in fp32 with it; a GPU in bf16, summing in fp32.</summary>
     Bf16,
 }
 
@@ -163,10 +164,15 @@ public sealed record TrainingOptions
     /// <summary>Threads of a CPU; 0 for as many as there are processors. Results do not depend on it.</summary>
     public int Threads { get; init; }
 
-    /// <summary>How frozen weights are kept.</summary>
+    /// <summary>How frozen weights are kept, and on a GPU what is computed in.</summary>
     public WeightPrecision Precision { get; init; }
 
-    /// <summary>Bytes of the device that the run may take; 0 for no limit.</summary>
+    /// <summary>Who multiplies matrices on a GPU.</summary>
+    public GemmChoice Gemm { get; init; } = GemmChoice.Auto;
+
+    /// <summary>
+    /// Bytes of the device that the run may take; 0 on a CPU for no limit, on a GPU for what is free less <see cref="Engine.Device.ReservedBytes"/>.
+    /// </summary>
     public long DeviceMemory { get; init; }
 
     /// <summary>What made the run; not an option.</summary>

@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using NativeVaccine.Engine;
 using NativeVaccine.IO;
 using NativeVaccine.Methods;
 
@@ -72,6 +73,7 @@ internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(JsonNaming
     Converters =
     [
         typeof(WordConverter<TrainingStage>), typeof(WordConverter<Preset>), typeof(WordConverter<WeightPrecision>),
+        typeof(WordConverter<GemmChoice>),
         typeof(WordConverter<ScheduleKind>), typeof(WordConverter<FreezeScope>), typeof(WordConverter<BackwardFloor>),
         typeof(WordConverter<NoiseSize>),
     ])]

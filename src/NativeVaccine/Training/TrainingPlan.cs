@@ -9,21 +9,22 @@ public static class TrainingPlan
 {
     /// <summary>The session's options for a run whose data is known.</summary>
     /// <exception cref="InputException">The adapted projections cannot be parsed, or the data is empty.</exception>
-    public static SessionOptions For(TrainingOptions options, Method method, TrainingData data, ElementType weightType) =>
-        For(options, method, new RunOrder(options, data).Limits(), weightType);
+    public static SessionOptions For(TrainingOptions options, Method method, TrainingData data, NumberTypes types) =>
+        For(options, method, new RunOrder(options, data).Limits(), types);
 
     /// <summary>The same for a run whose data is not: every sample may have the largest length.</summary>
-    public static SessionOptions For(TrainingOptions options, Method method, ElementType weightType) =>
-        For(options, method, new BatchLimits(checked(options.Batch * options.MaxLength), options.Batch, options.MaxLength), weightType);
+    public static SessionOptions For(TrainingOptions options, Method method, NumberTypes types) =>
+        For(options, method, new BatchLimits(checked(options.Batch * options.MaxLength), options.Batch, options.MaxLength), types);
 
-    private static SessionOptions For(TrainingOptions options, Method method, BatchLimits limits, ElementType weightType) => new()
+    private static SessionOptions For(TrainingOptions options, Method method, BatchLimits limits, NumberTypes types) => new()
     {
         MaxTokens = limits.MaxTokens,
         MaxSamples = limits.MaxSamples,
         LongestSample = limits.LongestSample,
         Full = options.Full,
         Lora = options.Full ? null : Lora(options),
-        WeightType = options.Full ? ElementType.Float32 : weightType,
+        WeightType = options.Full ? ElementType.Float32 : types.Weights,
+        ActivationType = types.Activations,
         AttentionSites = method.Needs.AttentionSites,
         MlpSites = method.Needs.MlpSites,
         ResidualSites = method.Needs.ResidualSites,

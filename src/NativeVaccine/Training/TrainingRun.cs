@@ -66,7 +66,7 @@ public sealed class TrainingRun : IDisposable
             Adapter = [.. options.Adapter.Select(static path => Absolute(path)!)],
             Versions = CurrentVersions(),
         };
-        return Open(effective, () => RunFolder.Create(folder, effective));
+        return Open(effective, RunDevice.Effective, final => RunFolder.Create(folder, final));
     }
 
     /// <summary>Opens everything for going on with a run that was interrupted.</summary>
@@ -78,7 +78,7 @@ public sealed class TrainingRun : IDisposable
         {
             if (opened.Options is not { Model: not null, Data: not null })
                 throw new InputException($"{folder}: {RunFolder.ConfigurationFileName} has no model or no data; expected both");
-            return Open(opened.Options, () => opened);
+            return Open(opened.Options, RunDevice.EffectiveAgain, _ => opened);
         }
         catch
         {
@@ -86,15 +86,6 @@ public sealed class TrainingRun : IDisposable
             throw;
         }
     }
-
-    /// <summary>What the model's frozen weights are kept as on the device.</summary>
-    public static ElementType WeightTypeOf(TrainingOptions options, ModelFolder model) => options.Precision switch
-    {
-        WeightPrecision.Fp32 => ElementType.Float32,
-        WeightPrecision.Bf16 => ElementType.BFloat16,
-        // Merged weights would lose what the adapters added.
-        _ => options.Adapter.Count == 0 && IsStoredAsBFloat16(model) ? ElementType.BFloat16 : ElementType.Float32,
-    };
 
     /// <summary>Trains, and saves the result. After an interruption the folder holds a checkpoint to resume from.</summary>
     /// <returns>The folder of the result: a PEFT adapter, or the whole model if all of it was trained.</returns>
@@ -132,7 +123,11 @@ public sealed class TrainingRun : IDisposable
         files.Dispose();
     }
 
-    private static TrainingRun Open(TrainingOptions options, Func<RunFolder> openFolder)
+    /// <param name="options">As they were given.</param>
+    /// <param name="effective">What they mean on the device.</param>
+    /// <param name="openFolder">Makes or opens the folder, with the options as they take effect.</param>
+    private static TrainingRun Open(
+        TrainingOptions options, Func<TrainingOptions, Device, TrainingOptions> effective, Func<TrainingOptions, RunFolder> openFolder)
     {
         TrainingFiles? files = null;
         Device? device = null;
@@ -140,10 +135,11 @@ public sealed class TrainingRun : IDisposable
         try
         {
             files = TrainingFiles.Open(options);
-            device = Device.Open(options.Device, options.Threads);
-            plan = MemoryPlan.Create(
-                device, files.Model.Configuration, TrainingPlan.For(options, files.Method, files.Data, WeightTypeOf(options, files.Model)));
-            return new TrainingRun(files, device, plan, openFolder());
+            device = Device.Open(options.Device, options.Threads, options.Gemm);
+            TrainingOptions final = effective(options, device);
+            NumberTypes types = RunDevice.Types(device, final.Precision, files.Model, options.Adapter.Count);
+            plan = MemoryPlan.Create(device, files.Model.Configuration, TrainingPlan.For(final, files.Method, files.Data, types));
+            return new TrainingRun(files, device, plan, openFolder(final));
         }
         catch
         {
@@ -153,9 +149,6 @@ public sealed class TrainingRun : IDisposable
             throw;
         }
     }
-
-    private static bool IsStoredAsBFloat16(ModelFolder model) =>
-        ExpectedWeight.Of(model.Configuration).All(weight => model.Info(weight.Name).Type == ElementType.BFloat16);
 
     [return: NotNullIfNotNull(nameof(path))]
     private static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);

@@ -28,7 +28,39 @@ public sealed class DecoderTests
         (int[][] prompts, int[][] expected) = Greedy(folder);
         var options = new GenerationOptions { MaxNewTokens = 32, EndIds = model.Session.Configuration.EndOfSequenceIds };
 
-        Assert.Equal(expected, model.Session.Decoder.Generate(prompts, options));
+        IReadOnlyList<int[]> continuations = model.Session.Decoder.Generate(prompts, options);
+
+        if (TestDevice.IsBFloat16) RequireGreedyInBFloat16(folder, model, prompts, expected, continuations);
+        else Assert.Equal(expected, continuations);
+    }
+
+    /// <summary>
+    /// In bf16 the best two logits may change places where they are close. A continuation must be that of fp32 where its smallest margin is
+    /// larger than two logits may be off together, and every token must be the best, or as good within that, by a forward pass over the
+    /// whole text.
+    /// </summary>
+    private static void RequireGreedyInBFloat16(
+        string folder, FixtureSession model, int[][] prompts, int[][] expected, IReadOnlyList<int[]> continuations)
+    {
+        using var file = new ExpectedFile(folder);
+        double bound = 2 * new Closeness(folder).LargestLogit;
+        int vocabulary = model.Session.Configuration.VocabularySize;
+        for (int index = 0; index < prompts.Length; index++)
+        {
+            double margin = file.Root.GetProperty("greedy")[index].GetProperty("smallest_margin").GetDouble();
+            if (margin > bound) Assert.Equal(expected[index], continuations[index]);
+            int[] text = [.. prompts[index], .. continuations[index]];
+            model.Session.Forward(Batch.OfPrompts([text]), new ForwardOptions { ForBackward = false });
+            int first = prompts[index].Length - 1;
+            float[] logits = model.Logits(first, continuations[index].Length);
+            for (int i = 0; i < continuations[index].Length; i++)
+            {
+                ReadOnlySpan<float> row = logits.AsSpan(i * vocabulary, vocabulary);
+                float best = row.ToArray().Max();
+                float chosen = row[continuations[index][i]];
+                Assert.True(chosen >= best - bound, FormattableString.Invariant($"prompt {index}, token {i}: {chosen} chosen, {best} is best"));
+            }
+        }
     }
 
     [Theory]

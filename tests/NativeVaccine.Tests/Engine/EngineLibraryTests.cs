@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using NativeVaccine.Engine;
 using NativeVaccine.Interop;
+using NativeVaccine.Models;
 using NativeVaccine.Tests.Models;
 
 namespace NativeVaccine.Tests.Engine;
@@ -18,12 +19,37 @@ public sealed class EngineLibraryTests
         Assert.Equal("the absent engine was not found; looked for /nowhere/runtimes/native/libengine.so, /nowhere/libengine.so", message);
     }
 
+    [Theory]
+    [InlineData("cpu", "dotnet build -c Release (needs CMake 3.21 and a C++17 compiler)")]
+    [InlineData("cuda", "dotnet build -c Release -p:Cuda=true (needs CUDA 11.8 or later)")]
+    public void AMissingEngineSaysHowItIsBuilt(string variant, string build)
+    {
+        string message = EngineLibrary.NotFound(variant, ["/nowhere/engine.so"]).Message;
+
+        Assert.Equal($"the {variant} engine was not found; build it with: {build}; looked for /nowhere/engine.so", message);
+    }
+
+    [Fact]
+    public void AProcessorComputesInFp32Only()
+    {
+        using Device device = Device.Open();
+        SessionOptions options = FixtureSession.Options with { ActivationType = ElementType.BFloat16 };
+
+        Refusal.Of(
+            () => MemoryPlan.Create(device, ModelConfiguration.Load(Fixtures.Path("micro-llama")), options),
+            "options.activation_type is 1 (bf16), and this device computes in fp32 only");
+    }
+
+    [Fact]
+    public void AProcessorHasNoChoiceOfGemm() => Refusal.Of(
+        () => Device.Open("cpu", gemm: GemmChoice.Cublas), "gemm 'cublas': only a GPU has the choice; expected auto on cpu");
+
     [Fact]
     public void AnotherAbiVersionNamesBothAndThePath()
     {
         string message = Assert.Throws<NativeLibraryException>(() => EngineLibrary.RequireVersion(99, "/lib/engine.so")).Message;
 
-        Assert.Equal("/lib/engine.so: has ABI version 99; this program expects 1, so one of the two is older", message);
+        Assert.Equal("/lib/engine.so: has ABI version 99; this program expects 2, so one of the two is older", message);
         EngineLibrary.RequireVersion(EngineLibrary.ExpectedAbiVersion, "/lib/engine.so");
     }
 
@@ -83,9 +109,14 @@ public sealed class EngineLibraryTests
     [Fact]
     public void TheProcessorIsListed()
     {
-        DeviceInfo processor = Device.List()[0];
+        IReadOnlyList<EngineStatus> engines = Device.Survey();
 
+        Assert.Equal(["cpu", "cuda"], engines.Select(static engine => engine.Name));
+        Assert.True(engines[0].IsInstalled);
+        Assert.Null(engines[0].Problem);
+        DeviceInfo processor = Assert.Single(engines[0].Devices);
         Assert.Null(processor.ComputeCapability);
+        Assert.Null(processor.DriverVersion);
         Assert.NotEmpty(processor.Name);
         Assert.True(processor.Threads >= 1);
         Assert.True(processor.TotalBytes >= processor.FreeBytes && processor.FreeBytes > 0);

@@ -18,8 +18,8 @@ internal sealed class FixtureSession : IDisposable
         // tiny-llama-linear-rope is tiny-llama's weights under its own config.json.
         string weights = folder == "tiny-llama-linear-rope" ? "tiny-llama" : folder;
         using var model = ModelFolder.Open(Fixtures.Path(weights), ModelConfiguration.Load(Fixtures.Path(folder)));
-        Device = Device.Open("cpu", threads);
-        plan = MemoryPlan.Create(Device, model.Configuration, options ?? Options);
+        Device = TestDevice.Open(threads);
+        plan = MemoryPlan.Create(Device, model.Configuration, TestDevice.InPrecision(options ?? Options));
         Session = Session.Create(Device, plan);
         Session.Load(new MergedWeights(model, merged ?? []));
     }

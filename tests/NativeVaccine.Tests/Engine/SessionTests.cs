@@ -36,7 +36,7 @@ public sealed class SessionTests
     [Fact]
     public void ALimitMakesLayersRecomputeAndThenRefuses()
     {
-        using Device device = Device.Open();
+        using Device device = TestDevice.Open();
         var configuration = ModelConfiguration.Load(Fixtures.Path("tiny-llama"));
         SessionOptions options = FixtureSession.Options with { Lora = Lora };
         using MemoryPlan free = MemoryPlan.Create(device, configuration, options);

@@ -1,7 +1,6 @@
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
-using NativeVaccine.Models;
 using NativeVaccine.Tests.Engine;
 using NativeVaccine.Tokenization;
 using NativeVaccine.Training;
@@ -18,7 +17,7 @@ internal sealed class SmallRun : IDisposable
         Options = options;
         Data = new TrainingData(Samples("align"), Samples("harmful"));
         Method = MethodCatalog.Create(options);
-        model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, ElementType.Float32));
+        model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, TestDevice.Types));
         if (!options.Full) Session.InitializeAdapter(options.Seed);
     }
 
@@ -54,6 +53,8 @@ internal sealed class SmallRun : IDisposable
         ProbeEvery = 4,
         LearningRate = 1e-2,
         CheckpointEvery = 0,
+        Device = TestDevice.Name,
+        Precision = TestDevice.Precision,
     };
 
     public static IReadOnlyList<Sample> Samples(string pool) =>

@@ -52,6 +52,8 @@ internal sealed class Trace : IDisposable
                 WarmupRatio = Number("warmup"),
                 Clip = Number("clip"),
                 Dropout = Number("dropout"),
+                Device = TestDevice.Name,
+                Precision = TestDevice.Precision,
             };
         }
     }

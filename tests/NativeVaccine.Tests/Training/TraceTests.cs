@@ -3,13 +3,14 @@ using NativeVaccine.Models;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Tests.TorchReference;
 using NativeVaccine.Training;
+using Xunit.Abstractions;
 
 namespace NativeVaccine.Tests.Training;
 
 /// <summary>
 /// Our trainer beside the authors' own, step by step, from files to files: the same samples and layers, and every number of every step.
 /// </summary>
-public sealed class TraceTests
+public sealed class TraceTests(ITestOutputHelper output)
 {
     private const double StepTolerance = 1e-4;
     private const double AdapterTolerance = 1e-3;
@@ -20,6 +21,25 @@ public sealed class TraceTests
         ["site_gradient_norms"] = "site_gradient_norm",
         ["probabilities"] = "probe_norms",
     };
+
+    /// <summary>
+    /// In bf16, where the authors' trainer has no number of its own: twice the largest distance that was measured on ptxmachine over
+    /// tvaccine-micro and tvaccine-paper.
+    /// </summary>
+    private static readonly Dictionary<string, double> BFloat16Tolerances = new()
+    {
+        ["loss"] = 0.01,
+        ["pass1_loss"] = 0.01,
+        ["probe_loss"] = 0.01,
+        ["gradient_norm"] = 0.1,
+        ["site_gradient_norm"] = 0.1,
+        ["probe_norms"] = 0.1,
+        ["micro"] = 0.1,
+        ["final_adapter"] = 0.1,
+    };
+
+    /// <summary>The largest relative distance of each quantity so far, which the test writes down.</summary>
+    private readonly SortedDictionary<string, double> farthest = new(StringComparer.Ordinal);
 
     [Theory]
     [InlineData("sft")]
@@ -44,6 +64,8 @@ public sealed class TraceTests
             CompareStep(trace, expected, actual.RootElement);
         }
         CompareAdapters(trace, Adapter.Load(result, ModelConfiguration.Load(trace.Options.Model!)));
+        foreach ((string quantity, double distance) in farthest)
+            output.WriteLine(FormattableString.Invariant($"{name} {TestDevice.Name} {TestDevice.Precision}: {quantity} off by {distance:G3}"));
     }
 
     [Fact]
@@ -60,7 +82,7 @@ public sealed class TraceTests
         Assert.Equal(followed.Select(static line => line.Replace(" ", "", StringComparison.Ordinal)), written);
     }
 
-    private static void CompareStep(Trace trace, JsonElement expected, JsonElement actual)
+    private void CompareStep(Trace trace, JsonElement expected, JsonElement actual)
     {
         string where = $"step {expected.GetProperty("step").GetInt32()}";
         foreach (JsonProperty property in expected.EnumerateObject())
@@ -72,46 +94,57 @@ public sealed class TraceTests
             }
             Assert.True(actual.TryGetProperty(property.Name, out JsonElement found), $"{where}: {property.Name} is missing");
             bool isExact = property.Name is "step" or "active_layers" or "tensors_with_gradient";
-            double tolerance = isExact ? 0 : trace.Tolerance(DistanceNames.GetValueOrDefault(property.Name, property.Name), StepTolerance);
-            Compare($"{where}: {property.Name}", property.Value, found, tolerance);
+            string quantity = DistanceNames.GetValueOrDefault(property.Name, property.Name);
+            Compare($"{where}: {property.Name}", quantity, property.Value, found, isExact ? 0 : Tolerance(trace, quantity, StepTolerance));
         }
     }
 
     /// <summary>Our line has the means over the micro-batches.</summary>
-    private static void CompareMicroBatches(Trace trace, JsonElement expected, JsonElement actual, string where)
+    private void CompareMicroBatches(Trace trace, JsonElement expected, JsonElement actual, string where)
     {
         double mean = expected.EnumerateArray().Average(static micro => micro.GetProperty("site_gradient_norm").GetDouble());
         double found = actual.GetProperty("site_gradient_norm").GetDouble();
-        Near.Equal($"{where}: site_gradient_norm", mean, found, 0, trace.Tolerance("micro", StepTolerance));
+        Measure("micro", mean, found);
+        Near.Equal($"{where}: site_gradient_norm", mean, found, 0, Tolerance(trace, "micro", StepTolerance));
     }
 
-    private static void Compare(string where, JsonElement expected, JsonElement actual, double tolerance)
+    private void Compare(string where, string quantity, JsonElement expected, JsonElement actual, double tolerance)
     {
         switch (expected.ValueKind)
         {
             case JsonValueKind.Array:
                 Assert.Equal(expected.GetArrayLength(), actual.GetArrayLength());
-                for (int i = 0; i < expected.GetArrayLength(); i++) Compare($"{where}[{i}]", expected[i], actual[i], tolerance);
+                for (int i = 0; i < expected.GetArrayLength(); i++) Compare($"{where}[{i}]", quantity, expected[i], actual[i], tolerance);
                 break;
             case JsonValueKind.Object:
                 Assert.Equal(expected.EnumerateObject().Select(NameOf), actual.EnumerateObject().Select(NameOf));
                 foreach (JsonProperty field in expected.EnumerateObject())
-                    Compare($"{where}.{field.Name}", field.Value, actual.GetProperty(field.Name), tolerance);
+                    Compare($"{where}.{field.Name}", quantity, field.Value, actual.GetProperty(field.Name), tolerance);
                 break;
             default:
+                Measure(quantity, expected.GetDouble(), actual.GetDouble());
                 Near.Equal(where, expected.GetDouble(), actual.GetDouble(), 0, tolerance);
                 break;
         }
     }
 
+    private static double Tolerance(Trace trace, string quantity, double wanted) =>
+        TestDevice.IsBFloat16 && BFloat16Tolerances.TryGetValue(quantity, out double wide) ? wide : trace.Tolerance(quantity, wanted);
+
+    private void Measure(string quantity, double expected, double actual)
+    {
+        double distance = expected == actual ? 0 : Math.Abs(expected - actual) / Math.Abs(expected);
+        farthest[quantity] = Math.Max(farthest.GetValueOrDefault(quantity), distance);
+    }
+
     private static string NameOf(JsonProperty property) => property.Name;
 
-    private static void CompareAdapters(Trace trace, Adapter actual)
+    private void CompareAdapters(Trace trace, Adapter actual)
     {
         Adapter expected = Adapter.Load(trace.Path("final"), ModelConfiguration.Load(trace.Options.Model!));
         Assert.Equal(expected.Alpha, actual.Alpha);
         Assert.Equal(expected.Targets, actual.Targets);
-        double tolerance = trace.Tolerance("final_adapter", AdapterTolerance);
+        double tolerance = Tolerance(trace, "final_adapter", AdapterTolerance);
         for (int layer = 0; layer < expected.LayerCount; layer++)
         {
             foreach (Projection target in expected.Targets)
@@ -122,10 +155,11 @@ public sealed class TraceTests
         }
     }
 
-    private static void CompareTensor(string name, float[] expected, float[] actual, double tolerance)
+    private void CompareTensor(string name, float[] expected, float[] actual, double tolerance)
     {
         double norm = Math.Sqrt(expected.Sum(static value => (double)value * value));
         double distance = Math.Sqrt(expected.Zip(actual, static (a, b) => Math.Pow((double)a - b, 2)).Sum());
+        farthest["final_adapter"] = Math.Max(farthest.GetValueOrDefault("final_adapter"), distance / norm);
         string what = FormattableString.Invariant($"{name}: relative distance {distance / norm:G3}, expected at most {tolerance:G3}");
         Assert.True(distance <= tolerance * norm, what);
     }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/cuda_error.h"
 #include "core/error.h"
 #include "core/stream.h"
 
@@ -13,10 +14,9 @@ inline cudaStream_t queue(const Stream& stream) {
     return static_cast<cudaStream_t>(stream.handle);
 }
 
-/// Throws Error(Device) that names the op unless `error` is success.
+/// Throws an Error that names the op, and the next step, unless `error` is success.
 inline void check_cuda(cudaError_t error, const char* op) {
-    if (error != cudaSuccess)
-        throw Error(Status::Device, std::string(op) + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
+    if (error != cudaSuccess) throw_cuda(error, op);
 }
 
 /// `bytes` of the stream's workspace from byte `first` on; throws where it is too small. Ops run in the order of their calls, so each may

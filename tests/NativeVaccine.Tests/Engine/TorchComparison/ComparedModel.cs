@@ -13,7 +13,7 @@ internal sealed class ComparedModel : IDisposable
     /// <summary>Of weights: large enough that no part of the model is nearly linear.</summary>
     private const double Deviation = 0.2;
 
-    private readonly Device device = Device.Open("cpu", threads: 1);
+    private readonly Device device = TestDevice.Open(threads: 1);
     private readonly MemoryPlan plan;
 
     public ComparedModel(string name)

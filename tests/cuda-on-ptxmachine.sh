@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The host's engine tests on the CUDA engine, on ptxmachine: every kernel access, barrier and race is checked on the way.
+#   tests/cuda-on-ptxmachine.sh          what CI runs: device errors, tiny models, decoding, the micro trace, resuming; fp32, then bf16
+#   tests/cuda-on-ptxmachine.sh long     the longer traces and every resume and session test instead (hours; without race checks)
+#   tests/cuda-on-ptxmachine.sh FILTER   a filter of dotnet test, in both precisions
+# Needs the ptxmachine preset built (cmake --preset ptxmachine && cmake --build --preset ptxmachine) and the tests (dotnet build -c Release).
+# On a machine with a GPU: NV_RUNTIME="" runs the same on it. NV_PRECISIONS="bf16" runs one of the two.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+build=$PWD/artifacts/cmake/ptxmachine
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_UI_LANGUAGE=en
+export NATIVEVACCINE_TEST_DEVICE=cuda:0 NATIVEVACCINE_LIBRARY=$build/lib/libnativevaccine_cuda.so
+[ -f "$NATIVEVACCINE_LIBRARY" ] || {
+    echo "cuda-on-ptxmachine: $NATIVEVACCINE_LIBRARY is not there; build it: cmake --preset ptxmachine && cmake --build --preset ptxmachine" >&2
+    exit 2
+}
+export LD_LIBRARY_PATH=${NV_RUNTIME-$build/ptxmachine}
+
+any() {  # names: a filter that matches any of them
+    local filter="" name
+    for name in "$@"; do filter="$filter|FullyQualifiedName~$name"; done
+    echo "${filter#|}"
+}
+models=".Engine.FixtureModelTests.LogitsAndLosses .Engine.FixtureModelTests.Recomputation .DecoderTests.Greedy"
+fp32=$(any $models DeviceErrorTests EngineLayoutTests .Engine.FixtureModelTests.Sites .Engine.FixtureModelTests.Parameter AdapterSessionTests)
+bf16=$(any $models)
+micro="(FullyQualifiedName~.Training.TraceTests.IsFollowed&DisplayName~micro)"
+micro="$micro|(FullyQualifiedName~.ResumeTests.AStoppedRun&DisplayName~\"tvaccine\"&DisplayName~stop: 3)"
+long=$(any .Training.TraceTests .ResumeTests .Engine.SessionTests .Engine.DecoderTests .TorchComparison. .MethodTests)
+case ${1-} in
+    "") fp32="$fp32|$micro" bf16="$bf16|$micro" ;;
+    long) fp32=$long bf16=$(any .Training.TraceTests .ResumeTests) && export PTXMACHINE_RACES=0 ;;
+    *) fp32=$1 bf16=$1 ;;
+esac
+
+failed=0
+for precision in ${NV_PRECISIONS-fp32 bf16}; do
+    echo "cuda:0 $precision"
+    NATIVEVACCINE_TEST_PRECISION=$precision dotnet test tests/NativeVaccine.Tests -c Release --no-build --filter "${!precision}" \
+        --logger "console;verbosity=${NV_VERBOSITY-minimal}" || failed=1
+done
+exit $failed
