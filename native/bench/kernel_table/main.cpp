@@ -39,6 +39,16 @@ bool read(int count, char** values, Options& options) {
 
 void print(const std::vector<Kernel>& kernels) {
     std::printf(
+        "# The CUDA kernels as nvcc 11.8 compiled them\n\n"
+        "Written by (the first line takes minutes; it only tells how kernels without launch bounds or with dynamic shared memory are "
+        "launched)\n"
+        "```\n"
+        "PTXMACHINE_TRACE=1 ctest --preset ptxmachine -V -R '^cuda_' | grep -o 'ptxmachine: .*>>>' | sort -u > launches.txt\n"
+        "cmake --preset cuda && cmake --build --preset cuda --target nativevaccine_cuda kernel_table\n"
+        "lib=artifacts/cmake/cuda/lib\n"
+        "$lib/kernel_table --launches launches.txt $lib/libnativevaccine_cuda.so > bench/results/kernels.md\n"
+        "```\n\n");
+    std::printf(
         "Where architectures differ, a cell has three numbers: sm_86 / sm_89 / sm_90. Bytes are of a block (shared) or a thread (stack,\n"
         "local). Threads are the launch bounds; dynamic shared memory is the largest of the launches in the native tests. Warps are "
         "the\n"

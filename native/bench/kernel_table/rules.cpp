@@ -8,21 +8,23 @@ namespace {
 
 constexpr double kLeastMmaShare = 0.8;  // of a GEMM's main loop
 
-/// Kernels whose names hold a part, and what is asked of them.
+/// Kernels whose mangled names hold a part (which may be that of their file), and what is asked of them.
 struct Rule {
     const char* part;
     bool needs_mma, dense;  // dense: the main loop must be nearly all mma
 };
-// The first that fits counts. A kernel that no rule names must keep out of local memory, too: that is asked of all.
+// The first that fits counts. All kernels, named here or not, must keep out of local memory.
 const Rule kRules[] = {
-    {"gemm", true, true},
-    {"attention", true, false},
+    {"gemm_kernelINS0_8GemmTileILi32E", true, false},  // for up to 32 rows: bound by reading b once
+    {"gemm_kernelI", true, true},
+    {"attention_forward_cu", true, false},
+    {"attention_backward_keys_cu", true, false},
+    {"attention_backward_queries_cu", true, false},
 };
 
 const Rule* rule_of(const Kernel& kernel) {
-    const std::string name = kernel.name.substr(0, kernel.name.find('<'));
     for (const Rule& rule : kRules)
-        if (name.find(rule.part) != std::string::npos) return &rule;
+        if (kernel.mangled.find(rule.part) != std::string::npos) return &rule;
     return nullptr;
 }
 
