@@ -1,10 +1,11 @@
 // Our matrix product against the machine's BLAS, in turns within one process, so that both meet the same neighbours on the cores.
-//     gemm_bench [threads] [rounds]
+//     gemm_bench [threads] [rounds] [only products whose name contains this]
 // Prints GFLOP/s by the median round and by the best one, and the ratio ours / BLAS. Without a BLAS only our own numbers.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <vector>
 
@@ -53,8 +54,19 @@ const Shape kShapes[] = {
     {"LoRA db", Product::WeightGradient, 128, 8, 768},
     {"decode 1", Product::Forward, 1, 1024, 1024},
     {"decode 4", Product::Forward, 4, 1024, 1024},
+    {"decode 8", Product::Forward, 8, 1024, 1024},
     {"decode 16", Product::Forward, 16, 1024, 1024},
+    {"decode 32", Product::Forward, 32, 1024, 1024},
+    {"decode 64", Product::Forward, 64, 1024, 1024},
+    {"decode 112", Product::Forward, 112, 1024, 1024},
     {"decode head", Product::Forward, 1, 512, 128},
+    {"from memory 1", Product::Forward, 1, 32000, 768},  // more weights than the caches hold
+    {"from memory 4", Product::Forward, 4, 32000, 768},
+    {"from memory 8", Product::Forward, 8, 32000, 768},
+    {"from memory 16", Product::Forward, 16, 32000, 768},
+    {"from memory 4", Product::Forward, 4, 8192, 4096},
+    {"from memory 32", Product::Forward, 32, 32000, 768},
+    {"from memory 96", Product::Forward, 96, 32000, 768},
 };
 
 /// cblas_sgemm of whatever BLAS the machine has; null where it has none.
@@ -188,10 +200,12 @@ private:
 
 int main(int count, char** arguments) {
     const int threads = count > 1 ? std::atoi(arguments[1]) : 1, rounds = count > 2 ? std::atoi(arguments[2]) : 31;
+    const char* only = count > 3 ? arguments[3] : "";
     if (threads < 1 || rounds < 1) {
-        std::fprintf(stderr, "usage: gemm_bench [threads] [rounds]\n");
+        std::fprintf(stderr, "usage: gemm_bench [threads] [rounds] [name]\n");
         return 2;
     }
     Bench bench(threads, rounds);
-    for (const Shape& shape : kShapes) bench.run(shape);
+    for (const Shape& shape : kShapes)
+        if (std::strstr(shape.what, only) != nullptr) bench.run(shape);
 }

@@ -16,8 +16,10 @@ struct Case {
 
 std::vector<Case> cases() {
     return {
-        {{1}, 1, 1, 1, 16, 0},      {{31, 32, 33}, 33, 4, 2, 16, 0}, {{5, 100}, 128, 6, 1, 24, 0}, {{7, 1, 300}, 300, 2, 2, 18, 0},
-        {{40, 3}, 64, 2, 1, 64, 8}, {{4}, 9, 1, 1, 256, 100},        {{}, 8, 2, 1, 16, 0},
+        {{1}, 1, 1, 1, 16, 0},      {{31, 32, 33}, 33, 4, 2, 16, 0}, {{5, 100}, 128, 6, 1, 24, 0},   {{7, 1, 300}, 300, 2, 2, 18, 0},
+        {{40, 3}, 64, 2, 1, 64, 8}, {{4}, 9, 1, 1, 256, 100},        {{}, 8, 2, 1, 16, 0},           {{257, 1}, 260, 8, 1, 128, 0},
+        {{300}, 300, 3, 1, 96, 70}, {{64, 65}, 65, 12, 1, 32, 0},    {{33, 600}, 600, 4, 2, 256, 0}, {{50}, 50, 2, 1, 300, 0},
+        {{40}, 40, 4, 1, 22, 33},   {{290}, 300, 2, 2, 128, 257},
     };
 }
 
@@ -65,6 +67,34 @@ void run(const Case& c) {
         });
 }
 
+/// The bits of a sample depend on its own positions only: not on its neighbours, nor on the cache's size.
+void independence() {
+    Machine machine;
+    const ops::AttentionShape shape{4, 2, 64, 0, 0.2f};
+    const int64_t wide = 4 * 64, narrow = 2 * 64, length = 70;
+    for (DType type : testing::activation_types()) {
+        testing::Random random(21);
+        Buffer q(machine, 1, wide, type), k(machine, length, narrow, type), v(machine, length, narrow, type), out(machine, 1, wide, type);
+        for (Buffer* buffer : {&q, &k, &v}) buffer->fill(random);
+        Buffer alone(machine, 1, 1, {70}), among(machine, 1, 3, {300, 70, 1});
+        ops::attention_decode(machine.stream(), q, k, v, alone, length, shape, out);
+        Buffer qs(machine, 3, wide, type), ks(machine, 3 * 300, narrow, type), vs(machine, 3 * 300, narrow, type),
+            outs(machine, 3, wide, type);
+        const auto put = [](Buffer& from, Buffer& to, int64_t at) {
+            std::vector<double> values(static_cast<size_t>(to.count()), std::nan(""));
+            const std::vector<double> inserted = from.values();
+            std::copy(inserted.begin(), inserted.end(), values.begin() + at);
+            to.set(values);
+        };
+        put(q, qs, wide);
+        put(k, ks, 300 * narrow);
+        put(v, vs, 300 * narrow);
+        ops::attention_decode(machine.stream(), qs, ks, vs, among, 300, shape, outs);
+        const std::vector<double> x = out.values(), y = outs.values();
+        testing::check(std::equal(x.begin(), x.end(), y.begin() + wide), "out depends on the neighbours");
+    }
+}
+
 void refusals() {
     Machine machine;
     Buffer q(machine, 1, 16), cache(machine, 4, 16), lengths(machine, 1, 1, {5});
@@ -84,5 +114,5 @@ int main() {
         return std::to_string(c.lengths.size()) + " samples, heads " + std::to_string(c.heads) + "/" + std::to_string(c.kv_heads) + " x " +
                std::to_string(c.head_size) + ", window " + std::to_string(c.window);
     });
-    return testing::run_all("attention_decode, rules", {{"refusals", refusals}}) | failed;
+    return testing::run_all("attention_decode, rules", {{"independence", independence}, {"refusals", refusals}}) | failed;
 }

@@ -41,8 +41,31 @@ std::vector<Case> cases() {
         {{300}, 1, 1, 16, 33},
         {{300}, 2, 1, 16, 140},
         {{50}, 1, 1, 16, 1000},
+        {{9, 40}, 2, 1, 300, 0},
         {{}, 2, 1, 16, 0},
         {{0}, 2, 1, 16, 0},
+    };
+}
+
+/// Head sizes of the tensor-core kernels; lengths and windows around their tiles of 16, 32 and 64.
+std::vector<Case> tensor_core_cases() {
+    return {
+        {{1, 0, 31, 64, 33}, 4, 2, 32, 0},
+        {{130}, 2, 1, 32, 1},
+        {{130, 32}, 4, 1, 32, 33},
+        {{63, 65, 0, 32}, 4, 2, 64, 0},
+        {{130}, 4, 1, 64, 0},
+        {{65, 130}, 2, 1, 64, 5},
+        {{200}, 1, 1, 64, 70},
+        {{64, 65}, 4, 2, 96, 0},
+        {{130}, 2, 1, 96, 33},
+        {{1, 63, 130}, 4, 2, 128, 0},
+        {{130, 32}, 4, 1, 128, 70},
+        {{64}, 1, 1, 128, 1},
+        {{0, 65}, 2, 1, 128, 5},
+        {{33, 65, 1}, 2, 1, 256, 0},
+        {{130}, 2, 1, 256, 70},
+        {{64, 31}, 2, 2, 256, 5},
     };
 }
 
@@ -54,9 +77,15 @@ struct Expected {
     std::vector<double> out, lse, dq, dk, dv;
 };
 
-/// By the textbook: S = scale q k^T, P = softmax(S), dS = P (dP - sum(P dP)).
-Expected reference(const Case& c, const Inputs& in, double scale) {
+double rounded(double value) {
+    return static_cast<double>(bf16_to_float(bf16_from_float(static_cast<float>(value))));
+}
+
+/// By the textbook: S = scale q k^T, P = softmax(S), dS = P (dP - sum(P dP)). `plain`: as bf16 tensor cores have it, with P, dS and the
+/// results rounded to bf16, and the sum taken as dout.out; the rest in double.
+Expected reference(const Case& c, const Inputs& in, double scale, bool plain = false) {
     const int64_t NH = c.heads, NKV = c.kv_heads, HD = c.head_size;
+    const auto round = [plain](double value) { return plain ? rounded(value) : value; };
     Expected e;
     e.out.assign(in.q.size(), 0);
     e.dq = e.out;
@@ -80,22 +109,40 @@ Expected reference(const Case& c, const Inputs& in, double scale) {
                     }
                     sum += p[j] = std::exp(scale * score);
                 }
-                for (int64_t j = low; j <= i; ++j) delta += (p[j] /= sum) * dp[j];
                 e.lse[q / HD] = std::log(sum);
                 for (int64_t j = low; j <= i; ++j) {
-                    const double ds = scale * p[j] * (dp[j] - delta);
+                    p[j] /= sum;
                     for (int64_t d = 0; d < HD; ++d) {
-                        e.out[q + d] += p[j] * in.v[key(j) + d];
+                        e.out[q + d] += round(p[j]) * in.v[key(j) + d];
+                        e.dv[key(j) + d] += round(p[j]) * in.dout[q + d];
+                    }
+                }
+                for (int64_t d = 0; d < HD; ++d) delta += in.dout[q + d] * (e.out[q + d] = round(e.out[q + d]));
+                for (int64_t j = low; j <= i; ++j) {
+                    const double ds = scale * round(p[j] * (dp[j] - delta));
+                    for (int64_t d = 0; d < HD; ++d) {
                         e.dq[q + d] += ds * in.k[key(j) + d];
                         e.dk[key(j) + d] += ds * in.q[q + d];
-                        e.dv[key(j) + d] += p[j] * in.dout[q + d];
                     }
                 }
             }
         }
         first += length;
     }
+    for (auto* gradient : {&e.dq, &e.dk, &e.dv})
+        for (double& value : *gradient) value = round(value);
     return e;
+}
+
+/// Fails unless `got` is near `want`. In bf16 the errors of P, dS and of the results are relative to terms that a sum may cancel: what is
+/// allowed, as FlashAttention's own tests do, is twice the largest error of the textbook with the same roundings. The rest is the fp32 of
+/// the scores and sums: the table's row.
+void compare(Buffer& got, const std::vector<double>& want, const std::vector<double>& plain, const std::string& what) {
+    testing::Tolerance allowed = testing::tolerance(DType::F32);
+    double error = 0;
+    for (size_t i = 0; i < want.size(); ++i) error = std::max(error, std::abs(plain[i] - want[i]));
+    allowed.absolute += 2 * error;
+    testing::near_all(got, want, allowed, what);
 }
 
 struct Tensors {
@@ -135,57 +182,59 @@ ops::AttentionShape shape_of(const Case& c) {
     return {c.heads, c.kv_heads, c.head_size, c.window, 2.0f / std::sqrt(static_cast<float>(c.head_size))};
 }
 
-void run(const Case& c) {
+void run(const Case& c, const std::vector<DType>& types) {
     const int64_t T = std::accumulate(c.lengths.begin(), c.lengths.end(), int64_t{0});
     const int64_t longest = c.lengths.empty() ? 0 : *std::max_element(c.lengths.begin(), c.lengths.end());
     const ops::AttentionShape shape = shape_of(c);
-    for (DType type : testing::activation_types()) {
+    for (DType type : types) {
         testing::on_every_machine([&](Machine& machine) {
             testing::Random random(5);
             Tensors t(machine, c, T, type);
             t.fill(random);
-            const Expected want = reference(c, t.inputs(), static_cast<double>(shape.scale));
+            const double scale = static_cast<double>(shape.scale);
+            const Expected want = reference(c, t.inputs(), scale);
+            const Expected plain = type == DType::BF16 ? reference(c, t.inputs(), scale, true) : want;
             t.run(machine, longest, shape);
-            const testing::Tolerance allowed = testing::tolerance(type);
-            testing::near_all(t.out, want.out, allowed, "out");
-            testing::near_all(t.lse, want.lse, allowed, "lse");
-            testing::near_all(t.dq, want.dq, allowed, "dq");
-            testing::near_all(t.dk, want.dk, allowed, "dk");
-            testing::near_all(t.dv, want.dv, allowed, "dv");
+            compare(t.out, want.out, plain.out, "out");
+            compare(t.lse, want.lse, plain.lse, "lse");
+            compare(t.dq, want.dq, plain.dq, "dq");
+            compare(t.dk, want.dk, plain.dk, "dk");
+            compare(t.dv, want.dv, plain.dv, "dv");
             return t.collect();
         });
     }
 }
 
-/// A sample's results do not depend on its neighbours, nor a query's output on later ones.
+/// A sample's results do not depend on its neighbours, whatever these hold.
 void independence() {
     Machine machine;
     const Case alone{{77}, 2, 1, 32, 0}, among{{5, 77, 200}, 2, 1, 32, 0};
-    Tensors a(machine, alone, 77, DType::F32), b(machine, among, 282, DType::F32);
-    testing::Random random(9);
-    a.fill(random);
-    b.fill(random);
-    const auto put = [](Buffer& from, Buffer& to) {
-        std::vector<double> values = to.values();
-        const std::vector<double> inserted = from.values();
-        std::copy(inserted.begin(), inserted.end(), values.begin() + 5 * to.view().columns);
-        to.set(values);
-    };
-    put(a.q, b.q);
-    put(a.k, b.k);
-    put(a.v, b.v);
-    put(a.dout, b.dout);
-    a.run(machine, 77, shape_of(alone));
-    b.run(machine, 200, shape_of(among));
-    const auto same = [](Buffer& one, Buffer& other, const char* what) {
-        const std::vector<double> x = one.values(), y = other.values();
-        testing::check(std::equal(x.begin(), x.end(), y.begin() + 5 * other.view().columns),
-                       std::string(what) + " depends on the neighbours");
-    };
-    same(a.out, b.out, "out");
-    same(a.dq, b.dq, "dq");
-    same(a.dk, b.dk, "dk");
-    same(a.dv, b.dv, "dv");
+    for (DType type : testing::activation_types()) {
+        Tensors a(machine, alone, 77, type), b(machine, among, 282, type);
+        testing::Random random(9);
+        a.fill(random);
+        const auto put = [](Buffer& from, Buffer& to) {
+            std::vector<double> values(static_cast<size_t>(to.count()), std::nan(""));
+            const std::vector<double> inserted = from.values();
+            std::copy(inserted.begin(), inserted.end(), values.begin() + 5 * to.view().columns);
+            to.set(values);
+        };
+        put(a.q, b.q);
+        put(a.k, b.k);
+        put(a.v, b.v);
+        put(a.dout, b.dout);
+        a.run(machine, 77, shape_of(alone));
+        b.run(machine, 200, shape_of(among));
+        const auto same = [](Buffer& one, Buffer& other, const char* what) {
+            const std::vector<double> x = one.values(), y = other.values();
+            testing::check(std::equal(x.begin(), x.end(), y.begin() + 5 * other.view().columns),
+                           std::string(what) + " depends on the neighbours");
+        };
+        same(a.out, b.out, "out");
+        same(a.dq, b.dq, "dq");
+        same(a.dk, b.dk, "dk");
+        same(a.dv, b.dv, "dv");
+    }
 }
 
 /// The reference above differentiates by hand: hold one of its gradients against finite differences.
@@ -238,7 +287,14 @@ void refusals() {
 }  // namespace
 
 int main() {
-    const int failed = testing::run_all("attention", cases(), run, name);
+#ifdef NV_TEST_CUDA
+    const std::vector<DType> on_tensor_cores = {DType::BF16};
+#else
+    const std::vector<DType> on_tensor_cores = testing::activation_types();
+#endif
+    const auto with = [](const std::vector<DType>& types) { return [types](const Case& c) { run(c, types); }; };
+    int failed = testing::run_all("attention", cases(), with(testing::activation_types()), name);
+    failed |= testing::run_all("attention, tensor-core sizes", tensor_core_cases(), with(on_tensor_cores), name);
     return testing::run_all("attention rules",
                             {{"independence", independence}, {"reference", reference_is_right}, {"refusals", refusals}}) |
            failed;

@@ -124,12 +124,12 @@ void run(const Case& k) {
 
 /// The bits of c (M, N) for rows `first` to `first + rows` of one fixed problem.
 std::vector<float> bits(int32_t threads, int64_t workspace_columns, int64_t M, int64_t N, int64_t K, int64_t first, int64_t rows,
-                        Layout layout) {
+                        Layout layout, DType b_type = DType::BF16) {
     Machine& machine = machine_with(threads);
     Stream stream = machine.stream();
     stream.workspace_bytes = std::min(stream.workspace_bytes, gemm_workspace_bytes(threads, workspace_columns));
     Random random(5);
-    Matrix a(machine, random, M, K, layout, DType::F32), b(machine, random, K, N, Layout::Columns, DType::BF16);
+    Matrix a(machine, random, M, K, layout, DType::F32), b(machine, random, K, N, Layout::Columns, b_type);
     Buffer c(machine, rows, N);
     GemmOperand part = a.operand;
     part.data = static_cast<const float*>(part.data) + first * part.row_stride;
@@ -153,6 +153,22 @@ void same_bits(Isa isa, int64_t M, int64_t N, int64_t K) {
                   "rows " + std::to_string(first) + " to " + std::to_string(first + rows) + " differ without the others");
         }
     }
+}
+
+/// Whatever kernel serves so many rows (dot, few, blocks), a row's bits are those of the whole.
+void same_bits_for_few_rows(Isa isa) {
+    force_isa(isa);
+    for (DType type : {DType::F32, DType::BF16})
+        for (auto [N, K] : {std::pair<int64_t, int64_t>{50, 100}, {70, 1003}, {16, 385}, {2100, 420}}) {
+            const std::vector<float> whole = bits(1, 4096, 150, N, K, 0, 150, Layout::Rows, type);
+            for (int32_t threads : {1, 3})
+                for (int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 32, 112, 113}) {
+                    const std::vector<float> part = bits(threads, 4096, 150, N, K, 7, rows, Layout::Rows, type);
+                    check(std::equal(part.begin(), part.end(), whole.begin() + 7 * N),
+                          std::string(nv::name_of(isa)) + ": " + std::to_string(rows) + " rows of " + std::to_string(N) + "x" +
+                              std::to_string(K) + " differ from the same rows among 150");
+                }
+        }
 }
 
 #if defined(__unix__)
@@ -181,8 +197,15 @@ private:
 /// Reading past an operand's end would end the program.
 void stays_inside(Isa isa) {
     force_isa(isa);
-    for (auto [M, N, K] :
-         {std::array<int64_t, 3>{3, 5, 7}, {29, 33, 17}, {45, 7, 33}, {60, 31, 15}, {8, 128, 40}, {33, 16, 16}, {50, 47, 9}})
+    for (auto [M, N, K] : {std::array<int64_t, 3>{3, 5, 7},
+                           {29, 33, 17},
+                           {45, 7, 33},
+                           {60, 31, 15},
+                           {8, 128, 40},
+                           {4, 37, 65},
+                           {2, 16, 32},
+                           {33, 16, 16},
+                           {50, 47, 9}})
         for (DType type : {DType::F32, DType::BF16})
             for (bool a_turned : {false, true})
                 for (bool b_turned : {false, true}) {
@@ -204,9 +227,11 @@ void stays_inside(Isa isa) {
 void vector_sets_agree() {
     if (best_isa() < Isa::Avx512) return;
     force_isa(Isa::Avx2);
-    const std::vector<float> narrow = bits(2, 4096, 61, 77, 500, 0, 61, Layout::Rows);
+    std::vector<std::vector<float>> narrow;
+    for (int64_t rows : {3, 8, 61}) narrow.push_back(bits(2, 4096, 61, 77, 500, 0, rows, Layout::Rows));
     force_isa(Isa::Avx512);
-    check(bits(2, 4096, 61, 77, 500, 0, 61, Layout::Rows) == narrow, "AVX2 and AVX-512 differ");
+    for (const std::vector<float>& each : narrow)
+        check(bits(2, 4096, 61, 77, 500, 0, static_cast<int64_t>(each.size()) / 77, Layout::Rows) == each, "AVX2 and AVX-512 differ");
 }
 
 void too_little_workspace() {
@@ -233,6 +258,7 @@ int main() {
 #if defined(__unix__)
         rules.push_back({"stays inside", [isa] { stays_inside(isa); }});
 #endif
+        rules.push_back({"same bits for few rows", [isa] { same_bits_for_few_rows(isa); }});
         rules.push_back({"same bits, narrow", [isa] { same_bits(isa, 200, 8, 420); }});
         rules.push_back({"same bits, small", [isa] { same_bits(isa, 40, 50, 100); }});
         rules.push_back({"same bits, large", [isa] { same_bits(isa, 300, 1100, 420); }});

@@ -26,8 +26,10 @@ struct Case {
 std::string name(const Case& k) {
     return std::string(name_of(k.type)) + " T=" + std::to_string(k.T) + " in=" + std::to_string(k.in) + " out=" + std::to_string(k.out) +
            " r=" + std::to_string(k.rank) + " p=" + std::to_string(k.dropout) + " w " + name_of(k.w_type) + (k.bias ? " bias" : "") +
-           (k.addend == Addend::Own ? " onto itself" : k.addend == Addend::Other ? " onto another" : "") + (k.dx ? " dx" : "") +
-           (k.weights ? " dw" : "") + (k.logits ? " logits" : "");
+           (k.addend == Addend::Own     ? " onto itself"
+            : k.addend == Addend::Other ? " onto another"
+                                        : "") +
+           (k.dx ? " dx" : "") + (k.weights ? " dw" : "") + (k.logits ? " logits" : "");
 }
 
 /// Every kind of size with every kind of adapter, in fp32.
@@ -57,12 +59,9 @@ void add_bf16_cases(std::vector<Case>& list) {
                 list.push_back({T, in, out, rank, rank > 0 && turn % 2 == 0 ? 0.3f : 0.0f, kType, turn % 4 == 0 ? DType::F32 : kType,
                                 turn % 5 < 2, static_cast<Addend>(turn / 3 % 3), turn % 7 != 0, turn % 2 == 0, turn % 11 == 0});
             }
-    list.push_back({776, 48, 1032, 8, 0.25f, kType, kType, true, Addend::Other});       // the large tile
-    list.push_back({776, 1032, 48, 70, 0.25f, kType, kType, true, Addend::Other});      // and in dx; a rank of several steps
-    list.push_back({40, 1032, 776, 0, 0, kType, DType::F32, false, {}, false, true});   // and in dw
-    list.push_back({5, 4096, 2056, 0, 0, kType, DType::F32, false, {}, true});          // w in more than one panel
-    list.push_back({9, 2056, 4096, 3, 0.1f, kType, DType::F32, true, {}, true});        // also across
-    list.push_back({300, 16, 65536, 2, 0.1f, kType, kType, false, {}, true, false, true});  // dy of logits in more than one piece
+    list.push_back({776, 48, 1032, 8, 0.25f, kType, kType, true, Addend::Other});      // the large tile
+    list.push_back({776, 1032, 48, 70, 0.25f, kType, kType, true, Addend::Other});     // and in dx; a rank of several steps
+    list.push_back({40, 1032, 776, 0, 0, kType, DType::F32, false, {}, false, true});  // and in dw
 }
 
 std::vector<Case> cases() {
@@ -118,8 +117,7 @@ Values product(const Values& a, const Values& b, int64_t M, int64_t N, int64_t K
 ///
 /// Slack. A sum of K terms in fp32, whose absolute values add up to S, is off by at most K 2^-24 S; roundings that do not conspire make
 /// sqrt(K) of that, and `sum_error` allows (8 + sqrt(K)) 2^-24 S. bf16 activations add: the adapter's middle (h, dy b) is rounded to bf16
-/// between two products, 2^-9 of every term, and 2^-8 is allowed, for it may be rounded the other way than here; and the output is
-/// rounded once, 2^-9 of it.
+/// between two products, at most 2^-8 of every term, and the output is rounded once, 2^-8 of it.
 struct Reference {
     int64_t T, in, out, rank;
     double scale;
@@ -127,7 +125,7 @@ struct Reference {
     Values x, w, bias, a, b, mask, dy;  // mask: 0 or 1 / (1 - p)
 
     static double sum_error(int64_t K) { return (8 + std::sqrt(static_cast<double>(K))) / 16777216; }
-    double middle_error() const { return bf16 ? 1.0 / 256 : 0; }
+    double middle_error() const { return bf16 ? 1.01 / 256 : 0; }
 
     static void add(Expected& to, const Values& value, const Values& size, double error) {
         for (size_t i = 0; i < value.size(); ++i) {
@@ -184,14 +182,14 @@ struct Reference {
     }
     Expected da(const Values& before) const {
         Expected da{before};
-        add_second(da, times(transpose(dh(), T, rank), scale), times(transpose(dh_size(), T, rank), scale), transpose(dropped(), T, in), rank,
-                   in, T, out);
+        add_second(da, times(transpose(dh(), T, rank), scale), times(transpose(dh_size(), T, rank), scale), transpose(dropped(), T, in),
+                   rank, in, T, out);
         return da;
     }
     Expected db(const Values& before) const {
         Expected sum{Values(rank * out)}, db{before};
-        add_second(sum, times(transpose(h().value, T, rank), scale), times(transpose(h_size(), T, rank), scale), transpose(dy, T, out), rank,
-                   out, T, in);
+        add_second(sum, times(transpose(h().value, T, rank), scale), times(transpose(h_size(), T, rank), scale), transpose(dy, T, out),
+                   rank, out, T, in);
         add(db, transpose(sum.value, rank, out), transpose(sum.slack, rank, out), 1);
         return db;
     }
@@ -216,7 +214,7 @@ Values dropout_mask(const ops::Dropout& dropout, int64_t count) {
 void compare(Buffer& got, const Expected& want, const char* what) {
     const Values values = got.values();
     const int64_t columns = got.view().columns;
-    const double rounding = got.view().dtype == DType::BF16 ? 1.01 / 512 : 1.0 / 4194304;
+    const double rounding = got.view().dtype == DType::BF16 ? 1.01 / 256 : 1.0 / 4194304;
     check(values.size() == want.value.size(), std::string(what) + ": wrong number of expected values");
     for (size_t i = 0; i < values.size(); ++i)
         near(values[i], want.value[i], {want.slack[i] * 1.01 + 1e-7, rounding}, what, static_cast<int64_t>(i) / columns,
@@ -258,18 +256,10 @@ struct Problem {
             if (k.type == DType::BF16) std::transform(values.begin(), values.end(), values.begin(), round_to_bf16);
             return values;
         };
-        return {k.T,
-                k.in,
-                k.out,
-                k.rank,
-                0.75,
-                k.type == DType::BF16,
-                x.values(),
-                seen(w),
-                k.bias ? bias.values() : Values{},
-                seen(a),
-                seen(b),
-                dropout_mask(lora.dropout, x.count()),
+        return {k.T,        k.in,    k.out,
+                k.rank,     0.75,    k.type == DType::BF16,
+                x.values(), seen(w), k.bias ? bias.values() : Values{},
+                seen(a),    seen(b), dropout_mask(lora.dropout, x.count()),
                 seen(dy)};
     }
     std::vector<Buffer*> all() { return {&x, &w, &bias, &a, &b, &h, &y, &addend, &dy, &dx, &dw, &dbias, &da, &db, &scratch}; }
@@ -297,43 +287,46 @@ struct Answers {
     }
 };
 
+/// Runs one case; the answers are found once for all machines. Returns all outputs.
+Bytes run_on(Machine& m, const Case& k, std::unique_ptr<Answers>& answers) {
+    Problem p(m, k);
+    if (!answers) answers = std::make_unique<Answers>(p, k);
+    ops::linear_forward(m.stream(), p.x, p.w, k.bias ? p.bias.view() : View{}, p.lora, p.y, p.addend_view(k));
+    if (k.rank > 0) compare(p.h, answers->h, "h");
+    compare(p.y, answers->y, "y");
+
+    ops::LinearGradients gradients;
+    if (k.dx) gradients.dx = p.dx;
+    gradients.accumulate_dx = k.addend != Addend::None;
+    if (k.weights) {
+        gradients.dw = p.dw;
+        gradients.dbias = p.dbias;
+    }
+    if (k.rank > 0) {
+        gradients.da = p.da;
+        gradients.db = p.db;
+    }
+    const Values dw = p.dw.values(), dbias = p.dbias.values();
+    ops::linear_backward(m.stream(), p.dy, p.x, p.w, p.lora, gradients, k.rank > 0 ? p.scratch.view() : View{});
+    if (k.dx) compare(p.dx, answers->dx, "dx");
+    if (k.weights) {
+        compare(p.dw, answers->dw, "dw");
+        compare(p.dbias, answers->dbias, "dbias");
+    } else {
+        near_all(p.dw, dw, {0, 0}, "dw that nobody wanted");
+        near_all(p.dbias, dbias, {0, 0}, "dbias that nobody wanted");
+    }
+    if (k.rank > 0) {
+        compare(p.da, answers->da, "da");
+        compare(p.db, answers->db, "db");
+    }
+    for (Buffer* each : p.all()) each->check_guards();
+    return collect({&p.h, &p.y, &p.dx, &p.dw, &p.dbias, &p.da, &p.db});
+}
+
 void run(const Case& k) {
     std::unique_ptr<Answers> answers;
-    on_every_machine([&](Machine& m) {
-        Problem p(m, k);
-        if (!answers) answers = std::make_unique<Answers>(p, k);
-        ops::linear_forward(m.stream(), p.x, p.w, k.bias ? p.bias.view() : View{}, p.lora, p.y, p.addend_view(k));
-        if (k.rank > 0) compare(p.h, answers->h, "h");
-        compare(p.y, answers->y, "y");
-
-        ops::LinearGradients gradients;
-        if (k.dx) gradients.dx = p.dx;
-        gradients.accumulate_dx = k.addend != Addend::None;
-        if (k.weights) {
-            gradients.dw = p.dw;
-            gradients.dbias = p.dbias;
-        }
-        if (k.rank > 0) {
-            gradients.da = p.da;
-            gradients.db = p.db;
-        }
-        const Values dw = p.dw.values(), dbias = p.dbias.values();
-        ops::linear_backward(m.stream(), p.dy, p.x, p.w, p.lora, gradients, k.rank > 0 ? p.scratch.view() : View{});
-        if (k.dx) compare(p.dx, answers->dx, "dx");
-        if (k.weights) {
-            compare(p.dw, answers->dw, "dw");
-            compare(p.dbias, answers->dbias, "dbias");
-        } else {
-            near_all(p.dw, dw, {0, 0}, "dw that nobody wanted");
-            near_all(p.dbias, dbias, {0, 0}, "dbias that nobody wanted");
-        }
-        if (k.rank > 0) {
-            compare(p.da, answers->da, "da");
-            compare(p.db, answers->db, "db");
-        }
-        for (Buffer* each : p.all()) each->check_guards();
-        return collect({&p.h, &p.y, &p.dx, &p.dw, &p.dbias, &p.da, &p.db});
-    });
+    on_every_machine([&](Machine& m) { return run_on(m, k, answers); });
 }
 
 Machine& machine() {
@@ -426,6 +419,49 @@ void planned_workspace_is_enough() {
     }
 }
 
+/// A w of fp32 that a bf16 engine rounds a panel at a time gives what its rounded copy gives, in both directions.
+void weights_in_panels() {
+    if (activation_types().size() < 2) return;
+    Case k{3, 4096, 2056, 2, 0.1f, DType::BF16, DType::F32, true};
+    Problem p(machine(), k);
+    k.w_type = DType::BF16;
+    Problem q(machine(), k);
+    ops::copy(machine().stream(), p.w, q.w);
+    for (Problem* each : {&p, &q}) {
+        ops::linear_forward(machine().stream(), each->x, each->w, each->bias, each->lora, each->y, {});
+        ops::linear_backward(machine().stream(), each->dy, each->x, each->w, each->lora, {each->dx, false, {}, {}, {}, {}}, each->scratch);
+    }
+    check(p.y.bytes() == q.y.bytes(), "y differs");
+    check(p.dx.bytes() == q.dx.bytes(), "dx differs");
+}
+
+/// An fp32 gradient of logits so wide that a bf16 engine rounds it in two pieces: the same as two calls.
+void logits_in_pieces() {
+    if (activation_types().size() < 2) return;
+    const int64_t T = 260, in = 8, out = 65536, piece = 256;  // 32 MiB in bf16
+    ops::WorkspaceNeed need;
+    need.tokens = T;
+    need.largest_width = out;
+    Machine wide(3, need);
+    Buffer x(wide, T, in, DType::BF16), w(wide, out, in, DType::BF16), dy(wide, T, out), dx(wide, T, in, DType::BF16), dw(wide, out, in);
+    Random random(31);
+    for (Buffer* each : {&x, &w, &dy, &dw}) each->fill(random);
+    const Values before = dw.values();
+    const auto backward = [&](int64_t first, int64_t rows) {
+        ops::linear_backward(wide.stream(), dy.view().rows_from(first, rows), x.view().rows_from(first, rows), w, {},
+                             {dx.view().rows_from(first, rows), false, dw, {}, {}, {}}, {});
+    };
+    backward(0, T);
+    const Bytes all_dx = dx.bytes(), all_dw = dw.bytes();
+    dw.set(before);
+    dx.fill_with(0);
+    backward(0, piece);
+    backward(piece, T - piece);
+    check(dx.bytes() == all_dx, "dx differs");
+    check(dw.bytes() == all_dw, "dw differs");
+    wide.check_guards();
+}
+
 /// Views that begin anywhere: an odd element of a buffer.
 void unaligned_views() {
     for (DType type : activation_types()) {
@@ -445,12 +481,13 @@ void unaligned_views() {
         ops::linear_forward(m.stream(), aligned_x, aligned_w, {}, {}, aligned_y, {});
         ops::linear_backward(m.stream(), aligned_y, aligned_x, aligned_w, {}, {aligned_dx, false, {}, {}, {}, {}}, {});
         ops::linear_forward(m.stream(), shifted(x, T, in), shifted(w, out, in), {}, {}, shifted(y, T, out), {});
-        ops::linear_backward(m.stream(), shifted(y, T, out), shifted(x, T, in), shifted(w, out, in), {}, {shifted(dx, T, in), false, {}, {}, {}, {}},
-                             {});
+        ops::linear_backward(m.stream(), shifted(y, T, out), shifted(x, T, in), shifted(w, out, in), {},
+                             {shifted(dx, T, in), false, {}, {}, {}, {}}, {});
         const Tolerance allowed = {type == DType::BF16 ? 1e-2 : 1e-4, type == DType::BF16 ? 1.0 / 64 : 1e-5};  // two roundings, other sums
         const Values got_y = y.values(), want_y = aligned_y.values(), got_dx = dx.values(), want_dx = aligned_dx.values();
         for (size_t i = 0; i < want_y.size(); ++i) near(got_y[i + 1], want_y[i], allowed, "y", static_cast<int64_t>(i));
-        for (size_t i = 0; i < want_dx.size(); ++i) near(got_dx[i + 1], want_dx[i], {allowed.absolute * 16, allowed.relative}, "dx", static_cast<int64_t>(i));
+        for (size_t i = 0; i < want_dx.size(); ++i)
+            near(got_dx[i + 1], want_dx[i], {allowed.absolute * 16, allowed.relative}, "dx", static_cast<int64_t>(i));
         for (Buffer* each : {&x, &w, &y, &dx, &aligned_y, &aligned_dx}) each->check_guards();
     }
 }
@@ -487,6 +524,8 @@ int main() {
                                              {"rows stand alone", rows_stand_alone},
                                              {"gradients are optional", gradients_are_optional},
                                              {"planned workspace is enough", planned_workspace_is_enough},
+                                             {"weights in panels", weights_in_panels},
+                                             {"logits in pieces", logits_in_pieces},
                                              {"unaligned views", unaligned_views},
                                              {"bad arguments", bad_arguments}});
 }

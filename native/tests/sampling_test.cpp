@@ -164,6 +164,37 @@ void rows_are_independent() {
     testing::check(together.bytes() == alone.bytes(), "a draw depends on later rows");
 }
 
+/// A number that falls exactly between two candidates draws the one after it.
+void boundary() {
+    constexpr int64_t V = 1024;
+    RandomKey key;
+    uint32_t word = 0;
+    do {  // until the uniform number is a multiple of 1 / V
+        ++key.seed;
+        word = random_block(key, 0).word[0] >> 8;
+    } while (word == 0 || word % ((1 << 24) / V) != 0);
+    testing::on_every_machine([&](Machine& machine) {
+        Buffer logits(machine, 1, V), out(machine, 1, 1, DType::I32);
+        logits.fill_with(1.5);
+        ops::sample_rows(machine.stream(), logits, 1, 0, 1, key, out);
+        testing::near(out.values()[0], word / ((1 << 24) / V), {0, 0}, "out");
+        return testing::collect({&logits, &out});
+    });
+}
+
+/// Zeros of both signs are equal: the first counts.
+void zeros() {
+    testing::on_every_machine([](Machine& machine) {
+        Buffer logits(machine, 2, 2), out(machine, 1, 2, DType::I32);
+        logits.set({-0.0, 0.0, 0.0, -0.0});
+        ops::argmax_rows(machine.stream(), logits, out);
+        testing::near_all(out, {0, 0}, {0, 0}, "argmax");
+        ops::sample_rows(machine.stream(), logits, 1, 1, 1, {1, 2, 3}, out);
+        testing::near_all(out, {0, 0}, {0, 0}, "sampled");
+        return testing::collect({&logits, &out});
+    });
+}
+
 /// Whatever a broken model gives, an index of a row comes out, and never that of a NaN or of what is masked.
 void not_numbers() {
     testing::on_every_machine([](Machine& machine) {
@@ -204,7 +235,10 @@ int main() {
                                    {"top_p=0.5", 1, 0, 0.5f, {}}, {"top_p=0.999", 2, 0, 0.999f, {}}, {"both", 1, 12, 0.6f, {}}};
     failed |=
         testing::run_all("sample_rows against sorting", sorted, agrees_with_sorting, [](const Case& k) { return std::string(k.name); });
-    failed |= testing::run_all("sampling, rules",
-                               {{"rows are independent", rows_are_independent}, {"not numbers", not_numbers}, {"refusals", refusals}});
+    failed |= testing::run_all("sampling, rules", {{"rows are independent", rows_are_independent},
+                                                   {"boundary", boundary},
+                                                   {"zeros", zeros},
+                                                   {"not numbers", not_numbers},
+                                                   {"refusals", refusals}});
     return failed;
 }

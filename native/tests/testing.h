@@ -96,7 +96,7 @@ inline ops::WorkspaceNeed default_need() {
     need.largest_width = 4096;
     need.heads = 16;
     need.kv_heads = 1;
-    need.head_size = 256;
+    need.head_size = 320;
     need.longest_sample = 1024;
     need.cache_capacity = 1024;
     return need;

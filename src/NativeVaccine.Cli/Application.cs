@@ -58,6 +58,7 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
             new TokenizeCommand(context),
             new MergeCommand(context),
             new DemoCommand(context),
+            new BenchCommand(context),
         };
         HelpWithExample.Install(root);
         return root;

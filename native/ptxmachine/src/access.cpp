@@ -3,13 +3,12 @@
 #include <cstdio>
 
 #include "block.h"
-#include "settings.h"
+#include "race_record.h"
+#include "shadow.h"
 
 namespace nv::ptx {
 
 namespace {
-
-constexpr uint32_t kBlockBits = 0x007FFFFF, kAtomicBit = 0x00800000, kSeveralBlocks = kBlockBits;
 
 std::string describe(const Access& a, const char* what) {
     char text[160];
@@ -19,10 +18,6 @@ std::string describe(const Access& a, const char* what) {
                             : "read",
                   a.bytes, name_of(a.space), static_cast<unsigned long long>(a.address), what);
     return text;
-}
-
-bool all_set(const uint8_t* flags, uint32_t bytes) {
-    return std::all_of(flags, flags + bytes, [](uint8_t flag) { return flag != 0; });
 }
 
 }  // namespace
@@ -50,16 +45,17 @@ uint8_t* Block::access_shared(Warp& warp, const Instruction& i, int lane, const 
     }
     const auto offset = static_cast<uint32_t>(a.address);
     uint8_t* state = shared_.state(offset);
-    if (std::any_of(state, state + a.bytes, [](uint8_t s) { return (s & SharedMemory::kPending) != 0; }))
+    const bool whole = all_set(state, a.bytes);
+    if (!whole && std::any_of(state, state + a.bytes, [](uint8_t s) { return (s & SharedMemory::kPending) != 0; }))
         report(Fault::CopyPending, warp, i, lane, describe(a, ": a cp.async to this place has not been waited for"));
-    else if ((!a.write || a.atomic) && !all_set(state, a.bytes))
+    else if ((!a.write || a.atomic) && !whole)
         report(Fault::NeverWritten, warp, i, lane, describe(a, ": never written"));
-    if (Settings::get().races && a.bytes > 1) {
+    if (races_ && a.bytes > 1) {
         Use earlier;
         const SharedMemory::Race race = shared_.use(warp, lane, offset, a.bytes, a.write, a.atomic, a.incoming, earlier);
         if (race != SharedMemory::Race::None) report_shared_race(warp, i, lane, a, race == SharedMemory::Race::Lanes, earlier);
     }
-    if (a.write) std::fill(state, state + a.bytes, SharedMemory::kWritten);
+    if (a.write && !whole) std::fill(state, state + a.bytes, SharedMemory::kWritten);
     return shared_.data(offset);
 }
 
@@ -85,44 +81,58 @@ uint8_t* Block::access_local(Warp& warp, const Instruction& i, int lane, const A
     return &local_[at];
 }
 
+/// The live allocation that holds all of the bytes; nullptr when there is none.
+const Block::Recent* Block::live_allocation(uint64_t address, uint32_t bytes) {
+    const auto holds = [=](const Recent& r) { return address >= r.address && address + bytes <= r.address + r.bytes; };
+    if (holds(recent_[0])) return recent_.data();
+    const auto known = std::find_if(recent_.begin() + 1, recent_.end(), holds);
+    if (known != recent_.end()) {
+        std::swap(recent_[0], *known);
+        return recent_.data();
+    }
+    const Allocation* found = memory_.find(address);
+    if (found == nullptr || found->freed || address + bytes > found->address + found->bytes) return nullptr;
+    std::rotate(recent_.begin(), recent_.end() - 1, recent_.end());
+    recent_[0] = {found->address, found->bytes, found->writable};
+    return recent_.data();
+}
+
 uint8_t* Block::access_global(Warp& warp, const Instruction& i, int lane, const Access& a) {
-    DeviceMemory& memory = DeviceMemory::get();
-    if (a.address < recent_.address || a.address + a.bytes > recent_.address + recent_.bytes) {
-        const Allocation* found = memory.find(a.address);
-        if (found == nullptr || a.address + a.bytes > found->address + found->bytes) {
-            std::string where = ": no allocation is near";
-            if (found != nullptr)
-                where = ": " + std::to_string(a.address - found->address) + " bytes into " +
-                        (found->name.empty() ? std::string("an allocation") : found->name) + " of " + std::to_string(found->bytes);
-            report(Fault::OutOfBounds, warp, i, lane, describe(a, where.c_str()));
-            return nullptr;
-        }
-        if (found->freed) {
+    const Recent* allocation = live_allocation(a.address, a.bytes);
+    if (allocation == nullptr) {
+        const Allocation* found = memory_.find(a.address);
+        if (found != nullptr && found->freed && a.address + a.bytes <= found->address + found->bytes) {
             report(Fault::UseAfterFree, warp, i, lane, describe(a, ": the allocation was freed"));
             return nullptr;
         }
-        recent_ = *found;
+        std::string where = ": no allocation is near";
+        if (found != nullptr)
+            where = ": " + std::to_string(a.address - found->address) + " bytes into " +
+                    (found->name.empty() ? std::string("an allocation") : found->name) + " of " + std::to_string(found->bytes);
+        report(Fault::OutOfBounds, warp, i, lane, describe(a, where.c_str()));
+        return nullptr;
     }
-    if (a.write && !recent_.writable) {
+    if (a.write && !allocation->writable) {
         report(Fault::ReadOnly, warp, i, lane, describe(a, ": constant memory"));
         return nullptr;
     }
-    uint8_t* written = memory.written(a.address);
-    if ((!a.write || a.atomic) && !all_set(written, a.bytes))
+    uint8_t* written = memory_.written(a.address);
+    const bool whole = all_set(written, a.bytes);
+    if ((!a.write || a.atomic) && !whole)
         report(Fault::NeverWritten, warp, i, lane,
-               describe(a, (": never written, " + std::to_string(a.address - recent_.address) + " bytes into an allocation of " +
-                            std::to_string(recent_.bytes))
+               describe(a, (": never written, " + std::to_string(a.address - allocation->address) + " bytes into an allocation of " +
+                            std::to_string(allocation->bytes))
                                .c_str()));
-    if (Settings::get().races && a.bytes > 1 && recent_.writable) check_global_race(warp, i, lane, a, recent_);
-    if (a.write) std::fill(written, written + a.bytes, uint8_t{1});
-    return memory.host(a.address);
+    if (races_ && a.bytes > 1 && allocation->writable) check_global_race(warp, i, lane, a, allocation->address);
+    if (a.write && !whole) std::fill(written, written + a.bytes, uint8_t{1});
+    return memory_.host(a.address);
 }
 
 /// A record is epoch:8, atomic:1, block:23. Other threads write records at the same time: any of them is as good.
-void Block::check_global_race(Warp& warp, const Instruction& i, int lane, const Access& a, const Allocation& allocation) {
+void Block::check_global_race(Warp& warp, const Instruction& i, int lane, const Access& a, uint64_t start) {
     const uint32_t me = static_cast<uint32_t>(index_) % kSeveralBlocks;
     const uint32_t now = launch_.epoch << 24 | (a.atomic ? kAtomicBit : 0) | me;
-    uint32_t *writers = DeviceMemory::get().writers(a.address), *readers = DeviceMemory::get().readers(a.address);
+    uint32_t *writers = memory_.writers(a.address), *readers = memory_.readers(a.address);
     const auto conflicts = [&](uint32_t record) {
         const uint32_t other = record & kBlockBits;
         if (record >> 24 != launch_.epoch || other == me || (record & now & kAtomicBit) != 0) return false;
@@ -139,7 +149,7 @@ void Block::check_global_race(Warp& warp, const Instruction& i, int lane, const 
             report(Fault::GlobalRace, warp, i, lane,
                    describe(a, (": not ordered after a use by " +
                                 (other == kSeveralBlocks ? "other blocks" : "block number " + std::to_string(other)) + " of this launch, " +
-                                std::to_string(a.address - allocation.address) + " bytes into an allocation")
+                                std::to_string(a.address - start) + " bytes into an allocation")
                                    .c_str()));
             return;
         }

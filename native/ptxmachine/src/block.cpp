@@ -10,6 +10,8 @@ namespace nv::ptx {
 
 Block::Block(Launch& launch)
     : launch_(launch),
+      races_(Settings::get().races),
+      counting_(Settings::get().counters),
       threads_(static_cast<uint32_t>(launch.block.count())),
       warps_((threads_ + kWarpSize - 1) / kWarpSize),
       registers_(warps_.size() * launch.kernel->register_bytes + 64),
@@ -45,6 +47,7 @@ void Block::run(uint64_t index) {
             if (warp.state != Warp::State::Ready) continue;
             ran = true;
             warp.run();
+            if (launch_.abandoned) return;
         }
         if (std::all_of(warps_.begin(), warps_.end(), [](const Warp& w) { return w.state == Warp::State::Done; })) break;
         if (!release_barriers() && !ran) {
@@ -61,6 +64,7 @@ void Block::start_warps() {
         warp.start(rest >= kWarpSize ? kAllLanes : (LaneMask{1} << rest) - 1);
         set_special_registers(warp);
     }
+    special_registers_set_ = true;
 }
 
 namespace {
@@ -106,8 +110,9 @@ const std::map<std::string, SpecialRegister> kSpecialRegisters = {
 
 void Block::set_special_registers(Warp& warp) {
     for (const auto& [name, at] : kernel().special_registers) {
+        if (special_registers_set_ && name.compare(0, 5, "ctaid") != 0) continue;  // the same in every block
         const auto known = kSpecialRegisters.find(name);
-        if (known == kSpecialRegisters.end()) throw Unsupported("unknown special register %" + name + " in kernel " + kernel().name);
+        if (known == kSpecialRegisters.end()) throw Unsupported("unknown special register %" + name + " in kernel " + kernel().readable);
         const bool wide = name == "clock64" || name == "globaltimer";
         for (uint32_t l = 0; l < kWarpSize; ++l) {
             const auto w = static_cast<uint32_t>(warp.index);
@@ -150,7 +155,7 @@ void Block::report(Fault fault, const Warp& warp, const Instruction& i, int lane
     const auto three = [](uint32_t x, uint32_t y, uint32_t z) {
         return "(" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) + ")";
     };
-    std::string place = "kernel " + kernel().name + ", block " + three(at_.x, at_.y, at_.z) + ", thread " +
+    std::string place = "kernel " + kernel().readable + ", block " + three(at_.x, at_.y, at_.z) + ", thread " +
                         three(t % b.x, t / b.x % b.y, t / b.x / b.y) + ", warp " + std::to_string(warp.index) + " lane " +
                         std::to_string(lane);
     if (i.source_line != 0) {

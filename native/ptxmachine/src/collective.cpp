@@ -10,25 +10,31 @@ namespace {
 
 /// `source(lane, b, low, high)` is the lane to read from; outside of [low, high] a lane keeps its own value and the predicate is false.
 template <class Source> void shuffle(Warp& w, const Instruction& i, LaneMask lanes, Source source) {
-    const uint32_t* a = lanes_of<uint32_t>(w, i, 1);
-    uint32_t result[kWarpSize];
-    LaneMask inside = 0;
+    const uint32_t *a = lanes_of<uint32_t>(w, i, 1), *step = lanes_of<uint32_t>(w, i, 2), *limits = lanes_of<uint32_t>(w, i, 3);
+    int from[kWarpSize];
+    bool in[kWarpSize];
     for_lanes(lanes, [&](int l) {
-        const int b = static_cast<int>(read_lane(w, i.operands[2], l) & 31);
-        const auto c = static_cast<int>(read_lane(w, i.operands[3], l));
-        const int segment = c >> 8 & 31, clamp = c & 31;
+        const int segment = static_cast<int>(limits[l] >> 8 & 31), clamp = static_cast<int>(limits[l] & 31);
         const int low = l & segment, high = low | (clamp & ~segment);
-        bool in = false;
-        int from = source(l, b, low, segment, high, in);
-        if (!in) from = l;
-        if ((lanes >> from & 1) == 0)
-            w.block->report(Fault::WarpMask, w, i, l, "reads lane " + std::to_string(from) + ", which does not take part");
-        result[l] = a[from];
-        inside |= static_cast<LaneMask>(in) << l;
+        bool inside = false;
+        const int other = source(l, static_cast<int>(step[l] & 31), low, segment, high, inside);
+        in[l] = inside;
+        from[l] = inside ? other : l;
     });
-    const Operand& d = i.operands[0];
-    for_lanes(lanes, [&](int l) { write_lane(w, d, l, result[l]); });
-    if (d.has_predicate) set_predicate(w, d.predicate_at, inside, lanes);
+    uint32_t result[kWarpSize];
+    LaneMask inside = 0, absent = 0;
+    for_lanes(lanes, [&](int l) {
+        absent |= static_cast<LaneMask>((lanes >> from[l] & 1) == 0) << l;
+        inside |= static_cast<LaneMask>(in[l]) << l;
+        result[l] = a[from[l]];
+    });
+    for (; absent != 0; absent &= absent - 1) {
+        const int l = __builtin_ctz(absent);
+        w.block->report(Fault::WarpMask, w, i, l, "reads lane " + std::to_string(from[l]) + ", which does not take part");
+    }
+    uint32_t* d = lanes_of<uint32_t>(w, i, 0);
+    for_lanes(lanes, [&](int l) { d[l] = result[l]; });
+    if (i.operands[0].has_predicate) set_predicate(w, i.operands[0].predicate_at, inside, lanes);
 }
 
 void set_all(Warp& w, const Instruction& i, LaneMask lanes, bool value) {

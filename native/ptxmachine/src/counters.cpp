@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "names.h"
 #include "settings.h"
 
 namespace nv::ptx {
@@ -47,45 +48,90 @@ void Counters::add(const Kernel& kernel, uint64_t blocks, const std::vector<Coun
     k.mma = k.warps_by_kind[static_cast<size_t>(Kind::Tensor)];
 }
 
-std::string Counters::table() const {
+namespace {
+
+/// Every kernel under its readable name, those that did most first. Kernels whose readable names are equal are numbered.
+std::vector<std::pair<std::string, const KernelCount*>> in_order(const std::map<std::string, KernelCount>& kernels) {
+    std::map<std::string, int> seen;
+    std::vector<std::pair<std::string, const KernelCount*>> rows;
+    for (const auto& [mangled, count] : kernels) {
+        const std::string name = readable_name(mangled);
+        const int number = ++seen[name];
+        rows.emplace_back(number == 1 ? name : name + " (" + std::to_string(number) + ")", &count);
+    }
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const auto& a, const auto& b) { return a.second->warp_instructions > b.second->warp_instructions; });
+    return rows;
+}
+
+/// Cells flushed right; the last column is the name. The first row is the head.
+std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+    std::vector<size_t> widths(rows[0].size());
+    for (const auto& row : rows)
+        for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
     std::string text;
-    for (const auto& [name, k] : kernels_) {
-        text += name + "\n    ";
-        const auto item = [&](const char* label, uint64_t value) { text += format("%llu ", value) + label + ", "; };
-        item("launches", k.launches);
-        item("blocks", k.blocks);
-        item("warp instructions", k.warp_instructions);
-        item("thread instructions", k.thread_instructions);
-        item("mma", k.mma);
-        text += format("%llu divergent branches\n    sectors ", k.sum.divergent) + format("%llu", k.sum.sectors) +
-                format(" (ideal %llu), wavefronts ", k.sum.ideal_sectors) + format("%llu", k.sum.wavefronts) +
-                format(" (ideal %llu)\n    thread instructions:", k.sum.ideal_wavefronts);
-        for (size_t n = 0; n < k.threads_by_kind.size(); ++n)
-            if (k.threads_by_kind[n] != 0) text += std::string(" ") + kKindNames[n] + format(" %llu", k.threads_by_kind[n]);
-        text += "\n";
+    for (const auto& row : rows) {
+        for (size_t c = 0; c + 1 < row.size(); ++c) text += std::string(widths[c] - row[c].size(), ' ') + row[c] + "  ";
+        text += row.back() + "\n";
     }
     return text;
+}
+
+/// `value` and how many times `ideal` it is; empty for a kernel that has none.
+std::string ratio(uint64_t value, uint64_t ideal) {
+    if (value == 0) return "";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f", static_cast<double>(value) / static_cast<double>(ideal));
+    return text;
+}
+
+std::string per_cent(uint64_t part, uint64_t whole) {
+    if (part == 0) return "";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f", 100 * static_cast<double>(part) / static_cast<double>(whole));
+    return text;
+}
+
+}  // namespace
+
+std::string Counters::table() const {
+    const auto number = [](uint64_t value) { return format("%llu", value); };
+    std::vector<std::vector<std::string>> work{{"launches", "blocks", "warp instructions", "lanes on %", "divergent", "mma", "sectors",
+                                                "x ideal", "wavefronts", "x ideal", "kernel"}};
+    std::vector<std::vector<std::string>> mix{{}};
+    for (const char* kind : kKindNames) mix[0].emplace_back(kind);
+    mix[0].emplace_back("(% of warp instructions)");
+    for (const auto& [name, k] : in_order(kernels_)) {
+        work.push_back({number(k->launches), number(k->blocks), number(k->warp_instructions),
+                        per_cent(k->thread_instructions, kWarpSize * k->warp_instructions), number(k->sum.divergent), number(k->mma),
+                        number(k->sum.sectors), ratio(k->sum.sectors, k->sum.ideal_sectors), number(k->sum.wavefronts),
+                        ratio(k->sum.wavefronts, k->sum.ideal_wavefronts), name});
+        mix.emplace_back();
+        for (const uint64_t warps : k->warps_by_kind) mix.back().push_back(per_cent(warps, k->warp_instructions));
+        mix.back().push_back(name);
+    }
+    return aligned(work) + "\n" + aligned(mix);
 }
 
 std::string Counters::json() const {
     std::string text = "{\n";
     bool first = true;
-    for (const auto& [name, k] : kernels_) {
+    for (const auto& [name, k] : in_order(kernels_)) {
         text += std::string(first ? "" : ",\n") + "  \"" + name + "\": {";
         first = false;
         const auto item = [&](const char* label, uint64_t value) { text += std::string("\"") + label + format("\": %llu, ", value); };
-        item("launches", k.launches);
-        item("blocks", k.blocks);
-        item("warp_instructions", k.warp_instructions);
-        item("thread_instructions", k.thread_instructions);
-        item("mma", k.mma);
-        item("divergent_branches", k.sum.divergent);
-        item("sectors", k.sum.sectors);
-        item("ideal_sectors", k.sum.ideal_sectors);
-        item("wavefronts", k.sum.wavefronts);
-        item("ideal_wavefronts", k.sum.ideal_wavefronts);
-        for (const auto& [label, kinds] : {std::make_pair("warp_instructions_by_kind", &k.warps_by_kind),
-                                           std::make_pair("thread_instructions_by_kind", &k.threads_by_kind)}) {
+        item("launches", k->launches);
+        item("blocks", k->blocks);
+        item("warp_instructions", k->warp_instructions);
+        item("thread_instructions", k->thread_instructions);
+        item("mma", k->mma);
+        item("divergent_branches", k->sum.divergent);
+        item("sectors", k->sum.sectors);
+        item("ideal_sectors", k->sum.ideal_sectors);
+        item("wavefronts", k->sum.wavefronts);
+        item("ideal_wavefronts", k->sum.ideal_wavefronts);
+        for (const auto& [label, kinds] : {std::make_pair("warp_instructions_by_kind", &k->warps_by_kind),
+                                           std::make_pair("thread_instructions_by_kind", &k->threads_by_kind)}) {
             text += std::string("\"") + label + "\": {";
             for (size_t n = 0; n < kinds->size(); ++n)
                 text += std::string(n == 0 ? "\"" : ", \"") + kKindNames[n] + format("\": %llu", (*kinds)[n]);

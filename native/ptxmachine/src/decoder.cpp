@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "mnemonic.h"
+#include "mutant.h"
+#include "names.h"
 #include "parser.h"
 
 namespace nv::ptx {
@@ -28,6 +30,7 @@ public:
 
     std::unique_ptr<Kernel> decode() {
         kernel_->name = text_.name;
+        kernel_->readable = readable_name(text_.name);
         declare_parameters();
         place_shared_variables();
         StatementReader reader(text_.body, text_.body_line);
@@ -39,12 +42,14 @@ public:
                 i.target = label->second;
             }
         kernel_->register_bytes = aligned(kernel_->register_bytes, 64);
+        mutate(*kernel_, module_);
         return std::move(kernel_);
     }
 
 private:
     [[noreturn]] void fail(const std::string& what, const std::string& statement, int line) const {
-        throw Unsupported(what + ": \"" + statement + "\" (kernel " + text_.name + ", line " + std::to_string(line) + " of the PTX)");
+        throw Unsupported(what + ": \"" + statement + "\" (kernel " + readable_name(text_.name) + ", line " + std::to_string(line) +
+                          " of the PTX)");
     }
 
     void declare_parameters() {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "block.h"
+#include "mutant.h"
 #include "settings.h"
 
 namespace nv::ptx {
@@ -33,7 +34,7 @@ struct Work {
     void run() {
         try {
             Block block(launch);
-            for (uint64_t index = next++; index < launch.grid.count(); index = next++) block.run(index);
+            for (uint64_t index = next++; index < launch.grid.count() && !launch.abandoned; index = next++) block.run(index);
             const std::lock_guard<std::mutex> lock(mutex);
             for (Report& r : block.take_reports()) reports.push_back(std::move(r));
             for (size_t n = 0; n < counts.size(); ++n) add(counts[n], block.counts()[n]);
@@ -68,11 +69,12 @@ void run_launch(Launch& launch) {
     work.run();
     for (std::thread& helper : helpers) helper.join();
     if (work.failure) std::rethrow_exception(work.failure);
+    note_mutant_run(*launch.kernel, work.counts);
     Reports::get().add(std::move(work.reports));
     if (Settings::get().counters) Counters::get().add(*launch.kernel, blocks, work.counts);
     if (Settings::get().trace)
-        std::fprintf(stderr, "ptxmachine: %s <<<%llu, %llu, %u>>>\n", launch.kernel->name.c_str(), static_cast<unsigned long long>(blocks),
-                     static_cast<unsigned long long>(launch.block.count()), launch.dynamic_shared);
+        std::fprintf(stderr, "ptxmachine: %s <<<%llu, %llu, %u>>>\n", launch.kernel->readable.c_str(),
+                     static_cast<unsigned long long>(blocks), static_cast<unsigned long long>(launch.block.count()), launch.dynamic_shared);
 }
 
 }  // namespace nv::ptx

@@ -94,7 +94,8 @@ struct Parameter {
 };
 
 struct Kernel {
-    std::string name;
+    std::string name;      // as the compiler mangled it
+    std::string readable;  // for reports and counters
     std::vector<Instruction> instructions;
     std::vector<Parameter> parameters;
     uint32_t parameter_bytes = 0;

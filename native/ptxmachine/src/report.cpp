@@ -1,16 +1,32 @@
 #include "report.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 
+#include "mutant.h"
 #include "settings.h"
 
 namespace nv::ptx {
 
 const char* name_of(Fault fault) {
-    static const char* const names[] = {"out-of-bounds",     "misaligned",         "use-after-free", "never-written", "read-only",
-                                        "divergent-barrier", "missing-at-barrier", "warp-mask",      "shared-race",   "lane-race",
-                                        "global-race",       "copy-pending",       "trap",           "launch",        "host"};
+    static const char* const names[] = {"out-of-bounds",
+                                        "misaligned",
+                                        "use-after-free",
+                                        "never-written",
+                                        "read-only",
+                                        "divergent-barrier",
+                                        "missing-at-barrier",
+                                        "warp-mask",
+                                        "shared-race",
+                                        "lane-race",
+                                        "global-race",
+                                        "copy-pending",
+                                        "trap",
+                                        "endless",
+                                        "launch",
+                                        "host"};
     static_assert(sizeof names / sizeof names[0] == static_cast<size_t>(Fault::Count), "a name for each fault");
     return names[static_cast<int>(fault)];
 }
@@ -35,6 +51,11 @@ void Reports::add(std::vector<Report> reports) {
         if (r.instruction != nullptr)
             std::fprintf(stderr, "    PTX line %d: %s%s\n", r.instruction->line, r.instruction->text.c_str(),
                          r.times > 1 ? (" (" + std::to_string(r.times) + " times in this block)").c_str() : "");
+    }
+    if (!reports.empty() && !Settings::get().mutant.empty()) {  // it is caught: no more is asked
+        print_mutant();
+        std::fflush(nullptr);
+        _exit(3);
     }
 }
 

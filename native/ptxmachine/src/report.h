@@ -23,6 +23,7 @@ enum class Fault : uint8_t {
     GlobalRace,
     CopyPending,
     Trap,
+    Endless,
     Launch,
     Host,
     Count

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "fat_binary.h"
+#include "mutant.h"
 #include "parser.h"
 #include "settings.h"
 
@@ -25,6 +26,7 @@ void finish() {
                 std::fprintf(stderr, "ptxmachine: cannot write %s\n", settings.counters_file.c_str());
         }
     }
+    print_mutant();
     const uint64_t faults = Reports::get().count();
     if (faults == 0) return;
     std::fprintf(stderr, "ptxmachine: %llu faults\n", static_cast<unsigned long long>(faults));
@@ -35,7 +37,7 @@ void finish() {
 }  // namespace
 
 Runtime& Runtime::get() {
-    static Runtime runtime;
+    static Runtime& runtime = *new Runtime();  // its kernels outlive finish()
     return runtime;
 }
 
@@ -98,14 +100,16 @@ int Runtime::launch(const void* host, Size grid, Size block, void** arguments, s
     const Function* function = this->function(host);
     if (function == nullptr) return fail(kInvalidDeviceFunction);
     Kernel& kernel = function->module->kernel(function->name);
-    if (grid.count() == 0 || grid.y > 65535 || grid.z > 65535) return refuse(kernel.name, "no or too many blocks", kInvalidConfiguration);
+    if (grid.count() == 0 || grid.y > 65535 || grid.z > 65535)
+        return refuse(kernel.readable, "no or too many blocks", kInvalidConfiguration);
     if (block.count() == 0 || block.count() > kMaxThreads || block.z > 64)
-        return refuse(kernel.name, std::to_string(block.count()) + " threads in a block; 1 to 1024 are possible", kInvalidConfiguration);
+        return refuse(kernel.readable, std::to_string(block.count()) + " threads in a block; 1 to 1024 are possible",
+                      kInvalidConfiguration);
     if (kernel.static_shared_bytes > kStaticSharedLimit)
-        return refuse(kernel.name, std::to_string(kernel.static_shared_bytes) + " bytes of static shared memory; at most 49152",
+        return refuse(kernel.readable, std::to_string(kernel.static_shared_bytes) + " bytes of static shared memory; at most 49152",
                       kInvalidValue);
     if (dynamic_shared > function->dynamic_shared_limit || kernel.static_shared_bytes + dynamic_shared > kSharedLimit)
-        return refuse(kernel.name,
+        return refuse(kernel.readable,
                       std::to_string(dynamic_shared) + " bytes of dynamic shared memory beside " +
                           std::to_string(kernel.static_shared_bytes) + " static ones; allowed are " +
                           std::to_string(function->dynamic_shared_limit) + " (cudaFuncSetAttribute), 101376 together (sm_86)",

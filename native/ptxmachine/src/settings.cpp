@@ -27,6 +27,8 @@ const Settings& Settings::get() {
         s.counters = !s.counters_file.empty();
         s.memory = std::strtoull(text("PTXMACHINE_MEMORY", "25769803776").c_str(), nullptr, 0);
         s.reports = std::atoi(text("PTXMACHINE_REPORTS", "20").c_str());
+        s.steps = std::strtoull(text("PTXMACHINE_STEPS", "1073741824").c_str(), nullptr, 0);
+        s.mutant = text("PTXMACHINE_MUTANT", "");
         s.trace = text("PTXMACHINE_TRACE", "0") != "0";
         return s;
     }();

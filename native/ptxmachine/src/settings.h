@@ -14,6 +14,8 @@ struct Settings {
     std::string counters_file;
     uint64_t memory = uint64_t{24} << 30;  // PTXMACHINE_MEMORY, bytes
     int reports = 20;                      // PTXMACHINE_REPORTS: printed per process
+    uint64_t steps = uint64_t{1} << 30;    // PTXMACHINE_STEPS: instructions that a warp may run in a block
+    std::string mutant;                    // PTXMACHINE_MUTANT=KERNEL:KIND:N or "list"
     bool trace = false;                    // PTXMACHINE_TRACE: a line per launch
 
     static const Settings& get();

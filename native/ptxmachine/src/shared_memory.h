@@ -35,6 +35,8 @@ public:
 
 private:
     Race conflict(const Use& earlier, const Use& now, const Warp& warp) const;
+    Race use_one(const Warp& warp, const Use& now, uint32_t g, bool write, bool same_value, Use& earlier);
+    static void note_reader(Use& reader, Use& other, const Use& now);
 
     uint32_t size_;
     std::vector<uint8_t> data_, state_;

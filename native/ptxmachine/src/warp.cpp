@@ -24,6 +24,7 @@ void Warp::start(LaneMask lanes) {
     lane_epoch = 1;
     for (auto& pending : copies) pending.clear();
     copy_group.fill(0);
+    steps = 0;
 }
 
 void Warp::set_next(LaneMask lanes, uint32_t pc) {
@@ -65,14 +66,31 @@ void Warp::run() {
             live = 0;
             break;
         }
-        if (!run_straight(lanes, pc, limit, budget)) return;
+        if (!run_straight(lanes, pc, limit, budget)) {
+            steps += static_cast<uint64_t>(kSpinBudget - budget);
+            check_steps();
+            return;
+        }
     }
     state = State::Done;
+}
+
+/// A warp that waits for what never comes must not run for ever.
+void Warp::check_steps() {
+    const uint64_t most = Settings::get().steps;
+    if (steps <= most) return;
+    const int lane = __builtin_ctz(live);
+    const uint32_t pc = diverged ? own_next[static_cast<size_t>(lane)] : next;
+    block->report(Fault::Endless, *this, block->kernel().instructions[pc], lane,
+                  "still running after " + std::to_string(steps) +
+                      " instructions of the warp in this block (PTXMACHINE_STEPS=" + std::to_string(most) + ")");
+    block->launch().abandoned = true;
 }
 
 /// Runs `lanes` together until they part, wait or meet others. False: the warp must pause.
 bool Warp::run_straight(LaneMask lanes, uint32_t pc, uint32_t limit, int64_t& budget) {
     const auto& program = block->kernel().instructions;
+    Count* counts = block->first_count();
     for (;; ++pc) {
         if (pc >= program.size()) {
             live &= ~lanes;
@@ -89,7 +107,7 @@ bool Warp::run_straight(LaneMask lanes, uint32_t pc, uint32_t limit, int64_t& bu
             const LaneMask guard = *reinterpret_cast<const LaneMask*>(registers + i.guard_at);
             active &= i.guard_negated ? ~guard : guard;
         }
-        Count& count = block->count(i);
+        Count& count = counts[pc];
         ++count.warps;
         count.lanes += static_cast<uint64_t>(__builtin_popcount(active));
         --budget;
@@ -108,7 +126,7 @@ bool Warp::run_straight(LaneMask lanes, uint32_t pc, uint32_t limit, int64_t& bu
                 diverged = true;
                 set_next(lanes & ~active, pc + 1);
                 set_next(active, i.target);
-                return true;
+                return budget > 0;
             case Flow::Exit:
                 live &= ~active;
                 stalled = 0;
@@ -136,14 +154,11 @@ bool Warp::collect(const Instruction& i, LaneMask group, LaneMask active, uint32
     LaneMask named = started;
     if (i.mask_operand >= 0) {
         const auto& operand = i.operands[static_cast<size_t>(i.mask_operand)];
-        named = static_cast<LaneMask>(read_lane(*this, operand, first));
-        each_lane(active, [&](size_t l) {
-            const auto mask = static_cast<LaneMask>(read_lane(*this, operand, static_cast<int>(l)));
-            if (mask != named && (mask >> first & 1) != 0)
-                block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "lanes of one warp instruction name different masks");
-            if ((mask >> l & 1) == 0)
-                block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "the mask does not name the lane itself");
-        });
+        const auto mask_of = [&](size_t l) { return static_cast<LaneMask>(read_lane(*this, operand, static_cast<int>(l))); };
+        named = mask_of(static_cast<size_t>(first));
+        LaneMask different = active & ~named;
+        each_lane(active, [&](size_t l) { different |= mask_of(l) ^ named; });
+        if (different != 0) check_masks(i, active, named);
     }
     if (diverged && (named & live & ~group) != 0) {
         set_next(group, pc);
@@ -163,6 +178,17 @@ bool Warp::collect(const Instruction& i, LaneMask group, LaneMask active, uint32
                                    : ""));
     }
     return true;
+}
+
+void Warp::check_masks(const Instruction& i, LaneMask active, LaneMask named) {
+    const auto& operand = i.operands[static_cast<size_t>(i.mask_operand)];
+    const int first = __builtin_ctz(active);
+    each_lane(active, [&](size_t l) {
+        const auto mask = static_cast<LaneMask>(read_lane(*this, operand, static_cast<int>(l)));
+        if (mask != named && (mask >> first & 1) != 0)
+            block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "lanes of one warp instruction name different masks");
+        if ((mask >> l & 1) == 0) block->report(Fault::WarpMask, *this, i, static_cast<int>(l), "the mask does not name the lane itself");
+    });
 }
 
 void Warp::arrive(const Instruction& i, LaneMask active) {

@@ -53,6 +53,7 @@ public:
     bool diverged = false;
     uint32_t next = 0;
     std::array<uint32_t, kWarpSize> own_next{};
+    uint64_t steps = 0;    // instructions run in this block, up to the last pause
     LaneMask stalled = 0;  // lanes that wait at a warp collective for the others
 
     // Happens-before inside the block: clock[v] is the latest time of warp v that this warp has synchronised with; clock[index] is its own
@@ -67,8 +68,10 @@ private:
     bool choose_group(LaneMask& lanes, uint32_t& pc, uint32_t& limit);
     bool run_straight(LaneMask lanes, uint32_t pc, uint32_t limit, int64_t& budget);
     bool collect(const Instruction& instruction, LaneMask group, LaneMask active, uint32_t pc);
+    void check_masks(const Instruction& instruction, LaneMask active, LaneMask named);
     void set_next(LaneMask lanes, uint32_t pc);
     void report_deadlock();
+    void check_steps();
     void arrive(const Instruction& instruction, LaneMask active);
 };
 
@@ -90,14 +93,39 @@ inline void set_predicate(const Warp& warp, uint32_t at, LaneMask value, LaneMas
     mask = (mask & ~lanes) | (value & lanes);
 }
 
-inline uint64_t read_lane(const Warp& warp, const Operand& operand, int lane) {
-    uint64_t value = 0;
-    std::memcpy(&value, warp.registers + operand.at + static_cast<size_t>(lane) * operand.bytes, operand.bytes);
+template <class T> inline T lane_as(const Warp& warp, const Operand& operand, int lane) {
+    T value;
+    std::memcpy(&value, warp.registers + operand.at + static_cast<size_t>(lane) * sizeof(T), sizeof(T));
     return value;
 }
+inline uint64_t read_lane(const Warp& warp, const Operand& operand, int lane) {
+    switch (operand.bytes) {
+        case 1:
+            return lane_as<uint8_t>(warp, operand, lane);
+        case 2:
+            return lane_as<uint16_t>(warp, operand, lane);
+        case 4:
+            return lane_as<uint32_t>(warp, operand, lane);
+        default:
+            return lane_as<uint64_t>(warp, operand, lane);
+    }
+}
 inline void write_lane(const Warp& warp, const Operand& operand, int lane, uint64_t value) {
-    if (operand.form != Operand::Form::Ignored)
-        std::memcpy(warp.registers + operand.at + static_cast<size_t>(lane) * operand.bytes, &value, operand.bytes);
+    if (operand.form == Operand::Form::Ignored) return;
+    uint8_t* to = warp.registers + operand.at + static_cast<size_t>(lane) * operand.bytes;
+    switch (operand.bytes) {
+        case 1:
+            *to = static_cast<uint8_t>(value);
+            return;
+        case 2:
+            std::memcpy(to, &value, 2);
+            return;
+        case 4:
+            std::memcpy(to, &value, 4);
+            return;
+        default:
+            std::memcpy(to, &value, 8);
+    }
 }
 
 /// A full warp runs a loop that the compiler makes vectors of.

@@ -38,8 +38,8 @@ struct Want {
 // Sectors are of 32 bytes: a warp of consecutive floats touches 4, with a stride of 8 floats 32.
 const Want kWants[] = {
     {"consecutive", "sectors", 8},        {"consecutive", "ideal_sectors", 8},     {"strided", "sectors", 36},       {"strided", "ideal_sectors", 8},
-    {"columnILi1E", "wavefronts", 2},     {"columnILi1E", "ideal_wavefronts", 2},  {"columnILi32E", "wavefronts", 64},
-    {"columnILi32E", "ideal_wavefronts", 2}, {"columnILi33E", "wavefronts", 2},    {"tensor_product", "mma", 3},     {"tensor_product", "launches", 1},
+    {"column<1>", "wavefronts", 2},     {"column<1>", "ideal_wavefronts", 2},  {"column<32>", "wavefronts", 64},
+    {"column<32>", "ideal_wavefronts", 2}, {"column<33>", "wavefronts", 2},    {"tensor_product", "mma", 3},     {"tensor_product", "launches", 1},
     {"parting", "divergent_branches", 1}, {"consecutive", "divergent_branches", 0},
 };
 

@@ -237,6 +237,11 @@ template <bool BROKEN> __global__ void failing_assertion(float* out) {
     assert(!BROKEN || threadIdx.x != 3);
     out[threadIdx.x] = 1;
 }
+/// Waits for a flag that nobody sets.
+template <bool BROKEN> __global__ void wait_for_ever(volatile unsigned* flag, float* out) {
+    while (*flag == (BROKEN ? 0 : 1)) {}
+    out[threadIdx.x] = 1;
+}
 __global__ void dynamic_shared(float* out) {
     extern __shared__ float dynamic[];
     dynamic[threadIdx.x] = threadIdx.x;
@@ -303,6 +308,7 @@ std::vector<Case> order_cases() {
         {"wait_without_barrier", "shared-race", [](bool broken) { LAUNCH(wait_without_barrier, 1, 64, 0, in.data(), out.data()); }},
         {"stage_filled_too_early", "shared-race", [](bool broken) { LAUNCH(stage_filled_too_early, 1, 64, 0, in.data(), out.data()); }},
         {"failing_assertion", "trap", [](bool broken) { LAUNCH(failing_assertion, 1, 32, 0, out.data()); }},
+        {"wait_for_ever", "endless", [](bool broken) { cudaMemset(words + 100, 0, 4); LAUNCH(wait_for_ever, 1, 32, 0, words + 100, out.data()); }},
         {"too_many_threads", "launch", [](bool broken) { dynamic_shared<<<1, broken ? 1025 : 1024, 4096>>>(out.data()); }},
         {"shared_memory_not_asked_for", "launch", [](bool broken) { dynamic_shared<<<1, 32, broken ? 49153 : 49152>>>(out.data()); }},
         {"shared_memory_of_the_card", "launch", [](bool broken) {

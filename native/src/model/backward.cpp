@@ -101,19 +101,15 @@ void Network::gradient_arrived_at_point(int64_t point, const BackwardOptions& op
     for (const Head& head : heads_)
         if (head.point == point) backward_head(head, options, target);
     read_gradient(ResidualSite, point, options);
-    if (options.add[ResidualSite] >= 0) {
-        const SiteTensor& addend = sites_.get(ResidualSite, options.add[ResidualSite]);
-        if (addend.holds(point)) ops::axpy(stream(), 1, addend.layer(point), buffers_.d_residual.rows_from(0, batch_.tokens()));
-    }
+    if (const SiteTensor* addend = sites_.holding(ResidualSite, options.add[ResidualSite], point))
+        ops::axpy(stream(), 1, addend->layer(point), buffers_.d_residual.rows_from(0, batch_.tokens()));
     if (point > 0) read_gradient(MlpSite, point - 1, options);
 }
 
 void Network::read_gradient(Site site, int64_t l, const BackwardOptions& options) {
     const View gradient = buffers_.d_residual.rows_from(0, batch_.tokens());
     if (options.norm_scalar[site] >= 0) ops::sum_of_squares(stream(), gradient, sites_.scalar(options.norm_scalar[site] + l));
-    if (options.read[site] < 0) return;
-    const SiteTensor& reader = sites_.get(site, options.read[site]);
-    if (reader.holds(l)) ops::copy(stream(), gradient, reader.layer(l));
+    if (const SiteTensor* reader = sites_.holding(site, options.read[site], l)) ops::copy(stream(), gradient, reader->layer(l));
 }
 
 }  // namespace nv

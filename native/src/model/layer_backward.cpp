@@ -93,12 +93,11 @@ bool Network::reads_input(int64_t l, const GradientTarget& target, int first, in
 /// The gradient of a block's output: the residual stream's, and what the method adds to it there (which the stream does not see).
 View Network::branch_gradient(Site site, int64_t l, const BackwardOptions& options) {
     const View d_residual = buffers_.d_residual.rows_from(0, batch_.tokens());
-    if (options.add[site] < 0) return d_residual;
-    const SiteTensor& addend = sites_.get(site, options.add[site]);
-    if (!addend.holds(l)) return d_residual;
+    const SiteTensor* addend = sites_.holding(site, options.add[site], l);
+    if (addend == nullptr) return d_residual;
     const View d_branch = buffers_.d_branch.rows_from(0, batch_.tokens());
     ops::copy(stream(), d_residual, d_branch);
-    ops::axpy(stream(), 1, addend.layer(l), d_branch);
+    ops::axpy(stream(), 1, addend->layer(l), d_branch);
     return d_branch;
 }
 

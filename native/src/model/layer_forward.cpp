@@ -80,8 +80,7 @@ ops::Lora Network::lora(int64_t l, int projection, int64_t T) {
 /// to = from + a block's output: two points of the residual stream, which may be one. Disturbing the output is adding to the stream, so the
 /// output itself is only formed where somebody wants to read it.
 void Network::branch_output(int64_t l, int projection, View x, Site site, View from, View to) {
-    const int recorder = now_.record[site];
-    if (recorder >= 0 && sites_.get(site, recorder).holds(l)) {
+    if (sites_.holding(site, now_.record[site], l)) {
         const View output = buffers_.branch.rows_from(0, x.rows);
         linear(l, projection, x, output, {});
         record_site(site, l, output);
@@ -94,15 +93,12 @@ void Network::branch_output(int64_t l, int projection, View x, Site site, View f
 }
 
 void Network::record_site(Site site, int64_t l, View from) {
-    if (now_.record[site] < 0 || recomputing_) return;  // a method may have changed what was recorded
-    const SiteTensor& recorder = sites_.get(site, now_.record[site]);
-    if (recorder.holds(l)) ops::copy(stream(), from, recorder.layer(l));
+    if (recomputing_) return;  // a method may have changed what was recorded
+    if (const SiteTensor* recorder = sites_.holding(site, now_.record[site], l)) ops::copy(stream(), from, recorder->layer(l));
 }
 
 void Network::add_site(Site site, int64_t l, View to) {
-    if (now_.add[site] < 0) return;
-    const SiteTensor& addend = sites_.get(site, now_.add[site]);
-    if (addend.holds(l)) ops::axpy(stream(), 1, addend.layer(l), to);
+    if (const SiteTensor* addend = sites_.holding(site, now_.add[site], l)) ops::axpy(stream(), 1, addend->layer(l), to);
 }
 
 }  // namespace nv

@@ -38,6 +38,12 @@ SiteTensor& Sites::get(int kind, int index) {
     return of_kind[static_cast<size_t>(index)];
 }
 
+SiteTensor* Sites::holding(int kind, int index, int64_t layer) {
+    if (index < 0) return nullptr;
+    SiteTensor& tensor = get(kind, index);
+    return tensor.holds(layer) ? &tensor : nullptr;
+}
+
 View Sites::scalar(int64_t index) const {
     return scalars(index, 1);
 }

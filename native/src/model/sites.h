@@ -46,6 +46,8 @@ public:
 
     /// Throws where the plan has no such tensor.
     SiteTensor& get(int kind, int index);
+    /// The tensor of that index where one is given (not -1) and holds this layer; else null.
+    SiteTensor* holding(int kind, int index, int64_t layer);
 
     void fill_normal(SiteTensor& x, int kind, int64_t tokens, float deviation, uint64_t seed, uint32_t step);
     void axpy(int kind, float alpha, int x, int y);

@@ -78,6 +78,13 @@ internal sealed class TrainingOptionSet
         full, loraRank, loraAlpha, loraTargets, dropout, initAdapter, seed, replay, checkpointEvery, .. Device.All,
     ];
 
+    /// <summary>Those that a training step depends on; the others are about files and about runs of many steps.</summary>
+    public IEnumerable<Option> OfAStep =>
+    [
+        preset, maxLength, method, rho, layers, freezeScope, backwardFloor, sameMasks, noiseSize, batch, accumulate, learningRate,
+        weightDecay, beta1, beta2, adamEpsilon, clip, full, loraRank, loraAlpha, loraTargets, dropout, seed, .. Device.All,
+    ];
+
     /// <summary>What was given, on the defaults of stage, method and preset.</summary>
     /// <exception cref="InputException">A value cannot be used.</exception>
     public TrainingOptions Read(ParseResult parsed, TrainingStage stage)

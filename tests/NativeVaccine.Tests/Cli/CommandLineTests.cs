@@ -25,6 +25,7 @@ public sealed class CommandLineTests
         { "merge", "--model --adapter --out --dtype --config" },
         { "tokenize", "--model --text --file --json --config" },
         { "demo", "--seed --seeds --out --config" },
+        { "bench step", "--shape --steps --warm-up --method --layers --batch --max-length --precision --device --device-memory --json --config" },
     };
 
     [Theory]
@@ -92,7 +93,7 @@ public sealed class CommandLineTests
     public void WithoutArgumentsTheHelpListsTheVerbs()
     {
         CommandResult result = CommandLine.Succeed();
-        foreach (string verb in new[] { "doctor", "plan", "align", "finetune", "generate", "evaluate", "tokenize", "merge", "demo" })
+        foreach (string verb in new[] { "doctor", "plan", "align", "finetune", "generate", "evaluate", "tokenize", "merge", "demo", "bench" })
             Assert.Contains($"\n  {verb} ", result.Output, StringComparison.Ordinal);
     }
 

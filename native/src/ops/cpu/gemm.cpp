@@ -25,6 +25,7 @@ constexpr int64_t kAlignment = 64;
 // Less is not worth waking a thread for: about 10 us.
 constexpr int64_t kTaskProducts = int64_t{1} << 19;
 constexpr int64_t kTaskPacked = int64_t{1} << 15;
+constexpr int64_t kTaskRead = int64_t{1} << 16;
 constexpr int64_t kTasksPerThread = 4;
 
 constexpr int64_t kLargestTileColumns = 32;
@@ -77,17 +78,44 @@ public:
     }
 
     void run() {
-        if (p_.M <= 2 * k_.tile_rows)
+        if (p_.M <= k_.dot_rows && p_.a.dtype == DType::F32 && p_.a.column_stride == 1 && p_.b.row_stride == 1)
+            by_dots();
+        else if (p_.M <= 2 * k_.tile_rows || (p_.M <= task_rows() && columns_for_all()))
             by_columns();
         else
             by_blocks();
     }
 
 private:
+    /// Very few rows: b is read once, from where it lies. A panel's lanes are read to their ends, for the sake of memory's read-ahead.
+    void by_dots() {
+        const int64_t panels = ceil_div(p_.N, k_.vector);
+        const int64_t worthwhile = std::max<int64_t>(1, p_.N * p_.K / kTaskRead);
+        const Ranges ranges{panels, std::min({panels, worthwhile, pool_.threads() == 1 ? 1 : kTasksPerThread * pool_.threads()})};
+        pool_.parallel_for(ranges.parts, [&](int64_t part) {
+            for (int64_t panel = ranges.begin(part); panel < ranges.begin(part + 1); ++panel)
+                for_blocks_of_k([&](int64_t first_step, int64_t steps) { dot(panel * k_.vector, first_step, steps); });
+        });
+    }
+
+    void dot(int64_t column, int64_t first_step, int64_t steps) const {
+        const int64_t columns = std::min(k_.vector, p_.N - column);
+        const PackSource b = source(p_.b, column, first_step, p_.b.column_stride, 1);
+        const PackSource a = source(p_.a, 0, first_step, p_.a.row_stride, 1);
+        place(0, p_.M, column, columns, first_step == 0,
+              [&](const TileEnd& end, float* c, int64_t c_stride) { k_.dot(p_.M, columns, steps, a, b, end, c, c_stride); });
+    }
+
+    /// Rows of a that a task packs at most.
+    int64_t task_rows() const { return kBlockLanes / k_.row_lanes * k_.tile_rows; }
+
+    /// Whether each thread finds columns enough, although rows are not shared out.
+    bool columns_for_all() const { return pool_.threads() == 1 || ceil_div(p_.N, k_.tile_columns) >= kTasksPerThread * pool_.threads(); }
+
     /// Few rows: every task packs a and a panel of b after the other for itself, and uses them at once.
     void by_columns() {
         const int64_t panels = ceil_div(p_.N, k_.tile_columns);
-        const int64_t worthwhile = std::max<int64_t>(1, p_.N * p_.K / kTaskPacked);
+        const int64_t worthwhile = std::max<int64_t>({1, p_.N * p_.K / kTaskPacked, p_.M * p_.N * p_.K / kTaskProducts});
         const Ranges ranges{panels, std::min({panels, worthwhile, pool_.threads() == 1 ? 1 : kTasksPerThread * pool_.threads()})};
         pool_.parallel_for(ranges.parts, [&](int64_t part, int32_t worker) {
             float* a = workers_ + worker * kWorkerFloats;
@@ -127,7 +155,7 @@ private:
         const int64_t panels = ceil_div(columns, k_.tile_columns);
         const int64_t worthwhile = std::max<int64_t>(1, p_.M * columns * steps / kTaskProducts);
         const int64_t wanted = pool_.threads() == 1 ? 1 : std::min(worthwhile, kTasksPerThread * pool_.threads());
-        const int64_t fewest = ceil_div(p_.M, kBlockLanes / k_.row_lanes * k_.tile_rows), most = ceil_div(p_.M, k_.tile_rows);
+        const int64_t fewest = ceil_div(p_.M, task_rows()), most = ceil_div(p_.M, k_.tile_rows);
         const Ranges rows{p_.M, std::max(fewest, std::min(most, wanted))};
         const Ranges chunks{panels, std::min(panels, ceil_div(wanted, rows.parts))};
 
@@ -199,30 +227,32 @@ private:
 
     /// One panel of b with all panels of a.
     void multiply(const RowPanels& a, int64_t row, const Panel& b, int64_t column, int64_t first_step, int64_t steps) const {
-        const bool begins = first_step == 0;
         const int64_t columns = std::min(k_.tile_columns, p_.N - column);
         for (int64_t t = 0; t < a.tiles.parts; ++t) {
             const int64_t at = row + a.tiles.begin(t), rows = a.tiles.begin(t + 1) - a.tiles.begin(t);
-            TileEnd end{p_.alpha, p_.accumulate || !begins, begins ? p_.bias : nullptr};
-            if (turned_) {
-                turned_tile(at, rows, column, columns, steps, a.panel(t, steps), b, end);
-            } else {
-                if (end.bias) end.bias += column;
-                k_.tile(rows, columns, steps, a.panel(t, steps), b, end, p_.c + at * p_.c_stride + column, p_.c_stride);
-            }
+            place(at, rows, column, columns, first_step == 0, [&](const TileEnd& end, float* c, int64_t c_stride) {
+                k_.tile(rows, columns, steps, a.panel(t, steps), b, end, c, c_stride);
+            });
         }
     }
 
+    /// Calls compute(end, c, c_stride) for a tile of c; `begins` where nothing of k has been added yet.
+    template <class F> void place(int64_t row, int64_t rows, int64_t column, int64_t columns, bool begins, F compute) const {
+        TileEnd end{p_.alpha, p_.accumulate || !begins, begins ? p_.bias : nullptr};
+        if (turned_) return place_turned(row, rows, column, columns, end, compute);
+        if (end.bias) end.bias += column;
+        compute(end, p_.c + row * p_.c_stride + column, p_.c_stride);
+    }
+
     /// c lies transposed, and its bias belongs to rows.
-    void turned_tile(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t steps, const Panel& a, const Panel& b,
-                     const TileEnd& end) const {
+    template <class F> void place_turned(int64_t row, int64_t rows, int64_t column, int64_t columns, const TileEnd& end, F compute) const {
         alignas(kAlignment) float tile[kNarrow * kLargestTileColumns];
         float* c = p_.c + column * p_.c_stride + row;
         if (end.add || end.bias)
             for (int64_t j = 0; j < columns; ++j)
                 for (int64_t i = 0; i < rows; ++i)
                     tile[i * kLargestTileColumns + j] = (end.bias ? end.bias[row + i] : 0.0f) + (end.add ? c[j * p_.c_stride + i] : 0.0f);
-        k_.tile(rows, columns, steps, a, b, {end.alpha, end.add || end.bias, nullptr}, tile, kLargestTileColumns);
+        compute(TileEnd{end.alpha, end.add || end.bias, nullptr}, tile, kLargestTileColumns);
         for (int64_t j = 0; j < columns; ++j)
             for (int64_t i = 0; i < rows; ++i) c[j * p_.c_stride + i] = tile[i * kLargestTileColumns + j];
     }

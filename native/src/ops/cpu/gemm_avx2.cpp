@@ -1,5 +1,6 @@
 // Tiles of 6 x 16: 12 of the 16 registers hold sums, two a row of b and one the factor from a.
 #include "ops/cpu/gemm_kernels.h"
+#include "ops/cpu/vector/lanes.h"
 
 #if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
 #include <immintrin.h>
@@ -7,7 +8,7 @@
 namespace nv::ops {
 namespace {
 
-constexpr int kRows = 6, kVector = 8;
+constexpr int kRows = 6, kVector = 8, kDotRows = 4;
 
 __m256i first(int64_t lanes) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(lanes < kVector ? lanes : kVector)),
@@ -57,8 +58,13 @@ template <class T> void pack_copy(const T* from, const PackSource& s, int64_t la
     }
 }
 
+/// Weights that come from memory arrive in time only if asked for: the panel after this one, into the second cache.
+NV_INLINE void ask_for(const void* address) {
+    _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T2);
+}
+
 /// 8 x 8: row[i] lane j becomes row[j] lane i.
-void transpose(__m256 row[kVector]) {
+NV_INLINE void transpose(__m256 row[kVector]) {
     __m256 part[kVector];  // part[4g + j]: columns j and 4 + j of rows 4g .. 4g + 3
     NV_UNROLL
     for (int g = 0; g < kVector; g += 4) {
@@ -84,7 +90,10 @@ template <class T> void pack_transpose(const T* from, const PackSource& s, int64
             const T* at = from + lane * s.lane_stride + step;
             __m256 row[kVector];
             NV_UNROLL
-            for (int r = 0; r < kVector; ++r) row[r] = lane + r < lanes ? load(at + r * s.lane_stride) : _mm256_setzero_ps();
+            for (int r = 0; r < kVector; ++r) {
+                ask_for(at + (r + padded) * s.lane_stride);
+                row[r] = lane + r < lanes ? load(at + r * s.lane_stride) : _mm256_setzero_ps();
+            }
             transpose(row);
             float* out = to + step * padded + lane;
             NV_UNROLL
@@ -109,6 +118,14 @@ void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, 
         pack_type<uint16_t>(from, lanes, padded, steps, to);
     else
         pack_type<float>(from, lanes, padded, steps, to);
+}
+
+/// c from column `at` on, at most a vector.
+NV_INLINE void finish(__m256 sum, int64_t at, int64_t columns, const TileEnd& end, float* c) {
+    const __m256i mask = first(columns - at);
+    const __m256 bias = end.bias ? _mm256_maskload_ps(end.bias + at, mask) : _mm256_setzero_ps();
+    const __m256 base = end.add ? _mm256_add_ps(bias, _mm256_maskload_ps(c + at, mask)) : bias;
+    _mm256_maskstore_ps(c + at, mask, _mm256_fmadd_ps(_mm256_set1_ps(end.alpha), sum, base));
 }
 
 /// R rows, V vectors of columns.
@@ -137,17 +154,10 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
         }
     }
 
-    const __m256 alpha = _mm256_set1_ps(end.alpha);
     NV_UNROLL
     for (int v = 0; v < V; ++v) {
-        const __m256i mask = first(columns - v * kVector);
-        const __m256 bias = end.bias ? _mm256_maskload_ps(end.bias + v * kVector, mask) : _mm256_setzero_ps();
         NV_UNROLL
-        for (int r = 0; r < R; ++r) {
-            float* out = c + r * c_stride + v * kVector;
-            const __m256 base = end.add ? _mm256_add_ps(bias, _mm256_maskload_ps(out, mask)) : bias;
-            _mm256_maskstore_ps(out, mask, _mm256_fmadd_ps(alpha, sum[r][v], base));
-        }
+        for (int r = 0; r < R; ++r) finish(sum[r][v], v * kVector, columns, end, c + r * c_stride);
     }
 }
 
@@ -162,9 +172,81 @@ void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Pa
     kTiles[columns > kVector][rows - 1](columns, steps, a, b, end, c, c_stride);
 }
 
+/// Words of 32 bits: of fp32 a step, of bf16 two, the earlier one in the lower half.
+NV_INLINE __m256 load_words(const float* from) {
+    return _mm256_loadu_ps(from);
+}
+NV_INLINE __m256 load_words(const uint16_t* from) {
+    return _mm256_castsi256_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+NV_INLINE __m256 earlier_half(__m256 word) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(word), 16));
+}
+NV_INLINE __m256 later_half(__m256 word) {
+    return _mm256_castsi256_ps(_mm256_and_si256(_mm256_castps_si256(word), _mm256_set1_epi32(static_cast<int>(0xFFFF0000))));
+}
+
+template <int R> NV_INLINE void add_step(const float* a, int64_t a_stride, __m256 b, __m256 sum[R]) {
+    NV_UNROLL
+    for (int r = 0; r < R; ++r) sum[r] = _mm256_fmadd_ps(_mm256_broadcast_ss(a + r * a_stride), b, sum[r]);
+}
+
+/// R rows.
+template <class T, int R> void dot_of(int64_t columns, int64_t steps, const PackSource& a_rows, const PackSource& b_lanes,
+                                      const TileEnd& end, float* c, int64_t c_stride) {
+    constexpr bool kHalves = sizeof(T) == 2;
+    constexpr int kSteps = kHalves ? 2 * kVector : kVector;
+    const float* a = static_cast<const float*>(a_rows.data);
+    const T* b = static_cast<const T*>(b_lanes.data);
+    const int64_t stride = a_rows.lane_stride;
+    __m256 sum[R];
+    NV_UNROLL
+    for (int r = 0; r < R; ++r) sum[r] = _mm256_setzero_ps();
+    int64_t step = 0;
+    if (columns == kVector)
+        for (; step + kSteps <= steps; step += kSteps) {
+            __m256 word[kVector];
+            NV_UNROLL
+            for (int lane = 0; lane < kVector; ++lane) {
+                const T* at = b + lane * b_lanes.lane_stride + step;
+                ask_for(at + kVector * b_lanes.lane_stride);
+                word[lane] = load_words(at);
+            }
+            transpose(word);
+            NV_UNROLL
+            for (int i = 0; i < kVector; ++i) {
+                if constexpr (kHalves) {
+                    add_step<R>(a + step + 2 * i, stride, earlier_half(word[i]), sum);
+                    add_step<R>(a + step + 2 * i + 1, stride, later_half(word[i]), sum);
+                } else {
+                    add_step<R>(a + step + i, stride, word[i], sum);
+                }
+            }
+        }
+    for (; step < steps; ++step) {  // what is left, or a panel of fewer columns
+        alignas(32) float next[kVector] = {};
+        for (int64_t lane = 0; lane < columns; ++lane) next[lane] = value(b, lane * b_lanes.lane_stride + step);
+        add_step<R>(a + step, stride, _mm256_load_ps(next), sum);
+    }
+    NV_UNROLL
+    for (int r = 0; r < R; ++r) finish(sum[r], 0, columns, end, c + r * c_stride);
+}
+
+using Dot = void (*)(int64_t, int64_t, const PackSource&, const PackSource&, const TileEnd&, float*, int64_t);
+
+constexpr Dot kDots[2][kDotRows] = {
+    {dot_of<float, 1>, dot_of<float, 2>, dot_of<float, 3>, dot_of<float, 4>},
+    {dot_of<uint16_t, 1>, dot_of<uint16_t, 2>, dot_of<uint16_t, 3>, dot_of<uint16_t, 4>},
+};
+
+void dot(int64_t rows, int64_t columns, int64_t steps, const PackSource& a, const PackSource& b, const TileEnd& end, float* c,
+         int64_t c_stride) {
+    kDots[b.bf16][rows - 1](columns, steps, a, b, end, c, c_stride);
+}
+
 }  // namespace
 
-const GemmKernels gemm_avx2 = {kRows, kVector, 2 * kVector, kVector, pack, tile};
+const GemmKernels gemm_avx2 = {kRows, kVector, 2 * kVector, kVector, pack, tile, dot, kDotRows};
 
 }  // namespace nv::ops
 

@@ -1,5 +1,6 @@
 // Tiles of 14 x 32: 28 of the 32 registers hold sums, two a row of b, and a's elements are broadcast from memory.
 #include "ops/cpu/gemm_kernels.h"
+#include "ops/cpu/vector/lanes.h"
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>
@@ -7,7 +8,7 @@
 namespace nv::ops {
 namespace {
 
-constexpr int kRows = 14, kVector = 16;
+constexpr int kRows = 14, kVector = 16, kDotRows = 8;
 
 __mmask16 first(int64_t lanes) {
     return static_cast<__mmask16>(lanes >= kVector ? 0xFFFF : (1u << lanes) - 1);
@@ -31,22 +32,22 @@ template <bool BF16> void pack_copy(const PackSource& from, int64_t lanes, int64
     }
 }
 
-/// 16 lanes x 16 steps, turned in registers. Lanes from `lanes` on become zeros; steps from `steps` on are neither read nor written.
-/// Whole: there are 16 of both.
-template <bool BF16, bool Whole>
-void transpose(const void* data, int64_t at, int64_t lane_stride, int64_t lanes, int64_t steps, float* to, int64_t padded) {
-    const __mmask16 mask = Whole ? first(kVector) : first(steps);
+// Weights that come from memory arrive in time only if asked for: the panel after this one, into the second cache. (Into the first they
+// push out what is in use, where rows lie a multiple of 4 KiB apart.)
+NV_INLINE void ask_for(const void* address) {
+    _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T2);
+}
+
+/// 16 x 16: lane[i] element j becomes step[j] element i. load(i) gives lane i.
+template <class Load> NV_INLINE void turn(Load load, __m512 step[kVector]) {
     __m512 part[kVector];  // part[4g + j], 128-bit piece l: step 4l + j of lanes 4g .. 4g + 3
     NV_UNROLL
     for (int g = 0; g < kVector; g += 4) {
-        __m512 row[4];
-        NV_UNROLL
-        for (int r = 0; r < 4; ++r)
-            row[r] = Whole || g + r < lanes ? load<BF16>(data, at + (g + r) * lane_stride, mask) : _mm512_setzero_ps();
-        const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1]));
-        const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1]));
-        const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3]));
-        const __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(row[2], row[3]));
+        const __m512 lane0 = load(g), lane1 = load(g + 1), lane2 = load(g + 2), lane3 = load(g + 3);
+        const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(lane0, lane1));
+        const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(lane0, lane1));
+        const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(lane2, lane3));
+        const __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(lane2, lane3));
         part[g] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
         part[g + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
         part[g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
@@ -57,12 +58,29 @@ void transpose(const void* data, int64_t at, int64_t lane_stride, int64_t lanes,
         const __m512 even01 = _mm512_shuffle_f32x4(part[j], part[4 + j], 0x88), odd01 = _mm512_shuffle_f32x4(part[j], part[4 + j], 0xDD);
         const __m512 even23 = _mm512_shuffle_f32x4(part[8 + j], part[12 + j], 0x88);
         const __m512 odd23 = _mm512_shuffle_f32x4(part[8 + j], part[12 + j], 0xDD);
-        const __m512 step[4] = {_mm512_shuffle_f32x4(even01, even23, 0x88), _mm512_shuffle_f32x4(odd01, odd23, 0x88),
-                                _mm512_shuffle_f32x4(even01, even23, 0xDD), _mm512_shuffle_f32x4(odd01, odd23, 0xDD)};
-        NV_UNROLL
-        for (int l = 0; l < 4; ++l)
-            if (Whole || 4 * l + j < steps) _mm512_store_ps(to + (4 * l + j) * padded, step[l]);
+        step[j] = _mm512_shuffle_f32x4(even01, even23, 0x88);
+        step[4 + j] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
+        step[8 + j] = _mm512_shuffle_f32x4(even01, even23, 0xDD);
+        step[12 + j] = _mm512_shuffle_f32x4(odd01, odd23, 0xDD);
     }
+}
+
+/// 16 lanes x 16 steps. Lanes from `lanes` on become zeros; steps from `steps` on are neither read nor written. Whole: there are 16 of
+/// both.
+template <bool BF16, bool Whole>
+void transpose(const void* data, int64_t at, int64_t lane_stride, int64_t lanes, int64_t steps, float* to, int64_t padded) {
+    const __mmask16 mask = Whole ? first(kVector) : first(steps);
+    __m512 step[kVector];
+    turn(
+        [&](int lane) {
+            const int64_t i = at + lane * lane_stride;
+            if (Whole) ask_for(static_cast<const char*>(data) + (i + padded * lane_stride) * (BF16 ? 2 : 4));
+            return Whole || lane < lanes ? load<BF16>(data, i, mask) : _mm512_setzero_ps();
+        },
+        step);
+    NV_UNROLL
+    for (int i = 0; i < kVector; ++i)
+        if (Whole || i < steps) _mm512_store_ps(to + i * padded, step[i]);
 }
 
 /// Steps lie side by side.
@@ -101,6 +119,14 @@ void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, 
         pack_type<false>(from, lanes, padded, steps, to);
 }
 
+/// c from column `at` on, at most a vector.
+NV_INLINE void finish(__m512 sum, int64_t at, int64_t columns, const TileEnd& end, float* c) {
+    const __mmask16 mask = first(columns - at);
+    const __m512 bias = end.bias ? _mm512_maskz_loadu_ps(mask, end.bias + at) : _mm512_setzero_ps();
+    const __m512 base = end.add ? _mm512_add_ps(bias, _mm512_maskz_loadu_ps(mask, c + at)) : bias;
+    _mm512_mask_storeu_ps(c + at, mask, _mm512_fmadd_ps(_mm512_set1_ps(end.alpha), sum, base));
+}
+
 /// R rows, V vectors of columns.
 template <int R, int V>
 void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
@@ -127,17 +153,10 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
         }
     }
 
-    const __m512 alpha = _mm512_set1_ps(end.alpha);
     NV_UNROLL
     for (int v = 0; v < V; ++v) {
-        const __mmask16 mask = first(columns - v * kVector);
-        const __m512 bias = end.bias ? _mm512_maskz_loadu_ps(mask, end.bias + v * kVector) : _mm512_setzero_ps();
         NV_UNROLL
-        for (int r = 0; r < R; ++r) {
-            float* out = c + r * c_stride + v * kVector;
-            const __m512 base = end.add ? _mm512_add_ps(bias, _mm512_maskz_loadu_ps(mask, out)) : bias;
-            _mm512_mask_storeu_ps(out, mask, _mm512_fmadd_ps(alpha, sum[r][v], base));
-        }
+        for (int r = 0; r < R; ++r) finish(sum[r][v], v * kVector, columns, end, c + r * c_stride);
     }
 }
 
@@ -154,9 +173,89 @@ void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Pa
     kTiles[columns > kVector][rows - 1](columns, steps, a, b, end, c, c_stride);
 }
 
+/// 16 lanes x 16 words, turned in registers: of fp32 a step each, of bf16 two, the earlier one in the lower half.
+/// Whole: there are 16 of both; else lanes from `lanes` on and steps from `steps` on are not read, and are zeros.
+template <bool BF16, bool Whole> NV_INLINE void turn_words(const PackSource& from, int64_t at, int64_t lanes, int64_t steps, __m512* word) {
+    turn(
+        [&](int lane) {
+            if (!Whole && lane >= lanes) return _mm512_setzero_ps();
+            const int64_t i = at + lane * from.lane_stride;
+            if constexpr (BF16) {
+                const __mmask32 mask = Whole || steps >= 2 * kVector ? ~__mmask32{0} : (__mmask32{1} << steps) - 1;
+                const uint16_t* half = static_cast<const uint16_t*>(from.data) + i;
+                if (Whole) ask_for(half + kVector * from.lane_stride);
+                return _mm512_castsi512_ps(Whole ? _mm512_loadu_si512(half) : _mm512_maskz_loadu_epi16(mask, half));
+            } else {
+                if (Whole) ask_for(static_cast<const float*>(from.data) + i + kVector * from.lane_stride);
+                return load<false>(from.data, i, Whole ? first(kVector) : first(steps));
+            }
+        },
+        word);
+}
+
+NV_INLINE __m512 earlier_half(__m512 word) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(word), 16));
+}
+NV_INLINE __m512 later_half(__m512 word) {
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(word), _mm512_set1_epi32(static_cast<int>(0xFFFF0000))));
+}
+
+template <int R> NV_INLINE void add_step(const float* a, int64_t a_stride, __m512 b, __m512 sum[R]) {
+    NV_UNROLL
+    for (int r = 0; r < R; ++r) sum[r] = _mm512_fmadd_ps(_mm512_set1_ps(a[r * a_stride]), b, sum[r]);
+}
+
+/// R rows.
+template <bool BF16, int R>
+void dot_of(int64_t columns, int64_t steps, const PackSource& a_rows, const PackSource& b, const TileEnd& end, float* c, int64_t c_stride) {
+    constexpr int kSteps = BF16 ? 2 * kVector : kVector;
+    const float* a = static_cast<const float*>(a_rows.data);
+    const int64_t stride = a_rows.lane_stride;
+    __m512 sum[R], word[kVector];
+    NV_UNROLL
+    for (int r = 0; r < R; ++r) sum[r] = _mm512_setzero_ps();
+    int64_t step = 0;
+    if (columns == kVector)
+        for (; step + kSteps <= steps; step += kSteps) {
+            turn_words<BF16, true>(b, step, kVector, kSteps, word);
+            NV_UNROLL
+            for (int i = 0; i < kVector; ++i) {
+                if constexpr (BF16) {
+                    add_step<R>(a + step + 2 * i, stride, earlier_half(word[i]), sum);
+                    add_step<R>(a + step + 2 * i + 1, stride, later_half(word[i]), sum);
+                } else {
+                    add_step<R>(a + step + i, stride, word[i], sum);
+                }
+            }
+        }
+    for (; step < steps; step += kSteps) {  // what is left, or a panel of fewer columns
+        turn_words<BF16, false>(b, step, columns, steps - step, word);
+        for (int64_t i = 0; i < kSteps && step + i < steps; ++i) {
+            const __m512 next = !BF16 ? word[i] : i % 2 == 0 ? earlier_half(word[i / 2]) : later_half(word[i / 2]);
+            add_step<R>(a + step + i, stride, next, sum);
+        }
+    }
+    NV_UNROLL
+    for (int r = 0; r < R; ++r) finish(sum[r], 0, columns, end, c + r * c_stride);
+}
+
+using Dot = void (*)(int64_t, int64_t, const PackSource&, const PackSource&, const TileEnd&, float*, int64_t);
+
+constexpr Dot kDots[2][kDotRows] = {
+    {dot_of<false, 1>, dot_of<false, 2>, dot_of<false, 3>, dot_of<false, 4>, dot_of<false, 5>, dot_of<false, 6>, dot_of<false, 7>,
+     dot_of<false, 8>},
+    {dot_of<true, 1>, dot_of<true, 2>, dot_of<true, 3>, dot_of<true, 4>, dot_of<true, 5>, dot_of<true, 6>, dot_of<true, 7>,
+     dot_of<true, 8>},
+};
+
+void dot(int64_t rows, int64_t columns, int64_t steps, const PackSource& a, const PackSource& b, const TileEnd& end, float* c,
+         int64_t c_stride) {
+    kDots[b.bf16][rows - 1](columns, steps, a, b, end, c, c_stride);
+}
+
 }  // namespace
 
-const GemmKernels gemm_avx512 = {kRows, kVector, 2 * kVector, kVector, pack, tile};
+const GemmKernels gemm_avx512 = {kRows, kVector, 2 * kVector, kVector, pack, tile, dot, kDotRows};
 
 }  // namespace nv::ops
 

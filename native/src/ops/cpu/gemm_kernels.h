@@ -11,7 +11,7 @@
 
 namespace nv::ops {
 
-/// Lanes to be packed: element (lane, step) is data[lane * lane_stride + step * step_stride].
+/// Lanes as they lie: element (lane, step) is data[lane * lane_stride + step * step_stride].
 struct PackSource {
     const void* data;
     bool bf16;
@@ -44,6 +44,12 @@ struct GemmKernels {
     /// c (rows, columns). Reads `rows` lanes of a, and of b tile_columns lanes, or `vector` where there are no more columns.
     void (*tile)(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c,
                  int64_t c_stride);
+
+    /// The same bits for up to dot_rows rows and `vector` columns, straight from the operands: an fp32 a and a b whose steps each lie side
+    /// by side. b's lanes are turned in registers and never stored, so each of its elements is read once.
+    void (*dot)(int64_t rows, int64_t columns, int64_t steps, const PackSource& a, const PackSource& b, const TileEnd& end, float* c,
+                int64_t c_stride);
+    int64_t dot_rows;
 };
 
 extern const GemmKernels gemm_plain;

@@ -22,6 +22,14 @@ void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, 
             to[step * padded + lane] = lane < lanes ? value(from, lane * from.lane_stride + step * from.step_stride) : 0.0f;
 }
 
+/// c (1, columns) of a row's sums.
+void finish(const float* sum, int64_t columns, const TileEnd& end, float* c) {
+    for (int64_t j = 0; j < columns; ++j) {
+        const float base = (end.bias ? end.bias[j] : 0.0f) + (end.add ? c[j] : 0.0f);
+        c[j] = base + end.alpha * sum[j];
+    }
+}
+
 template <int R>
 void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
     float sum[R][kColumns] = {};
@@ -34,11 +42,7 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
             for (int j = 0; j < kColumns; ++j) sum[r][j] += a[r] * b[j];
         }
     }
-    for (int r = 0; r < R; ++r, c += c_stride)
-        for (int64_t j = 0; j < columns; ++j) {
-            const float base = (end.bias ? end.bias[j] : 0.0f) + (end.add ? c[j] : 0.0f);
-            c[j] = base + end.alpha * sum[r][j];
-        }
+    for (int r = 0; r < R; ++r) finish(sum[r], columns, end, c + r * c_stride);
 }
 
 void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride) {
@@ -46,8 +50,19 @@ void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Pa
     kTiles[rows - 1](columns, steps, a, b, end, c, c_stride);
 }
 
+void dot(int64_t rows, int64_t columns, int64_t steps, const PackSource& a, const PackSource& b, const TileEnd& end, float* c,
+         int64_t c_stride) {
+    float sum[kRows][kColumns] = {};
+    for (int64_t j = 0; j < columns; ++j)
+        for (int64_t step = 0; step < steps; ++step) {
+            const float factor = value(b, j * b.lane_stride + step);
+            for (int64_t r = 0; r < rows; ++r) sum[r][j] += value(a, r * a.lane_stride + step) * factor;
+        }
+    for (int64_t r = 0; r < rows; ++r) finish(sum[r], columns, end, c + r * c_stride);
+}
+
 }  // namespace
 
-const GemmKernels gemm_plain = {kRows, kRows, kColumns, kColumns, pack, tile};
+const GemmKernels gemm_plain = {kRows, kRows, kColumns, kColumns, pack, tile, dot, kRows};
 
 }  // namespace nv::ops

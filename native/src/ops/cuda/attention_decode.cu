@@ -23,6 +23,17 @@ struct Layout {
     float scale;
 };
 
+/// Where a head's queries lie: in pieces of up to 16 bytes, the same piece of all packs side by side, so that lanes that read neighbouring
+/// packs of N read neighbouring pieces.
+template <int N> struct QueryPlace {
+    static constexpr int kPiece = N < 4 ? N : 4, kPieces = N / kPiece;
+    int packs;
+
+    __device__ explicit QueryPlace(int head_size) : packs(head_size / N) {}
+    __device__ int piece(int head, int pack, int number) const { return ((head * kPieces + number) * packs + pack) * kPiece; }
+    __device__ int column(int head, int at) const { return piece(head, at / N, at % N / kPiece) + at % kPiece; }
+};
+
 /// Shared memory: the queries (HEADS, HD), scaled; scores of each warp (HEADS, 32); for the end, a head's share of every warp.
 template <int HEADS> struct Shared {
     static int64_t bytes(int64_t head_size) {
@@ -58,6 +69,8 @@ template <int HEADS> struct Found {
 template <class T, int N, int HEADS>
 __device__ void compute_scores(const T* keys, int64_t stride, int count, const Layout& layout, const Shared<HEADS>& shared) {
     const int lane = static_cast<int>(threadIdx.x) % kWarp, rows = kWarp / layout.row_lanes, HD = layout.head_size;
+    using Place = QueryPlace<N>;
+    const Place place(HD);
 #pragma unroll 4
     for (int j = lane / layout.row_lanes; j < kRun; j += rows) {
         float score[HEADS] = {};
@@ -66,7 +79,11 @@ __device__ void compute_scores(const T* keys, int64_t stride, int count, const L
 #pragma unroll
             for (int h = 0; h < HEADS; ++h)
 #pragma unroll
-                for (int i = 0; i < N; ++i) score[h] = fmaf(shared.queries[h * HD + column + i], key[i], score[h]);
+                for (int piece = 0; piece < Place::kPieces; ++piece) {
+                    const auto query = load<Place::kPiece>(shared.queries + place.piece(h, column / N, piece));
+#pragma unroll
+                    for (int i = 0; i < Place::kPiece; ++i) score[h] = fmaf(query[i], key[piece * Place::kPiece + i], score[h]);
+                }
         }
 #pragma unroll
         for (int h = 0; h < HEADS; ++h) {
@@ -140,10 +157,17 @@ __device__ void join(Found<HEADS>& found, int h, const Layout& layout, const Sha
     __syncthreads();  // the next head uses the same memory
 }
 
-template <class T, int N, int HEADS> __global__ void __launch_bounds__(kThreads) decode_kernel(Pointers<T> to, Layout layout) {
+/// Blocks that an SM is to hold at once: what bounds a thread's registers.
+constexpr int blocks_per_sm(int heads) {
+    return heads == 1 ? 3 : heads == 4 ? 2 : 1;
+}
+
+template <class T, int N, int HEADS> __global__ void __launch_bounds__(kThreads, blocks_per_sm(HEADS))
+    decode_kernel(Pointers<T> to, Layout layout) {
     static_assert(kColumns == kThreads, "a thread writes a column");
-    extern __shared__ float memory[];
-    const Shared<HEADS> shared(memory, layout.head_size);
+    extern __shared__ uint4 memory[];
+    const QueryPlace<N> place(layout.head_size);
+    const Shared<HEADS> shared(reinterpret_cast<float*>(memory), layout.head_size);
     const int64_t kv_head = blockIdx.x, sample = blockIdx.y, HD = layout.head_size, group = layout.heads / layout.kv_heads;
     const int64_t stride = layout.kv_heads * HD, query_at = (sample * layout.heads + kv_head * group) * HD;
     const int length = to.lengths[sample], warp = static_cast<int>(threadIdx.x) / kWarp;
@@ -152,8 +176,9 @@ template <class T, int N, int HEADS> __global__ void __launch_bounds__(kThreads)
 
     for (int64_t head = 0; head < group; head += HEADS) {
         const int64_t real = min(static_cast<int64_t>(HEADS), group - head) * HD;
-        for (int64_t i = threadIdx.x; i < HEADS * HD; i += kThreads)
-            shared.queries[i] = i < real ? to_float(to.q[query_at + head * HD + i]) * layout.scale : 0.0f;
+        for (int i = static_cast<int>(threadIdx.x); i < HEADS * layout.head_size; i += kThreads)
+            shared.queries[place.column(i / layout.head_size, i % layout.head_size)] =
+                i < real ? to_float(to.q[query_at + head * HD + i]) * layout.scale : 0.0f;
         __syncthreads();
         Found<HEADS> found;
         for (int first = begin + warp * kRun; first < length; first += kThreads) {
@@ -169,9 +194,9 @@ template <class T, int N, int HEADS> __global__ void __launch_bounds__(kThreads)
     }
 }
 
-int row_lanes(int64_t head_size, int N) {
+int row_lanes(int64_t head_size) {
     int lanes = 1;
-    while (lanes < kWarp && lanes * kItems < divide_up(head_size, N) * N) lanes *= 2;
+    while (lanes < kWarp && lanes * kItems < head_size) lanes *= 2;
     return lanes;
 }
 
@@ -201,9 +226,8 @@ void attention_decode(Stream& stream, View q, View k_cache, View v_cache, View l
         using T = decltype(type);
         constexpr int N = static_cast<int>(kPackBytes / sizeof(T));
         const Pointers<T> pointers{q.as<T>(), k_cache.as<T>(), v_cache.as<T>(), lengths.as<int32_t>(), out.as<T>()};
-        Layout layout{capacity, shape.heads, shape.kv_heads, shape.window, static_cast<int>(HD), row_lanes(HD, N), shape.scale};
+        const Layout layout{capacity, shape.heads, shape.kv_heads, shape.window, static_cast<int>(HD), row_lanes(HD), shape.scale};
         if (HD % N != 0 || !aligned_for(N, k_cache, v_cache)) {
-            layout.row_lanes = row_lanes(HD, 1);
             run<T, 1, 1>("attention_decode", stream, grid, pointers, layout);
         } else if (group == 1) {
             run<T, N, 1>("attention_decode", stream, grid, pointers, layout);

@@ -91,7 +91,7 @@ template <class T> struct Pointers {
           delta(call.delta.as<float>()) {}
 };
 
-template <class T, int N> __global__ void __launch_bounds__(kThreads) forward_kernel(Pointers<T> to, Layout layout) {
+template <class T, int N> __global__ void __launch_bounds__(kThreads, 4) forward_kernel(Pointers<T> to, Layout layout) {
     const Place place(layout, layout.heads);
     if (place.outside()) return;
     const int HD = layout.head_size, kv_head = place.head / (layout.heads / layout.kv_heads);
@@ -113,7 +113,7 @@ template <class T, int N> __global__ void __launch_bounds__(kThreads) forward_ke
 }
 
 /// dq, and delta for the kernel below.
-template <class T, int N> __global__ void __launch_bounds__(kThreads) query_gradients_kernel(Pointers<T> to, Layout layout) {
+template <class T, int N> __global__ void __launch_bounds__(kThreads, 4) query_gradients_kernel(Pointers<T> to, Layout layout) {
     const Place place(layout, layout.heads);
     if (place.outside()) return;
     const int HD = layout.head_size, kv_head = place.head / (layout.heads / layout.kv_heads);
@@ -140,7 +140,7 @@ template <class T, int N> __global__ void __launch_bounds__(kThreads) query_grad
 }
 
 /// dk and dv of a key: over all heads of its group, and the queries that see it.
-template <class T, int N> __global__ void __launch_bounds__(kThreads) key_gradients_kernel(Pointers<T> to, Layout layout) {
+template <class T, int N> __global__ void __launch_bounds__(kThreads, 4) key_gradients_kernel(Pointers<T> to, Layout layout) {
     const Place place(layout, layout.kv_heads);
     if (place.outside()) return;
     const int HD = layout.head_size, group = layout.heads / layout.kv_heads;

@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "core/view.h"
@@ -42,8 +43,17 @@ template <class T, int N> struct alignas(sizeof(T) * N) Pack {
 template <int N, class T> __device__ Pack<T, N> load(const T* from) {
     return *reinterpret_cast<const Pack<T, N>*>(from);
 }
+/// In one instruction. It is spelled out because nvcc takes a pack that was put together from elements apart again and stores those.
 template <class T, int N> __device__ void store(T* to, const Pack<T, N>& values) {
-    *reinterpret_cast<Pack<T, N>*>(to) = values;
+    constexpr int kWords = static_cast<int>(sizeof(values)) / 4;
+    uint32_t word[kWords > 0 ? kWords : 1];
+    if constexpr (kWords > 1) memcpy(word, values.item, sizeof(word));
+    if constexpr (kWords == 4)
+        asm volatile("st.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(word[0]), "r"(word[1]), "r"(word[2]), "r"(word[3]) : "memory");
+    else if constexpr (kWords == 2)
+        asm volatile("st.v2.b32 [%0], {%1, %2};" ::"l"(to), "r"(word[0]), "r"(word[1]) : "memory");
+    else
+        *reinterpret_cast<Pack<T, N>*>(to) = values;
 }
 
 /// The sum over a warp, the same in every lane, in a fixed order. All lanes must call it.

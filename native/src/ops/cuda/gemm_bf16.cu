@@ -28,8 +28,8 @@ int multiprocessors() {
     return count;
 }
 
-/// Time of a product in this tile, in no unit: what the busiest multiprocessor does. `speed`: of the tile, relative to the large one; a small
-/// tile reads more of a and b for each product.
+/// Time of a product in this tile, in no unit: what the busiest multiprocessor does. `speed`: of the tile, relative to the large one; a
+/// small tile reads more of a and b for each product.
 template <class Tile> double cost(const Gemm& gemm, int processors, double speed) {
     const int64_t blocks = divide_up(gemm.M, Tile::kRows) * divide_up(gemm.N, Tile::kColumns);
     return static_cast<double>(divide_up(blocks, processors) * Tile::kRows * Tile::kColumns) / speed;

@@ -87,8 +87,7 @@ template <class Tile, GemmKind KIND, class C> struct GemmBlock {
     }
 };
 
-template <class Tile, GemmKind KIND, class C>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(const Gemm g) {
+template <class Tile, GemmKind KIND, class C> __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(const Gemm g) {
     using Block = GemmBlock<Tile, KIND, C>;
     constexpr int kDepth = Tile::kDepth, kStages = Tile::kStages;
     extern __shared__ __align__(128) unsigned char shared[];

@@ -8,8 +8,8 @@ namespace nv::ops {
 /// sum *= mask, for the mma tiles from (row, column) of the masked matrix on.
 /// The two lanes of a pair hold two columns each of one Philox block, in two rows: each computes one row's block and gives the other half
 /// away. Columns are multiples of 4 there, and so is a row's length.
-template <int DOWN, int ACROSS> __device__ void mask_accumulators(const DropoutMask& mask, int row, int column,
-                                                                  float (&sum)[DOWN][ACROSS][4]) {
+template <int DOWN, int ACROSS>
+__device__ void mask_accumulators(const DropoutMask& mask, int row, int column, float (&sum)[DOWN][ACROSS][4]) {
     const int lane = static_cast<int>(threadIdx.x) % kWarp, q = lane % 4;
     const bool odd = q % 2 == 1;
     const int64_t own_row = row + lane / 4 + (odd ? 8 : 0);
@@ -104,8 +104,8 @@ private:
 };
 
 /// c = sum + bias + addend, for the mma tiles from (row, column) of c on.
-template <int DOWN, int ACROSS, class C> __device__ void write_accumulators(const Gemm& g, int row, int column,
-                                                                            float (&sum)[DOWN][ACROSS][4]) {
+template <int DOWN, int ACROSS, class C>
+__device__ void write_accumulators(const Gemm& g, int row, int column, float (&sum)[DOWN][ACROSS][4]) {
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
 #pragma unroll
     for (int i = 0; i < DOWN; ++i)

@@ -12,7 +12,8 @@ using Tile = float[kDepth][kTile + 1];
 __device__ float value_of(const PlainOperand& from, int64_t i, int64_t k) {
     const int64_t at = i * from.row + k * from.step;
     if (from.mask.active() && !from.mask.keeps(random_block(from.mask.key, static_cast<uint64_t>(at) / 4).word[at % 4])) return 0;
-    const float value = from.factor * (from.bf16 ? to_float(static_cast<const bf16*>(from.data)[at]) : static_cast<const float*>(from.data)[at]);
+    const float value =
+        from.factor * (from.bf16 ? to_float(static_cast<const bf16*>(from.data)[at]) : static_cast<const float*>(from.data)[at]);
     return from.rounds ? to_float(from_float<bf16>(value)) : value;
 }
 

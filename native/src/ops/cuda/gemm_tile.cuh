@@ -18,9 +18,7 @@ template <int EXTENT, int DEPTH, bool K_INNER> struct TileLayout {
         return static_cast<uint32_t>(row * kRowBytes + (chunk ^ turn) * 16);
     }
     /// Of element (i, k): i counts along EXTENT.
-    __device__ static uint32_t element(int i, int k) {
-        return K_INNER ? offset(i, k / 8) + k % 8 * 2 : offset(k, i / 8) + i % 8 * 2;
-    }
+    __device__ static uint32_t element(int i, int k) { return K_INNER ? offset(i, k / 8) + k % 8 * 2 : offset(k, i / 8) + i % 8 * 2; }
 };
 
 /// Copies tile after tile along k; each thread the same chunk of several rows. Beyond the matrix it writes zeros.

@@ -9,8 +9,8 @@ constexpr int kPack = 4;
 constexpr int kColumnThreads = 32, kRowThreads = 8;
 
 /// A pack a thread. from and to are aligned for packs, columns a multiple of them.
-template <class T> __global__ void __launch_bounds__(256) round_kernel(int64_t packs, int64_t row_packs, const T* from, int64_t from_row,
-                                                                       bf16* to) {
+template <class T> __global__ void __launch_bounds__(256)
+    round_kernel(int64_t packs, int64_t row_packs, const T* from, int64_t from_row, bf16* to) {
     const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     if (i >= packs) return;
     const Pack<T, kPack> value = load<kPack>(from + i / row_packs * from_row + i % row_packs * kPack);
@@ -20,8 +20,8 @@ template <class T> __global__ void __launch_bounds__(256) round_kernel(int64_t p
     store(to + i * kPack, rounded);
 }
 
-template <class T> __global__ void __launch_bounds__(kColumnThreads* kRowThreads) column_sums(int64_t rows, int64_t columns, const T* x,
-                                                                                             float* sums) {
+template <class T> __global__ void __launch_bounds__(kColumnThreads* kRowThreads)
+    column_sums(int64_t rows, int64_t columns, const T* x, float* sums) {
     __shared__ float part[kRowThreads][kColumnThreads];
     const int64_t column = int64_t{blockIdx.x} * kColumnThreads + threadIdx.x;
     float sum = 0;

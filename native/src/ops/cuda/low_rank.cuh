@@ -23,7 +23,8 @@ struct Eight {
             const RandomBlock block = random_block(mask.key, static_cast<uint64_t>(element) / 4 + half);
 #pragma unroll
             for (int i = 0; i < 2; ++i)
-                word[half * 2 + i] &= (mask.keeps(block.word[i * 2]) ? 0xFFFFu : 0u) | (mask.keeps(block.word[i * 2 + 1]) ? 0xFFFF0000u : 0u);
+                word[half * 2 + i] &=
+                    (mask.keeps(block.word[i * 2]) ? 0xFFFFu : 0u) | (mask.keeps(block.word[i * 2 + 1]) ? 0xFFFF0000u : 0u);
         }
     }
 };

@@ -1,5 +1,5 @@
-// c += left^T mask(x). A block has 64 columns of x and up to 32 of left; its warps share the rows, 16 at a time in turn. Lanes of one q read
-// one row of x, 8 neighbours each: lane g's are column g of the 8 mma tiles, so a tile's columns lie 8 apart.
+// c += left^T mask(x). A block has 64 columns of x and up to 32 of left; its warps share the rows, 16 at a time in turn. Lanes of one q
+// read one row of x, 8 neighbours each: lane g's are column g of the 8 mma tiles, so a tile's columns lie 8 apart.
 #include "ops/cuda/low_rank.cuh"
 #include "ops/cuda/low_rank.h"
 
@@ -34,10 +34,10 @@ __device__ uint32_t pair_rows(const Eight& even, const Eight& odd, int j) {
     return __byte_perm(even.word[j / 2], odd.word[j / 2], j % 2 == 0 ? 0x5410 : 0x7632);
 }
 
-/// Adds the warps' sums, in the warps' order, and then to c. In shared memory column n = 16 q + 8 i + j of c lies at 4 q + j % 4 + 16 (2 i +
-/// j / 4): as lanes have them, four neighbours a store, without conflicts.
-template <bool TRANSPOSED> __device__ void add_warps(const Outer& o, int64_t first_rank, int64_t first_column,
-                                                     const float (&sum)[kTiles][4]) {
+/// Adds the warps' sums, in the warps' order, and then to c. In shared memory column n = 16 q + 8 i + j of c lies at 4 q + j % 4 + 16 (2 i
+/// + j / 4): as lanes have them, four neighbours a store, without conflicts.
+template <bool TRANSPOSED>
+__device__ void add_warps(const Outer& o, int64_t first_rank, int64_t first_column, const float (&sum)[kTiles][4]) {
     constexpr int kPitch = kColumns + 16;
     __shared__ __align__(16) float part[kLowRankWarps][16][kPitch];
     const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp, g = lane / 4, q = lane % 4;

@@ -9,8 +9,10 @@
 namespace nv::ops {
 namespace {
 
+constexpr int kMostThreads = 512;  // of a row: they have 128 registers each, into which two rows of 16384 columns fit
+
 /// Packs of a row that a thread keeps.
-template <int N> constexpr int kKept = N == 8 ? 2 : 4;
+template <int N, int THREADS> constexpr int kKept = (N == 8 ? 2 : 4) * (THREADS == kMostThreads ? 2 : 1);
 
 template <class T, int N> __device__ float add_squares(const Pack<T, N>& x, float sum) {
 #pragma unroll
@@ -30,26 +32,27 @@ template <class T, int N> __device__ void write_normalised(const Pack<T, N>& x, 
 
 template <class T, int N, int THREADS> __global__ void __launch_bounds__(THREADS)
     forward(const T* x, const float* w, float eps, T* y, float* rstd, int C) {
+    constexpr int kKeep = kKept<N, THREADS>;
     const int64_t row = blockIdx.x;
     const int packs = C / N, thread = static_cast<int>(threadIdx.x);
     x += row * C;
     y += row * C;
-    Pack<T, N> kept[kKept<N>];
+    Pack<T, N> kept[kKeep];
     float sum = 0;
 #pragma unroll
-    for (int i = 0; i < kKept<N>; ++i) {
+    for (int i = 0; i < kKeep; ++i) {
         const int p = i * THREADS + thread;
         if (p >= packs) continue;
         kept[i] = load<N>(x + p * N);
         sum = add_squares(kept[i], sum);
     }
-    for (int p = kKept<N> * THREADS + thread; p < packs; p += THREADS) sum = add_squares(load<N>(x + p * N), sum);
+    for (int p = kKeep * THREADS + thread; p < packs; p += THREADS) sum = add_squares(load<N>(x + p * N), sum);
 
     const float r = 1.0f / sqrtf(block_sum<THREADS>(sum) / static_cast<float>(C) + eps);
     if (thread == 0) rstd[row] = r;
 #pragma unroll
-    for (int i = 0; i < kKept<N>; ++i) write_normalised(kept[i], w, r, packs, i * THREADS + thread, y);
-    for (int first = kKept<N> * THREADS; first < packs; first += THREADS) {
+    for (int i = 0; i < kKeep; ++i) write_normalised(kept[i], w, r, packs, i * THREADS + thread, y);
+    for (int first = kKeep * THREADS; first < packs; first += THREADS) {
         const int p = first + thread;
         write_normalised(load<N>(x + (p < packs ? p : 0) * N), w, r, packs, p, y);
     }
@@ -89,26 +92,27 @@ template <class T, int N> __device__ void add_gradient(const Part<T, N>& part, f
 
 template <class T, int N, int THREADS> __global__ void __launch_bounds__(THREADS)
     backward(const T* dy, const T* x, const float* w, const float* rstd, T* dx, int C) {
+    constexpr int kKeep = kKept<N, THREADS>;
     const int64_t row = blockIdx.x;
     const int packs = C / N, thread = static_cast<int>(threadIdx.x);
     dy += row * C;
     x += row * C;
     dx += row * C;
-    Part<T, N> kept[kKept<N>];
+    Part<T, N> kept[kKeep];
     float product = 0;
 #pragma unroll
-    for (int i = 0; i < kKept<N>; ++i) {
+    for (int i = 0; i < kKeep; ++i) {
         kept[i] = load_part<T, N>(dy, x, w, packs, i * THREADS + thread);
         product = add_products(kept[i], product);
     }
-    for (int first = kKept<N> * THREADS; first < packs; first += THREADS)
+    for (int first = kKeep * THREADS; first < packs; first += THREADS)
         product = add_products(load_part<T, N>(dy, x, w, packs, first + thread), product);
 
     const float r = rstd[row];
     const float pull = block_sum<THREADS>(product) / static_cast<float>(C) * r * r;  // how much of it only rescales the row
 #pragma unroll
-    for (int i = 0; i < kKept<N>; ++i) add_gradient(kept[i], r, pull, packs, i * THREADS + thread, dx);
-    for (int first = kKept<N> * THREADS; first < packs; first += THREADS)
+    for (int i = 0; i < kKeep; ++i) add_gradient(kept[i], r, pull, packs, i * THREADS + thread, dx);
+    for (int first = kKeep * THREADS; first < packs; first += THREADS)
         add_gradient(load_part<T, N>(dy, x, w, packs, first + thread), r, pull, packs, first + thread, dx);
 }
 
@@ -147,12 +151,12 @@ template <class T, int N, int LANES> __global__ void __launch_bounds__(kWeightTh
 
 /// f(number of threads) with as many as keep a row of so many packs, if that many there may be.
 template <int N, class F> void with_threads(int64_t packs, F f) {
-    if (packs <= 32 * kKept<N>)
+    if (packs <= 32 * kKept<N, 32>)
         f(std::integral_constant<int, 32>{});
-    else if (packs <= 256 * kKept<N>)
+    else if (packs <= 256 * kKept<N, 256>)
         f(std::integral_constant<int, 256>{});
     else
-        f(std::integral_constant<int, 1024>{});
+        f(std::integral_constant<int, kMostThreads>{});
 }
 
 /// f(zero of the type, PackSize<N>, threads): how the rows are to be treated.

@@ -8,7 +8,7 @@
 namespace nv::ops {
 namespace {
 
-constexpr int kSmallBlock = 32, kLargeBlock = 1024;
+constexpr int kSmallBlock = 32, kLargeBlock = 512;
 constexpr int64_t kSmallRow = 1024;  // up to here one warp is faster than many that wait for each other
 constexpr int64_t kMostBlocks = 16;  // rows that are sampled at once: what the workspace has room for
 
@@ -19,15 +19,18 @@ __device__ uint32_t order_key(float logit) {
     return bits >> 31 != 0 ? ~bits : bits | 1u << 31;
 }
 
-// How values are joined: of 32 bits by one instruction of the warp.
+// How values are joined, and what leaves them as they are. Those of 32 bits are joined by one instruction of the warp.
 struct Larger {
+    static constexpr uint32_t kNothing = 0;
     __device__ uint64_t operator()(uint64_t a, uint64_t b) const { return a > b ? a : b; }
     __device__ uint32_t warp(uint32_t value) const { return __reduce_max_sync(~0u, value); }
 };
 struct Smaller {
+    static constexpr uint32_t kNothing = ~0u;
     __device__ uint32_t warp(uint32_t value) const { return __reduce_min_sync(~0u, value); }
 };
 struct Plus {
+    static constexpr uint32_t kNothing = 0;
     __device__ uint64_t operator()(uint64_t a, uint64_t b) const { return a + b; }
     __device__ uint32_t warp(uint32_t value) const { return __reduce_add_sync(~0u, value); }
 };
@@ -46,11 +49,12 @@ template <class T, class Join> __device__ T warp_join(T value, Join join) {
 template <int THREADS, class T, class Join> __device__ T block_join(T value, Join join) {
     value = warp_join(value, join);
     if constexpr (THREADS > kWarp) {
-        static_assert(THREADS == kWarp * kWarp, "a part for every lane");
-        __shared__ T part[THREADS / kWarp];
+        constexpr int kParts = THREADS / kWarp;
+        __shared__ T part[kParts];
         if (threadIdx.x % kWarp == 0) part[threadIdx.x / kWarp] = value;
         __syncthreads();
-        value = warp_join(part[threadIdx.x % kWarp], join);
+        const int lane = static_cast<int>(threadIdx.x) % kWarp;
+        value = warp_join(lane < kParts ? part[lane] : T{Join::kNothing}, join);
         __syncthreads();  // part may be written again by the next call
     }
     return value;

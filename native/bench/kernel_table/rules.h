@@ -1,0 +1,13 @@
+// What must be true of kernels whatever the committed table says.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "kernel.h"
+
+namespace nv::kernels {
+
+/// A line for each kernel that breaks a rule.
+std::vector<std::string> broken_rules(const std::vector<Kernel>& kernels);
+
+}  // namespace nv::kernels

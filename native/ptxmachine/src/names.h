@@ -1,0 +1,11 @@
+// Names of kernels for people: what the compiler made of them, read back and shortened.
+#pragma once
+#include <string>
+
+namespace nv::ptx {
+
+/// `_ZN2nv3ops9each_packILi4E...` -> `each_pack<4, Copy<float, float>>`: without return type, parameters, namespaces and the hash that
+/// nvcc gives to unnamed ones (it depends on where the sources lie). A name that is not mangled stays as it is.
+std::string readable_name(const std::string& mangled);
+
+}  // namespace nv::ptx
