@@ -25,7 +25,7 @@ models=".Engine.FixtureModelTests.LogitsAndLosses .Engine.FixtureModelTests.Reco
 fp32=$(any $models DeviceErrorTests EngineLayoutTests .Engine.FixtureModelTests.Sites .Engine.FixtureModelTests.Parameter AdapterSessionTests)
 bf16=$(any $models)
 micro="(FullyQualifiedName~.Training.TraceTests.IsFollowed&DisplayName~micro)"
-micro="$micro|(FullyQualifiedName~.ResumeTests.AStoppedRun&DisplayName~\"tvaccine\"&DisplayName~stop: 3)"
+micro="$micro|$(any .ResumeTests.AShortRun)"
 long=$(any .Training.TraceTests .ResumeTests .Engine.SessionTests .Engine.DecoderTests .TorchComparison. .MethodTests)
 case ${1-} in
     "") fp32="$fp32|$micro" bf16="$bf16|$micro" ;;

@@ -84,12 +84,12 @@ public sealed class DeviceErrorTests : IDisposable
     [CudaFact]
     public void TheEffectiveConfigurationNamesWhatTheGpuWasGiven()
     {
-        Assert.Equal(0, Faulty("", Align("--epochs", "1", "--batch", "8", "--gemm", "own")).ExitCode);
+        Assert.Equal(0, Faulty("", Align("--epochs", "1", "--batch", "8", "--gemm", "auto")).ExitCode);
 
         JsonNode saved = JsonNode.Parse(File.ReadAllText(folder.File("run", "config.json")))!;
         Assert.Equal("cuda:0", (string)saved["device"]!);
         Assert.Equal("bf16", (string)saved["precision"]!);
-        Assert.Equal("own", (string)saved["gemm"]!);
+        Assert.Equal("auto", (string)saved["gemm"]!);
         // ptxmachine has 24 GiB, less the variables of the kernels.
         Assert.InRange((long)saved["device_memory"]!, 23L << 30, (24L << 30) - NativeVaccine.Engine.Device.ReservedBytes);
     }

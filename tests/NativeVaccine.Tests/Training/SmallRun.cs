@@ -15,7 +15,7 @@ internal sealed class SmallRun : IDisposable
     public SmallRun(TrainingOptions options)
     {
         Options = options;
-        Data = new TrainingData(Samples("align"), Samples("harmful"));
+        Data = new TrainingData(Samples("align", options.MaxLength), Samples("harmful", options.MaxLength));
         Method = MethodCatalog.Create(options);
         model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, TestDevice.Types));
         if (!options.Full) Session.InitializeAdapter(options.Seed);
@@ -57,8 +57,8 @@ internal sealed class SmallRun : IDisposable
         Precision = TestDevice.Precision,
     };
 
-    public static IReadOnlyList<Sample> Samples(string pool) =>
-        SampleReader.Read($"{SampleFile}#{pool}", Tokenizer.Load(Fixtures.Path("micro-llama")), PromptTemplate.Alpaca, 200).Samples;
+    public static IReadOnlyList<Sample> Samples(string pool, int maxLength = 200) =>
+        SampleReader.Read($"{SampleFile}#{pool}", Tokenizer.Load(Fixtures.Path("micro-llama")), PromptTemplate.Alpaca, maxLength).Samples;
 
     /// <summary>Trains in a folder, or without one.</summary>
     /// <param name="folder">Where the run is recorded.</param>
