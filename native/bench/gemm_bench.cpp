@@ -102,6 +102,9 @@ double now(int threads) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+constexpr int kFewestRounds = 3;
+constexpr double kLongestRow = 5;  // seconds: a BLAS of plain loops takes some for a single large product
+
 struct Contender {
     int threads;
     std::vector<double> times = {};  // of one product
@@ -148,7 +151,8 @@ public:
         Contender blas{threads_}, best{threads_}, best_half{threads_}, avx2{threads_};
         const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
         const auto calls = std::max<int64_t>(1, static_cast<int64_t>(5e7 / flops));
-        for (int round = 0; round < rounds_; ++round) {
+        const double start = now(threads_);
+        for (int round = 0; round < rounds_ && (round < kFewestRounds || now(threads_) - start < kLongestRow); ++round) {
             if (blas_)
                 blas.measure(calls, [&, M = M, N = N, K = K] {
                     constexpr int kRowMajor = 101, kPlain = 111, kTransposed = 112;

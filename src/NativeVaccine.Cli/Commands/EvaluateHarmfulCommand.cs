@@ -10,15 +10,15 @@ using Spectre.Console;
 namespace NativeVaccine.Cli.Commands;
 
 /// <summary>Asks a model harmful questions and counts what it answers.</summary>
-internal sealed class EvaluateHarmfulCommand : Verb
+internal sealed class EvaluateHarmfulCommand : ModelVerb
 {
-    private readonly ModelOptionSet modelOptions = new();
     private readonly PromptGeneration generation = new();
     private readonly Option<string?> prompts =
         OptionKinds.Text("--prompts", "FILE", "harmful questions: a JSON array of strings or Alpaca records, or a prompt a line");
     private readonly Option<string?> rules =
         OptionKinds.Text("--rules", "FILE", "JSON with refusal_phrases and refusal_patterns; built-in English ones unless given");
-    private readonly Option<string?> json = OptionKinds.JsonOutput();
+    private RefusalRules judge = RefusalRules.Default;
+    private IReadOnlyList<AlpacaRecord> questions = [];
 
     public EvaluateHarmfulCommand(CommandContext context) : base(
         "harmful",
@@ -27,19 +27,23 @@ internal sealed class EvaluateHarmfulCommand : Verb
         context)
     {
         prompts.Required = true;
-        AddAll([.. modelOptions.All, prompts, rules, .. generation.All, json, ConfigurationFile.CreateOption()]);
+        AddWithModel([prompts, rules, .. generation.All]);
     }
 
     /// <inheritdoc/>
-    protected override int Execute(ParseResult parsed)
+    protected override void Prepare(ParseResult parsed)
     {
-        RefusalRules judge = parsed.GetValue(rules) is { } path ? RefusalRules.Read(path) : RefusalRules.Default;
-        IReadOnlyList<AlpacaRecord> questions = PromptFile.Read(parsed.GetRequiredValue(prompts)!);
-        using LoadedModel model = LoadedModel.Open(modelOptions, parsed);
+        judge = parsed.GetValue(rules) is { } path ? RefusalRules.Read(path) : RefusalRules.Default;
+        questions = PromptFile.Read(parsed.GetRequiredValue(prompts)!);
+    }
+
+    /// <inheritdoc/>
+    protected override int Execute(LoadedModel model, ParseResult parsed)
+    {
         List<Continuation> answers =
-            ProgressDisplay.Run(Terminal, display => generation.Run(model, questions, parsed, display, Cancellation));
+            WithProgress(display => generation.Run(model, questions, parsed, display, Cancellation));
         HarmfulScore score = judge.Score(answers.Select(static answer => answer.Text));
-        if (parsed.GetValue(json) is { } file)
+        if (parsed.GetValue(Json) is { } file)
         {
             JsonValues.Save(file, ToJson(answers, score));
             Terminal.Error.WriteLine($"wrote {file}");

@@ -10,16 +10,14 @@ using NativeVaccine.Evaluation;
 namespace NativeVaccine.Cli.Commands;
 
 /// <summary>Takes the loss of a model over a data set.</summary>
-internal sealed class EvaluateLossCommand : Verb
+internal sealed class EvaluateLossCommand : ModelVerb
 {
     private const int SamplesAtATime = 16;
     private const int DefaultMaxLength = 200;
-    private readonly ModelOptionSet modelOptions = new();
     private readonly Option<string?> data =
         OptionKinds.Text("--data", "FILE", "Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
     private readonly Option<int?> maxLength =
         OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens; 200 unless given", 2);
-    private readonly Option<string?> json = OptionKinds.JsonOutput();
 
     public EvaluateLossCommand(CommandContext context) : base(
         "loss",
@@ -28,13 +26,12 @@ internal sealed class EvaluateLossCommand : Verb
         context)
     {
         data.Required = true;
-        AddAll([.. modelOptions.All, data, maxLength, json, ConfigurationFile.CreateOption()]);
+        AddWithModel(data, maxLength);
     }
 
     /// <inheritdoc/>
-    protected override int Execute(ParseResult parsed)
+    protected override int Execute(LoadedModel model, ParseResult parsed)
     {
-        using LoadedModel model = LoadedModel.Open(modelOptions, parsed);
         SampleSet samples = SampleReader.Read(
             parsed.GetRequiredValue(data)!, model.Tokenizer, PromptTemplate.Alpaca, parsed.GetValue(maxLength) ?? DefaultMaxLength);
         if (samples.Dropped > 0)
@@ -42,9 +39,9 @@ internal sealed class EvaluateLossCommand : Verb
             int all = samples.Dropped + samples.Samples.Count;
             Terminal.Error.WriteLine($"{samples.Source}: {samples.Dropped} of {all} samples have no label left and are not counted");
         }
-        LossReport report = ProgressDisplay.Run(Terminal, display => Evaluate(model, samples, display));
+        LossReport report = WithProgress(display => Evaluate(model, samples, display));
         string size = $"{report.Samples.Count} samples, {report.Samples.Sum(static sample => sample.Labels)} labels";
-        WriteJsonOr(parsed.GetValue(json), ToJson(report), () => Terminal.Out.WriteLine(string.Create(
+        WriteJsonOr(parsed.GetValue(Json), ToJson(report), () => Terminal.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"mean loss {report.MeanLoss:F6} nats   perplexity {report.Perplexity:F4}   {size}")));
         return ExitCode.Success;
     }

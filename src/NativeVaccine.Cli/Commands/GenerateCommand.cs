@@ -7,34 +7,35 @@ using NativeVaccine.Data;
 namespace NativeVaccine.Cli.Commands;
 
 /// <summary>Lets a model continue prompts.</summary>
-internal sealed class GenerateCommand : Verb
+internal sealed class GenerateCommand : ModelVerb
 {
-    private readonly ModelOptionSet modelOptions = new();
     private readonly PromptGeneration generation = new();
     private readonly Option<string?> prompt = OptionKinds.Text("--prompt", "TEXT", "the prompt");
     private readonly Option<string?> prompts =
         OptionKinds.Text("--prompts", "FILE", "prompts: a JSON array of strings or Alpaca records, or a prompt a line");
-    private readonly Option<string?> json = OptionKinds.JsonOutput();
+    private IReadOnlyList<AlpacaRecord> records = [];
 
     public GenerateCommand(CommandContext context) : base(
         "generate",
         "Continue prompts, always taking the likeliest token",
         "nvaccine generate --model ./llama-2-7b --adapter ./runs/aligned/adapter --prompt \"How do I boil an egg?\" --max-new-tokens 64",
-        context) => AddAll([.. modelOptions.All, prompt, prompts, .. generation.All, json, ConfigurationFile.CreateOption()]);
+        context) => AddWithModel([prompt, prompts, .. generation.All]);
 
     /// <inheritdoc/>
-    protected override int Execute(ParseResult parsed)
-    {
-        IReadOnlyList<AlpacaRecord> records = (parsed.GetValue(prompt), parsed.GetValue(prompts)) switch
+    protected override void Prepare(ParseResult parsed) =>
+        records = (parsed.GetValue(prompt), parsed.GetValue(prompts)) switch
         {
             ({ } text, null) => [new AlpacaRecord(text, "", "")],
             (null, { } path) => PromptFile.Read(path),
             _ => throw new InputException("nvaccine generate: expected either --prompt or --prompts"),
         };
-        using LoadedModel model = LoadedModel.Open(modelOptions, parsed);
+
+    /// <inheritdoc/>
+    protected override int Execute(LoadedModel model, ParseResult parsed)
+    {
         List<Continuation> continuations =
-            ProgressDisplay.Run(Terminal, display => generation.Run(model, records, parsed, display, Cancellation));
-        WriteJsonOr(parsed.GetValue(json), ToJson(continuations), () =>
+            WithProgress(display => generation.Run(model, records, parsed, display, Cancellation));
+        WriteJsonOr(parsed.GetValue(Json), ToJson(continuations), () =>
         {
             foreach (Continuation continuation in continuations) Terminal.Out.WriteLine(continuation.Text);
         });

@@ -29,15 +29,17 @@ internal sealed class LoadedModel : IDisposable
     public Tokenizer Tokenizer { get; }
 
     /// <summary>Opens what the options name.</summary>
+    /// <param name="options">The model's options.</param>
+    /// <param name="parsed">What they were given.</param>
+    /// <param name="notice">Told what a user should know, in a line.</param>
     /// <exception cref="InputException">Something is missing, broken, or does not fit.</exception>
-    public static LoadedModel Open(ModelOptionSet options, ParseResult parsed)
+    public static LoadedModel Open(ModelOptionSet options, ParseResult parsed, Action<string> notice)
     {
         ModelFolder folder = ModelFolder.Open(parsed.GetRequiredValue(options.Model)!);
         try
         {
             List<Adapter> adapters = [.. parsed.GetValue(options.Adapters)!.Select(path => Adapter.Load(path, folder.Configuration))];
-            Tokenizer tokenizer = Tokenizer.Load(folder.Path);
-            tokenizer.EnsureFits(folder.Configuration.VocabularySize);
+            Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, notice);
             return new LoadedModel(folder, adapters, tokenizer, options.Device, parsed);
         }
         catch

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Data;
+using NativeVaccine.Models;
 using NativeVaccine.Tokenization;
 
 namespace NativeVaccine.Cli.Commands;
@@ -34,7 +35,8 @@ internal sealed class TokenizeCommand : Verb
             (null, { } path) => [.. PromptFile.Read(path).Select(static prompt => prompt.Instruction)],
             _ => throw new InputException("nvaccine tokenize: expected either --text or --file"),
         };
-        Tokenizer tokenizer = Tokenizer.Load(parsed.GetRequiredValue(model)!);
+        string folder = parsed.GetRequiredValue(model)!;
+        Tokenizer tokenizer = Tokenizer.LoadFor(folder, ModelConfiguration.Load(folder).VocabularySize, Terminal.Error.WriteLine);
         var results = new JsonArray();
         foreach (string each in texts) results.Add(Describe(tokenizer, each));
         WriteJsonOr(parsed.GetValue(json), results, () =>

@@ -77,6 +77,7 @@ internal abstract class TrainingVerb : Verb
 
     private void Describe(TrainingRun run)
     {
+        if (run.TokenizerNotice is { } notice) Terminal.Error.WriteLine(notice);
         foreach (Data.SampleSet? set in new[] { run.Samples, run.Harmful })
         {
             if (set is null) continue;

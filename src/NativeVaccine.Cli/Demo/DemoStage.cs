@@ -76,6 +76,7 @@ internal sealed class DemoStage(CancellationToken cancellation)
         };
         look(session, 0);
         trainer.Run(cancellation);
+        run.WriteReport();
         Adapter adapter = session.SaveAdapter();
         adapter.Save(run.ResultPath);
         return adapter;

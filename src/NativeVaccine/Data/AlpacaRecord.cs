@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Data;
 
@@ -10,7 +11,7 @@ public sealed record AlpacaRecord(string Instruction, string Input, string Outpu
     /// <param name="where">File and record, for messages.</param>
     /// <param name="outputRequired">False where only the prompt is wanted.</param>
     internal static AlpacaRecord Read(JsonElement record, string where, bool outputRequired) => new(
-        JsonInput.RequiredText(record, "instruction", where),
-        JsonInput.OptionalText(record, "input", where) ?? "",
-        outputRequired ? JsonInput.RequiredText(record, "output", where) : JsonInput.OptionalText(record, "output", where) ?? "");
+        JsonRecord.RequiredText(record, "instruction", where),
+        JsonRecord.OptionalText(record, "input", where) ?? "",
+        outputRequired ? JsonRecord.RequiredText(record, "output", where) : JsonRecord.OptionalText(record, "output", where) ?? "");
 }

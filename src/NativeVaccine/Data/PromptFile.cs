@@ -1,7 +1,8 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using System.Text;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Data;
 
@@ -12,7 +13,7 @@ public static class PromptFile
 {
     /// <summary>The prompts of a file as instruction and input, in its order; a string or a line is an instruction without input.</summary>
     /// <exception cref="InputException">The file cannot be read, is in none of these forms, or holds no prompt.</exception>
-    public static IReadOnlyList<AlpacaRecord> Read(string path) => Parse(JsonInput.ReadFile(path), path);
+    public static IReadOnlyList<AlpacaRecord> Read(string path) => Parse(InputFile.ReadText(path), path);
 
     internal static List<AlpacaRecord> Parse(ReadOnlyMemory<byte> utf8, string source)
     {
@@ -23,10 +24,10 @@ public static class PromptFile
 
     private static List<AlpacaRecord> FromArray(ReadOnlyMemory<byte> utf8, string source)
     {
-        using JsonDocument document = JsonInput.Parse(utf8, source);
+        using JsonDocument document = JsonFile.Parse(utf8, source);
         if (document.RootElement.ValueKind != JsonValueKind.Array)
             throw new InputException(
-                $"{source}: found {JsonInput.Describe(document.RootElement)}: expected an array of strings or records");
+                $"{source}: found {JsonRecord.Describe(document.RootElement)}: expected an array of strings or records");
         var prompts = new List<AlpacaRecord>();
         foreach (JsonElement item in document.RootElement.EnumerateArray())
         {
@@ -35,7 +36,7 @@ public static class PromptFile
             {
                 JsonValueKind.String => new AlpacaRecord(item.GetString()!, "", ""),
                 JsonValueKind.Object => AlpacaRecord.Read(item, where, outputRequired: false),
-                _ => throw new InputException($"{where}: found {JsonInput.Describe(item)}: expected a string or a record"),
+                _ => throw new InputException($"{where}: found {JsonRecord.Describe(item)}: expected a string or a record"),
             });
         }
 
@@ -46,6 +47,6 @@ public static class PromptFile
     {
         if (!Utf8.IsValid(utf8.Span))
             throw new InputException($"{source}: not valid UTF-8 text: expected a prompt a line");
-        return [.. JsonInput.Lines(utf8).Select(line => new AlpacaRecord(Encoding.UTF8.GetString(line.Text.Span).TrimEnd('\r'), "", ""))];
+        return [.. JsonFile.Lines(utf8).Select(line => new AlpacaRecord(Encoding.UTF8.GetString(line.Text.Span).TrimEnd('\r'), "", ""))];
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Data;
 
@@ -29,7 +30,7 @@ public static class ReplayFile
     /// <param name="layerCount">How many layers the model has.</param>
     /// <exception cref="InputException">The file cannot be read, a step is missing, or an index does not exist.</exception>
     public static IReadOnlyList<ReplayStep> Read(string path, int sampleCount, int harmfulCount, int layerCount) =>
-        Parse(JsonInput.ReadFile(path), path, sampleCount, harmfulCount, layerCount);
+        Parse(InputFile.ReadText(path), path, sampleCount, harmfulCount, layerCount);
 
     /// <summary>Appends one step, as a line that ends with a line feed.</summary>
     public static void Write(Stream stream, ReplayStep step)
@@ -63,11 +64,11 @@ public static class ReplayFile
         ReadOnlyMemory<byte> utf8, string source, int sampleCount, int harmfulCount, int layerCount)
     {
         var steps = new List<ReplayStep>();
-        foreach ((int number, ReadOnlyMemory<byte> text) in JsonInput.Lines(utf8))
+        foreach ((int number, ReadOnlyMemory<byte> text) in JsonFile.Lines(utf8))
         {
-            using JsonDocument document = JsonInput.Parse(text, source, number);
+            using JsonDocument document = JsonFile.Parse(text, source, number);
             string where = string.Create(CultureInfo.InvariantCulture, $"{source}:{number}");
-            JsonInput.RequireObject(document.RootElement, where);
+            JsonRecord.RequireObject(document.RootElement, where);
             steps.Add(ReadStep(document.RootElement, where, steps.Count, sampleCount, harmfulCount, layerCount));
         }
 
@@ -77,10 +78,10 @@ public static class ReplayFile
     private static ReplayStep ReadStep(
         JsonElement record, string where, int expectedStep, int sampleCount, int harmfulCount, int layerCount)
     {
-        JsonElement step = JsonInput.Required(record, "step", where);
+        JsonElement step = JsonRecord.Required(record, "step", where);
         if (step.ValueKind != JsonValueKind.Number || !step.TryGetInt32(out int number) || number != expectedStep)
             throw new InputException(
-                $"{where}: field 'step' is {JsonInput.Describe(step)}: expected {expectedStep} (steps follow one another from 0)");
+                $"{where}: field 'step' is {JsonRecord.Describe(step)}: expected {expectedStep} (steps follow one another from 0)");
 
         int[]? layers = Indices(record, "active_layers", where, layerCount, "layer");
         if (layers is not null && !IsAscending(layers))
@@ -96,7 +97,7 @@ public static class ReplayFile
 
     private static int[][] MicroBatches(JsonElement record, string where, int sampleCount)
     {
-        if (JsonInput.Optional(record, "micro_samples") is not { } batches)
+        if (JsonRecord.Optional(record, "micro_samples") is not { } batches)
         {
             return [Indices(record, "samples", where, sampleCount, "sample")
                 ?? throw new InputException($"{where}: field 'samples' is missing: expected it, or 'micro_samples'")];
@@ -104,16 +105,16 @@ public static class ReplayFile
 
         if (batches.ValueKind != JsonValueKind.Array || batches.GetArrayLength() == 0)
             throw new InputException(
-                $"{where}: field 'micro_samples' is {JsonInput.Describe(batches)}: expected an array of arrays of samples");
+                $"{where}: field 'micro_samples' is {JsonRecord.Describe(batches)}: expected an array of arrays of samples");
         return [.. batches.EnumerateArray().Select(batch => Checked(batch, "micro_samples", where, sampleCount, "sample"))];
     }
 
     private static int[]? Indices(JsonElement record, string field, string where, int count, string what) =>
-        JsonInput.Optional(record, field) is { } value ? Checked(value, field, where, count, what) : null;
+        JsonRecord.Optional(record, field) is { } value ? Checked(value, field, where, count, what) : null;
 
     private static int[] Checked(JsonElement value, string field, string where, int count, string what)
     {
-        int[] indices = JsonInput.Integers(value, field, where);
+        int[] indices = JsonRecord.Integers(value, field, where);
         if (indices.Length == 0)
             throw new InputException($"{where}: field '{field}' is empty: expected at least one {what}");
         foreach (int index in indices)

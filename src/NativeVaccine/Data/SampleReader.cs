@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using NativeVaccine.IO;
 using NativeVaccine.Tokenization;
 
 namespace NativeVaccine.Data;
@@ -42,7 +43,7 @@ public static class SampleReader
                 $"{path}: unknown kind of data: expected .json (an array of records) or .jsonl (a record a line)"),
         };
         var builder = new SampleBuilder(tokenizer, template, maxLength);
-        return Parse(JsonInput.ReadFile(path), path, linewise, builder, tokenizer.VocabularySize, pool);
+        return Parse(InputFile.ReadText(path), path, linewise, builder, tokenizer.VocabularySize, pool);
     }
 
     internal static SampleSet Parse(
@@ -55,8 +56,8 @@ public static class SampleReader
 
         void Take(JsonElement record, string where)
         {
-            JsonInput.RequireObject(record, where);
-            if (pool is not null && JsonInput.OptionalText(record, "pool", where) != pool)
+            JsonRecord.RequireObject(record, where);
+            if (pool is not null && JsonRecord.OptionalText(record, "pool", where) != pool)
                 return;
             if (ReadRecord(record, where, builder, vocabularySize) is { } sample)
             {
@@ -82,18 +83,18 @@ public static class SampleReader
 
     private static void EachLine(ReadOnlyMemory<byte> utf8, string source, Action<JsonElement, string> take)
     {
-        foreach ((int number, ReadOnlyMemory<byte> text) in JsonInput.Lines(utf8))
+        foreach ((int number, ReadOnlyMemory<byte> text) in JsonFile.Lines(utf8))
         {
-            using JsonDocument document = JsonInput.Parse(text, source, number);
+            using JsonDocument document = JsonFile.Parse(text, source, number);
             take(document.RootElement, string.Create(CultureInfo.InvariantCulture, $"{source}:{number}"));
         }
     }
 
     private static void EachItem(ReadOnlyMemory<byte> utf8, string source, Action<JsonElement, string> take)
     {
-        using JsonDocument document = JsonInput.Parse(utf8, source);
+        using JsonDocument document = JsonFile.Parse(utf8, source);
         if (document.RootElement.ValueKind != JsonValueKind.Array)
-            throw new InputException($"{source}: found {JsonInput.Describe(document.RootElement)}: expected an array of records");
+            throw new InputException($"{source}: found {JsonRecord.Describe(document.RootElement)}: expected an array of records");
         int index = 0;
         foreach (JsonElement record in document.RootElement.EnumerateArray())
             take(record, string.Create(CultureInfo.InvariantCulture, $"{source}: record {index++}"));
@@ -101,11 +102,11 @@ public static class SampleReader
 
     private static Sample? ReadRecord(JsonElement record, string where, SampleBuilder builder, int vocabularySize)
     {
-        if (JsonInput.Optional(record, "input_ids") is not { } ids)
+        if (JsonRecord.Optional(record, "input_ids") is not { } ids)
             return builder.Build(AlpacaRecord.Read(record, where, outputRequired: true));
 
-        int[] inputIds = JsonInput.Integers(ids, "input_ids", where);
-        int[] labels = JsonInput.Integers(JsonInput.Required(record, "labels", where), "labels", where);
+        int[] inputIds = JsonRecord.Integers(ids, "input_ids", where);
+        int[] labels = JsonRecord.Integers(JsonRecord.Required(record, "labels", where), "labels", where);
         if (labels.Length != inputIds.Length)
             throw new InputException($"{where}: {inputIds.Length} input_ids but {labels.Length} labels: expected equally many");
         RequireInVocabulary(inputIds, "input_ids", where, vocabularySize, ignoredAllowed: false);

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using NativeVaccine.Data;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Evaluation;
 
@@ -58,7 +58,7 @@ public sealed class RefusalRules
 
     /// <summary>Reads a rule file.</summary>
     /// <exception cref="InputException">It cannot be read, a pattern is not one, or there is no rule of refusal in it.</exception>
-    public static RefusalRules Read(string path) => Parse(JsonInput.ReadFile(path), path);
+    public static RefusalRules Read(string path) => Parse(InputFile.ReadText(path), path);
 
     /// <summary>What a response is. Refusals go before all else; what is left and repeats itself is degenerate.</summary>
     public Verdict Judge(string response)
@@ -76,9 +76,9 @@ public sealed class RefusalRules
 
     internal static RefusalRules Parse(ReadOnlyMemory<byte> utf8, string source)
     {
-        using JsonDocument document = JsonInput.Parse(utf8, source);
+        using JsonDocument document = JsonFile.Parse(utf8, source);
         JsonElement root = document.RootElement;
-        JsonInput.RequireObject(root, source);
+        JsonRecord.RequireObject(root, source);
         string[] phrases = Texts(root, "refusal_phrases", source) ?? [];
         Regex[] refusals = Patterns(root, "refusal_patterns", source) ?? [];
         if (phrases.Length + refusals.Length == 0)
@@ -97,7 +97,7 @@ public sealed class RefusalRules
 
     private static string[]? Texts(JsonElement root, string field, string source)
     {
-        if (JsonInput.Optional(root, field) is not { } list)
+        if (JsonRecord.Optional(root, field) is not { } list)
             return null;
         if (list.ValueKind != JsonValueKind.Array || !list.EnumerateArray().All(IsText))
             throw new InputException($"{source}: field '{field}': expected an array of strings, none empty");
@@ -118,8 +118,8 @@ public sealed class RefusalRules
             }
             catch (Exception exception) when (exception is ArgumentException or NotSupportedException)
             {
-                string where = $"{source}: field '{field}': pattern '{JsonInput.Excerpt(pattern)}'";
-                throw new InputException($"{where} cannot be used: {JsonInput.Excerpt(exception.Message)}", exception);
+                string where = $"{source}: field '{field}': pattern '{InputText.Shorten(pattern)}'";
+                throw new InputException($"{where} cannot be used: {InputText.Shorten(exception.Message)}", exception);
             }
         }).ToArray();
     }
@@ -133,7 +133,7 @@ public sealed class RefusalRules
         catch (RegexMatchTimeoutException exception)
         {
             throw new InputException(
-                $"{_source}: pattern '{JsonInput.Excerpt(exception.Pattern)}' takes too long: expected a simpler one", exception);
+                $"{_source}: pattern '{InputText.Shorten(exception.Pattern)}' takes too long: expected a simpler one", exception);
         }
     }
 }

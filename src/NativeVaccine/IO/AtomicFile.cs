@@ -8,6 +8,8 @@ namespace NativeVaccine.IO;
 /// </summary>
 public static class AtomicFile
 {
+    private const int ErrorWithoutCode = unchecked((int)0x80131620);  // COR_E_IO
+
     /// <summary>Writes <paramref name="text"/> as UTF-8 without a byte order mark.</summary>
     /// <exception cref="InputException">The disk is full, the folder is missing or not writable.</exception>
     public static void WriteAllText(string path, string text) => WriteAllBytes(path, Encoding.UTF8.GetBytes(text));
@@ -26,14 +28,7 @@ public static class AtomicFile
         string temporary = TemporaryNameFor(path);
         try
         {
-            var options = new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.Write,
-                BufferSize = 1 << 16,
-                PreallocationSize = expectedLength,
-            };
-            using (var stream = new FileStream(temporary, options))
+            using (FileStream stream = Create(temporary, path, expectedLength))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);
@@ -48,12 +43,33 @@ public static class AtomicFile
         }
     }
 
+    private static FileStream Create(string temporary, string path, long expectedLength)
+    {
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            BufferSize = 1 << 16,
+            PreallocationSize = expectedLength,
+        };
+        try
+        {
+            return new FileStream(temporary, options);
+        }
+        catch (IOException exception) when (expectedLength > 0 && exception.HResult == ErrorWithoutCode)
+        {
+            // .NET makes its own exception, without the system's code, where the space cannot be reserved.
+            throw DiskFull(path, exception);
+        }
+    }
+
     /// <summary>The line for a person about a failed write to <paramref name="path"/>.</summary>
-    internal static InputException CannotWrite(string path, Exception exception) => new(
-        IsDiskFull(exception)
-            ? $"{path}: the disk is full; nothing was written"
-            : $"{path}: cannot be written: {InputText.OneLine(exception.Message)}",
-        exception);
+    internal static InputException CannotWrite(string path, Exception exception) => IsDiskFull(exception)
+        ? DiskFull(path, exception)
+        : new InputException($"{path}: cannot be written: {InputText.OneLine(exception.Message)}", exception);
+
+    private static InputException DiskFull(string path, Exception exception) =>
+        new($"{path}: the disk is full; nothing was written", exception);
 
     /// <summary>A new name beside <paramref name="path"/> that says what it is, should a killed process leave it behind.</summary>
     internal static string TemporaryNameFor(string path)

@@ -36,6 +36,29 @@ public static class InputFile
         return bytes;
     }
 
+    /// <summary>The whole content of a text file or pipe, without a byte order mark.</summary>
+    /// <exception cref="InputException">Missing, a folder, or not readable.</exception>
+    public static ReadOnlyMemory<byte> ReadText(string path)
+    {
+        try
+        {
+            // Others may write meanwhile: a run that reports reads the lines of the file that it holds open.
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            using var content = new MemoryStream(stream.CanSeek ? checked((int)stream.Length) : 0);
+            stream.CopyTo(content);
+            return InputText.WithoutMark(content.GetBuffer().AsMemory(0, (int)content.Length));
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InputException($"{path}: no such file", exception);
+        }
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException or OverflowException)
+        {
+            throw CannotRead(path, exception);
+        }
+    }
+
     /// <summary>Fills <paramref name="destination"/> from the file at <paramref name="offset"/>.</summary>
     /// <exception cref="InputException">The file ends before that, or cannot be read.</exception>
     public static void ReadExactly(SafeFileHandle handle, string path, Span<byte> destination, long offset)

@@ -8,6 +8,10 @@ internal static class InputText
     private const int LongestQuote = 100;
     private const int LongestMessage = 400;
 
+    /// <summary>UTF-8 without a byte order mark.</summary>
+    public static ReadOnlyMemory<byte> WithoutMark(ReadOnlyMemory<byte> utf8) =>
+        utf8.Span.StartsWith(Encoding.UTF8.Preamble) ? utf8[Encoding.UTF8.Preamble.Length..] : utf8;
+
     /// <summary>The text in quotes, shortened, without control characters.</summary>
     public static string Quote(string text) => $"'{Shorten(text)}'";
 
@@ -21,7 +25,7 @@ internal static class InputText
     {
         var clean = new StringBuilder(Math.Min(text.Length, longest) + 3);
         foreach (char character in text.AsSpan(0, Math.Min(text.Length, longest)))
-            clean.Append(char.IsControl(character) || char.IsSurrogate(character) ? '?' : character);
+            clean.Append(char.IsControl(character) || char.IsSurrogate(character) || character is '\u2028' or '\u2029' ? '?' : character);
         if (text.Length > longest) clean.Append("...");
         return clean.ToString();
     }

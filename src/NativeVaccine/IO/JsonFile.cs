@@ -26,31 +26,49 @@ public static class JsonFile
         JsonDocument document = Parse(bytes, file);
         if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
         document.Dispose();
-        throw new InputException($"{file}: line 1: expected a JSON object, begun with '{{'");
+        throw new InputException($"{file}:1: expected a JSON object, begun with '{{'");
     }
 
-    /// <summary>Parses one JSON value; <paramref name="file"/> is only for messages. Dispose the result.</summary>
+    /// <summary>Parses one JSON value. Dispose the result.</summary>
+    /// <param name="bytes">The text.</param>
+    /// <param name="file">The file, for messages.</param>
+    /// <param name="firstLine">The line of the file at which the text begins, from 1, for messages.</param>
     /// <exception cref="InputException">Not JSON; the message has the line.</exception>
-    public static JsonDocument Parse(ReadOnlyMemory<byte> bytes, string file)
+    public static JsonDocument Parse(ReadOnlyMemory<byte> bytes, string file, int firstLine = 1)
     {
-        if (bytes.Span.StartsWith(Encoding.UTF8.Preamble)) bytes = bytes[Encoding.UTF8.Preamble.Length..];
-        if (!Utf8.IsValid(bytes.Span)) throw Broken(file, LineOfInvalidUtf8(bytes.Span), "the text is not valid UTF-8");
-        RequireReadableStrings(bytes.Span, file);
+        bytes = InputText.WithoutMark(bytes);
+        if (!Utf8.IsValid(bytes.Span)) throw Broken(file, firstLine + LinesBeforeInvalidUtf8(bytes.Span), "the text is not valid UTF-8");
+        RequireReadableStrings(bytes.Span, file, firstLine);
         try
         {
             return JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
         }
         catch (JsonException exception)
         {
-            throw Broken(file, exception.LineNumber + 1, WithoutPosition(exception.Message), exception);
+            throw Broken(file, firstLine + exception.LineNumber, Reason(exception), exception);
+        }
+    }
+
+    /// <summary>The lines of a text that are not blank, with their numbers from 1.</summary>
+    public static IEnumerable<(int Number, ReadOnlyMemory<byte> Text)> Lines(ReadOnlyMemory<byte> utf8)
+    {
+        int number = 0;
+        while (!utf8.IsEmpty)
+        {
+            number++;
+            int end = utf8.Span.IndexOf((byte)'\n');
+            ReadOnlyMemory<byte> line = end < 0 ? utf8 : utf8[..end];
+            utf8 = end < 0 ? default : utf8[(end + 1)..];
+            if (line.Span.ContainsAnyExcept(" \t\r"u8)) yield return (number, line);
         }
     }
 
     /// <summary>
     /// Looks at every string with an escape: <c>"\ud800"</c> is well-formed JSON but no text, and would throw wherever it is read later.
     /// </summary>
-    private static void RequireReadableStrings(ReadOnlySpan<byte> bytes, string file)
+    private static void RequireReadableStrings(ReadOnlySpan<byte> bytes, string file, int firstLine)
     {
+        if (bytes.IndexOf("\\u"u8) < 0) return;
         var reader = new Utf8JsonReader(bytes);
         try
         {
@@ -61,33 +79,38 @@ public static class JsonFile
         }
         catch (JsonException exception)
         {
-            throw Broken(file, exception.LineNumber + 1, WithoutPosition(exception.Message), exception);
+            throw Broken(file, firstLine + exception.LineNumber, Reason(exception), exception);
         }
         catch (InvalidOperationException exception)
         {
-            throw Broken(file, LineAt(bytes, (int)reader.TokenStartIndex), "a string holds half of a surrogate pair", exception);
+            int line = firstLine + LinesBefore(bytes, (int)reader.TokenStartIndex);
+            throw new InputException(
+                $"{At(file, line)}: a string has half of a surrogate pair (\\u escape): expected valid text", exception);
         }
     }
 
-    private static InputException Broken(string file, long? line, string what, Exception? cause = null)
+    private static InputException Broken(string file, long? line, string what, Exception? cause = null) =>
+        new($"{At(file, line)}: broken JSON: {what}", cause!);
+
+    private static string At(string file, long? line) =>
+        line is null ? file : string.Create(CultureInfo.InvariantCulture, $"{file}:{line}");
+
+    /// <summary>The runtime appends "LineNumber: 3 | BytePositionInLine: 7.", counted from 0; both are told in our own words.</summary>
+    private static string Reason(JsonException exception)
     {
-        string where = line is null ? file : string.Create(CultureInfo.InvariantCulture, $"{file}: line {line}");
-        return new InputException($"{where}: not valid JSON: {InputText.OneLine(what)}", cause!);
+        int position = exception.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
+        string column = exception.BytePositionInLine is { } byteInLine
+            ? string.Create(CultureInfo.InvariantCulture, $" (byte {byteInLine + 1} of the line)")
+            : "";
+        return InputText.OneLine(position < 0 ? exception.Message : exception.Message[..position]) + column;
     }
 
-    /// <summary>The runtime appends "LineNumber: 3 | BytePositionInLine: 7.", counted from 0; the line is told in our own words.</summary>
-    private static string WithoutPosition(string message)
-    {
-        int position = message.IndexOf(" LineNumber:", StringComparison.Ordinal);
-        return position < 0 ? message : message[..position];
-    }
-
-    private static int LineOfInvalidUtf8(ReadOnlySpan<byte> bytes)
+    private static int LinesBeforeInvalidUtf8(ReadOnlySpan<byte> bytes)
     {
         int position = 0;
         while (Rune.DecodeFromUtf8(bytes[position..], out _, out int length) == System.Buffers.OperationStatus.Done) position += length;
-        return LineAt(bytes, position);
+        return LinesBefore(bytes, position);
     }
 
-    private static int LineAt(ReadOnlySpan<byte> bytes, int position) => 1 + bytes[..position].Count((byte)'\n');
+    private static int LinesBefore(ReadOnlySpan<byte> bytes, int position) => bytes[..position].Count((byte)'\n');
 }

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using NativeVaccine.Data;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
@@ -58,7 +58,7 @@ internal sealed class ByteLevelVocabulary
                 continue;
             byte[] bytes = ByteAlphabet.Read(letters)
                 ?? throw new InputException(
-                    $"{source}: token '{JsonInput.Excerpt(letters)}' is not spelled in byte letters: expected a byte-level vocabulary");
+                    $"{source}: token '{InputText.Shorten(letters)}' is not spelled in byte letters: expected a byte-level vocabulary");
             if (!bytesById.TryAdd(id, bytes))
                 throw new InputException($"{source}: two tokens have the id {id}: expected one");
         }
@@ -90,7 +90,7 @@ internal sealed class ByteLevelVocabulary
         {
             if (!idsByLetters.TryGetValue(left + right, out int id) || !idsByLetters.ContainsKey(left) || !idsByLetters.ContainsKey(right))
             {
-                string merge = JsonInput.Excerpt($"{left} {right}");
+                string merge = InputText.Shorten($"{left} {right}");
                 throw new InputException($"{source}: the merge '{merge}' needs a token that is not in the vocabulary");
             }
 

@@ -1,5 +1,5 @@
 using System.Text;
-using NativeVaccine.Data;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
@@ -28,7 +28,7 @@ internal sealed class SentencePieceMerger
             if (kind is PieceKind.Control or PieceKind.Unknown or PieceKind.Byte)
                 continue;
             if (!mergeable.TryAdd(text, id))
-                throw new InputException($"{model.Source}: piece {id} '{JsonInput.Excerpt(text)}' occurs twice: expected each once");
+                throw new InputException($"{model.Source}: piece {id} '{InputText.Shorten(text)}' occurs twice: expected each once");
             _longestPiece = Math.Max(_longestPiece, text.Length);
             if (kind == PieceKind.UserDefined)
                 userDefined.Add(text);

@@ -1,7 +1,7 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Unicode;
-using NativeVaccine.Data;
+using System.Text;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
@@ -225,7 +225,7 @@ internal sealed class SentencePieceModel
         text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal) && text[5] == '>'
             && byte.TryParse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value)
             ? value
-            : throw Wrong($"byte piece '{JsonInput.Excerpt(text)}'", "the form <0x41>");
+            : throw Wrong($"byte piece '{InputText.Shorten(text)}'", "the form <0x41>");
 
     private InputException Wrong(string found, string expected) => new($"{Source}: {found}: expected {expected}");
 }

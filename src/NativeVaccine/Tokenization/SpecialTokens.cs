@@ -1,4 +1,5 @@
-using NativeVaccine.Data;
+using NativeVaccine.IO;
+
 
 namespace NativeVaccine.Tokenization;
 
@@ -32,6 +33,6 @@ internal sealed record SpecialTokens(
         int? Find(string? text, string field) => text is null
             ? null
             : idOf(text) ?? throw new InputException(
-                $"{configuration.Source}: {field} '{JsonInput.Excerpt(text)}' is not in the vocabulary: expected one of its tokens");
+                $"{configuration.Source}: {field} '{InputText.Shorten(text)}' is not in the vocabulary: expected one of its tokens");
     }
 }

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using NativeVaccine.Data;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
@@ -46,7 +46,7 @@ internal static partial class SplitPatterns
         }
         catch (ArgumentException exception)
         {
-            throw new InputException($"{where}: the split pattern is not supported: {JsonInput.Excerpt(exception.Message)}", exception);
+            throw new InputException($"{where}: the split pattern is not supported: {InputText.Shorten(exception.Message)}", exception);
         }
     }
 

@@ -1,7 +1,7 @@
-using System.Buffers;
 using System.Buffers.Text;
+using System.Buffers;
 using System.Globalization;
-using NativeVaccine.Data;
+using NativeVaccine.IO;
 using SharpToken;
 
 namespace NativeVaccine.Tokenization;
@@ -69,7 +69,7 @@ internal static class TiktokenFile
     private static ByteLevelVocabulary Ranks(ReadOnlyMemory<byte> bytes, string source)
     {
         var tokens = new Dictionary<int, byte[]>();
-        foreach ((int number, ReadOnlyMemory<byte> line) in JsonInput.Lines(bytes))
+        foreach ((int number, ReadOnlyMemory<byte> line) in JsonFile.Lines(bytes))
         {
             if (!TryReadLine(line.Span, out byte[] token, out int rank) || !tokens.TryAdd(rank, token))
             {

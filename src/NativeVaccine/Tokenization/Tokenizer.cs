@@ -32,7 +32,34 @@ public abstract class Tokenizer
 
     /// <summary>The tokenizer of a model folder: tokenizer.model, tokenizer.json, or vocab.json with merges.txt.</summary>
     /// <exception cref="InputException">There is none, or it cannot be used.</exception>
-    public static Tokenizer Load(string modelFolder) => TokenizerFolder.Load(modelFolder);
+    public static Tokenizer Load(string modelFolder) => TokenizerFolder.TryLoad(modelFolder) ?? throw TokenizerFolder.None(modelFolder);
+
+    /// <summary>
+    /// The tokenizer for a model: that of its folder, which must fit; where the folder has none and the vocabulary is large enough, the
+    /// built-in one.
+    /// </summary>
+    /// <param name="modelFolder">The folder.</param>
+    /// <param name="vocabularySize">Rows of the model's embedding.</param>
+    /// <param name="notice">Told in a line if it is the built-in one.</param>
+    /// <exception cref="InputException">There is none, or it cannot be used for this model.</exception>
+    public static Tokenizer LoadFor(string modelFolder, int vocabularySize, Action<string>? notice = null)
+    {
+        if (TokenizerFolder.TryLoad(modelFolder) is { } own)
+        {
+            own.EnsureFits(vocabularySize);
+            return own;
+        }
+        Tokenizer builtIn = BuiltIn();
+        if (builtIn.VocabularySize > vocabularySize)
+        {
+            throw TokenizerFolder.None(
+                modelFolder, $" (the built-in one has {builtIn.VocabularySize} tokens, the model's vocabulary only {vocabularySize} rows)");
+        }
+        notice?.Invoke(
+            $"{modelFolder}: no tokenizer; using the built-in one of GPT-2 (r50k, {builtIn.VocabularySize} tokens), "
+            + "which is right only if the model was made with it");
+        return builtIn;
+    }
 
     /// <summary>
     /// The tokenizer of GPT-2 (r50k), for models that bring none. It adds no special tokens; <c>&lt;|endoftext|&gt;</c> ends a sequence.

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using NativeVaccine.Data;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
@@ -41,7 +41,7 @@ internal sealed record TokenizerConfiguration
         string source = Path.Combine(folder, "tokenizer_config.json");
         var added = new Dictionary<int, AddedToken>();
         ReadAddedTokensByText(folder, added);
-        if (configuration is not null && JsonInput.Optional(configuration.RootElement, "added_tokens_decoder") is { } decoder)
+        if (configuration is not null && JsonRecord.Optional(configuration.RootElement, "added_tokens_decoder") is { } decoder)
             ReadAddedTokensById(decoder, source, added);
         return new TokenizerConfiguration
         {
@@ -49,7 +49,7 @@ internal sealed record TokenizerConfiguration
             AddBeginOfSequence = configuration is null ? null : OptionalBoolean(configuration.RootElement, "add_bos_token", source),
             BeginOfSequence = TokenText(configuration, map, "bos_token", folder),
             EndOfSequence = TokenText(configuration, map, "eos_token", folder),
-            TokenizerClass = configuration is null ? null : JsonInput.OptionalText(configuration.RootElement, "tokenizer_class", source),
+            TokenizerClass = configuration is null ? null : JsonRecord.OptionalText(configuration.RootElement, "tokenizer_class", source),
             AddedTokens = added,
             EndOfSequenceIds = [.. EndIds(folder, "config.json").Concat(EndIds(folder, "generation_config.json")).Distinct()],
         };
@@ -59,24 +59,24 @@ internal sealed record TokenizerConfiguration
     public static int Id(JsonElement value, string where) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int id) && id is >= 0 and <= LargestId
             ? id
-            : throw new InputException($"{where}: token id {JsonInput.Describe(value)}: expected a whole number from 0 to {LargestId}");
+            : throw new InputException($"{where}: token id {JsonRecord.Describe(value)}: expected a whole number from 0 to {LargestId}");
 
     private static JsonDocument? Open(string folder, string name)
     {
         string path = Path.Combine(folder, name);
         if (!File.Exists(path))
             return null;
-        JsonDocument document = JsonInput.Parse(JsonInput.ReadFile(path), path);
-        JsonInput.RequireObject(document.RootElement, path);
+        JsonDocument document = JsonFile.Parse(InputFile.ReadText(path), path);
+        JsonRecord.RequireObject(document.RootElement, path);
         return document;
     }
 
-    private static bool? OptionalBoolean(JsonElement record, string field, string where) => JsonInput.Optional(record, field) switch
+    private static bool? OptionalBoolean(JsonElement record, string field, string where) => JsonRecord.Optional(record, field) switch
     {
         null => null,
         { ValueKind: JsonValueKind.True } => true,
         { ValueKind: JsonValueKind.False } => false,
-        { } value => throw new InputException($"{where}: field '{field}' is {JsonInput.Describe(value)}: expected true or false"),
+        { } value => throw new InputException($"{where}: field '{field}' is {JsonRecord.Describe(value)}: expected true or false"),
     };
 
     /// <summary>tokenizer_config.json goes before special_tokens_map.json; a token is a string, or an object with its content.</summary>
@@ -84,13 +84,13 @@ internal sealed record TokenizerConfiguration
     {
         foreach (JsonDocument? document in new[] { configuration, map })
         {
-            if (document is null || JsonInput.Optional(document.RootElement, field) is not { } value)
+            if (document is null || JsonRecord.Optional(document.RootElement, field) is not { } value)
                 continue;
             string name = document == configuration ? "tokenizer_config.json" : "special_tokens_map.json";
             string where = Path.Combine(folder, name);
             return value.ValueKind == JsonValueKind.Object
-                ? JsonInput.RequiredText(value, "content", $"{where}: {field}")
-                : JsonInput.RequiredText(document.RootElement, field, where);
+                ? JsonRecord.RequiredText(value, "content", $"{where}: {field}")
+                : JsonRecord.RequiredText(document.RootElement, field, where);
         }
 
         return null;
@@ -103,15 +103,15 @@ internal sealed record TokenizerConfiguration
             return;
         string path = Path.Combine(folder, "added_tokens.json");
         foreach (JsonProperty token in document.RootElement.EnumerateObject())
-            added[Id(token.Value, $"{path}: '{JsonInput.Excerpt(token.Name)}'")] = new AddedToken(token.Name, IsSpecial: true);
+            added[Id(token.Value, $"{path}: '{InputText.Shorten(token.Name)}'")] = new AddedToken(token.Name, IsSpecial: true);
     }
 
     private static void ReadAddedTokensById(JsonElement decoder, string source, Dictionary<int, AddedToken> added)
     {
-        JsonInput.RequireObject(decoder, $"{source}: added_tokens_decoder");
+        JsonRecord.RequireObject(decoder, $"{source}: added_tokens_decoder");
         foreach (JsonProperty token in decoder.EnumerateObject())
         {
-            string where = $"{source}: added_tokens_decoder '{JsonInput.Excerpt(token.Name)}'";
+            string where = $"{source}: added_tokens_decoder '{InputText.Shorten(token.Name)}'";
             if (!int.TryParse(token.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestId)
                 throw new InputException($"{where}: expected a token id from 0 to {LargestId}");
             added[id] = Added(token.Value, where);
@@ -121,14 +121,14 @@ internal sealed record TokenizerConfiguration
     /// <summary>An added token as tokenizer.json and tokenizer_config.json describe it.</summary>
     public static AddedToken Added(JsonElement token, string where)
     {
-        JsonInput.RequireObject(token, where);
-        return new AddedToken(JsonInput.RequiredText(token, "content", where), OptionalBoolean(token, "special", where) ?? false);
+        JsonRecord.RequireObject(token, where);
+        return new AddedToken(JsonRecord.RequiredText(token, "content", where), OptionalBoolean(token, "special", where) ?? false);
     }
 
     private static IEnumerable<int> EndIds(string folder, string name)
     {
         using JsonDocument? document = Open(folder, name);
-        if (document is null || JsonInput.Optional(document.RootElement, "eos_token_id") is not { } value)
+        if (document is null || JsonRecord.Optional(document.RootElement, "eos_token_id") is not { } value)
             return [];
         string where = $"{Path.Combine(folder, name)}: eos_token_id";
         return value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(id => Id(id, where))] : [Id(value, where)];

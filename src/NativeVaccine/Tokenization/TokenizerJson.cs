@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using NativeVaccine.Data;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
@@ -11,25 +11,25 @@ internal static class TokenizerJson
     /// <exception cref="InputException">It is damaged or of another kind.</exception>
     public static Tokenizer Parse(ReadOnlyMemory<byte> utf8, string source, TokenizerConfiguration configuration)
     {
-        using JsonDocument document = JsonInput.Parse(utf8, source);
+        using JsonDocument document = JsonFile.Parse(utf8, source);
         JsonElement root = document.RootElement;
-        JsonInput.RequireObject(root, source);
-        JsonElement model = JsonInput.Required(root, "model", source);
-        JsonInput.RequireObject(model, $"{source}: model");
-        if (JsonInput.OptionalText(model, "type", $"{source}: model") == "WordLevel")
+        JsonRecord.RequireObject(root, source);
+        JsonElement model = JsonRecord.Required(root, "model", source);
+        JsonRecord.RequireObject(model, $"{source}: model");
+        if (JsonRecord.OptionalText(model, "type", $"{source}: model") == "WordLevel")
             return WordLevel(root, model, source, configuration);
 
         TextPreparation preparation = Preparation(root, source);
         RequireByteLevelBpe(model, source);
         Dictionary<int, AddedToken> added = AddedTokens(root, source, configuration);
         ByteLevelVocabulary vocabulary = ByteLevelVocabulary.FromMerges(
-            Vocabulary(JsonInput.Required(model, "vocab", source), $"{source}: vocab"),
-            Merges(JsonInput.Required(model, "merges", source), $"{source}: merges"),
+            Vocabulary(JsonRecord.Required(model, "vocab", source), $"{source}: vocab"),
+            Merges(JsonRecord.Required(model, "merges", source), $"{source}: merges"),
             added.Keys,
-            JsonInput.Optional(model, "ignore_merges") is { ValueKind: JsonValueKind.True },
+            JsonRecord.Optional(model, "ignore_merges") is { ValueKind: JsonValueKind.True },
             source);
 
-        int? templateBegin = OpeningToken(JsonInput.Optional(root, "post_processor"), $"{source}: post_processor");
+        int? templateBegin = OpeningToken(JsonRecord.Optional(root, "post_processor"), $"{source}: post_processor");
         var special = SpecialTokens.Resolve(
             configuration, text => IdOf(added, text), templateBegin, ownEnd: null, addsByDefault: templateBegin is not null);
         return new ByteLevelTokenizer(vocabulary, preparation, added, special, source);
@@ -38,28 +38,28 @@ internal static class TokenizerJson
     private static WordLevelTokenizer WordLevel(JsonElement root, JsonElement model, string source, TokenizerConfiguration configuration)
     {
         string where = $"{source}: pre_tokenizer";
-        IEnumerable<JsonElement> preTokenizers = Steps(JsonInput.Optional(root, "pre_tokenizer"), "pretokenizers", where);
-        string[] steps = [.. preTokenizers.Select(step => JsonInput.RequiredText(step, "type", where))];
+        IEnumerable<JsonElement> preTokenizers = Steps(JsonRecord.Optional(root, "pre_tokenizer"), "pretokenizers", where);
+        string[] steps = [.. preTokenizers.Select(step => JsonRecord.RequiredText(step, "type", where))];
         if (steps is not ["WhitespaceSplit"])
         {
-            string found = JsonInput.Excerpt(string.Join(", ", steps));
+            string found = InputText.Shorten(string.Join(", ", steps));
             throw new InputException($"{where}: found '{found}': expected WhitespaceSplit, the only one supported for whole words");
         }
 
         Dictionary<int, AddedToken> added = AddedTokens(root, source, configuration);
-        int? templateBegin = OpeningToken(JsonInput.Optional(root, "post_processor"), $"{source}: post_processor");
+        int? templateBegin = OpeningToken(JsonRecord.Optional(root, "post_processor"), $"{source}: post_processor");
         var special =
             SpecialTokens.Resolve(configuration, text => IdOf(added, text), templateBegin, ownEnd: null, templateBegin is not null);
-        return new WordLevelTokenizer(Vocabulary(JsonInput.Required(model, "vocab", source), $"{source}: vocab"), added, special, source);
+        return new WordLevelTokenizer(Vocabulary(JsonRecord.Required(model, "vocab", source), $"{source}: vocab"), added, special, source);
     }
 
     /// <summary>The vocabulary of tokenizer.json or vocab.json: token to id.</summary>
     public static Dictionary<string, int> Vocabulary(JsonElement vocabulary, string where)
     {
-        JsonInput.RequireObject(vocabulary, where);
+        JsonRecord.RequireObject(vocabulary, where);
         var ids = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (JsonProperty token in vocabulary.EnumerateObject())
-            ids[token.Name] = TokenizerConfiguration.Id(token.Value, $"{where}: '{JsonInput.Excerpt(token.Name)}'");
+            ids[token.Name] = TokenizerConfiguration.Id(token.Value, $"{where}: '{InputText.Shorten(token.Name)}'");
         return ids;
     }
 
@@ -77,10 +77,10 @@ internal static class TokenizerJson
 
     private static void RequireByteLevelBpe(JsonElement model, string source)
     {
-        string type = JsonInput.OptionalText(model, "type", $"{source}: model") ?? "BPE";
-        if (type != "BPE" || JsonInput.Optional(model, "byte_fallback") is { ValueKind: JsonValueKind.True })
+        string type = JsonRecord.OptionalText(model, "type", $"{source}: model") ?? "BPE";
+        if (type != "BPE" || JsonRecord.Optional(model, "byte_fallback") is { ValueKind: JsonValueKind.True })
             throw new InputException(
-                $"{source}: a model of type {JsonInput.Excerpt(type)} that is not byte-level: "
+                $"{source}: a model of type {InputText.Shorten(type)} that is not byte-level: "
                 + "expected byte-level BPE, or a tokenizer.model beside it");
     }
 
@@ -88,7 +88,7 @@ internal static class TokenizerJson
     private static IEnumerable<(string Left, string Right)> Merges(JsonElement merges, string where)
     {
         if (merges.ValueKind != JsonValueKind.Array)
-            throw new InputException($"{where}: found {JsonInput.Describe(merges)}: expected an array");
+            throw new InputException($"{where}: found {JsonRecord.Describe(merges)}: expected an array");
         int index = 0;
         foreach (JsonElement merge in merges.EnumerateArray())
         {
@@ -109,15 +109,15 @@ internal static class TokenizerJson
     private static Dictionary<int, AddedToken> AddedTokens(JsonElement root, string source, TokenizerConfiguration configuration)
     {
         var added = new Dictionary<int, AddedToken>(configuration.AddedTokens);
-        if (JsonInput.Optional(root, "added_tokens") is not { } tokens)
+        if (JsonRecord.Optional(root, "added_tokens") is not { } tokens)
             return added;
         string where = $"{source}: added_tokens";
         if (tokens.ValueKind != JsonValueKind.Array)
-            throw new InputException($"{where}: found {JsonInput.Describe(tokens)}: expected an array");
+            throw new InputException($"{where}: found {JsonRecord.Describe(tokens)}: expected an array");
         foreach (JsonElement token in tokens.EnumerateArray())
         {
             AddedToken content = TokenizerConfiguration.Added(token, where);
-            added[TokenizerConfiguration.Id(JsonInput.Required(token, "id", where), where)] = content;
+            added[TokenizerConfiguration.Id(JsonRecord.Required(token, "id", where), where)] = content;
         }
 
         return added;
@@ -129,28 +129,28 @@ internal static class TokenizerJson
         bool byteLevel = false;
         bool prefixSpace = false;
         string where = $"{source}: pre_tokenizer";
-        foreach (JsonElement step in Steps(JsonInput.Optional(root, "pre_tokenizer"), "pretokenizers", where))
+        foreach (JsonElement step in Steps(JsonRecord.Optional(root, "pre_tokenizer"), "pretokenizers", where))
         {
-            switch (JsonInput.RequiredText(step, "type", where))
+            switch (JsonRecord.RequiredText(step, "type", where))
             {
                 case "ByteLevel":
                     byteLevel = true;
-                    prefixSpace = JsonInput.Optional(step, "add_prefix_space") is { ValueKind: JsonValueKind.True };
+                    prefixSpace = JsonRecord.Optional(step, "add_prefix_space") is { ValueKind: JsonValueKind.True };
                     if (prefixSpace && patterns.Count > 0)
                         throw new InputException(
                             $"{where}: add_prefix_space after another step is not supported: it would prefix every piece");
-                    if (JsonInput.Optional(step, "use_regex") is not { ValueKind: JsonValueKind.False })
+                    if (JsonRecord.Optional(step, "use_regex") is not { ValueKind: JsonValueKind.False })
                         patterns.Add(SplitPatterns.Find(SplitPatterns.Gpt2, where));
                     break;
                 case "Split":
                     patterns.Add(SplitPatterns.Find(SplitPattern(step, where), where));
                     break;
-                case "Digits" when JsonInput.Optional(step, "individual_digits") is { ValueKind: JsonValueKind.True }:
+                case "Digits" when JsonRecord.Optional(step, "individual_digits") is { ValueKind: JsonValueKind.True }:
                     patterns.Add(SplitPatterns.Find(SplitPatterns.SingleDigits, where));
                     break;
                 case string type:
                     throw new InputException(
-                        $"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected Split, Digits (individual) and ByteLevel");
+                        $"{where}: '{InputText.Shorten(type)}' is not supported: expected Split, Digits (individual) and ByteLevel");
             }
         }
 
@@ -161,21 +161,21 @@ internal static class TokenizerJson
 
     private static string SplitPattern(JsonElement step, string where)
     {
-        if (JsonInput.OptionalText(step, "behavior", where) != "Isolated")
+        if (JsonRecord.OptionalText(step, "behavior", where) != "Isolated")
             throw new InputException($"{where}: Split with a behavior other than Isolated is not supported");
-        JsonElement pattern = JsonInput.Required(step, "pattern", where);
-        JsonInput.RequireObject(pattern, $"{where}: pattern");
-        return JsonInput.OptionalText(pattern, "Regex", where) ?? Regex.Escape(JsonInput.RequiredText(pattern, "String", where));
+        JsonElement pattern = JsonRecord.Required(step, "pattern", where);
+        JsonRecord.RequireObject(pattern, $"{where}: pattern");
+        return JsonRecord.OptionalText(pattern, "Regex", where) ?? Regex.Escape(JsonRecord.RequiredText(pattern, "String", where));
     }
 
     private static bool NormalizesToNfc(JsonElement root, string where)
     {
         bool normalizes = false;
-        foreach (JsonElement step in Steps(JsonInput.Optional(root, "normalizer"), "normalizers", where))
+        foreach (JsonElement step in Steps(JsonRecord.Optional(root, "normalizer"), "normalizers", where))
         {
-            string type = JsonInput.RequiredText(step, "type", where);
+            string type = JsonRecord.RequiredText(step, "type", where);
             if (type != "NFC")
-                throw new InputException($"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected none, or NFC");
+                throw new InputException($"{where}: '{InputText.Shorten(type)}' is not supported: expected none, or NFC");
             normalizes = true;
         }
 
@@ -188,12 +188,12 @@ internal static class TokenizerJson
         int? opening = null;
         foreach (JsonElement step in Steps(postProcessor, "processors", where))
         {
-            string type = JsonInput.RequiredText(step, "type", where);
+            string type = JsonRecord.RequiredText(step, "type", where);
             if (type == "TemplateProcessing")
                 opening = TemplateOpening(step, where);
             else if (type != "ByteLevel")
                 throw new InputException(
-                    $"{where}: '{JsonInput.Excerpt(type)}' is not supported: expected TemplateProcessing and ByteLevel");
+                    $"{where}: '{InputText.Shorten(type)}' is not supported: expected TemplateProcessing and ByteLevel");
         }
 
         return opening;
@@ -201,24 +201,24 @@ internal static class TokenizerJson
 
     private static int? TemplateOpening(JsonElement template, string where)
     {
-        JsonElement single = JsonInput.Required(template, "single", where);
+        JsonElement single = JsonRecord.Required(template, "single", where);
         if (single.ValueKind != JsonValueKind.Array || single.GetArrayLength() == 0)
-            throw new InputException($"{where}: single is {JsonInput.Describe(single)}: expected an array of steps");
+            throw new InputException($"{where}: single is {JsonRecord.Describe(single)}: expected an array of steps");
         JsonElement first = single[0];
-        JsonInput.RequireObject(first, $"{where}: single");
-        if (JsonInput.Optional(first, "SpecialToken") is not { } token)
+        JsonRecord.RequireObject(first, $"{where}: single");
+        if (JsonRecord.Optional(first, "SpecialToken") is not { } token)
             return null;
-        if (single.GetArrayLength() < 2 || single[1].ValueKind != JsonValueKind.Object || JsonInput.Optional(single[1], "Sequence") is null)
+        if (single.GetArrayLength() < 2 || single[1].ValueKind != JsonValueKind.Object || JsonRecord.Optional(single[1], "Sequence") is null)
             throw new InputException($"{where}: the template opens with more than one token, which is not supported");
-        JsonInput.RequireObject(token, $"{where}: SpecialToken");
-        string name = JsonInput.RequiredText(token, "id", where);
-        JsonElement table = JsonInput.Required(template, "special_tokens", where);
-        JsonInput.RequireObject(table, $"{where}: special_tokens");
-        string whereEntry = $"{where}: special token '{JsonInput.Excerpt(name)}'";
-        if (JsonInput.Optional(table, name) is not { } entry)
+        JsonRecord.RequireObject(token, $"{where}: SpecialToken");
+        string name = JsonRecord.RequiredText(token, "id", where);
+        JsonElement table = JsonRecord.Required(template, "special_tokens", where);
+        JsonRecord.RequireObject(table, $"{where}: special_tokens");
+        string whereEntry = $"{where}: special token '{InputText.Shorten(name)}'";
+        if (JsonRecord.Optional(table, name) is not { } entry)
             throw new InputException($"{whereEntry} is missing in special_tokens");
-        JsonInput.RequireObject(entry, whereEntry);
-        int[] ids = JsonInput.Integers(JsonInput.Required(entry, "ids", whereEntry), "ids", whereEntry);
+        JsonRecord.RequireObject(entry, whereEntry);
+        int[] ids = JsonRecord.Integers(JsonRecord.Required(entry, "ids", whereEntry), "ids", whereEntry);
         return ids is [>= 0 and <= TokenizerConfiguration.LargestId]
             ? ids[0]
             : throw new InputException($"{whereEntry} has {ids.Length} ids: expected one id from 0 to {TokenizerConfiguration.LargestId}");
@@ -229,16 +229,16 @@ internal static class TokenizerJson
     {
         if (component is not { } value)
             yield break;
-        JsonInput.RequireObject(value, where);
-        if (JsonInput.OptionalText(value, "type", where) != "Sequence")
+        JsonRecord.RequireObject(value, where);
+        if (JsonRecord.OptionalText(value, "type", where) != "Sequence")
         {
             yield return value;
             yield break;
         }
 
-        JsonElement list = JsonInput.Required(value, listName, where);
+        JsonElement list = JsonRecord.Required(value, listName, where);
         if (list.ValueKind != JsonValueKind.Array)
-            throw new InputException($"{where}: {listName} is {JsonInput.Describe(list)}: expected an array");
+            throw new InputException($"{where}: {listName} is {JsonRecord.Describe(list)}: expected an array");
         foreach (JsonElement step in list.EnumerateArray())
         {
             foreach (JsonElement inner in Steps(step, listName, where))

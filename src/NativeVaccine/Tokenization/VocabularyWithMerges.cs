@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using NativeVaccine.Data;
+using System.Text;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
@@ -20,7 +20,7 @@ internal static class VocabularyWithMerges
         string mergesSource,
         TokenizerConfiguration configuration)
     {
-        using JsonDocument document = JsonInput.Parse(vocabulary, vocabularySource);
+        using JsonDocument document = JsonFile.Parse(vocabulary, vocabularySource);
         Dictionary<string, int> ids = TokenizerJson.Vocabulary(document.RootElement, vocabularySource);
         var added = new Dictionary<int, AddedToken>(configuration.AddedTokens);
         AddOwnEndToken(ids, added);
@@ -43,7 +43,7 @@ internal static class VocabularyWithMerges
 
     private static IEnumerable<(string Left, string Right)> Merges(ReadOnlyMemory<byte> merges, string source)
     {
-        foreach ((int number, ReadOnlyMemory<byte> text) in JsonInput.Lines(merges))
+        foreach ((int number, ReadOnlyMemory<byte> text) in JsonFile.Lines(merges))
         {
             string line = Encoding.UTF8.GetString(text.Span).TrimEnd('\r');
             if (number == 1 && line.StartsWith("#version", StringComparison.Ordinal))

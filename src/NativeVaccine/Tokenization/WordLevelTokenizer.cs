@@ -1,5 +1,5 @@
 using System.Text;
-using NativeVaccine.Data;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
@@ -71,7 +71,7 @@ public sealed class WordLevelTokenizer : Tokenizer
         {
             ids.Add(_idOfWord.TryGetValue(word, out int id)
                 ? id
-                : throw new InputException($"{_source}: has no word '{JsonInput.Excerpt(word)}': expected only words of its vocabulary"));
+                : throw new InputException($"{_source}: has no word '{InputText.Shorten(word)}': expected only words of its vocabulary"));
         }
     }
 }

@@ -3,11 +3,12 @@ using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.IO;
 using NativeVaccine.Methods;
+using NativeVaccine.Reporting;
 
 namespace NativeVaccine.Training;
 
 /// <summary>
-/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, checkpoints/, and at the end adapter/. One
+/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, checkpoints/, and at the end report.html and adapter/. One
 /// process at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off
 /// and written again when a run is resumed.
 /// </summary>
@@ -15,6 +16,9 @@ public sealed class RunFolder : IDisposable
 {
     /// <summary>Name of the file with the options.</summary>
     public const string ConfigurationFileName = "config.json";
+
+    /// <summary>Name of the file with a line for every step.</summary>
+    public const string MetricsFileName = "metrics.jsonl";
 
     private const int KeptCheckpoints = 2;
     private readonly FolderLock folderLock;
@@ -26,7 +30,7 @@ public sealed class RunFolder : IDisposable
         (Path, Options) = (path, options);
         this.folderLock = folderLock;
         Directory.CreateDirectory(Checkpoints);
-        metrics = new LineFile(System.IO.Path.Combine(path, "metrics.jsonl"));
+        metrics = new LineFile(System.IO.Path.Combine(path, MetricsFileName));
         replay = new LineFile(System.IO.Path.Combine(path, "replay.jsonl"));
     }
 
@@ -84,6 +88,15 @@ public sealed class RunFolder : IDisposable
     {
         metrics.Append(stream => MetricsLine.Write(stream, step));
         replay.Append(stream => ReplayFile.Write(stream, replayStep));
+    }
+
+    /// <summary>Writes report.html from what the folder holds so far.</summary>
+    /// <param name="plannedBytes">What the memory plan said, if it is known.</param>
+    /// <exception cref="InputException">The disk is full.</exception>
+    public void WriteReport(long? plannedBytes = null)
+    {
+        metrics.FlushToDisk();
+        RunReport.Write(Path, plannedBytes);
     }
 
     /// <summary>Saves the state after some steps, and removes all but the newest two checkpoints.</summary>

@@ -16,8 +16,7 @@ internal sealed class TrainingFiles : IDisposable
             ? model
             : new MergedWeights(model, [.. options.Adapter.Select(path => Adapter.Load(path, model.Configuration))]);
         InitialAdapter = options.InitAdapter is { } initial ? Adapter.Load(initial, model.Configuration) : null;
-        Tokenizer tokenizer = Tokenizer.Load(model.Path);
-        tokenizer.EnsureFits(model.Configuration.VocabularySize);
+        Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, line => TokenizerNotice = line);
         Samples = Read(options.Data!, options, tokenizer);
         if (method.Needs.HarmfulPool)
         {
@@ -42,6 +41,9 @@ internal sealed class TrainingFiles : IDisposable
 
     /// <summary>The adapter to start from; null for a fresh one.</summary>
     public Adapter? InitialAdapter { get; }
+
+    /// <summary>A line on which tokenizer is used where the model brings none; otherwise null.</summary>
+    public string? TokenizerNotice { get; private set; }
 
     public SampleSet Samples { get; }
 

@@ -34,6 +34,9 @@ public sealed class TrainingRun : IDisposable
     /// <summary>The harmful samples; null if the method looks at none.</summary>
     public SampleSet? Harmful => files.Harmful;
 
+    /// <summary>A line on which tokenizer is used where the model brings none; otherwise null.</summary>
+    public string? TokenizerNotice => files.TokenizerNotice;
+
     /// <summary>The folder of the run.</summary>
     public string FolderPath => folder.Path;
 
@@ -109,6 +112,7 @@ public sealed class TrainingRun : IDisposable
         };
         totalSteps = trainer.TotalSteps;
         trainer.Run(cancellation);
+        folder.WriteReport(Plan.TotalBytes);  // before the result, which makes the run complete
         if (options.Full) SaveModel(session);
         else session.SaveAdapter(options.Model).Save(folder.ResultPath);
         return folder.ResultPath;

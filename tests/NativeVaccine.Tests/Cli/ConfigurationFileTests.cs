@@ -21,7 +21,7 @@ public sealed class ConfigurationFileTests
     [InlineData("""{"max_new_tokens": "many"}""", "--max-new-tokens: 'many' cannot be used; expected a whole number, at least 1")]
     [InlineData("""{"max_new_tokens": {"a": 1}}""",
         "field 'max_new_tokens' is Object; expected text, a number, true, false, or a list of texts")]
-    [InlineData("{\n\"model\": \n", "line 3: not valid JSON")]
+    [InlineData("{\n\"model\": \n", ":3: broken JSON")]
     [InlineData("[]", "expected a JSON object")]
     public void AFileThatCannotBeUsedIsRefusedInOneLine(string json, string expected)
     {

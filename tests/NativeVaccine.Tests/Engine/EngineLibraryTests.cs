@@ -1,8 +1,11 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
+using NativeVaccine.Cli;
 using NativeVaccine.Engine;
 using NativeVaccine.Interop;
 using NativeVaccine.Models;
 using NativeVaccine.Tests.Models;
+using NativeVaccine.Tests.Training;
 
 namespace NativeVaccine.Tests.Engine;
 
@@ -51,6 +54,34 @@ public sealed class EngineLibraryTests
 
         Assert.Equal("/lib/engine.so: has ABI version 99; this program expects 2, so one of the two is older", message);
         EngineLibrary.RequireVersion(EngineLibrary.ExpectedAbiVersion, "/lib/engine.so");
+    }
+
+    /// <summary>A real library of another version, and a program that is started with it: a line, and nothing made.</summary>
+    [ForeignLibraryFact]
+    public void AnEngineOfAnotherAbiIsRefusedAndNothingIsWritten()
+    {
+        using var folder = new TemporaryFolder();
+        string library = folder.File("libother.so");
+        ForeignLibrary.Compile(library, abiVersion: 77);
+
+        string message = Assert.Throws<NativeLibraryException>(() => EngineLibrary.Load("cpu", [library])).Message;
+
+        Assert.Equal($"{library}: has ABI version 77; this program expects {EngineLibrary.ExpectedAbiVersion}, so one of the two is older", message);
+        string run = folder.File("run");
+        var start = new ProcessStartInfo(
+            "dotnet",
+            [typeof(Application).Assembly.Location, "align", "--model", Fixtures.Path("micro-llama"), "--data", SmallRun.SampleFile + "#align",
+             "--method", "sft", "--out", run])
+        {
+            RedirectStandardError = true,
+            Environment = { [EngineLibrary.PathVariable] = library },
+        };
+        using Process process = Process.Start(start)!;
+        string error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal($"error: {message}", error.TrimEnd());
+        Assert.NotEqual(0, process.ExitCode);
+        Assert.False(Directory.Exists(run));
     }
 
     [Fact]

@@ -177,13 +177,13 @@ public sealed class ModelConfigurationTests : IDisposable
     {
         string path = folder.File("config.json");
         File.WriteAllText(path, "{\n  \"architectures\": [\"LlamaForCausalLM\"],\n  \"hidden_size\": 12,,\n}");
-        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}: line 3: not valid JSON");
+        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}:3: broken JSON");
         File.WriteAllBytes(path, [(byte)'{', (byte)'\n', (byte)'"', 0xFF, (byte)'"', (byte)'}']);
-        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}: line 2: not valid JSON", "UTF-8");
+        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}:2: broken JSON", "UTF-8");
         File.WriteAllText(path, "{\"a\":1,\n\"a\":2}");
         Refusal.Of(() => ModelConfiguration.Load(folder.Root), path, "Duplicate");
         File.WriteAllText(path, "");
-        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}: line 1");
+        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}:1");
         File.Delete(path);
         Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}: no such file");
         Refusal.Of(() => ModelConfiguration.Load(folder.File("nowhere")), "no such folder");

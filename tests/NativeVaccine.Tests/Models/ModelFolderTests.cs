@@ -142,7 +142,7 @@ public sealed class ModelFolderTests : IDisposable
         File.WriteAllText(index, "{\"weight_map\":\n3}");
         Refusal.Of(() => ModelFolder.Open(path).Dispose(), index, "weight_map is 3");
         File.WriteAllText(index, "{\"weight_map\":\n{");
-        Refusal.Of(() => ModelFolder.Open(path).Dispose(), $"{index}: line 2");
+        Refusal.Of(() => ModelFolder.Open(path).Dispose(), $"{index}:2");
         File.Delete(index);
         Refusal.Of(() => ModelFolder.Open(path).Dispose(), path, "has no weights; expected model.safetensors");
         File.WriteAllText(Path.Combine(path, "pytorch_model.bin"), "");

@@ -92,8 +92,8 @@ public sealed class TrainingOptionsTests
     [InlineData("{\"dropout\": 1}", "config.json: dropout is 1; expected a number from 0 and below 1")]
     [InlineData("{\"learning_rate\": -0.5}", "config.json: learning_rate is -0.5; expected a number, at least 0")]
     [InlineData("{\"full\": true, \"init_adapter\": \"a\"}", "config.json: init_adapter is given and full is true; expected ")]
-    [InlineData("{\"seed\": 1,\n\"seed\": 2}", "config.json: not valid JSON: Duplicate property ")]
-    [InlineData("{\"seed\": 1,\n\"batch\" 2}", "config.json: line 2: not valid JSON: ")]
+    [InlineData("{\"seed\": 1,\n\"seed\": 2}", "config.json: broken JSON: Duplicate property ")]
+    [InlineData("{\"seed\": 1,\n\"batch\" 2}", "config.json:2: broken JSON: ")]
     public void WhatCannotBeUsedIsRefusedInALine(string json, string message)
     {
         InputException exception = Assert.Throws<InputException>(() => TrainingOptionsJson.Parse(json, "config.json"));

@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Xml;
+using System.Xml.Linq;
+using NativeVaccine.IO;
+using NativeVaccine.Training;
+
+namespace NativeVaccine.Reporting;
+
+/// <summary>
+/// The report.html of a run: one page without anything from outside, made of the folder's config.json and metrics.jsonl, so that it can be
+/// made again at any time.
+/// </summary>
+public static class RunReport
+{
+    /// <summary>Name of the page in the folder of a run.</summary>
+    public const string FileName = "report.html";
+
+    private const double MiB = 1 << 20;
+
+    private const string Style = """
+        :root { color-scheme: light dark; --text: #1c1e21; --dim: #6b7075; --paper: #ffffff; --mark: #0b63b0; }
+        @media (prefers-color-scheme: dark) { :root { --text: #e4e6e8; --dim: #969ca3; --paper: #16181b; --mark: #62b0f5; } }
+        body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--paper); max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+        h2 { font-size: 1.05rem; margin: 2rem 0 0.3rem; }
+        p { color: var(--dim); margin: 0.2rem 0; }
+        table { border-collapse: collapse; } th { text-align: left; font-weight: normal; color: var(--dim); padding-right: 1.5rem; vertical-align: top; }
+        td { overflow-wrap: anywhere; }
+        svg { width: 100%; height: auto; } text { font-size: 11px; fill: var(--dim); }
+        .axis { stroke: var(--dim); stroke-width: 1; } .cell { fill: var(--mark); }
+        .curve { fill: none; stroke: var(--mark); stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
+        """;
+
+    /// <summary>Writes the page.</summary>
+    /// <param name="folder">The folder of a run.</param>
+    /// <param name="plannedBytes">What the memory plan said, if it is known.</param>
+    /// <exception cref="InputException">config.json or metrics.jsonl is missing or broken, or the page cannot be written.</exception>
+    public static void Write(string folder, long? plannedBytes = null)
+    {
+        TrainingOptions options = TrainingOptionsJson.Read(Path.Combine(folder, RunFolder.ConfigurationFileName));
+        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(Path.Combine(folder, RunFolder.MetricsFileName));
+        AtomicFile.WriteAllText(Path.Combine(folder, FileName), Page(options, steps, plannedBytes));
+    }
+
+    internal static string Page(TrainingOptions options, IReadOnlyList<ReportedStep> steps, long? plannedBytes)
+    {
+        string title = Clean($"{options.Method}: {options.Stage.ToString().ToLowerInvariant()} of {Path.GetFileName(options.Model ?? "a model")}");
+        var body = new XElement("body", new XElement("h1", title), Facts(options, steps, plannedBytes));
+        if (steps.Count == 0) body.Add(new XElement("p", "No step was taken."));
+        else body.Add(Charts(steps));
+        var html = new XElement(
+            "html",
+            new XAttribute("lang", "en"),
+            new XElement(
+                "head",
+                new XElement("meta", new XAttribute("charset", "utf-8")),
+                new XElement("meta", new XAttribute("name", "viewport"), new XAttribute("content", "width=device-width")),
+                new XElement("title", title),
+                new XElement("style", Style)),
+            body);
+        return $"<!DOCTYPE html>\n{html}\n";
+    }
+
+    private static XElement Facts(TrainingOptions options, IReadOnlyList<ReportedStep> steps, long? plannedBytes)
+    {
+        var table = new XElement("table");
+        void Add(string name, string? value)
+        {
+            if (!string.IsNullOrEmpty(value)) table.Add(new XElement("tr", new XElement("th", name), new XElement("td", Clean(value))));
+        }
+        Add("method", $"{options.Method}, preset {options.Preset.ToString().ToLowerInvariant()}");
+        Add("model", options.Model);
+        Add("merged adapters", string.Join(", ", options.Adapter));
+        Add("data", options.Data);
+        Add("harmful data", options.ProbeData);
+        Add("trained", options.Full
+            ? "all parameters"
+            : Say($"LoRA of rank {options.LoraRank}, alpha {options.LoraAlpha}, on {string.Join(", ", options.LoraTargets)}"));
+        Add("steps", Say($"{steps.Count}, batch {options.Batch}, accumulated {options.Accumulate}, {options.Epochs} epochs, seed {options.Seed}"));
+        Add("device", options.Device);
+        Add("memory", Memory(steps, plannedBytes));
+        Add("time", Time(steps));
+        foreach ((string name, string version) in options.Versions) Add(name, version);
+        return table;
+    }
+
+    private static string? Memory(IReadOnlyList<ReportedStep> steps, long? plannedBytes)
+    {
+        double[] peaks = [.. steps.Select(static step => step.PeakBytes).Where(double.IsFinite)];
+        if (peaks.Length == 0) return null;
+        string used = Say($"{peaks.Max() / MiB:F1} MiB at most on the device");
+        return plannedBytes is { } planned ? Say($"{used}, {planned / MiB:F1} MiB planned ({peaks.Max() / planned:P1})") : used;
+    }
+
+    private static string? Time(IReadOnlyList<ReportedStep> steps)
+    {
+        double[] seconds = [.. steps.Select(static step => step.Seconds).Where(double.IsFinite).Order()];
+        if (seconds.Length == 0) return null;
+        double tokens = steps.Where(static step => double.IsFinite(step.Seconds + step.Tokens)).Sum(static step => step.Tokens);
+        double all = seconds.Sum();
+        return Say($"{all:F1} s in steps, median {seconds[seconds.Length / 2] * 1e3:F1} ms a step, {tokens / Math.Max(all, 1e-9):F0} tokens/s");
+    }
+
+    private static IEnumerable<XElement> Charts(IReadOnlyList<ReportedStep> steps)
+    {
+        XElement[] Curve(string heading, string note, Func<ReportedStep, double> value) =>
+            Section(heading, note, Svg.Curve(heading, [.. steps.Select(step => (step.Step, value(step)))]));
+        IEnumerable<XElement> charts =
+        [
+            .. Curve("Loss", "Mean cross-entropy in nats of the pass that trains.", static step => step.Loss),
+            .. Curve("Learning rate", "As used in each step.", static step => step.LearningRate),
+            .. Curve("Gradient norm", "Before clipping, over the tensors that have a gradient.", static step => step.GradientNorm),
+            .. Curve("Time per step", "Seconds.", static step => step.Seconds),
+        ];
+        return [.. charts, .. Layers(steps)];
+    }
+
+    private static List<XElement> Layers(IReadOnlyList<ReportedStep> steps)
+    {
+        (int Step, double[] Layers)[] probes =
+            [.. steps.Where(static step => step.Probabilities is { Length: > 0 }).Select(static step => (step.Step, step.Probabilities!))];
+        ReportedStep[] chosen = [.. steps.Where(static step => step.ActiveLayers is not null)];
+        int layers = Math.Max(
+            probes.Select(static probe => probe.Layers.Length).DefaultIfEmpty().Max(),
+            chosen.SelectMany(static step => step.ActiveLayers!).DefaultIfEmpty(-1).Max() + 1);
+        if (layers == 0) return [];
+        var sections = new List<XElement>();
+        if (chosen.Length > 0)
+        {
+            double[] Mask(ReportedStep step) => [.. Enumerable.Range(0, layers).Select(layer => step.ActiveLayers!.Contains(layer) ? 1.0 : 0)];
+            sections.AddRange(Section(
+                "Active layers", "Filled where the layer was chosen.",
+                Svg.HeatMap("Active layers", [.. chosen.Select(step => (step.Step, Mask(step)))], 1)));
+        }
+        if (probes.Length > 0)
+        {
+            double most = probes.SelectMany(static probe => probe.Layers).Where(double.IsFinite).DefaultIfEmpty(1).Max();
+            sections.AddRange(Section(
+                "Probe probabilities",
+                Say($"A column for each probe: every layer's share of the harmful samples' gradient norm; full is {most:P1}."),
+                Svg.HeatMap("Probe probabilities", probes, Math.Max(most, double.Epsilon))));
+        }
+        return sections;
+    }
+
+    private static XElement[] Section(string heading, string note, XElement chart) =>
+        [new XElement("h2", heading), new XElement("p", note), chart];
+
+    private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>Paths may hold characters that no page may.</summary>
+    private static string Clean(string text) => string.Concat(text.EnumerateRunes().Select(
+        static rune => rune.IsBmp && !XmlConvert.IsXmlChar((char)rune.Value) ? "?" : rune.ToString()));
+}

@@ -1,0 +1,105 @@
+using System.Xml;
+using System.Xml.Linq;
+using NativeVaccine.Reporting;
+using NativeVaccine.Tests.Models;
+using NativeVaccine.Training;
+
+namespace NativeVaccine.Tests.Reporting;
+
+/// <summary>The page that a run leaves, made from its files alone.</summary>
+public sealed class RunReportTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    private static TrainingOptions Options => new()
+    {
+        Method = "tvaccine",
+        Model = "/models/<b>a & \"b\"\u0001</b>",
+        Data = "/data/refusals.json",
+        Versions = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["nativevaccine"] = "1.2.3" },
+    };
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void ShowsWhatWasRunItsCurvesAndItsLayers()
+    {
+        XElement page = Write(
+            """
+            {"step":0,"loss":2.5,"learning_rate":0.001,"gradient_norm":3,"tokens":100,"seconds":0.5,"peak_bytes":1048576,"active_layers":[0,2],"probabilities":[0.5,0.25,0.25]}
+            {"step":1,"loss":null,"learning_rate":0.0005,"gradient_norm":2,"tokens":100,"seconds":0.25,"peak_bytes":1048576,"active_layers":[1]}
+            {"step":2,"loss":1.5,"learning_rate":0.0001,"gradient_norm":1,"tokens":100,"seconds":0.25,"peak_bytes":1048576,"active_layers":[1]}
+            """,
+            plannedBytes: 2 << 20);
+
+        Assert.Equal(
+            ["Loss", "Learning rate", "Gradient norm", "Time per step", "Active layers", "Probe probabilities"],
+            page.Descendants("h2").Select(static heading => heading.Value));
+        string facts = page.Descendants("table").Single().Value;
+        Assert.Contains("1.0 MiB at most on the device, 2.0 MiB planned (50.0 %)", facts, StringComparison.Ordinal);
+        Assert.Contains("1.0 s in steps, median 250.0 ms a step, 300 tokens/s", facts, StringComparison.Ordinal);
+        Assert.Contains("1.2.3", facts, StringComparison.Ordinal);
+        Assert.Contains("/data/refusals.json", facts, StringComparison.Ordinal);
+        XElement loss = Chart(page, "Loss");
+        Assert.Equal(2, loss.Elements("path").Count());  // a gap where the loss was not finite
+        Assert.Contains(loss.Elements("text"), static text => text.Value == "2.5");
+        Assert.Equal(4, Chart(page, "Active layers").Elements("rect").Count());
+        Assert.Equal(
+            ["1", "0.5", "0.5"], Chart(page, "Probe probabilities").Elements("rect").Select(static cell => cell.Attribute("fill-opacity")!.Value));
+    }
+
+    [Fact]
+    public void NamesAreEscapedAndNothingComesFromOutside()
+    {
+        XElement page = Write("""{"step":0,"loss":1}""");
+
+        Assert.Contains("/models/<b>a & \"b\"?</b>", page.Descendants("td").Select(static cell => cell.Value));
+        string text = File.ReadAllText(folder.File(RunReport.FileName));
+        Assert.DoesNotContain("http", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("<script", text, StringComparison.Ordinal);
+        Assert.Contains("prefers-color-scheme: dark", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ARunWithoutAStepIsSaidToBeOne()
+    {
+        XElement page = Write("");
+
+        Assert.Contains(page.Descendants("p"), static paragraph => paragraph.Value == "No step was taken.");
+        Assert.Empty(page.Descendants("svg"));
+    }
+
+    [Fact]
+    public void ALongRunIsThinnedOut()
+    {
+        XElement page = Write(string.Join('\n', Enumerable.Range(0, 5000).Select(
+            static step => FormattableString.Invariant($$"""{"step":{{step}},"loss":{{step % 7}},"active_layers":[{{step % 3}}]}"""))));
+
+        Assert.True(Chart(page, "Loss").Element("path")!.Attribute("d")!.Value.Split('L').Length < 400);
+        Assert.True(Chart(page, "Active layers").Elements("rect").Count() <= 3 * 320);
+        Assert.Contains(Chart(page, "Loss").Elements("text"), static text => text.Value == "4999");
+    }
+
+    [Fact]
+    public void ABrokenLineIsNamed()
+    {
+        string metrics = folder.File("metrics.jsonl");
+
+        Refusal.Of(() => Write("{\"step\":0}\n{\"step\":}"), $"{metrics}:2: broken JSON");
+        Refusal.Of(() => Write("{\"step\":\"one\"}"), $"{metrics}:1: field 'step' is a string");
+        Assert.False(File.Exists(folder.File(RunReport.FileName)));
+    }
+
+    private static XElement Chart(XElement page, string name) =>
+        page.Descendants("svg").Single(chart => chart.Attribute("aria-label")!.Value == name);
+
+    private XElement Write(string metrics, long? plannedBytes = null)
+    {
+        File.WriteAllText(folder.File("config.json"), TrainingOptionsJson.Write(Options));
+        File.WriteAllText(folder.File("metrics.jsonl"), metrics);
+        RunReport.Write(folder.Root, plannedBytes);
+        using var reader = XmlReader.Create(
+            folder.File(RunReport.FileName), new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore });
+        return XElement.Load(reader);
+    }
+}
