@@ -23,19 +23,21 @@ public sealed class TraceTests(ITestOutputHelper output)
     };
 
     /// <summary>
-    /// In bf16, where the authors' trainer has no number of its own: twice the largest distance that was measured on ptxmachine over
-    /// tvaccine-micro and tvaccine-paper.
+    /// In bf16, for which the authors' run has no number: at least twice the largest distance from their fp32 that was measured on
+    /// tvaccine-micro (loss 3.4e-4, gradient_norm 1.3e-2, site_gradient_norm 3.5e-3, probe_norms 2.5e-3, final_adapter 0.19). The adapter is
+    /// far off in a few B alone, which begin at zero: AdamW makes a step of the full rate out of a gradient near zero, whichever side of it
+    /// rounding leaves it on. All tensors together are 5.6e-3 off.
     /// </summary>
     private static readonly Dictionary<string, double> BFloat16Tolerances = new()
     {
-        ["loss"] = 0.01,
-        ["pass1_loss"] = 0.01,
-        ["probe_loss"] = 0.01,
-        ["gradient_norm"] = 0.1,
-        ["site_gradient_norm"] = 0.1,
-        ["probe_norms"] = 0.1,
-        ["micro"] = 0.1,
-        ["final_adapter"] = 0.1,
+        ["loss"] = 1e-3,
+        ["pass1_loss"] = 1e-3,
+        ["probe_loss"] = 1e-3,
+        ["gradient_norm"] = 0.03,
+        ["site_gradient_norm"] = 0.01,
+        ["probe_norms"] = 0.01,
+        ["micro"] = 0.01,
+        ["final_adapter"] = 0.4,
     };
 
     /// <summary>The largest relative distance of each quantity so far, which the test writes down.</summary>
