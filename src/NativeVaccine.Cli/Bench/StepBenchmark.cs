@@ -69,9 +69,10 @@ internal sealed class StepBenchmark
         Method method = MethodCatalog.Create(options);
         method.RequireFits(shape.LayerCount);
         TrainingData data = CreateData(method);
-        ElementType weightType = options.Precision == WeightPrecision.Fp32 ? ElementType.Float32 : ElementType.BFloat16;
-        using Device device = Device.Open(options.Device, options.Threads);
-        using MemoryPlan plan = MemoryPlan.Create(device, shape, TrainingPlan.For(options, method, data, weightType));
+        using Device device = Device.Open(options.Device, options.Threads, options.Gemm);
+        TrainingOptions effective = RunDevice.Effective(options, device);
+        NumberTypes types = RunDevice.Types(device, effective.Precision, isStoredAsBFloat16: true);
+        using MemoryPlan plan = MemoryPlan.Create(device, shape, TrainingPlan.For(effective, method, data, types));
         using Session session = Session.Create(device, plan);
         session.Load(new RandomWeights(), display.Stage("random weights"));
         if (!options.Full) session.InitializeAdapter(options.Seed);
