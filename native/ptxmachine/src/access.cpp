@@ -130,6 +130,7 @@ uint8_t* Block::access_global(Warp& warp, const Instruction& i, int lane, const 
 
 /// A record is epoch:8, atomic:1, block:23. Other threads write records at the same time: any of them is as good.
 void Block::check_global_race(Warp& warp, const Instruction& i, int lane, const Access& a, uint64_t start) {
+    if (!a.atomic && global_row_ordered(a.address, a.bytes, a.write)) return;
     const uint32_t me = static_cast<uint32_t>(index_) % kSeveralBlocks;
     const uint32_t now = launch_.epoch << 24 | (a.atomic ? kAtomicBit : 0) | me;
     uint32_t *writers = memory_.writers(a.address), *readers = memory_.readers(a.address);

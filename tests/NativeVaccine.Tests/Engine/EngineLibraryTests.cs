@@ -38,9 +38,10 @@ public sealed class EngineLibraryTests
         using Device device = Device.Open();
         SessionOptions options = FixtureSession.Options with { ActivationType = ElementType.BFloat16 };
 
-        Refusal.Of(
-            () => MemoryPlan.Create(device, ModelConfiguration.Load(Fixtures.Path("micro-llama")), options),
-            "options.activation_type is 1 (bf16), and this device computes in fp32 only");
+        EngineException refusal = Assert.Throws<EngineException>(
+            () => MemoryPlan.Create(device, ModelConfiguration.Load(Fixtures.Path("micro-llama")), options));
+
+        Assert.EndsWith("options.activation_type is 1 (bf16), and this device computes in fp32 only", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -23,19 +23,21 @@ public sealed class TraceTests(ITestOutputHelper output)
     };
 
     /// <summary>
-    /// In bf16, where the authors' trainer has no number of its own: twice the largest distance that was measured on ptxmachine over
-    /// tvaccine-micro and tvaccine-paper.
+    /// In bf16, for which the authors' run has no number: at least twice the largest distance from their fp32 that was measured on
+    /// tvaccine-micro (loss 3.4e-4, gradient_norm 1.3e-2, site_gradient_norm 3.5e-3, probe_norms 2.5e-3, final_adapter 0.19). The adapter is
+    /// far off in a few B alone, which begin at zero: AdamW makes a step of the full rate out of a gradient near zero, whichever side of it
+    /// rounding leaves it on. All tensors together are 5.6e-3 off.
     /// </summary>
     private static readonly Dictionary<string, double> BFloat16Tolerances = new()
     {
-        ["loss"] = 0.01,
-        ["pass1_loss"] = 0.01,
-        ["probe_loss"] = 0.01,
-        ["gradient_norm"] = 0.1,
-        ["site_gradient_norm"] = 0.1,
-        ["probe_norms"] = 0.1,
-        ["micro"] = 0.1,
-        ["final_adapter"] = 0.1,
+        ["loss"] = 1e-3,
+        ["pass1_loss"] = 1e-3,
+        ["probe_loss"] = 1e-3,
+        ["gradient_norm"] = 0.03,
+        ["site_gradient_norm"] = 0.01,
+        ["probe_norms"] = 0.01,
+        ["micro"] = 0.01,
+        ["final_adapter"] = 0.4,
     };
 
     /// <summary>The largest relative distance of each quantity so far, which the test writes down.</summary>
@@ -56,7 +58,20 @@ public sealed class TraceTests(ITestOutputHelper output)
 
         string result = run.Execute();
 
-        string[] lines = File.ReadAllLines(folder.File("run", "metrics.jsonl"));
+        try
+        {
+            Compare(trace, folder.File("run"), result);
+        }
+        finally
+        {
+            foreach ((string quantity, double distance) in farthest)
+                output.WriteLine(FormattableString.Invariant($"{name} {TestDevice.Name} {TestDevice.Precision}: {quantity} off by {distance:G3}"));
+        }
+    }
+
+    private void Compare(Trace trace, string folder, string result)
+    {
+        string[] lines = File.ReadAllLines(Path.Combine(folder, "metrics.jsonl"));
         Assert.Equal(trace.Steps.Count, lines.Length);
         foreach ((JsonElement expected, string line) in trace.Steps.Zip(lines))
         {
@@ -64,8 +79,6 @@ public sealed class TraceTests(ITestOutputHelper output)
             CompareStep(trace, expected, actual.RootElement);
         }
         CompareAdapters(trace, Adapter.Load(result, ModelConfiguration.Load(trace.Options.Model!)));
-        foreach ((string quantity, double distance) in farthest)
-            output.WriteLine(FormattableString.Invariant($"{name} {TestDevice.Name} {TestDevice.Precision}: {quantity} off by {distance:G3}"));
     }
 
     [Fact]
@@ -145,22 +158,28 @@ public sealed class TraceTests(ITestOutputHelper output)
         Assert.Equal(expected.Alpha, actual.Alpha);
         Assert.Equal(expected.Targets, actual.Targets);
         double tolerance = Tolerance(trace, "final_adapter", AdapterTolerance);
+        var tooFar = new List<string>();
         for (int layer = 0; layer < expected.LayerCount; layer++)
         {
             foreach (Projection target in expected.Targets)
             {
-                CompareTensor($"layer {layer} {target} A", expected[layer, target].A, actual[layer, target].A, tolerance);
-                CompareTensor($"layer {layer} {target} B", expected[layer, target].B, actual[layer, target].B, tolerance);
+                Compare($"layer {layer} {target} A", expected[layer, target].A, actual[layer, target].A);
+                Compare($"layer {layer} {target} B", expected[layer, target].B, actual[layer, target].B);
             }
+        }
+        Assert.True(tooFar.Count == 0, $"relative distance above {tolerance}: {string.Join(", ", tooFar)}");
+
+        void Compare(string name, float[] expected, float[] actual)
+        {
+            double distance = Distance(expected, actual);
+            farthest["final_adapter"] = Math.Max(farthest.GetValueOrDefault("final_adapter"), distance);
+            if (!(distance <= tolerance)) tooFar.Add(FormattableString.Invariant($"{name} {distance:G3}"));
         }
     }
 
-    private void CompareTensor(string name, float[] expected, float[] actual, double tolerance)
+    private static double Distance(float[] expected, float[] actual)
     {
         double norm = Math.Sqrt(expected.Sum(static value => (double)value * value));
-        double distance = Math.Sqrt(expected.Zip(actual, static (a, b) => Math.Pow((double)a - b, 2)).Sum());
-        farthest["final_adapter"] = Math.Max(farthest.GetValueOrDefault("final_adapter"), distance / norm);
-        string what = FormattableString.Invariant($"{name}: relative distance {distance / norm:G3}, expected at most {tolerance:G3}");
-        Assert.True(distance <= tolerance * norm, what);
+        return Math.Sqrt(expected.Zip(actual, static (a, b) => Math.Pow((double)a - b, 2)).Sum()) / norm;
     }
 }

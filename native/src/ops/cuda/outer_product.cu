@@ -60,7 +60,7 @@ __device__ void add_warps(const Outer& o, int64_t first_rank, int64_t first_colu
     __syncthreads();  // part is written again for the next ranks
 }
 
-template <int RANKS, bool TRANSPOSED> __global__ void __launch_bounds__(kLowRankThreads) outer_kernel(const Outer o) {
+template <int RANKS, bool TRANSPOSED> __global__ void __launch_bounds__(kLowRankThreads, 1) outer_kernel(const Outer o) {
     constexpr int kDown = RANKS / 16;
     const int lane = static_cast<int>(threadIdx.x) % kWarp, g = lane / 4, q = lane % 4;
     const int64_t first_column = int64_t{blockIdx.x} * kColumns, first_rank = int64_t{blockIdx.y} * RANKS, column = first_column + g * 8;

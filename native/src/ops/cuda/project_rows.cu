@@ -53,12 +53,12 @@ template <int TILES> __device__ void add_warps(const Projection& p, int64_t firs
     }
 }
 
-template <int TILES, bool RIGHT_ROWS> __global__ void __launch_bounds__(kLowRankThreads) project_kernel(const Projection p) {
+template <int TILES, bool RIGHT_ROWS> __global__ void __launch_bounds__(kLowRankThreads, 1) project_kernel(const Projection p) {
     const int lane = static_cast<int>(threadIdx.x) % kWarp, g = lane / 4, q = lane % 4;
     const int64_t first_row = int64_t{blockIdx.x} * kRows, first_column = int64_t{blockIdx.y} * TILES * 8;
     const int64_t row = first_row + g;
     float sum[TILES][4] = {};
-#pragma unroll(TILES > 2 ? 1 : 2)
+#pragma unroll(TILES > 1 ? 1 : 2)
     for (int64_t first = threadIdx.x / kWarp * kDepth; first < p.K; first += kLowRankWarps * kDepth) {
         Eight upper, lower;
 #pragma unroll
