@@ -40,7 +40,8 @@ bool read(int count, char** values, Options& options) {
 void print(const std::vector<Kernel>& kernels) {
     std::printf(
         "# The CUDA kernels as nvcc 11.8 compiled them\n\n"
-        "Written by (the first line takes minutes; it only tells how kernels without launch bounds or with dynamic shared memory are "
+        "To write it again (the first line takes minutes; it only tells how kernels without launch bounds or with dynamic shared memory "
+        "are "
         "launched)\n"
         "```\n"
         "PTXMACHINE_TRACE=1 ctest --preset ptxmachine -V -R '^cuda_' | grep -o 'ptxmachine: .*>>>' | sort -u > launches.txt\n"
