@@ -24,7 +24,7 @@ mean_losses() { tr -d ' \n\t\r' <"$1" | grep -oE '"mean_loss":[-+0-9.eE]+' | cut
 field() { tr -d '\n' <"$2" | grep -oE "\"$1\": *(\"[^\"]*\"|[-+0-9.eE]+|null)" | head -1 | sed -E 's/^[^:]*: *//; s/"//g'; }
 
 relative() { awk -v e="$1" -v f="$2" 'BEGIN {d = f / e - 1; printf "%.2e", d < 0 ? -d : d}'; }
-larger() { awk -v a="$1" -v b="$2" 'BEGIN {print a + 0 > b + 0 ? a : b}'; }
+larger() { awk -v a="$1" -v b="$2" 'BEGIN {print (a + 0 > b + 0 ? a : b)}'; }
 # NaN and nothing are not within.
 within() { awk -v d="$1" -v b="$2" 'BEGIN {exit !(d ~ /^[0-9]/ && d + 0 <= b + 0)}'; }
 

@@ -70,7 +70,8 @@ fixtures() {
                 --json "$work/loss.json" >"$work/log" 2>&1 || { fail "$model $precision: $(last_line)"; continue; }
             found=$(mean_losses "$work/loss.json" | head -1)
             bound=$(awk -v e="$exact" -v b="$bf16" -v p=$precision 'BEGIN {d = 2 * (b > e ? b / e - 1 : 1 - b / e);
-                print p == "fp32" ? 1e-5 : d > 1e-3 ? d : 1e-3}')
+                if (p == "fp32") d = 1e-5; else if (d < 1e-3) d = 1e-3
+                print d}')
             distance=$(relative "$exact" "$found")
             within "$distance" "$bound" || fail "$model $precision: loss $found, expected $exact within $bound"
             [ $precision = fp32 ] && worst_fp32=$(larger "$worst_fp32" "$distance") || worst_bf16=$(larger "$worst_bf16" "$distance")
