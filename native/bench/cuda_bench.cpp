@@ -109,15 +109,32 @@ int count_all(Device& device, const Options& options) {
     return failed != 0;
 }
 
+/// The same call with cuBLAS's products, in microseconds; "-" where it is not there or the case has no products of ours.
+std::string time_with_cublas(Stream& stream, const Case& each) {
+    if (each.name.rfind("linear", 0) != 0 && each.name.rfind("head", 0) != 0) return "-";
+    try {
+        ops::choose_gemm(stream, GemmChoice::Cublas);
+    } catch (const Error&) {
+        return "-";
+    }
+    const double seconds = seconds_of(stream, each.runs);
+    ops::choose_gemm(stream, GemmChoice::Own);
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f", seconds * 1e6);
+    return text;
+}
+
 int time_all(Device& device, const Options& options) {
     require(!options.check && !options.step, "--check and --step need ptxmachine's counters (PTXMACHINE_COUNTERS)");
     const double copying = copy_rate(device.stream());
-    std::printf("copy: %.0f GB/s\n\n| case | rows | us | GB/s | of copy | TFLOP/s |\n|---|--:|--:|--:|--:|--:|\n", copying * 1e-9);
+    std::printf("copy: %.0f GB/s\n\n| case | rows | us | GB/s | of copy | TFLOP/s | us with cuBLAS |\n|---|--:|--:|--:|--:|--:|--:|\n",
+                copying * 1e-9);
     Cases cases(device, {}, options.rows > 0 ? options.rows : 2000, kCopies);
     cases.for_each(options.only, [&](const Case& each) {
         const double seconds = seconds_of(device.stream(), each.runs);
-        std::printf("| %s | %.0f | %.1f | %.0f | %.2f | %.1f |\n", each.name.c_str(), each.rows, seconds * 1e6, each.bytes / seconds * 1e-9,
-                    each.bytes / seconds / copying, each.flops / seconds * 1e-12);
+        std::printf("| %s | %.0f | %.1f | %.0f | %.2f | %.1f | %s |\n", each.name.c_str(), each.rows, seconds * 1e6,
+                    each.bytes / seconds * 1e-9, each.bytes / seconds / copying, each.flops / seconds * 1e-12,
+                    time_with_cublas(device.stream(), each).c_str());
         std::fflush(stdout);
     });
     return 0;

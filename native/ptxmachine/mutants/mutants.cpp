@@ -17,7 +17,7 @@ using namespace nv::mutants;
 
 struct Options {
     bool all = false;  // every mutant, not a sample
-    int sample = 2;    // of each kind in each kernel template
+    int sample = 1;    // of each kind in each kernel template
     std::string only;  // a part of the kernel's name
     // Of "bound" (< for <=, == for !=) too many change nothing: the compiler's own comparisons decide between ways to the same result.
     std::string kinds = "barrier,fence,wait,index";
@@ -98,10 +98,11 @@ Found find_mutants(const Options& options) {
     return found;
 }
 
-/// Some of each kind in each kernel template (whatever its arguments), spread evenly.
-std::vector<Mutant> sampled(const std::vector<Mutant>& all, int count) {
+/// Some of each kind in each kernel template (whatever its arguments), spread evenly; none that is listed as equivalent.
+std::vector<Mutant> sampled(const std::vector<Mutant>& all, const std::vector<Equivalent>& equivalents, int count) {
     std::map<std::string, std::vector<const Mutant*>> groups;
-    for (const Mutant& m : all) groups[m.kernel.substr(0, m.kernel.find('<')) + ":" + m.kind].push_back(&m);
+    for (const Mutant& m : all)
+        if (find(equivalents, m) == nullptr) groups[m.kernel.substr(0, m.kernel.find('<')) + ":" + m.kind].push_back(&m);
     std::vector<Mutant> some;
     for (const auto& [name, group] : groups) {
         const size_t n = std::min(group.size(), static_cast<size_t>(count));
@@ -165,7 +166,7 @@ int run(const Options& options) {
     const std::vector<Mutant>& all = found.mutants;
     const std::vector<Equivalent> equivalents =
         options.equivalent.empty() ? std::vector<Equivalent>() : read_equivalents(options.equivalent);
-    const std::vector<Mutant> chosen = options.all ? all : sampled(all, options.sample);
+    const std::vector<Mutant> chosen = options.all ? all : sampled(all, equivalents, options.sample);
     int never_run = 0;
     for (const auto& [line, count] : found.never_run) {
         never_run += count;

@@ -1,6 +1,7 @@
 #include "core/device.h"
 
 #include "abi/guard.h"
+#include "ops/ops.h"
 
 using namespace nv::abi;
 
@@ -38,6 +39,13 @@ nv_status nv_device_get_info(const nv_device* device, nv_device_info* out) noexc
         out->driver_version = info.driver_version;
         out->runtime_version = info.runtime_version;
         copy_text(out->name, info.name);
+    });
+}
+
+nv_status nv_device_set_gemm(nv_device* device, int32_t gemm) noexcept {
+    return guard_device("nv_device_set_gemm", device, [&](nv::Device& d) {
+        nv::require(gemm >= NV_GEMM_OWN && gemm <= NV_GEMM_AUTO, "gemm is " + std::to_string(gemm) + ", expected an nv_gemm");
+        nv::ops::choose_gemm(d.stream(), static_cast<nv::GemmChoice>(gemm));
     });
 }
 

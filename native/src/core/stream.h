@@ -3,6 +3,9 @@
 
 namespace nv {
 
+/// Who multiplies matrices on a GPU. The numbers are part of the C ABI (nv_gemm).
+enum class GemmChoice : int32_t { Own = 0, Cublas = 1, Auto = 2 };
+
 /// The queue that ops run on, and the scratch memory that they may use while they run. One op at a time uses a stream.
 /// handle: a ThreadPool in the cpu build, a cudaStream_t in the cuda build.
 /// workspace: in the engine's memory, at least ops::workspace_bytes() of the largest need; planned and taken with everything else.
@@ -10,6 +13,7 @@ struct Stream {
     void* handle = nullptr;
     void* workspace = nullptr;
     int64_t workspace_bytes = 0;
+    void* cublas = nullptr;  // where cuBLAS is to multiply (ops::choose_gemm): its handle, which lives as long as the process
 };
 
 }  // namespace nv

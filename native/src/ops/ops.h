@@ -26,6 +26,13 @@ struct WorkspaceNeed {
 /// Bytes of workspace that every op below needs at most, on this stream, for sizes up to `need`.
 int64_t workspace_bytes(const Stream& stream, const WorkspaceNeed& need);
 
+// ---- matrix products ----------------------------------------------------------------------------------------------------------------
+
+/// Who multiplies the matrices of linear_forward and linear_backward on this stream from now on. Cublas: cublasLt, for bf16 activations;
+/// throws Error(Unsupported) where it is not installed, and in the cpu build. With it a row's bits may depend on which other rows are in
+/// the call. Auto: what measurements say is faster; there are none yet, so our own.
+void choose_gemm(Stream& stream, GemmChoice choice);
+
 // ---- plain vectors: fp32 unless said otherwise; x and y have the same number of elements ------------------------------------------------
 
 void fill_zero(Stream& stream, View x);                  // any type

@@ -93,7 +93,7 @@ public sealed class Device : IDisposable
         try
         {
             // auto is how every device begins.
-            if (gemm != GemmChoice.Auto) SetGemm(handle, gemm);
+            if (gemm != GemmChoice.Auto) NativeMethods.DeviceSetGemm(handle, (int)gemm).ThrowIfFailed();
             return new Device(name, handle);
         }
         catch
@@ -108,18 +108,6 @@ public sealed class Device : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
-
-    private static void SetGemm(DeviceHandle handle, GemmChoice gemm)
-    {
-        try
-        {
-            NativeMethods.DeviceSetGemm(handle, (int)gemm).ThrowIfFailed();
-        }
-        catch (EntryPointNotFoundException failure)
-        {
-            throw new InputException($"gemm {gemm}: this build of the engine has no such choice; expected auto, or a newer build", failure);
-        }
-    }
 
     private static EngineStatus StatusOf(string variant)
     {

@@ -37,8 +37,11 @@ template <int N> struct QueryPlace {
 /// Shared memory: the queries (HEADS, HD), scaled; scores of each warp (HEADS, 32); for the end, a head's share of every warp.
 template <int HEADS> struct Shared {
     static int64_t bytes(int64_t head_size) {
-        return (HEADS * (head_size + kWarps * kRun) + kWarps * (kColumns + 2)) * static_cast<int64_t>(sizeof(float));
+        return (HEADS * (head_size + kWarps * kRun) + kWarps * (kWarpColumns + 2)) * static_cast<int64_t>(sizeof(float));
     }
+    static constexpr int kWarpColumns = kColumns + kColumns / 4;
+    /// Where a column lies in a warp's share: a gap after each pack, so that lanes that write packs meet different banks.
+    template <int N> __device__ static int place(int column) { return N < 4 ? column : column + column / N; }
     float *queries, *scores, *sums, *largest, *columns;
 
     __device__ Shared(float* memory, int head_size)
@@ -138,7 +141,7 @@ __device__ void join(Found<HEADS>& found, int h, const Layout& layout, const Sha
     for (int i = 0; i < kItems; ++i) {
         for (int step = layout.row_lanes; step < kWarp; step *= 2) found.item[h][i] += __shfl_xor_sync(~0u, found.item[h][i], step);
         const int column = i / N * layout.row_lanes * N + lane % layout.row_lanes * N + i % N;
-        if (lane < layout.row_lanes) shared.columns[warp * kColumns + column] = found.item[h][i];
+        if (lane < layout.row_lanes) shared.columns[warp * shared.kWarpColumns + shared.template place<N>(column)] = found.item[h][i];
     }
     if (lane == 0) {
         shared.sums[warp] = found.sum[h];
@@ -151,7 +154,8 @@ __device__ void join(Found<HEADS>& found, int h, const Layout& layout, const Sha
     for (int w = 0; w < kWarps; ++w) {
         const float share = expf(shared.largest[w] - largest);  // 0 of a warp without positions
         sum = fmaf(share, shared.sums[w], sum);
-        if (column < layout.head_size) value = fmaf(share, shared.columns[w * kColumns + thread], value);
+        if (column < layout.head_size)
+            value = fmaf(share, shared.columns[w * shared.kWarpColumns + shared.template place<N>(thread)], value);
     }
     if (column < layout.head_size) out[column] = from_float<T>(value / sum);
     __syncthreads();  // the next head uses the same memory

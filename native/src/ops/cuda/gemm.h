@@ -38,4 +38,7 @@ struct Gemm {
 /// c_type: bf16 or fp32 in Forward, bf16 in InputGradient, fp32 in WeightGradient.
 void gemm_bf16(const char* op, const Stream& stream, GemmKind kind, DType c_type, const Gemm& gemm);
 
+/// The same by whom the stream's choice names (choose_gemm). What cuBLAS does not do, our kernel then adds to its product.
+void gemm(const char* op, const Stream& stream, GemmKind kind, DType c_type, const Gemm& gemm);
+
 }  // namespace nv::ops

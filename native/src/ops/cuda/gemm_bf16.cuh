@@ -18,7 +18,8 @@ template <int ROWS, int COLUMNS, int DEPTH, int WARP_ROWS, int WARP_COLUMNS, int
     static constexpr int64_t kSharedBytes = int64_t{STAGES} * kStageBytes;
 };
 
-template <class Tile, GemmKind KIND, class C> struct GemmBlock {
+/// What one warp does in its block.
+template <class Tile, GemmKind KIND> struct GemmBlock {
     static constexpr bool kLeftInner = KIND != GemmKind::WeightGradient, kRightInner = KIND == GemmKind::Forward;
     static constexpr int kRows = Tile::kRows, kColumns = Tile::kColumns, kDepth = Tile::kDepth, kThreads = Tile::kThreads;
     static constexpr int kDown = Tile::kWarpRows / 16, kAcross = Tile::kWarpColumns / 8;
@@ -49,7 +50,7 @@ template <class Tile, GemmKind KIND, class C> struct GemmBlock {
             for (int j = 0; j < kAcross; ++j) multiply_fragments(sum[i][j], a[i], b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
     }
 
-    /// `count` in k of an fp32 matrix, rounded, into a tile at `to`. inner: that k is contiguous in memory.
+    /// Columns first_k .. + 15 in k of an fp32 matrix, times `factor` and rounded, into a tile at `to`; zeros beyond `limit` and `rank`.
     template <class Layout, int EXTENT, bool K_INNER> __device__ static void round_tile(unsigned char* to, const float* matrix,
                                                                                         int64_t matrix_row, int first, int limit,
                                                                                         int first_k, int rank, float factor) {
@@ -88,7 +89,7 @@ template <class Tile, GemmKind KIND, class C> struct GemmBlock {
 };
 
 template <class Tile, GemmKind KIND, class C> __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocks) gemm_kernel(const Gemm g) {
-    using Block = GemmBlock<Tile, KIND, C>;
+    using Block = GemmBlock<Tile, KIND>;
     constexpr int kDepth = Tile::kDepth, kStages = Tile::kStages;
     extern __shared__ __align__(128) unsigned char shared[];
     const uint32_t tiles = shared_address(shared);

@@ -105,7 +105,7 @@ void forward_on_tensor_cores(const Call& call, const View& bias, const View& y, 
         gemm.addend = at(addend, first);
         gemm.c = at(y, first);
         gemm.c_row = y.columns;
-        gemm_bf16(call.op, call.stream, GemmKind::Forward, y.dtype, gemm);
+        ops::gemm(call.op, call.stream, GemmKind::Forward, y.dtype, gemm);
     });
 }
 
@@ -123,7 +123,7 @@ void input_gradient(const Call& call, const View& dy, const View& dx, bool accum
         gemm.c = at(dx, first);
         gemm.c_row = call.in();
         if (accumulate) gemm.addend = gemm.c;
-        gemm_bf16(call.op, call.stream, GemmKind::InputGradient, DType::BF16, gemm);
+        ops::gemm(call.op, call.stream, GemmKind::InputGradient, DType::BF16, gemm);
     });
 }
 
@@ -139,7 +139,7 @@ void backward_on_tensor_cores(const Call& call, const View& dy, const LinearGrad
     Gemm gemm = product(call.out(), call.in(), dy.rows, dy, call.x.data, call.in());
     gemm.addend = gemm.c = gradients.dw.data;
     gemm.c_row = call.in();
-    gemm_bf16(call.op, call.stream, GemmKind::WeightGradient, DType::F32, gemm);
+    ops::gemm(call.op, call.stream, GemmKind::WeightGradient, DType::F32, gemm);
 }
 
 /// An fp32 dy (of logits) is rounded some rows at a time.

@@ -8,6 +8,11 @@ namespace {
 
 constexpr int kColumns = 64, kDepth = 16, kTiles = kColumns / 8;
 
+/// Where a row's column lies in shared memory: groups of four change places from row to row, so that a column's rows are in several banks.
+__device__ inline int place_of(int row, int column) {
+    return column ^ row / 2 % 4 * 4;
+}
+
 struct Outer {
     int64_t T, N, rank;
     const float* left;
@@ -45,7 +50,7 @@ __device__ void add_warps(const Outer& o, int64_t first_rank, int64_t first_colu
     for (int e = 0; e < 4; ++e)
 #pragma unroll
         for (int j = 0; j < kTiles; j += 4)
-            *reinterpret_cast<float4*>(&part[warp][g + e / 2 * 8][q * 4 + (e % 2 * 2 + j / 4) * 16]) =
+            *reinterpret_cast<float4*>(&part[warp][g + e / 2 * 8][place_of(g + e / 2 * 8, q * 4 + (e % 2 * 2 + j / 4) * 16)]) =
                 make_float4(sum[j][e], sum[j + 1][e], sum[j + 2][e], sum[j + 3][e]);
     __syncthreads();
     for (int at = static_cast<int>(threadIdx.x); at < 16 * kColumns; at += kLowRankThreads) {
@@ -53,7 +58,7 @@ __device__ void add_warps(const Outer& o, int64_t first_rank, int64_t first_colu
         const int64_t rank = first_rank + r, n = first_column + place % 16 / 4 * 16 + place / 16 * 4 + place % 4;
         if (rank >= o.rank || n >= o.N) continue;
         float total = 0;
-        for (int w = 0; w < kLowRankWarps; ++w) total += part[w][r][place];
+        for (int w = 0; w < kLowRankWarps; ++w) total += part[w][r][place_of(r, place)];
         float& c = o.c[TRANSPOSED ? n * o.rank + rank : rank * o.N + n];
         c = fmaf(o.alpha, total, c);
     }

@@ -1,0 +1,11 @@
+#include "core/error.h"
+#include "ops/ops.h"
+
+namespace nv::ops {
+
+void choose_gemm(Stream&, GemmChoice choice) {
+    if (choice == GemmChoice::Cublas)
+        throw Error(Status::Unsupported, "gemm: cuBLAS multiplies on a GPU only; expected own or auto on a CPU");
+}
+
+}  // namespace nv::ops

@@ -1,0 +1,123 @@
+#include "ops/cuda/cublas.h"
+
+#include <cublasLt.h>
+#if defined(_WIN32)
+#include <windows.h>
+#else
+#include <dlfcn.h>
+#endif
+
+#include <string>
+
+#include "core/error.h"
+#include "ops/cuda/stream.h"
+
+namespace nv::ops {
+namespace {
+
+void* open_library() {
+#if defined(_WIN32)
+    for (const char* name : {"cublasLt64_13.dll", "cublasLt64_12.dll", "cublasLt64_11.dll"})
+        if (void* library = LoadLibraryA(name)) return library;
+#else
+    for (const char* name : {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so.11"})
+        if (void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL)) return library;
+#endif
+    return nullptr;
+}
+
+void* symbol(void* library, const char* name) {
+#if defined(_WIN32)
+    void* found = reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), name));
+#else
+    void* found = dlsym(library, name);
+#endif
+    if (found == nullptr)
+        throw Error(Status::Unsupported, std::string("gemm: this cublasLt has no ") + name + "; expected that of CUDA 11 to 13");
+    return found;
+}
+
+void check(cublasStatus_t status, const char* what) {
+    if (status != CUBLAS_STATUS_SUCCESS)
+        throw Error(Status::Device, std::string(what) + " failed with cuBLAS status " + std::to_string(static_cast<int>(status)));
+}
+
+/// The functions that are used, and a handle.
+struct Cublas {
+    void* library;
+    decltype(&cublasLtCreate) create = find<decltype(&cublasLtCreate)>("cublasLtCreate");
+    decltype(&cublasLtMatmul) multiply = find<decltype(&cublasLtMatmul)>("cublasLtMatmul");
+    decltype(&cublasLtMatmulDescCreate) describe = find<decltype(&cublasLtMatmulDescCreate)>("cublasLtMatmulDescCreate");
+    decltype(&cublasLtMatmulDescSetAttribute) set = find<decltype(&cublasLtMatmulDescSetAttribute)>("cublasLtMatmulDescSetAttribute");
+    decltype(&cublasLtMatmulDescDestroy) forget = find<decltype(&cublasLtMatmulDescDestroy)>("cublasLtMatmulDescDestroy");
+    decltype(&cublasLtMatrixLayoutCreate) lay_out = find<decltype(&cublasLtMatrixLayoutCreate)>("cublasLtMatrixLayoutCreate");
+    decltype(&cublasLtMatrixLayoutDestroy) forget_layout = find<decltype(&cublasLtMatrixLayoutDestroy)>("cublasLtMatrixLayoutDestroy");
+    cublasLtHandle_t handle = nullptr;
+
+    explicit Cublas(void* opened) : library(opened) {
+        const cublasStatus_t status = create(&handle);
+        if (status != CUBLAS_STATUS_SUCCESS)
+            throw Error(Status::Unsupported, "gemm: cublasLt does not start on this GPU (cuBLAS status " +
+                                                 std::to_string(static_cast<int>(status)) + "); choose own or auto");
+    }
+    template <class F> F find(const char* name) const { return reinterpret_cast<F>(symbol(library, name)); }
+};
+
+/// A row-major matrix, which cuBLAS sees as its transpose.
+struct MatrixLayout {
+    const Cublas& cublas;
+    cublasLtMatrixLayout_t layout = nullptr;
+
+    MatrixLayout(const Cublas& library, cudaDataType_t type, int64_t rows, int64_t columns, int64_t row) : cublas(library) {
+        check(cublas.lay_out(&layout, type, static_cast<uint64_t>(columns), static_cast<uint64_t>(rows), row),
+              "cublasLtMatrixLayoutCreate");
+    }
+    ~MatrixLayout() { cublas.forget_layout(layout); }
+    MatrixLayout(const MatrixLayout&) = delete;
+    MatrixLayout& operator=(const MatrixLayout&) = delete;
+};
+
+struct Description {
+    const Cublas& cublas;
+    cublasLtMatmulDesc_t description = nullptr;
+
+    Description(const Cublas& library, cublasOperation_t first, cublasOperation_t second) : cublas(library) {
+        check(cublas.describe(&description, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
+        check(cublas.set(description, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first), "cublasLtMatmulDescSetAttribute");
+        check(cublas.set(description, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second), "cublasLtMatmulDescSetAttribute");
+    }
+    ~Description() { cublas.forget(description); }
+    Description(const Description&) = delete;
+    Description& operator=(const Description&) = delete;
+};
+
+}  // namespace
+
+void choose_gemm(Stream& stream, GemmChoice choice) {
+    stream.cublas = nullptr;
+    if (choice != GemmChoice::Cublas) return;
+    static void* const library = open_library();
+    if (library == nullptr)
+        throw Error(Status::Unsupported,
+                    "gemm: cublasLt was not found (libcublasLt.so.13, .12 or .11); install cuBLAS, or choose own or auto");
+    static const Cublas cublas(library);
+    stream.cublas = const_cast<Cublas*>(&cublas);
+}
+
+// c^T = b^T a^T: cuBLAS counts columns first, so that our matrices are the transposes it sees. Without a workspace and with its own choice
+// of algorithm, whose sums are in fp32.
+void gemm_cublas(const char* op, const Stream& stream, GemmKind kind, DType c_type, const Gemm& g) {
+    const Cublas& cublas = *static_cast<const Cublas*>(stream.cublas);
+    const bool a_turned = kind == GemmKind::WeightGradient, b_turned = kind == GemmKind::Forward;
+    const cudaDataType_t type = c_type == DType::BF16 ? CUDA_R_16BF : CUDA_R_32F;
+    const Description description(cublas, b_turned ? CUBLAS_OP_T : CUBLAS_OP_N, a_turned ? CUBLAS_OP_T : CUBLAS_OP_N);
+    const MatrixLayout a(cublas, CUDA_R_16BF, a_turned ? g.K : g.M, a_turned ? g.M : g.K, g.a_row);
+    const MatrixLayout b(cublas, CUDA_R_16BF, b_turned ? g.N : g.K, b_turned ? g.K : g.N, g.b_row);
+    const MatrixLayout c(cublas, type, g.M, g.N, g.c_row);
+    const float one = 1, add = g.addend == nullptr ? 0.0f : 1.0f;
+    check(cublas.multiply(cublas.handle, description.description, &one, g.b, b.layout, g.a, a.layout, &add,
+                          g.addend == nullptr ? g.c : g.addend, c.layout, g.c, c.layout, nullptr, nullptr, 0, queue(stream)),
+          op);
+}
+
+}  // namespace nv::ops

@@ -1,0 +1,10 @@
+// cublasLt, opened at run time: nothing of ours is linked with it.
+#pragma once
+#include "ops/cuda/gemm.h"
+
+namespace nv::ops {
+
+/// c = product, or addend + product: gemm_bf16 without bias and low-rank part. stream.cublas is set.
+void gemm_cublas(const char* op, const Stream& stream, GemmKind kind, DType c_type, const Gemm& gemm);
+
+}  // namespace nv::ops

@@ -1,0 +1,113 @@
+// A cublasLt for tests: the few functions that the engine uses, computed on the host in double. It stands where cuBLAS itself cannot run
+// (ptxmachine has no driver underneath).
+#include <cublasLt.h>
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "core/bf16.h"
+
+namespace {
+
+struct FakeDescription {
+    cublasOperation_t operations[2] = {CUBLAS_OP_N, CUBLAS_OP_N};
+};
+
+/// Column by column, as cuBLAS counts.
+struct FakeLayout {
+    cudaDataType_t type;
+    int64_t rows, columns, column_step;
+
+    int64_t size() const { return type == CUDA_R_16BF ? 2 : 4; }
+    int64_t bytes() const { return rows == 0 || columns == 0 ? 0 : ((columns - 1) * column_step + rows) * size(); }
+};
+
+class Matrix {
+public:
+    Matrix(const void* device, const FakeLayout& layout) : layout_(layout), bytes_(static_cast<size_t>(layout.bytes())) {
+        cudaMemcpy(bytes_.data(), device, bytes_.size(), cudaMemcpyDeviceToHost);
+    }
+    double at(int64_t row, int64_t column, bool turned) const {
+        const int64_t i = turned ? row * layout_.column_step + column : column * layout_.column_step + row;
+        if (layout_.type == CUDA_R_16BF) return nv::bf16_to_float(reinterpret_cast<const uint16_t*>(bytes_.data())[i]);
+        return reinterpret_cast<const float*>(bytes_.data())[i];
+    }
+    void set(int64_t row, int64_t column, double value) {
+        const int64_t i = column * layout_.column_step + row;
+        if (layout_.type == CUDA_R_16BF)
+            reinterpret_cast<uint16_t*>(bytes_.data())[i] = nv::bf16_from_float(static_cast<float>(value));
+        else
+            reinterpret_cast<float*>(bytes_.data())[i] = static_cast<float>(value);
+    }
+    void write(void* device) const { cudaMemcpy(device, bytes_.data(), bytes_.size(), cudaMemcpyHostToDevice); }
+
+private:
+    FakeLayout layout_;
+    std::vector<unsigned char> bytes_;
+};
+
+const FakeLayout& layout_of(cublasLtMatrixLayout_t layout) {
+    return *reinterpret_cast<const FakeLayout*>(layout);
+}
+
+}  // namespace
+
+#define FAKE_API extern "C" __attribute__((visibility("default"))) cublasStatus_t
+
+FAKE_API cublasLtCreate(cublasLtHandle_t* handle) {
+    static int something;
+    *handle = reinterpret_cast<cublasLtHandle_t>(&something);
+    return CUBLAS_STATUS_SUCCESS;
+}
+FAKE_API cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* description, cublasComputeType_t compute, cudaDataType_t scale) {
+    if (compute != CUBLAS_COMPUTE_32F || scale != CUDA_R_32F) return CUBLAS_STATUS_NOT_SUPPORTED;
+    *description = reinterpret_cast<cublasLtMatmulDesc_t>(new FakeDescription);
+    return CUBLAS_STATUS_SUCCESS;
+}
+FAKE_API cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t which, const void* value,
+                                        size_t bytes) {
+    if (bytes != sizeof(cublasOperation_t) || (which != CUBLASLT_MATMUL_DESC_TRANSA && which != CUBLASLT_MATMUL_DESC_TRANSB))
+        return CUBLAS_STATUS_INVALID_VALUE;
+    reinterpret_cast<FakeDescription*>(description)->operations[which == CUBLASLT_MATMUL_DESC_TRANSB] =
+        *static_cast<const cublasOperation_t*>(value);
+    return CUBLAS_STATUS_SUCCESS;
+}
+FAKE_API cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t description) {
+    delete reinterpret_cast<FakeDescription*>(description);
+    return CUBLAS_STATUS_SUCCESS;
+}
+FAKE_API cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType_t type, uint64_t rows, uint64_t columns, int64_t step) {
+    if (step < static_cast<int64_t>(rows)) return CUBLAS_STATUS_INVALID_VALUE;
+    *layout =
+        reinterpret_cast<cublasLtMatrixLayout_t>(new FakeLayout{type, static_cast<int64_t>(rows), static_cast<int64_t>(columns), step});
+    return CUBLAS_STATUS_SUCCESS;
+}
+FAKE_API cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
+    delete reinterpret_cast<FakeLayout*>(layout);
+    return CUBLAS_STATUS_SUCCESS;
+}
+FAKE_API cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const void* alpha, const void* a,
+                        cublasLtMatrixLayout_t a_layout, const void* b, cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
+                        cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t*, void*,
+                        size_t, cudaStream_t stream) {
+    cudaStreamSynchronize(stream);
+    const auto& operations = reinterpret_cast<FakeDescription*>(description)->operations;
+    const bool a_turned = operations[0] == CUBLAS_OP_T, b_turned = operations[1] == CUBLAS_OP_T;
+    const FakeLayout &left = layout_of(a_layout), &right = layout_of(b_layout), &out = layout_of(d_layout);
+    const int64_t K = a_turned ? left.rows : left.columns;
+    if ((b_turned ? right.columns : right.rows) != K || (a_turned ? left.columns : left.rows) != out.rows ||
+        (b_turned ? right.rows : right.columns) != out.columns)
+        return CUBLAS_STATUS_INVALID_VALUE;
+    const float factor = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
+    const Matrix x(a, left), y(b, right), addend(c, layout_of(c_layout));
+    Matrix result(d, out);
+    for (int64_t column = 0; column < out.columns; ++column)
+        for (int64_t row = 0; row < out.rows; ++row) {
+            double sum = 0;
+            for (int64_t k = 0; k < K; ++k) sum += x.at(row, k, a_turned) * y.at(k, column, b_turned);
+            result.set(row, column, factor * sum + (keep == 0 ? 0 : keep * addend.at(row, column, false)));
+        }
+    result.write(d);
+    return CUBLAS_STATUS_SUCCESS;
+}
