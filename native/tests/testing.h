@@ -62,7 +62,7 @@ struct Tolerance {
 
 /// The one table of tolerances.
 /// F32: sums of a few hundred terms of size 1, each rounded to 2^-24.
-/// BF16: half a unit in the last place is 2^-9 of the value; two roundings lie between input and output.
+/// BF16: half a unit in the last place is up to 2^-8 of the value; two roundings lie between input and output.
 inline Tolerance tolerance(DType type) {
     return type == DType::BF16 ? Tolerance{8e-3, 8e-3} : type == DType::F64 ? Tolerance{1e-12, 1e-12} : Tolerance{2e-5, 2e-5};
 }

@@ -40,8 +40,8 @@ template <int HD> struct QueryBlocks {
         if (thread < 2 * G::kQueries) {
             const float* statistic = thread < G::kQueries ? from.statistics.log_sum : from.statistics.delta;
             const bool real = n < valid;
-            copy_async<4>(stage + static_cast<uint32_t>(G::kLogSums + 4 * thread),
-                          statistic + from.statistics.at(layout, head, row) + (real ? n : 0), real);
+            copy_word_or_zero(stage + static_cast<uint32_t>(G::kLogSums + 4 * thread),
+                              statistic + from.statistics.at(layout, head, row) + (real ? n : 0), real);
         }
         commit_copies();
     }

@@ -6,31 +6,11 @@
 // A warp computes 16 rows. Of mma.m16n8k16 (PTX ISA, "Matrix fragments for mma.m16n8k16") lane l holds of a 16 x 8 accumulator the
 // columns 2(l%4), 2(l%4)+1 of row l/4 (items 0, 1) and of row l/4 + 8 (items 2, 3).
 #pragma once
-#include "ops/cuda/device.cuh"
+#include "ops/cuda/mma.cuh"
 
 namespace nv::ops::attention {
 
 constexpr int kChunk = 8;  // numbers of 16 bytes
-
-__device__ inline uint32_t shared_address(const void* pointer) {
-    return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
-}
-
-/// Copies BYTES into shared memory in the background; zeros where `real` is false, and nothing is read then.
-template <int BYTES> __device__ void copy_async(uint32_t to, const void* from, bool real) {
-    const int source = real ? BYTES : 0;
-    if constexpr (BYTES == 16)  // past L1: every block reads a tile once
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(source) : "memory");
-    else
-        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(from), "n"(BYTES), "r"(source) : "memory");
-}
-__device__ inline void commit_copies() {
-    asm volatile("cp.async.commit_group;" ::: "memory");
-}
-/// Waits until all groups but the latest LATEST have landed. They are there for other threads only after a barrier.
-template <int LATEST> __device__ void wait_for_copies() {
-    asm volatile("cp.async.wait_group %0;" ::"n"(LATEST) : "memory");
-}
 
 template <int HD> struct Tile {
     static_assert(HD % 32 == 0, "chunks of a row come in fours");
@@ -49,7 +29,7 @@ template <int HD> struct Tile {
         for (int n = 0; n < ROWS * kChunks / THREADS; ++n) {
             const int i = n * THREADS + static_cast<int>(threadIdx.x), row = i / kChunks, chunk = i % kChunks;
             const bool real = row < valid;
-            copy_async<16>(tile + at(row, chunk), from + (real ? row * stride : 0) + chunk * kChunk, real);
+            copy_async_or_zero(tile + at(row, chunk), from + (real ? row * stride : 0) + chunk * kChunk, real);
         }
     }
 };
@@ -79,28 +59,11 @@ template <int HD> __device__ LaneAddress<HD> columns_first(int lane) {
 using Operand = uint32_t[4];   // of a lane: a 16 x 16 A operand, or two 16 x 8 B operands
 using Accumulator = float[4];  // of a lane: 16 x 8
 
-__device__ inline void load_operand(Operand& piece, uint32_t address) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(piece[0]), "=r"(piece[1]), "=r"(piece[2]), "=r"(piece[3])
-                 : "r"(address));
-}
-__device__ inline void load_operand_transposed(Operand& piece, uint32_t address) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(piece[0]), "=r"(piece[1]), "=r"(piece[2]), "=r"(piece[3])
-                 : "r"(address));
-}
-/// sum += a b
-__device__ inline void multiply(Accumulator& sum, const Operand& a, uint32_t b0, uint32_t b1) {
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
 /// A warp's 16 rows of a tile as A operands: read again for each use, or kept in registers.
 template <int HD> struct RowsInTile {
     uint32_t tile;
     LaneAddress<HD> lane;
-    __device__ void operator()(int k, Operand& piece) const { load_operand(piece, tile + lane.at(0, 2 * k)); }
+    __device__ void operator()(int k, Operand& piece) const { load_matrices<false>(piece, tile + lane.at(0, 2 * k)); }
 };
 template <int HD> struct RowsInRegisters {
     Operand pieces[HD / 16];
@@ -127,9 +90,9 @@ __device__ void multiply_rows(Accumulator (&sum)[TILES], const Rows& a, uint32_t
         a(k, left);
 #pragma unroll
         for (int n = 0; n < TILES / 2; ++n) {
-            load_operand(right, tile + lane.at(16 * n, 2 * k));
-            multiply(sum[2 * n], left, right[0], right[1]);
-            multiply(sum[2 * n + 1], left, right[2], right[3]);
+            load_matrices<false>(right, tile + lane.at(16 * n, 2 * k));
+            multiply_fragments(sum[2 * n], left, right[0], right[1]);
+            multiply_fragments(sum[2 * n + 1], left, right[2], right[3]);
         }
     }
 }
@@ -142,24 +105,20 @@ template <int HD, int DEPTH, int TILES> __device__ void multiply_columns(Accumul
 #pragma unroll
         for (int n = 0; n < TILES / 2; ++n) {
             Operand right;
-            load_operand_transposed(right, tile + lane.at(16 * k, first_chunk + 2 * n));
-            multiply(sum[2 * n], a[k], right[0], right[1]);
-            multiply(sum[2 * n + 1], a[k], right[2], right[3]);
+            load_matrices<true>(right, tile + lane.at(16 * k, first_chunk + 2 * n));
+            multiply_fragments(sum[2 * n], a[k], right[0], right[1]);
+            multiply_fragments(sum[2 * n + 1], a[k], right[2], right[3]);
         }
 }
 
-__device__ inline uint32_t pack_pair(float low, float high) {
-    const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
-    return *reinterpret_cast<const uint32_t*>(&pair);
-}
 /// An accumulator becomes an A operand without leaving its lane.
 template <int DEPTH> __device__ void round_to_operand(const Accumulator (&from)[2 * DEPTH], Operand* to) {
 #pragma unroll
     for (int k = 0; k < DEPTH; ++k) {
-        to[k][0] = pack_pair(from[2 * k][0], from[2 * k][1]);
-        to[k][1] = pack_pair(from[2 * k][2], from[2 * k][3]);
-        to[k][2] = pack_pair(from[2 * k + 1][0], from[2 * k + 1][1]);
-        to[k][3] = pack_pair(from[2 * k + 1][2], from[2 * k + 1][3]);
+        to[k][0] = pack_bf16(from[2 * k][0], from[2 * k][1]);
+        to[k][1] = pack_bf16(from[2 * k][2], from[2 * k][3]);
+        to[k][2] = pack_bf16(from[2 * k + 1][0], from[2 * k + 1][1]);
+        to[k][3] = pack_bf16(from[2 * k + 1][2], from[2 * k + 1][3]);
     }
 }
 
@@ -193,7 +152,7 @@ __device__ void store_rows(const Accumulator (&sum)[TILES], float upper, float l
         for (int n = 0; n < TILES; n += 4) {
             Operand words;
 #pragma unroll
-            for (int i = 0; i < 4; ++i) words[i] = pack_pair(sum[n + i][2 * half] * factor, sum[n + i][2 * half + 1] * factor);
+            for (int i = 0; i < 4; ++i) words[i] = pack_bf16(sum[n + i][2 * half] * factor, sum[n + i][2 * half + 1] * factor);
             transpose_quad(words);
             if (row < valid) *reinterpret_cast<uint4*>(at + n * kChunk) = make_uint4(words[0], words[1], words[2], words[3]);
         }

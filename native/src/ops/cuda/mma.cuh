@@ -33,6 +33,10 @@ __device__ inline void copy_async(uint32_t shared, const void* global) {
 __device__ inline void copy_async_or_zero(uint32_t shared, const void* global, bool wanted) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(wanted ? 16 : 0));
 }
+/// The same with 4 bytes.
+__device__ inline void copy_word_or_zero(uint32_t shared, const void* global, bool wanted) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared), "l"(global), "r"(wanted ? 4 : 0));
+}
 __device__ inline void commit_copies() {
     asm volatile("cp.async.commit_group;");
 }
