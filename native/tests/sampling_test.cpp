@@ -129,10 +129,10 @@ int64_t by_sorting(const std::vector<double>& logits, const Case& k, float unifo
 /// Row by row what sorting gives: many columns, few different logits (so that many are equal) or many.
 void agrees_with_sorting(const Case& k) {
     const RandomKey key{5, 6, 7};
-    for (int64_t V : {1, 33, 1024, 1500})
+    for (int64_t V : {1, 33, 150, 1024, 1500})
         for (int64_t different : {int64_t{7}, int64_t{1} << 20})
             testing::on_every_machine_and_alignment([&](Machine& machine) {
-                const int64_t N = V > 100 ? 3 : 20;
+                const int64_t N = V > 1000 ? 3 : 20;
                 testing::Random random(16);
                 std::vector<double> values;
                 for (int64_t i = 0; i < N * V; ++i)
@@ -149,6 +149,28 @@ void agrees_with_sorting(const Case& k) {
                 testing::near_all(out, want, {0, 0}, "out, V=" + std::to_string(V));
                 return testing::collect({&logits, &out});
             });
+}
+
+/// The two that top_k leaves are found wherever they lie, each once: one twice would draw the rare second far too often.
+void every_place() {
+    constexpr int64_t V = 150;
+    const Case two{"top_k=2", 1, 2, 1, {}};
+    for (uint64_t seed : {1, 2, 3, 4})
+        testing::on_every_machine([&](Machine& machine) {
+            const RandomKey key{seed, 0, 0};
+            std::vector<double> values(V * V, -40.0), want;
+            for (int64_t n = 0; n < V; ++n) {
+                values[static_cast<size_t>(n * V + (7 * n + 3) % V)] = -5;
+                values[static_cast<size_t>(n * V + n)] = 0;
+                const float uniform = random_uniform(random_block(key, static_cast<uint64_t>(n / 4)).word[n % 4]);
+                want.push_back(static_cast<double>(by_sorting({values.begin() + n * V, values.begin() + (n + 1) * V}, two, uniform)));
+            }
+            Buffer logits(machine, V, V), out(machine, 1, V, DType::I32);
+            logits.set(values);
+            ops::sample_rows(machine.stream(), logits, two.temperature, two.top_k, two.top_p, key, out);
+            testing::near_all(out, want, {0, 0}, "out");
+            return testing::collect({&logits, &out});
+        });
 }
 
 /// A row's draw depends on its own logits and its place in the sequence only.
@@ -235,7 +257,8 @@ int main() {
                                    {"top_p=0.5", 1, 0, 0.5f, {}}, {"top_p=0.999", 2, 0, 0.999f, {}}, {"both", 1, 12, 0.6f, {}}};
     failed |=
         testing::run_all("sample_rows against sorting", sorted, agrees_with_sorting, [](const Case& k) { return std::string(k.name); });
-    failed |= testing::run_all("sampling, rules", {{"rows are independent", rows_are_independent},
+    failed |= testing::run_all("sampling, rules", {{"every place", every_place},
+                                                   {"rows are independent", rows_are_independent},
                                                    {"boundary", boundary},
                                                    {"zeros", zeros},
                                                    {"not numbers", not_numbers},

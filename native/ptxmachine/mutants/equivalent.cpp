@@ -16,10 +16,15 @@ std::string trimmed(const std::string& text) {
     return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
+/// A source line is given as it is, or begins with * and is a pattern.
+bool fits_source(const std::string& wanted, const std::string& line) {
+    return wanted[0] == '*' ? fnmatch(wanted.c_str(), line.c_str(), 0) == 0 : wanted == line;
+}
+
 bool fits(const Equivalent& e, const Mutant& m) {
     std::string instruction = m.instruction;
     if (instruction[0] == '@') instruction = trimmed(instruction.substr(instruction.find(' ')));
-    return e.kind == m.kind && e.file == m.file && e.source == m.source_text &&
+    return e.kind == m.kind && e.file == m.file && fits_source(e.source, m.source_text) &&
            instruction.compare(0, e.instruction.size(), e.instruction) == 0 && fnmatch(e.kernel.c_str(), m.kernel.c_str(), 0) == 0;
 }
 
