@@ -8,7 +8,7 @@ namespace nv::bench {
 
 Cases::Cases(Device& device, const Model& model, int64_t rows, int copies) : device_(device), model_(model), rows_(rows), copies_(copies) {
     ops::WorkspaceNeed need;
-    need.tokens = rows;
+    need.tokens = std::max<int64_t>(rows, 256);
     need.largest_width = std::max(model.F, model.V);
     need.heads = model.heads;
     need.kv_heads = model.kv_heads;

@@ -86,12 +86,12 @@ void Cases::add_activations() {
                             }});
 }
 
-/// Samples of up to 200 tokens, as an alignment batch has.
+/// Samples of about 200 tokens, as an alignment batch has; one at least, for what attention costs grows with their length.
 void Cases::add_attention() {
     struct Set {
         View q, k, v, out, lse, dout, dq, dk, dv, delta;
     };
-    const int64_t samples = std::max<int64_t>(1, rows_ / 200), length = rows_ / samples, T = samples * length;
+    const int64_t samples = std::max<int64_t>(1, rows_ / 200), length = std::max<int64_t>(rows_ / samples, 200), T = samples * length;
     const double pairs = static_cast<double>(samples) * static_cast<double>(length) * static_cast<double>(length + 1) / 2;
     const double product = 2 * pairs * static_cast<double>(model_.heads * model_.head_size);
     const auto define = [=](const char* name, double passes, double products, auto call) {
