@@ -27,23 +27,26 @@ bf16=$(any $models)
 micro="(FullyQualifiedName~.Training.TraceTests.IsFollowed&DisplayName~micro)"
 micro="$micro|$(any .ResumeTests.AShortRun)"
 long=$(any .Training.TraceTests .ResumeTests .Engine.SessionTests .Engine.DecoderTests .TorchComparison. .MethodTests)
+jobs=()  # precision:filter
 case ${1-} in
-    "") fp32="$fp32|$micro" bf16="$bf16|$micro" ;;
-    long) fp32=$long bf16=$(any .Training.TraceTests .ResumeTests) && export PTXMACHINE_RACES=0 ;;
-    *) fp32=$1 bf16=$1 ;;
+    "") jobs=("fp32:$fp32" "fp32:$micro" "bf16:$bf16|$micro") ;;
+    long) jobs=("fp32:$long" "bf16:$(any .Training.TraceTests .ResumeTests)") && export PTXMACHINE_RACES=0 ;;
+    *) jobs=("fp32:$1" "bf16:$1") ;;
 esac
 
-# Both at once: a small model's launches have too few blocks for two cores.
+# All at once: a small model's launches have too few blocks for two cores.
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-for precision in ${NV_PRECISIONS-fp32 bf16}; do
-    NATIVEVACCINE_TEST_PRECISION=$precision dotnet test tests/NativeVaccine.Tests -c Release --no-build --filter "${!precision}" \
-        --logger "console;verbosity=${NV_VERBOSITY-minimal}" >"$results/$precision" 2>&1 &
+for n in "${!jobs[@]}"; do
+    precision=${jobs[n]%%:*}
+    [[ " ${NV_PRECISIONS-fp32 bf16} " == *" $precision "* ]] || continue
+    NATIVEVACCINE_TEST_PRECISION=$precision dotnet test tests/NativeVaccine.Tests -c Release --no-build --filter "${jobs[n]#*:}" \
+        --logger "console;verbosity=${NV_VERBOSITY-minimal}" >"$results/$n-$precision" 2>&1 &
 done
 failed=0
 for job in $(jobs -p); do wait "$job" || failed=1; done
-for precision in ${NV_PRECISIONS-fp32 bf16}; do
-    echo "cuda:0 $precision"
-    cat "$results/$precision"
+for result in "$results"/*; do
+    echo "cuda:0 ${result##*-}"
+    cat "$result"
 done
 exit $failed
