@@ -1,4 +1,5 @@
 // Runs test programs of the engine once for each mutant of its kernels: every one must be caught. README.md says what mutants are.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -7,6 +8,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <thread>
+#include <tuple>
 
 #include "equivalent.h"
 #include "program_run.h"
@@ -89,6 +91,10 @@ Found find_mutants(const Options& options) {
             if (at == all.size()) all.push_back(m);
             if (m.runs) all[at].programs.push_back(options.programs[n]);
         }
+    // Kernels are listed as they happen to lie in memory: the sample must not depend on that.
+    std::sort(all.begin(), all.end(), [](const Mutant& a, const Mutant& b) {
+        return std::make_tuple(a.kernel, a.kind, std::stoi(a.number)) < std::make_tuple(b.kernel, b.kind, std::stoi(b.number));
+    });
     Found found;
     for (Mutant& m : all)
         if (m.programs.empty())
