@@ -8,6 +8,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 export OPENBLAS_CORETYPE=${OPENBLAS_CORETYPE:-SkylakeX}  # where it does not know a processor it takes its AVX2 kernels
+export OPENBLAS_THREAD_TIMEOUT=18                        # 2^18 cycles: by default its threads spin 26 ms into our turn
+version=$(git describe --always --dirty)                 # before pages change
 quick=false results=bench/results
 if [ "${1:-}" = --quick ]; then
     quick=true results=${2:-$(mktemp -d)}
@@ -43,13 +45,19 @@ page() {  # verb, more arguments: a page of the C# program
 header() {  # title, command
     printf '# %s\n\n```\n%s\n```\n\n' "$1" "$2"
     printf '%s, %s processors; %s; %s UTC; load average %s.\n\n' "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)" "$(nproc)" \
-        "$(git describe --always --dirty)" "$(date -u '+%Y-%m-%d %H:%M')" "$(cut -d' ' -f1 /proc/loadavg)"
+        "$version" "$(date -u '+%Y-%m-%d %H:%M')" "$(cut -d' ' -f1 /proc/loadavg)"
 }
 
 gemm() {  # rounds, more arguments
     say "gemm_bench"
+    if "$native/gemm_bench" 1 1 nothing | head -n 1 | grep -q libblas; then
+        say "gemm_bench: the machine's only BLAS is the untuned one; install OpenBLAS (Debian: libopenblas0-pthread)"
+        failed=true
+        return
+    fi
     {
-        header "CPU matrix products against the machine's BLAS" "OPENBLAS_CORETYPE=$OPENBLAS_CORETYPE gemm_bench 1 $1; gemm_bench 2 $1"
+        header "CPU matrix products against the machine's BLAS" \
+            "OPENBLAS_CORETYPE=$OPENBLAS_CORETYPE OPENBLAS_THREAD_TIMEOUT=$OPENBLAS_THREAD_TIMEOUT gemm_bench 1 $1; ... gemm_bench 2 $1"
         for threads in 1 2; do
             printf '## %s thread(s)\n\n' "$threads"
             "$native/gemm_bench" "$threads" "$@" | sed 's/^/    /'

@@ -9,9 +9,9 @@ namespace NativeVaccine.Benchmarks.Comparisons;
 internal static class TrainingStepComparison
 {
     private const double LossTolerance = 1e-4;
-    private const int FewestRounds = 5;
+    private const int FewestRounds = 11;
     private const string WaitPolicy = "OMP_WAIT_POLICY";
-    private static readonly TimeSpan Time = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan Time = TimeSpan.FromSeconds(10);
 
     public static void Run(ComparisonOptions options)
     {
