@@ -14,8 +14,17 @@ struct Case {
 
 std::vector<Case> cases() {
     std::vector<Case> list;
-    for (auto [T, C] :
-         {std::pair<int64_t, int64_t>{1, 1}, {31, 33}, {33, 31}, {3, 64}, {32, 136}, {5, 2048}, {2, 4112}, {2, 17008}, {700, 32}, {0, 64}})
+    for (auto [T, C] : {std::pair<int64_t, int64_t>{1, 1},
+                        {31, 33},
+                        {33, 31},
+                        {3, 64},
+                        {32, 136},
+                        {5, 2048},
+                        {2, 4112},
+                        {2, 1003},
+                        {2, 17008},
+                        {700, 32},
+                        {0, 64}})
         for (bool weight_gradient : {false, true}) list.push_back({T, C, weight_gradient});
     return list;
 }

@@ -129,7 +129,7 @@ int64_t by_sorting(const std::vector<double>& logits, const Case& k, float unifo
 /// Row by row what sorting gives: many columns, few different logits (so that many are equal) or many.
 void agrees_with_sorting(const Case& k) {
     const RandomKey key{5, 6, 7};
-    for (int64_t V : {1, 33, 150, 1024, 1500})
+    for (int64_t V : {1, 33, 90, 150, 1024, 1500})
         for (int64_t different : {int64_t{7}, int64_t{1} << 20})
             testing::on_every_machine_and_alignment([&](Machine& machine) {
                 const int64_t N = V > 1000 ? 3 : 20;

@@ -30,7 +30,7 @@ void Cases::add_linear(const char* name, int64_t in, int64_t out, bool weight_gr
         s.lora.h = numbers(rows_, model_.rank, DType::F32);
         s.lora.scale = 0.5f;
         s.lora.dropout = {0.1f, {1, 2, 3}};
-        s.scratch = numbers(rows_, in + model_.rank, DType::F32);
+        s.scratch = numbers(rows_, model_.rank, DType::F32);
         return s;
     };
     const double flops = 2.0 * static_cast<double>(rows_ * in * out);

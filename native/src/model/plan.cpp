@@ -102,7 +102,7 @@ void take_passes(Buffers& b, Layout& to, const ModelShape& shape, const PlanOpti
     b.dk = to.take(item, T, shape.key_size(), type);
     b.dv = to.take(item, T, shape.key_size(), type);
     b.delta = to.take(item, T, shape.heads, DType::F32);
-    if (options.lora.rank > 0) b.lora_scratch = to.take(item, T, std::max({C, F, shape.query_size()}) + options.lora.rank, DType::F32);
+    if (options.lora.rank > 0) b.lora_scratch = to.take(item, T, options.lora.rank, DType::F32);
 }
 
 void take_head(Buffers& b, Layout& to, const ModelShape& shape, const PlanOptions& options, int64_t head_rows) {

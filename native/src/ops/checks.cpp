@@ -64,11 +64,56 @@ void Check::activation(const char* argument, const View& view) const {
     if (!is_number(view.dtype)) refuse(argument, "fp32 or bf16", view);
 }
 
+void check_adamw(const Check& check, const View& p, const View& g, const View& m, const View& v, const AdamW& options,
+                 const View& sum_of_squares) {
+    const int64_t n = p.count();
+    check.vector("p", p, DType::F32, n);
+    check.vector("g", g, DType::F32, n);
+    check.vector("m", m, DType::F32, n);
+    check.vector("v", v, DType::F32, n);
+    check.that(options.step >= 1, "step", "1 or more", options.step);
+    if (!sum_of_squares.empty()) check.vector("sum_of_squares", sum_of_squares, DType::F64, 1);
+}
+
 void check_attention_shape(const Check& check, const AttentionShape& shape) {
     check.that(shape.kv_heads > 0, "kv_heads", "a positive number", shape.kv_heads);
     check.that(shape.heads > 0 && shape.heads % shape.kv_heads == 0, "heads", "a multiple of kv_heads", shape.heads);
     check.that(shape.head_size > 0, "head_size", "a positive number", shape.head_size);
     check.that(shape.window >= 0, "window", "0 or a positive number", shape.window);
+}
+
+void check_cross_entropy(const Check& check, const View& logits, const View& targets, const View& lse) {
+    check.matrix("logits", logits, DType::F32, logits.rows, logits.columns);
+    check.vector("targets", targets, DType::I32, logits.rows);
+    check.vector("lse", lse, DType::F32, logits.rows);
+}
+
+void check_rope(const Check& check, const View& x, const View& positions, const View& cosine, const View& sine, int64_t head_size) {
+    check.that(head_size > 0 && head_size % 2 == 0, "head_size", "a positive even number", head_size);
+    check.that(x.columns % head_size == 0, "x", "columns of whole heads", x.columns);
+    check.number_matrix("x", x, x.rows, x.columns);
+    check.vector("positions", positions, DType::I32, x.rows);
+    check.matrix("cosine", cosine, DType::F32, cosine.rows, head_size / 2);
+    check.matrix("sine", sine, DType::F32, cosine.rows, head_size / 2);
+}
+
+void check_rope_table(const Check& check, const View& frequency, const View& cosine, const View& sine) {
+    check.vector("frequency", frequency, DType::F32, cosine.columns);
+    check.matrix("cosine", cosine, DType::F32, cosine.rows, cosine.columns);
+    check.matrix("sine", sine, DType::F32, cosine.rows, cosine.columns);
+}
+
+void check_argmax(const Check& check, const View& logits, const View& out) {
+    check.that(logits.columns > 0, "logits", "at least one column", logits.columns);
+    check.matrix("logits", logits, DType::F32, logits.rows, logits.columns);
+    check.vector("out", out, DType::I32, logits.rows);
+}
+
+void check_sampling(const Check& check, const View& logits, float temperature, int32_t top_k, float top_p, const View& out) {
+    check_argmax(check, logits, out);
+    check.that(temperature > 0, "temperature", "a positive number", temperature);
+    check.that(top_k >= 0, "top_k", "0 (all) or a positive number", top_k);
+    check.that(top_p > 0 && top_p <= 1, "top_p", "a number in (0, 1]", top_p);
 }
 
 }  // namespace nv::ops

@@ -35,7 +35,14 @@ private:
     const char* op_;
 };
 
-/// The rules that ops.h gives for an AttentionShape.
+// The rules that ops.h gives for the arguments of some ops, as far as both builds share them.
+void check_adamw(const Check& check, const View& p, const View& g, const View& m, const View& v, const AdamW& options,
+                 const View& sum_of_squares);
 void check_attention_shape(const Check& check, const AttentionShape& shape);
+void check_cross_entropy(const Check& check, const View& logits, const View& targets, const View& lse);
+void check_rope(const Check& check, const View& x, const View& positions, const View& cosine, const View& sine, int64_t head_size);
+void check_rope_table(const Check& check, const View& frequency, const View& cosine, const View& sine);
+void check_argmax(const Check& check, const View& logits, const View& out);
+void check_sampling(const Check& check, const View& logits, float temperature, int32_t top_k, float top_p, const View& out);
 
 }  // namespace nv::ops

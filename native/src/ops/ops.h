@@ -72,9 +72,9 @@ void embedding_backward(Stream& stream, View tokens, View dx, View dtable);
 ///     y[t,c] = x[t,c] * rstd[t] * w[c],   rstd[t] = 1 / sqrt(mean_c x[t,c]^2 + eps)
 /// x (T, C) activation; w (C) fp32; y (T, C) activation, overwritten; rstd (T) fp32, kept for the backward pass.
 void rmsnorm_forward(Stream& stream, View x, View w, float eps, View y, View rstd);
-/// With g[c] = dy[t,c] * w[c]:  dx[t,c] += rstd[t] * (g[c] - x[t,c] * rstd[t]^2 * mean_c(g * x));  dw[c] += sum_t dy[t,c] * x[t,c] *
-/// rstd[t] dx (T, C) activation, accumulates: it already holds the gradient of the residual branch. dw (C) fp32, accumulates; empty where
-/// frozen.
+/// With g[c] = dy[t,c] * w[c]:
+///     dx[t,c] += rstd[t] * (g[c] - x[t,c] * rstd[t]^2 * mean_c(g * x)),   dw[c] += sum_t dy[t,c] * x[t,c] * rstd[t]
+/// dx (T, C) activation, accumulates: it already holds the gradient of the residual branch. dw (C) fp32, accumulates; empty where frozen.
 void rmsnorm_backward(Stream& stream, View dy, View x, View w, View rstd, View dx, View dw);
 
 /// Fills cosine and sine (P, HD/2) fp32 for positions 0..P-1: the angle is fp32(p) * frequency[i], as transformers computes it.
@@ -141,7 +141,7 @@ struct LinearGradients {
 
 /// dx = dy w + dropout'(scale * (dy b) a);  dw += dy^T x;  dbias += sum_t dy;  da += scale * (dy b)^T dropout(x);  db += scale * dy^T h.
 /// The order of every sum over t is fixed. dy is fp32 for bf16 x and dx where it is logits' gradient; it is rounded to bf16 then.
-/// scratch (T, in + r) fp32: for dropout(x) and dy b; may be empty where there is no adapter.
+/// scratch (T, r) fp32: for scale * dy b; may be empty where there is no adapter.
 void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, const LinearGradients& gradients, View scratch);
 
 // ---- loss, optimizer, decoding ------------------------------------------------------------------------------------------------------

@@ -11,10 +11,8 @@ namespace nv::ops {
 void cross_entropy_forward(Stream& stream, View logits, View targets, View loss, View lse) {
     const int64_t N = logits.rows, V = logits.columns;
     const Check check("cross_entropy_forward");
-    check.matrix("logits", logits, DType::F32, N, V);
-    check.vector("targets", targets, DType::I32, N);
+    check_cross_entropy(check, logits, targets, lse);
     check.vector("loss", loss, DType::F32, N);
-    check.vector("lse", lse, DType::F32, N);
     check_indices(check, "targets", targets, V);
 
     const VectorKernels& kernels = vector_kernels();
@@ -33,9 +31,7 @@ void cross_entropy_forward(Stream& stream, View logits, View targets, View loss,
 void cross_entropy_backward(Stream& stream, View logits, View targets, View lse, float scale) {
     const int64_t N = logits.rows, V = logits.columns;
     const Check check("cross_entropy_backward");
-    check.matrix("logits", logits, DType::F32, N, V);
-    check.vector("targets", targets, DType::I32, N);
-    check.vector("lse", lse, DType::F32, N);
+    check_cross_entropy(check, logits, targets, lse);
     check_indices(check, "targets", targets, V);
 
     const VectorKernels& kernels = vector_kernels();

@@ -11,12 +11,12 @@
 namespace nv::ops {
 namespace {
 
-constexpr int64_t kDroppedBytes = int64_t{4} << 20;  // of dropout(x) that forward holds at a time
-constexpr int64_t kBiasColumns = 64;                 // a task's share of dbias
+constexpr int64_t kPartBytes = int64_t{4} << 20;  // of dropout(x) or its gradient that is held at a time
+constexpr int64_t kBiasColumns = 64;              // a task's share of dbias
 
-int64_t dropped_bytes(int64_t rows, int64_t columns) {
-    const int64_t row = columns * static_cast<int64_t>(sizeof(float));
-    return std::min(rows, std::max<int64_t>(1, kDroppedBytes / std::max<int64_t>(1, row))) * row;
+/// Rows of `columns` floats in a part.
+int64_t rows_of_part(int64_t columns) {
+    return std::max<int64_t>(1, kPartBytes / std::max<int64_t>(1, columns * static_cast<int64_t>(sizeof(float))));
 }
 
 GemmOperand plain(const View& view) {
@@ -42,22 +42,29 @@ void check_adapter(const Check& check, const Lora& lora, int64_t T, int64_t in, 
                lora.dropout.probability);
 }
 
-/// h = dropout(x) a^T, some rows at a time: the dropped ones lie at the end of the workspace.
-void project(Stream& stream, const View& x, const Lora& lora) {
-    if (lora.dropout.probability == 0) {
-        multiply(stream, 1, plain(x), transposed(lora.a), x.columns, lora.h, false);
-        return;
-    }
+/// Calls f(stream, first, part) for some rows of (rows, columns) after the others; part is room for them at the end of the workspace, and
+/// f's stream has the rest of that.
+template <class F> void for_parts(const Stream& stream, int64_t rows, int64_t columns, F f) {
+    const int64_t step = std::min(rows, rows_of_part(columns)), bytes = step * columns * static_cast<int64_t>(sizeof(float));
     Stream rest = stream;
-    rest.workspace_bytes -= dropped_bytes(x.rows, x.columns);
-    auto* dropped = reinterpret_cast<float*>(static_cast<char*>(stream.workspace) + rest.workspace_bytes);
-    const int64_t step = dropped_bytes(x.rows, x.columns) / static_cast<int64_t>(x.columns * sizeof(float));
-    for (int64_t row = 0; row < x.rows; row += step) {
-        const int64_t rows = std::min(step, x.rows - row);
-        const View part{dropped, DType::F32, rows, x.columns};
-        dropout(stream, lora.dropout, row * x.columns, part.count(), x.rows_from(row, rows).as<float>(), dropped, false);
-        multiply(rest, 1, plain(part), transposed(lora.a), x.columns, lora.h.rows_from(row, rows), false);
-    }
+    rest.workspace_bytes -= bytes;
+    void* room = static_cast<char*>(stream.workspace) + rest.workspace_bytes;
+    for (int64_t first = 0; first < rows; first += step) f(rest, first, View{room, DType::F32, std::min(step, rows - first), columns});
+}
+
+/// part = dropout(x), for the part's rows of x.
+void drop(Stream& stream, const Lora& lora, const View& x, int64_t first, const View& part) {
+    const float* from = x.rows_from(first, part.rows).as<float>();
+    dropout(stream, lora.dropout, first * x.columns, part.count(), from, part.as<float>(), false);
+}
+
+/// h = dropout(x) a^T
+void project(Stream& stream, const View& x, const Lora& lora) {
+    if (lora.dropout.probability == 0) return multiply(stream, 1, plain(x), transposed(lora.a), x.columns, lora.h, false);
+    for_parts(stream, x.rows, x.columns, [&](Stream& rest, int64_t first, const View& part) {
+        drop(rest, lora, x, first, part);
+        multiply(rest, 1, plain(part), transposed(lora.a), x.columns, lora.h.rows_from(first, part.rows), false);
+    });
 }
 
 /// dbias += sum_t dy, each column in the order of t.
@@ -73,33 +80,37 @@ void sum_rows(Stream& stream, const View& dy, const View& dbias) {
     });
 }
 
-void adapter_backward(Stream& stream, const View& dy, const View& x, const Lora& lora, const LinearGradients& gradients,
-                      const View& scratch) {
-    const int64_t T = x.rows, in = x.columns, out = dy.columns, rank = lora.a.rows;
-    if (!gradients.db.empty()) multiply(stream, lora.scale, transposed(dy), plain(lora.h), T, gradients.db, true);
-    if (gradients.dx.empty() && gradients.da.empty()) return;
+/// da += dh^T dropout(x), dx += dropout'(dh a)
+void through_dropout(Stream& stream, const View& x, const Lora& lora, const View& dh, const View& da, const View& dx) {
+    for_parts(stream, x.rows, x.columns, [&](Stream& rest, int64_t first, const View& part) {
+        const View dh_part = dh.rows_from(first, part.rows);
+        if (!da.empty()) {
+            drop(rest, lora, x, first, part);
+            multiply(rest, 1, transposed(dh_part), plain(part), part.rows, da, true);
+        }
+        if (dx.empty()) return;
+        multiply(rest, 1, plain(dh_part), plain(lora.a), dh.columns, part, false);
+        float* to = dx.rows_from(first, part.rows).as<float>();
+        dropout(rest, lora.dropout, first * x.columns, part.count(), part.as<float>(), to, true);
+    });
+}
 
-    const bool drops = lora.dropout.probability > 0;
-    const View wide{scratch.data, DType::F32, T, in};
-    const View dh{scratch.as<float>() + T * in, DType::F32, T, rank};
-    multiply(stream, lora.scale, plain(dy), plain(lora.b), out, dh, false);
-    if (!gradients.da.empty()) {
-        if (drops) dropout(stream, lora.dropout, 0, x.count(), x.as<float>(), wide.as<float>(), false);
-        multiply(stream, 1, transposed(dh), plain(drops ? wide : x), T, gradients.da, true);
-    }
-    if (gradients.dx.empty()) return;
-    if (drops) {
-        multiply(stream, 1, plain(dh), plain(lora.a), rank, wide, false);
-        dropout(stream, lora.dropout, 0, wide.count(), wide.as<float>(), gradients.dx.as<float>(), true);
-    } else {
-        multiply(stream, 1, plain(dh), plain(lora.a), rank, gradients.dx, true);
-    }
+/// dh: scratch.
+void adapter_backward(Stream& stream, const View& dy, const View& x, const Lora& lora, const LinearGradients& gradients, const View& dh) {
+    const View &da = gradients.da, &dx = gradients.dx;
+    if (!gradients.db.empty()) multiply(stream, lora.scale, transposed(dy), plain(lora.h), x.rows, gradients.db, true);
+    if (dx.empty() && da.empty()) return;
+    multiply(stream, lora.scale, plain(dy), plain(lora.b), dy.columns, dh, false);
+    if (lora.dropout.probability > 0) return through_dropout(stream, x, lora, dh, da, dx);
+    if (!da.empty()) multiply(stream, 1, transposed(dh), plain(x), x.rows, da, true);
+    if (!dx.empty()) multiply(stream, 1, plain(dh), plain(lora.a), dh.columns, dx, true);
 }
 
 }  // namespace
 
 int64_t linear_workspace_bytes(int32_t threads, const WorkspaceNeed& need) {
-    return gemm_workspace_bytes(threads, need.largest_width) + dropped_bytes(need.tokens, need.largest_width);
+    const int64_t row = need.largest_width * static_cast<int64_t>(sizeof(float));
+    return gemm_workspace_bytes(threads, need.largest_width) + std::min(need.tokens * row, std::max(kPartBytes, row));
 }
 
 void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, View addend) {
@@ -132,7 +143,7 @@ void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, 
     if (!gradients.dbias.empty()) check.vector("dbias", gradients.dbias, DType::F32, out);
     if (!gradients.da.empty()) check.matrix("da", gradients.da, DType::F32, lora.a.rows, in);
     if (!gradients.db.empty()) check.matrix("db", gradients.db, DType::F32, out, lora.a.rows);
-    if (!lora.a.empty()) check.matrix("scratch", scratch, DType::F32, T, in + lora.a.rows);
+    if (!lora.a.empty()) check.matrix("scratch", scratch, DType::F32, T, lora.a.rows);
     if (T == 0) return;
 
     if (!gradients.dx.empty()) multiply(stream, 1, plain(dy), plain(w), out, gradients.dx, gradients.accumulate_dx);

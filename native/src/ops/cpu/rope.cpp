@@ -13,12 +13,8 @@ void rotate_rows(Stream& stream, const char* op, const View& x, const View& posi
                  int64_t head_size, float direction) {
     const int64_t T = x.rows, half = head_size / 2;
     const Check check(op);
-    check.that(head_size > 0 && head_size % 2 == 0, "head_size", "a positive even number", head_size);
-    check.that(x.columns % head_size == 0, "x", "columns of whole heads", x.columns);
+    check_rope(check, x, positions, cosine, sine, head_size);
     check.matrix("x", x, DType::F32, T, x.columns);
-    check.vector("positions", positions, DType::I32, T);
-    check.matrix("cosine", cosine, DType::F32, cosine.rows, half);
-    check.matrix("sine", sine, DType::F32, cosine.rows, half);
     check_indices(check, "positions", positions, cosine.rows);
 
     const VectorKernels& kernels = vector_kernels();
@@ -36,10 +32,7 @@ void rotate_rows(Stream& stream, const char* op, const View& x, const View& posi
 
 void rope_table(Stream& stream, View frequency, View cosine, View sine) {
     const int64_t positions = cosine.rows, half = cosine.columns;
-    const Check check("rope_table");
-    check.vector("frequency", frequency, DType::F32, half);
-    check.matrix("cosine", cosine, DType::F32, positions, half);
-    check.matrix("sine", sine, DType::F32, positions, half);
+    check_rope_table(Check("rope_table"), frequency, cosine, sine);
 
     for_rows(stream, positions, half, 16, [&](int64_t first, int64_t last) {
         for (int64_t p = first; p < last; ++p) {

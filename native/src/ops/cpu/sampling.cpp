@@ -80,10 +80,7 @@ int64_t sampling_workspace_bytes(int32_t threads, const WorkspaceNeed& need) {
 
 void argmax_rows(Stream& stream, View logits, View out) {
     const int64_t N = logits.rows, V = logits.columns;
-    const Check check("argmax_rows");
-    check.that(V > 0, "logits", "at least one column", V);
-    check.matrix("logits", logits, DType::F32, N, V);
-    check.vector("out", out, DType::I32, N);
+    check_argmax(Check("argmax_rows"), logits, out);
     for_rows(stream, N, V, 1, [&](int64_t first, int64_t last) {
         for (int64_t n = first; n < last; ++n) out.as<int32_t>()[n] = static_cast<int32_t>(index_of_largest(logits.as<float>() + n * V, V));
     });
@@ -91,13 +88,7 @@ void argmax_rows(Stream& stream, View logits, View out) {
 
 void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, float top_p, const RandomKey& key, View out) {
     const int64_t N = logits.rows, V = logits.columns;
-    const Check check("sample_rows");
-    check.that(V > 0, "logits", "at least one column", V);
-    check.matrix("logits", logits, DType::F32, N, V);
-    check.vector("out", out, DType::I32, N);
-    check.that(temperature > 0, "temperature", "a positive number", temperature);
-    check.that(top_k >= 0, "top_k", "0 (all) or a positive number", top_k);
-    check.that(top_p > 0 && top_p <= 1, "top_p", "a number in (0, 1]", top_p);
+    check_sampling(Check("sample_rows"), logits, temperature, top_k, top_p, out);
     require_workspace("sample_rows", stream, pool(stream).threads(), scratch_bytes(V));
 
     pool(stream).parallel_for(N, [&](int64_t n, int32_t worker) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "ops/adamw_factors.h"
 
 namespace nv::ops {
 
@@ -18,11 +19,6 @@ struct Product {
     float* c = nullptr;
     int64_t c_row = 0;
     bool accumulate = false;
-};
-
-/// AdamW's constants in fp32, as torch rounds them. See adamw.cpp.
-struct AdamWFactors {
-    float gradient, decay, beta1, one_minus_beta1, beta2, one_minus_beta2, step_size, root_correction, epsilon;
 };
 
 struct VectorKernels {
@@ -50,7 +46,7 @@ struct VectorKernels {
     double (*sum_of_exp)(const float* x, float shift, int64_t n);
     /// x = factor * exp(x - shift)
     void (*scaled_exp)(float* x, float shift, float factor, int64_t n);
-    void (*adamw)(float* p, const float* g, float* m, float* v, int64_t n, const AdamWFactors& factors);
+    void (*adamw)(float* p, const float* g, float* m, float* v, int64_t n, float gradient_factor, const AdamWFactors& factors);
 
     // Attention.
     void (*product)(const Product& product);

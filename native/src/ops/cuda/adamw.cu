@@ -1,6 +1,5 @@
 // Bound by memory: seven fp32 an element, in one launch.
-#include <cmath>
-
+#include "ops/adamw_factors.h"
 #include "ops/checks.h"
 #include "ops/cuda/device.cuh"
 #include "ops/ops.h"
@@ -10,26 +9,6 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kPacksEach = 4;  // of a thread
-
-/// AdamW's constants in fp32, as torch rounds them: computed in fp64 and rounded once.
-struct Factors {
-    float decay, beta1, one_minus_beta1, beta2, one_minus_beta2, step_size, root_correction, epsilon;
-};
-
-Factors factors_of(const AdamW& options) {
-    const double step = static_cast<double>(options.step);
-    const double correction1 = 1 - std::pow(options.beta1, step), correction2 = 1 - std::pow(options.beta2, step);
-    Factors factors{};
-    factors.decay = static_cast<float>(1 - options.learning_rate * options.weight_decay);
-    factors.beta1 = static_cast<float>(options.beta1);
-    factors.one_minus_beta1 = static_cast<float>(1 - options.beta1);
-    factors.beta2 = static_cast<float>(options.beta2);
-    factors.one_minus_beta2 = static_cast<float>(1 - options.beta2);
-    factors.step_size = static_cast<float>(options.learning_rate / correction1);
-    factors.root_correction = static_cast<float>(std::sqrt(correction2));
-    factors.epsilon = static_cast<float>(options.epsilon);
-    return factors;
-}
 
 /// What the gradient is multiplied by. One thread of a block computes it: many cards have few units for fp64.
 __device__ float gradient_factor(const double* sum_of_squares, float clip) {
@@ -49,7 +28,7 @@ struct Vectors {
     float *m, *v;
 };
 
-template <int N> __device__ void update(const Vectors& at, int64_t i, const Factors& f, float gradient_scale) {
+template <int N> __device__ void update(const Vectors& at, int64_t i, const AdamWFactors& f, float gradient_scale) {
     const Pack<float, N> g = load<N>(at.g + i);
     Pack<float, N> p = load<N>(at.p + i), m = load<N>(at.m + i), v = load<N>(at.v + i);
 #pragma unroll
@@ -66,7 +45,7 @@ template <int N> __device__ void update(const Vectors& at, int64_t i, const Fact
 }
 
 template <int N> __global__ void __launch_bounds__(kThreads)
-    step(Vectors at, int64_t n, Factors factors, const double* sum_of_squares, float clip) {
+    step(Vectors at, int64_t n, AdamWFactors factors, const double* sum_of_squares, float clip) {
     const float scale = gradient_factor(sum_of_squares, clip);
     const int64_t first = (static_cast<int64_t>(blockIdx.x) * kPacksEach * kThreads + threadIdx.x) * N;
 #pragma unroll
@@ -84,17 +63,12 @@ template <int N> __global__ void __launch_bounds__(kThreads)
 void adamw(Stream& stream, View p, View g, View m, View v, const AdamW& options, View sum_of_squares, float clip) {
     const int64_t n = p.count();
     const Check check("adamw");
-    check.vector("p", p, DType::F32, n);
-    check.vector("g", g, DType::F32, n);
-    check.vector("m", m, DType::F32, n);
-    check.vector("v", v, DType::F32, n);
-    check.that(options.step >= 1, "step", "1 or more", options.step);
-    if (!sum_of_squares.empty()) check.vector("sum_of_squares", sum_of_squares, DType::F64, 1);
+    check_adamw(check, p, g, m, v, options, sum_of_squares);
     if (n == 0) return;
     const bool packs = aligned_for(4, p, g, m, v);
     const Vectors vectors{p.as<float>(), g.as<float>(), m.as<float>(), v.as<float>()};
     launch("adamw", stream, packs ? step<4> : step<1>, dim3(static_cast<unsigned>(divide_up(n, kThreads * kPacksEach * (packs ? 4 : 1)))),
-           kThreads, 0, vectors, n, factors_of(options), sum_of_squares.as<const double>(), clip);
+           kThreads, 0, vectors, n, AdamWFactors(options), sum_of_squares.as<const double>(), clip);
 }
 
 }  // namespace nv::ops

@@ -80,10 +80,8 @@ struct Backward {
 void cross_entropy_forward(Stream& stream, View logits, View targets, View loss, View lse) {
     const int64_t N = logits.rows, V = logits.columns;
     const Check check("cross_entropy_forward");
-    check.matrix("logits", logits, DType::F32, N, V);
-    check.vector("targets", targets, DType::I32, N);
+    check_cross_entropy(check, logits, targets, lse);
     check.vector("loss", loss, DType::F32, N);
-    check.vector("lse", lse, DType::F32, N);
     if (N == 0) return;
     const bool packs = aligned_for(4, logits) && V % 4 == 0;
     launch("cross_entropy_forward", stream, packs ? forward<4> : forward<1>, dim3(static_cast<unsigned>(N)), kThreads, 0,
@@ -92,10 +90,7 @@ void cross_entropy_forward(Stream& stream, View logits, View targets, View loss,
 
 void cross_entropy_backward(Stream& stream, View logits, View targets, View lse, float scale) {
     const int64_t N = logits.rows, V = logits.columns;
-    const Check check("cross_entropy_backward");
-    check.matrix("logits", logits, DType::F32, N, V);
-    check.vector("targets", targets, DType::I32, N);
-    check.vector("lse", lse, DType::F32, N);
+    check_cross_entropy(Check("cross_entropy_backward"), logits, targets, lse);
     for_each_row_pack<4>("cross_entropy_backward", stream, N, V, aligned_for(4, logits),
                          Backward{logits.as<float>(), targets.as<int32_t>(), lse.as<float>(), scale, V});
 }

@@ -284,15 +284,14 @@ void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, 
     if (!gradients.dbias.empty()) check.vector("dbias", gradients.dbias, DType::F32, out);
     if (!gradients.da.empty()) check.matrix("da", gradients.da, DType::F32, rank, in);
     if (!gradients.db.empty()) check.matrix("db", gradients.db, DType::F32, out, rank);
-    if (!lora.a.empty()) check.matrix("scratch", scratch, DType::F32, T, in + rank);
+    if (!lora.a.empty()) check.matrix("scratch", scratch, DType::F32, T, rank);
     if (T == 0) return;
     const Call call("linear_backward", stream, x, w, lora);
-    const View dh = lora.a.empty() ? View{} : View{scratch.as<float>() + T * in, DType::F32, T, rank};
     if (!gradients.dbias.empty()) add_column_sums(call.op, stream, dy, gradients.dbias);
     if (tensor_cores(x, w) && aligned(dy, gradients.dx, gradients.dw))
-        backward_in_pieces(call, dy, gradients, dh);
+        backward_in_pieces(call, dy, gradients, scratch);
     else
-        plain_backward(call, dy, gradients, dh);
+        plain_backward(call, dy, gradients, scratch);
 }
 
 }  // namespace nv::ops

@@ -55,14 +55,8 @@ template <class T, int N> void launch_rotate(const char* op, const Stream& strea
 
 void rotate_rows(Stream& stream, const char* op, const View& x, const View& positions, const View& cosine, const View& sine,
                  int64_t head_size, float direction) {
-    const int64_t T = x.rows, half = head_size / 2;
-    const Check check(op);
-    check.that(head_size > 0 && head_size % 2 == 0, "head_size", "a positive even number", head_size);
-    check.that(x.columns % head_size == 0, "x", "columns of whole heads", x.columns);
-    check.number_matrix("x", x, T, x.columns);
-    check.vector("positions", positions, DType::I32, T);
-    check.matrix("cosine", cosine, DType::F32, cosine.rows, half);
-    check.matrix("sine", sine, DType::F32, cosine.rows, half);
+    const int64_t half = head_size / 2;
+    check_rope(Check(op), x, positions, cosine, sine, head_size);
     if (x.count() == 0) return;
     const Angles angles{positions.as<int32_t>(), cosine.as<float>(), sine.as<float>(), direction};
     dispatch(x.dtype, [&](auto zero) {
@@ -79,10 +73,7 @@ void rotate_rows(Stream& stream, const char* op, const View& x, const View& posi
 
 void rope_table(Stream& stream, View frequency, View cosine, View sine) {
     const int64_t positions = cosine.rows, half = cosine.columns;
-    const Check check("rope_table");
-    check.vector("frequency", frequency, DType::F32, half);
-    check.matrix("cosine", cosine, DType::F32, positions, half);
-    check.matrix("sine", sine, DType::F32, positions, half);
+    check_rope_table(Check("rope_table"), frequency, cosine, sine);
     for_each_row_pack<4>("rope_table", stream, positions, half, aligned_for(4, frequency, cosine, sine),
                          RopeTable{frequency.as<float>(), cosine.as<float>(), sine.as<float>(), half});
 }

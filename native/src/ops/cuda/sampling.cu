@@ -227,10 +227,7 @@ int64_t sampling_workspace_bytes(const WorkspaceNeed& need) {
 
 void argmax_rows(Stream& stream, View logits, View out) {
     const int64_t N = logits.rows, V = logits.columns;
-    const Check check("argmax_rows");
-    check.that(V > 0, "logits", "at least one column", V);
-    check.matrix("logits", logits, DType::F32, N, V);
-    check.vector("out", out, DType::I32, N);
+    check_argmax(Check("argmax_rows"), logits, out);
     if (N == 0) return;
     const bool packs = aligned_for(4, logits) && V % 4 == 0, small = V <= kSmallRow;
     const auto kernel =
@@ -241,13 +238,7 @@ void argmax_rows(Stream& stream, View logits, View out) {
 
 void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, float top_p, const RandomKey& key, View out) {
     const int64_t N = logits.rows, V = logits.columns;
-    const Check check("sample_rows");
-    check.that(V > 0, "logits", "at least one column", V);
-    check.matrix("logits", logits, DType::F32, N, V);
-    check.vector("out", out, DType::I32, N);
-    check.that(temperature > 0, "temperature", "a positive number", temperature);
-    check.that(top_k >= 0, "top_k", "0 (all) or a positive number", top_k);
-    check.that(top_p > 0 && top_p <= 1, "top_p", "a number in (0, 1]", top_p);
+    check_sampling(Check("sample_rows"), logits, temperature, top_k, top_p, out);
     if (N == 0) return;
     Choice choice{temperature, top_k, top_p, 9007199254740992.0};                         // 2^53
     while (choice.one * static_cast<double>(V) > 4611686018427387904.0) choice.one /= 2;  // 2^62

@@ -67,9 +67,9 @@ void swiglu_backward(const float* dout, float* gate, float* up, int64_t n) {
     });
 }
 
-void adamw(float* p, const float* g, float* m, float* v, int64_t n, const AdamWFactors& f) {
+void adamw(float* p, const float* g, float* m, float* v, int64_t n, float gradient_factor, const AdamWFactors& f) {
     for_each_vector(n, [&](int64_t i, auto lanes) {
-        const Vec gradient = load(g + i, lanes) * all(f.gradient);
+        const Vec gradient = load(g + i, lanes) * all(gradient_factor);
         const Vec first = multiply_add(gradient, all(f.one_minus_beta1), load(m + i, lanes) * all(f.beta1));
         const Vec second = multiply_add(gradient * gradient, all(f.one_minus_beta2), load(v + i, lanes) * all(f.beta2));
         const Vec root = square_root(second) / all(f.root_correction) + all(f.epsilon);
