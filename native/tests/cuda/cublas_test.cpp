@@ -25,7 +25,7 @@ struct Layer {
           h(machine, T, rank),
           da(machine, rank, in),
           db(machine, out, rank),
-          scratch(machine, T, in + rank) {
+          scratch(machine, T, rank) {
         testing::Random random(5);
         for (Buffer* buffer : {&x, &w, &bias, &addend, &dy, &a, &b}) buffer->fill(random);
     }

@@ -1,5 +1,6 @@
 // A CUDA runtime with something wrong, for tests: linked or preloaded before the real one, it passes every call on but those of the fault
-// that FAULTY_CUDART (or faulty_cudart_set) names. So what no machine at hand does can be tested on any, with a GPU or ptxmachine.
+// that FAULTY_CUDART (or faulty_cudart_set) names, and counts some. So what no machine at hand does can be tested on any, with a GPU or
+// ptxmachine.
 //   driver      there is none                       old-driver   it is older than the runtime        gpu     there is none
 //   capability  the GPU is of 7.5                   memory       1 MiB is free                       image   no kernel fits the GPU
 //   access:N    the Nth launch, from 1, makes an illegal access: it and every later call that reaches the GPU fail
@@ -19,11 +20,13 @@ struct State {
     std::string fault;
     long until_access = 0;
     bool lost = false;
+    CudartCalls calls{};
 
     State() { set(std::getenv("FAULTY_CUDART")); }
     void set(const char* name) {
         fault = name == nullptr ? "" : name;
         lost = false;
+        calls = {};
         const bool access = fault.rfind("access:", 0) == 0;
         until_access = access ? std::atol(fault.c_str() + 7) : 0;
     }
@@ -54,6 +57,9 @@ template <class F, class... Arguments> cudaError_t reach(const char* name, Argum
 NV_FAULTY void faulty_cudart_set(const char* fault) {
     state().set(fault);
 }
+NV_FAULTY CudartCalls faulty_cudart_calls() {
+    return state().calls;
+}
 
 NV_FAULTY cudaError_t cudaGetDeviceCount(int* count) {
     if (is("driver") || is("old-driver")) return cudaErrorInsufficientDriver;
@@ -80,10 +86,12 @@ NV_FAULTY cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
     return error;
 }
 NV_FAULTY cudaError_t cudaMalloc(void** memory, size_t bytes) {
+    ++state().calls.allocations;
     if (is("memory") && bytes > kLittle) return cudaErrorMemoryAllocation;
     return reach<cudaError_t(void**, size_t)>("cudaMalloc", memory, bytes);
 }
 NV_FAULTY cudaError_t cudaFree(void* memory) {
+    ++state().calls.releases;
     return reach<decltype(cudaFree)>("cudaFree", memory);
 }
 NV_FAULTY cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
@@ -93,6 +101,7 @@ NV_FAULTY cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, 
     return reach<decltype(cudaMemcpyAsync)>("cudaMemcpyAsync", to, from, bytes, kind, stream);
 }
 NV_FAULTY cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    ++state().calls.waits;
     return reach<decltype(cudaStreamSynchronize)>("cudaStreamSynchronize", stream);
 }
 NV_FAULTY cudaError_t cudaGetLastError() {
@@ -100,6 +109,7 @@ NV_FAULTY cudaError_t cudaGetLastError() {
     return real<decltype(cudaGetLastError)>("cudaGetLastError")();  // a kernel is still running: its fault comes later
 }
 NV_FAULTY cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void** arguments, size_t shared, cudaStream_t stream) {
+    ++state().calls.launches;
     if (is("image")) return cudaErrorNoKernelImageForDevice;
     if (state().until_access > 0 && --state().until_access == 0) {
         state().lost = true;  // the launch itself succeeds, as on a card

@@ -105,8 +105,9 @@ void rules() {
     check(broken_rules({kernel(gemm, 64, 2, 64, 16)}).empty(), "80 % are enough");
     check(broken_rules({kernel(gemm, 64, 2, 64, 17)}).size() == kArchitectures, "less than 80 %");
     check(broken_rules({kernel(gemm, 64, 0, 0, 0)}).size() == kArchitectures, "a GEMM without HMMA");
-    check(broken_rules({kernel("_ZN2nv3ops11gemm_kernelINS0_8GemmTileILi32E", 64, 2, 64, 64)}).empty(), "the tile for few rows");
-    check(broken_rules({kernel("_ZN2nv3ops11gemm_kernelINS0_8GemmTileILi64E", 64, 2, 64, 64)}).size() == 2, "the middle tile on sm_90");
+    for (const char* rows : {"32E", "64E"})
+        check(broken_rules({kernel((std::string("_ZN2nv3ops11gemm_kernelINS0_8GemmTileILi") + rows).c_str(), 64, 2, 64, 64)}).size() == 2,
+              "the smaller tiles, less sm_90");
     check(broken_rules({kernel("_GLOBAL__N__1_20_attention_forward_cu_2forward", 64, 0, 0, 0)}).size() == kArchitectures,
           "attention without HMMA");
     Kernel spills = kernel("each_pack", 64, 0, 0, 0);

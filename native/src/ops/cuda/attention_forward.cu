@@ -123,8 +123,10 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
     tiles.fetch(0);
     tiles.fetch(1);
     const RowsInTile<HD> rows{query_tile + Tile<HD>::bytes(16 * warp), rows_first<HD>(lane)};
-    wait_for_copies<2>();
-    __syncthreads();
+    if constexpr (F::kKeepQueries) {  // else the first tile's wait is theirs too
+        wait_for_copies<2>();
+        __syncthreads();
+    }
     typename F::Queries queries = keep_rows<typename F::Queries>(rows);
 
     Accumulator out[HD / 8] = {};

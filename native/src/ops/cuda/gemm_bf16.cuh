@@ -69,13 +69,13 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
         const int block_row = static_cast<int>(blockIdx.x) * kRows, block_column = static_cast<int>(blockIdx.y) * kColumns;
         for (int first = 0; first < low.rank; first += kDepth) {
             const int last = min(low.rank, first + kDepth);
+            if (first > 0) __syncthreads();  // all are done with the part before; after the last, the main loop's first barrier says so
             for (int k = first; k < last; k += 16) {
                 round_tile<Left, kRows, true>(stage, low.left, low.rank, block_row, g.M, k, low.rank, low.scale);
                 round_tile<Right, kColumns, kRightInner>(stage + Left::kBytes, low.right, low.right_row, block_column, g.N, k, low.rank, 1);
             }
             __syncthreads();
             for (int k = first; k < last; k += 16) multiply_any(shared_address(stage), (k - first) / 16, sum);
-            __syncthreads();
         }
         if (low.mask.active()) mask_accumulators<kDown, kAcross>(low.mask, row, column, sum);
     }
