@@ -104,7 +104,7 @@ racecheck() { sanitize racecheck; }
 
 micro() {
     [ $dry = 1 ] && export PTXMACHINE_COUNTERS=/dev/null
-    limited "$lib/cuda_bench" "${micro[@]}" >"$work/micro.md" 2>"$work/log" || fail "$(last_line)"
+    limited "$lib/cuda_bench" "${micro[@]}" >"$work/micro.md" 2>"$work/log" || fail "$(grep -m1 FAILED "$work/micro.md" || last_line)"
     unset PTXMACHINE_COUNTERS
     note="$(grep -c '^|' "$work/micro.md") rows, below"
 }

@@ -1,8 +1,10 @@
-// The CUDA engine's ops at the widths of Llama-2-7B in bf16. On a GPU it times them; on ptxmachine (with PTXMACHINE_COUNTERS set) it counts
-// what they do and predicts.
+// The CUDA engine's ops at the widths of Llama-2-7B in bf16. First each is verified (see references.h). On a GPU it times them; on
+// ptxmachine (with PTXMACHINE_COUNTERS set) it counts what they do and predicts.
 //   cuda_bench [--rows N] [--only TEXT]   rows: tokens of a call (default: 2000 on a GPU, 128 counted)
+//              [--square N]               side of the product that says how fast the card multiplies (default 8192)
 //   cuda_bench --check                    counted: fails where a kernel wastes sectors or wavefronts, or uses local memory
 //   cuda_bench --step                     counted: predicts a T-Vaccine step, item by item
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -24,7 +26,7 @@ constexpr double kMostWaste = 1.05;  // over the ideal
 constexpr int kCopies = 4;           // of buffers in a timed case: more than a second-level cache holds
 
 struct Options {
-    int64_t rows = 0;
+    int64_t rows = 0, square = 8192;
     std::string only;
     bool check = false, step = false;
 };
@@ -39,6 +41,8 @@ Options parse(int count, char** arguments) {
         };
         if (argument == "--rows")
             options.rows = std::atoll(value().c_str());
+        else if (argument == "--square")
+            options.square = std::atoll(value().c_str());
         else if (argument == "--only")
             options.only = value();
         else if (argument == "--check")
@@ -46,7 +50,7 @@ Options parse(int count, char** arguments) {
         else if (argument == "--step")
             options.step = true;
         else
-            throw Error(Status::InvalidArgument, argument + " is unknown; expected --rows N, --only TEXT, --check or --step");
+            throw Error(Status::InvalidArgument, argument + " is unknown; expected --rows N, --only TEXT, --square N, --check or --step");
     }
     return options;
 }
@@ -88,6 +92,16 @@ void print_counted(const Case& each, const KernelCounters& k) {
     std::fflush(stdout);
 }
 
+/// Runs a case once and compares what it gave; says what differs.
+bool verify(Device& device, const Case& each, const std::function<void()>& after) {
+    const Expectations expected = each.gives();
+    each.runs.front()();
+    after();
+    const std::string difference = first_difference(device, expected);
+    if (!difference.empty()) std::printf("FAILED %s: %s\n", each.name.c_str(), difference.c_str());
+    return difference.empty();
+}
+
 int count_all(Device& device, const Options& options) {
     std::map<std::string, Counted> counted;
     int failed = 0, passed = 0;
@@ -95,49 +109,85 @@ int count_all(Device& device, const Options& options) {
     if (!options.step) print_counted_head();
     cases.for_each(options.only, [&](const Case& each) {
         const Counters before = read_counters();
-        each.runs.front()();
-        const Counters counters = difference(before, read_counters());
+        Counters counters;
+        int bad = verify(device, each, [&] { counters = difference(before, read_counters()); }) ? 0 : 1;
         if (!options.step) print_counted(each, total(counters));
-        const int bad = options.check ? check(each, counters) : 0;
+        if (options.check) bad += check(each, counters);
         failed += bad;
         passed += bad == 0;
         counted[each.name] = {each, total(counters)};
         counted[each.name].what.runs.clear();
+        counted[each.name].what.gives = nullptr;
     });
     if (options.step) print_step(counted);
     if (options.check) std::printf("cuda_bench counters: %d passed, %d failed\n", passed, failed);
     return failed != 0;
 }
 
-/// The same call with cuBLAS's products, in microseconds; "-" where it is not there or the case has no products of ours.
-std::string time_with_cublas(Stream& stream, const Case& each) {
-    if (each.name.rfind("linear", 0) != 0 && each.name.rfind("head", 0) != 0) return "-";
+/// Seconds of a call with cuBLAS's products; 0 where there is no cuBLAS.
+double seconds_with_cublas(Stream& stream, const std::vector<std::function<void()>>& runs) {
     try {
         ops::choose_gemm(stream, GemmChoice::Cublas);
     } catch (const Error&) {
-        return "-";
+        return 0;
     }
-    const double seconds = seconds_of(stream, each.runs);
+    const double seconds = seconds_of(stream, runs);
     ops::choose_gemm(stream, GemmChoice::Own);
-    char text[32];
-    std::snprintf(text, sizeof text, "%.1f", seconds * 1e6);
-    return text;
+    return seconds;
+}
+
+/// Rates that the card reaches: bytes copied, and products of large square bf16 matrices by whoever is faster.
+struct Rates {
+    double copy = 0, own = 0, cublas = 0;
+    double matmul() const { return std::max(own, cublas); }
+};
+
+Rates measure_rates(Device& device, Cases& cases, int64_t side) {
+    Rates rates;
+    rates.copy = copy_rate(device.stream());
+    cases.square(side, [&](const Case& product) {
+        rates.own = product.flops / seconds_of(device.stream(), product.runs);
+        const double seconds = seconds_with_cublas(device.stream(), product.runs);
+        rates.cublas = seconds > 0 ? product.flops / seconds : 0;
+    });
+    std::printf("copy: %.0f GB/s; product of %lld x %lld matrices: own %.1f TFLOP/s, ", rates.copy * 1e-9, static_cast<long long>(side),
+                static_cast<long long>(side), rates.own * 1e-12);
+    if (rates.cublas > 0)
+        std::printf("cuBLAS %.1f TFLOP/s\n\n", rates.cublas * 1e-12);
+    else
+        std::printf("no cuBLAS\n\n");
+    return rates;
+}
+
+void print_timed(const Case& each, const Rates& rates, double seconds, double cublas_seconds) {
+    std::printf("| %s | %.0f | %.1f | %.0f | %.2f |", each.name.c_str(), each.rows, seconds * 1e6, each.bytes / seconds * 1e-9,
+                each.bytes / seconds / rates.copy);
+    if (each.flops > 0)
+        std::printf(" %.1f | %.2f |", each.flops / seconds * 1e-12, each.flops / seconds / rates.matmul());
+    else
+        std::printf(" - | - |");
+    if (cublas_seconds > 0)
+        std::printf(" %.1f |\n", cublas_seconds * 1e6);
+    else
+        std::printf(" - |\n");
+    std::fflush(stdout);
 }
 
 int time_all(Device& device, const Options& options) {
     require(!options.check && !options.step, "--check and --step need ptxmachine's counters (PTXMACHINE_COUNTERS)");
-    const double copying = copy_rate(device.stream());
-    std::printf("copy: %.0f GB/s\n\n| case | rows | us | GB/s | of copy | TFLOP/s | us with cuBLAS |\n|---|--:|--:|--:|--:|--:|--:|\n",
-                copying * 1e-9);
     Cases cases(device, {}, options.rows > 0 ? options.rows : 2000, kCopies);
+    const Rates rates = measure_rates(device, cases, options.square);
+    std::printf("| case | rows | us | GB/s | of copy | TFLOP/s | of matmul | us with cuBLAS |\n|---|--:|--:|--:|--:|--:|--:|--:|\n");
+    int failed = 0;
     cases.for_each(options.only, [&](const Case& each) {
-        const double seconds = seconds_of(device.stream(), each.runs);
-        std::printf("| %s | %.0f | %.1f | %.0f | %.2f | %.1f | %s |\n", each.name.c_str(), each.rows, seconds * 1e6,
-                    each.bytes / seconds * 1e-9, each.bytes / seconds / copying, each.flops / seconds * 1e-12,
-                    time_with_cublas(device.stream(), each).c_str());
-        std::fflush(stdout);
+        if (!verify(device, each, [] {})) {
+            ++failed;
+            return;
+        }
+        const bool multiplies = each.name.rfind("linear", 0) == 0 || each.name.rfind("head", 0) == 0;
+        print_timed(each, rates, seconds_of(device.stream(), each.runs), multiplies ? seconds_with_cublas(device.stream(), each.runs) : 0);
     });
-    return 0;
+    return failed != 0;
 }
 
 }  // namespace

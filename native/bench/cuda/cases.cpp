@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/bf16.h"
+#include "core/philox.h"
 
 namespace nv::bench {
 
@@ -52,14 +53,15 @@ void Cases::for_each(const std::string& only, const std::function<void(const Cas
     }
 }
 
-/// Values in [-1, 1) of a short period: what they are does not change what an op costs.
+/// Values in [-1, 1) of a short period, which is no row's length, and begins elsewhere in every view: a wrong place has a wrong value.
 View Cases::numbers(int64_t rows, int64_t columns, DType type) {
     const View view{device_.allocate(rows * columns * size_of(type)), type, rows, columns};
     taken_.push_back(view.data);
-    constexpr int64_t kPeriod = 1 << 16;
+    constexpr int64_t kPeriod = 65521;  // a prime
+    const RandomKey key{taken_.size()};
     std::vector<unsigned char> piece(static_cast<size_t>(kPeriod * size_of(type)));
     for (int64_t i = 0; i < kPeriod; ++i) {
-        const float value = static_cast<float>((i * 40503 + 12345) % kPeriod - kPeriod / 2) / (kPeriod / 2);
+        const float value = 2 * random_uniform(random_block(key, static_cast<uint64_t>(i / 4)).word[i % 4]) - 1;
         if (type == DType::BF16)
             reinterpret_cast<uint16_t*>(piece.data())[i] = bf16_from_float(value);
         else

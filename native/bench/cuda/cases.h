@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/device.h"
+#include "cuda/verification.h"
 #include "ops/ops.h"
 
 namespace nv::bench {
@@ -22,6 +23,7 @@ struct Case {
     double bytes_of_rows = 0;  // the part of `bytes` that grows with the rows (the rest are weights)
     double flops = 0;
     std::vector<std::function<void()>> runs;  // the same call on different buffers, so that no cache holds them
+    std::function<Expectations()> gives;      // what the first run will have given; asked before it
 };
 
 /// Memory for the cases of one run, and the cases.
@@ -35,6 +37,9 @@ public:
 
     /// Calls f for each case whose name contains `only`; its memory is given back afterwards.
     void for_each(const std::string& only, const std::function<void(const Case&)>& f);
+
+    /// Calls f for y = x w^T of square matrices of this side.
+    void square(int64_t side, const std::function<void(const Case&)>& f);
 
 private:
     struct Definition {

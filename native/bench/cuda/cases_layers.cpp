@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "references.h"
+
 namespace nv::bench {
 namespace {
 
@@ -22,8 +24,8 @@ std::vector<int32_t> counting(int64_t n, int64_t modulus, int64_t step = 1) {
 }  // namespace
 
 void Cases::add_norms() {
-    const auto define = [this](const char* name, double passes, auto call) {
-        definitions_.push_back({name, [this, passes, call] {
+    const auto define = [this](const char* name, double passes, auto call, auto gives) {
+        definitions_.push_back({name, [this, passes, call, gives] {
                                     Case c;
                                     c.rows = static_cast<double>(rows_);
                                     const View w = numbers(1, model_.C, DType::F32);
@@ -32,18 +34,23 @@ void Cases::add_norms() {
                                         const View z = numbers(rows_, model_.C, kActivation), rstd = numbers(1, rows_, DType::F32);
                                         c.bytes = c.bytes_of_rows = passes * size(x) + size(rstd);
                                         c.runs.push_back([this, call, x, y, z, w, rstd] { call(stream(), x, y, z, w, rstd); });
+                                        if (i == 0) c.gives = [=] { return gives(device_, x, y, z, w, rstd); };
                                     }
                                     return c;
                                 }});
     };
-    define("rmsnorm forward", 2, [](Stream& s, View x, View y, View, View w, View rstd) { ops::rmsnorm_forward(s, x, w, 1e-5f, y, rstd); });
-    define("rmsnorm backward + residual", 4,
-           [](Stream& s, View x, View y, View z, View w, View rstd) { ops::rmsnorm_backward(s, x, y, w, rstd, z, {}); });
+    define(
+        "rmsnorm forward", 2, [](Stream& s, View x, View y, View, View w, View rstd) { ops::rmsnorm_forward(s, x, w, 1e-5f, y, rstd); },
+        [](Device& d, View x, View y, View, View w, View rstd) { return rmsnorm_forward_gives(d, x, w, 1e-5, y, rstd); });
+    define(
+        "rmsnorm backward + residual", 4,
+        [](Stream& s, View x, View y, View z, View w, View rstd) { ops::rmsnorm_backward(s, x, y, w, rstd, z, {}); },
+        [](Device& d, View x, View y, View z, View w, View rstd) { return rmsnorm_backward_gives(d, x, y, w, rstd, z); });
 }
 
 void Cases::add_activations() {
-    const auto wide = [this](const char* name, double passes, auto call) {
-        definitions_.push_back({name, [this, passes, call] {
+    const auto wide = [this](const char* name, double passes, auto call, auto gives) {
+        definitions_.push_back({name, [this, passes, call, gives] {
                                     Case c;
                                     c.rows = static_cast<double>(rows_);
                                     for (int i = 0; i < copies_; ++i) {
@@ -51,12 +58,17 @@ void Cases::add_activations() {
                                         const View out = numbers(rows_, model_.F, kActivation);
                                         c.bytes = c.bytes_of_rows = passes * size(gate);
                                         c.runs.push_back([this, call, gate, up, out] { call(stream(), gate, up, out); });
+                                        if (i == 0) c.gives = [=] { return gives(device_, gate, up, out); };
                                     }
                                     return c;
                                 }});
     };
-    wide("swiglu forward", 3, [](Stream& s, View gate, View up, View out) { ops::swiglu_forward(s, gate, up, out); });
-    wide("swiglu backward", 5, [](Stream& s, View gate, View up, View out) { ops::swiglu_backward(s, out, gate, up); });
+    wide(
+        "swiglu forward", 3, [](Stream& s, View gate, View up, View out) { ops::swiglu_forward(s, gate, up, out); },
+        [](Device& d, View gate, View up, View out) { return swiglu_forward_gives(d, gate, up, out); });
+    wide(
+        "swiglu backward", 5, [](Stream& s, View gate, View up, View out) { ops::swiglu_backward(s, out, gate, up); },
+        [](Device& d, View gate, View up, View out) { return swiglu_backward_gives(d, out, gate, up); });
     definitions_.push_back({"rope", [this] {
                                 Case c;
                                 c.rows = static_cast<double>(rows_);
@@ -69,6 +81,7 @@ void Cases::add_activations() {
                                     c.runs.push_back([this, x, positions, cosine, sine] {
                                         ops::rope_forward(stream(), x, positions, cosine, sine, model_.head_size);
                                     });
+                                    if (i == 0) c.gives = [=] { return rope_gives(device_, x, positions, cosine, sine, model_.head_size); };
                                 }
                                 return c;
                             }});
@@ -81,6 +94,7 @@ void Cases::add_activations() {
                                     const View x = numbers(rows_, model_.C, kActivation);
                                     c.bytes = c.bytes_of_rows = 2 * size(x);
                                     c.runs.push_back([this, table, tokens, x] { ops::embedding_forward(stream(), tokens, table, x); });
+                                    if (i == 0) c.gives = [=] { return embedding_gives(device_, table, tokens, x); };
                                 }
                                 return c;
                             }});
@@ -94,7 +108,7 @@ void Cases::add_attention() {
     const int64_t samples = std::max<int64_t>(1, rows_ / 200), length = std::max<int64_t>(rows_ / samples, 200), T = samples * length;
     const double pairs = static_cast<double>(samples) * static_cast<double>(length) * static_cast<double>(length + 1) / 2;
     const double product = 2 * pairs * static_cast<double>(model_.heads * model_.head_size);
-    const auto define = [=](const char* name, double passes, double products, auto call) {
+    const auto define = [=](const char* name, double passes, double products, auto call, auto gives) {
         definitions_.push_back({name, [=] {
                                     Case c;
                                     c.rows = static_cast<double>(T);
@@ -111,16 +125,27 @@ void Cases::add_attention() {
                                         for (View* view : {&s.lse, &s.delta}) *view = numbers(T, model_.heads, DType::F32);
                                         c.bytes = c.bytes_of_rows = passes * size(s.q) + size(s.lse);
                                         c.runs.push_back([=] { call(stream(), s, offsets, length, shape); });
+                                        if (i == 0) c.gives = [=] { return gives(device_, s, length, shape); };
                                     }
                                     return c;
                                 }});
     };
-    define("attention forward", 4, 2, [](Stream& stream, const Set& s, View offsets, int64_t longest, const ops::AttentionShape& shape) {
-        ops::attention_forward(stream, s.q, s.k, s.v, offsets, longest, shape, s.out, s.lse);
-    });
-    define("attention backward", 8, 5, [](Stream& stream, const Set& s, View offsets, int64_t longest, const ops::AttentionShape& shape) {
-        ops::attention_backward(stream, s.dout, s.q, s.k, s.v, s.out, s.lse, offsets, longest, shape, s.dq, s.dk, s.dv, s.delta);
-    });
+    define(
+        "attention forward", 4, 2,
+        [](Stream& stream, const Set& s, View offsets, int64_t longest, const ops::AttentionShape& shape) {
+            ops::attention_forward(stream, s.q, s.k, s.v, offsets, longest, shape, s.out, s.lse);
+        },
+        [](Device& device, const Set& s, int64_t longest, const ops::AttentionShape& shape) {
+            return attention_forward_gives(device, s.q, s.k, s.v, longest, shape, s.out, s.lse);
+        });
+    define(
+        "attention backward", 8, 5,
+        [](Stream& stream, const Set& s, View offsets, int64_t longest, const ops::AttentionShape& shape) {
+            ops::attention_backward(stream, s.dout, s.q, s.k, s.v, s.out, s.lse, offsets, longest, shape, s.dq, s.dk, s.dv, s.delta);
+        },
+        [](Device& device, const Set& s, int64_t longest, const ops::AttentionShape& shape) {
+            return attention_backward_gives(device, {s.dout, s.q, s.k, s.v, s.out, s.lse, s.dq, s.dk, s.dv}, longest, shape);
+        });
     definitions_.push_back({"attention decode, 8 x 256", [this] {
                                 Case c;
                                 constexpr int64_t kSamples = 8, kPositions = 256;
@@ -133,14 +158,15 @@ void Cases::add_attention() {
                                     const View v = numbers(kSamples * kPositions, model_.C, kActivation);
                                     c.bytes = c.bytes_of_rows = 2 * size(k) + 2 * size(q);
                                     c.runs.push_back([=] { ops::attention_decode(stream(), q, k, v, lengths, kPositions, shape, out); });
+                                    if (i == 0) c.gives = [=] { return attention_decode_gives(device_, q, k, v, kPositions, shape, out); };
                                 }
                                 return c;
                             }});
 }
 
 void Cases::add_loss() {
-    const auto define = [this](const char* name, double passes, auto call) {
-        definitions_.push_back({name, [this, passes, call] {
+    const auto define = [this](const char* name, double passes, auto call, auto gives) {
+        definitions_.push_back({name, [this, passes, call, gives] {
                                     Case c;
                                     c.rows = static_cast<double>(rows_);
                                     const View targets = integers(counting(rows_, model_.V, 7));
@@ -149,20 +175,27 @@ void Cases::add_loss() {
                                         const View logits = numbers(rows_, model_.V, DType::F32);
                                         c.bytes = c.bytes_of_rows = passes * size(logits);
                                         c.runs.push_back([=] { call(stream(), logits, targets, loss, lse); });
+                                        if (i == 0) c.gives = [=] { return gives(device_, logits, targets, loss, lse); };
                                     }
                                     return c;
                                 }});
     };
-    define("cross entropy forward", 1,
-           [](Stream& s, View logits, View targets, View loss, View lse) { ops::cross_entropy_forward(s, logits, targets, loss, lse); });
-    define("cross entropy backward", 2,
-           [](Stream& s, View logits, View targets, View, View lse) { ops::cross_entropy_backward(s, logits, targets, lse, 1e-3f); });
+    define(
+        "cross entropy forward", 1,
+        [](Stream& s, View logits, View targets, View loss, View lse) { ops::cross_entropy_forward(s, logits, targets, loss, lse); },
+        [](Device& d, View logits, View targets, View loss, View lse) {
+            return cross_entropy_forward_gives(d, logits, targets, loss, lse);
+        });
+    define(
+        "cross entropy backward", 2,
+        [](Stream& s, View logits, View targets, View, View lse) { ops::cross_entropy_backward(s, logits, targets, lse, 0.5f); },
+        [](Device& d, View logits, View targets, View, View lse) { return cross_entropy_backward_gives(d, logits, targets, lse, 0.5); });
 }
 
 /// What sites, perturbation and optimizer do.
 void Cases::add_vectors() {
-    const auto define = [this](const char* name, auto bytes, auto call) {
-        definitions_.push_back({name, [this, bytes, call] {
+    const auto define = [this](const char* name, auto bytes, auto call, auto gives) {
+        definitions_.push_back({name, [this, bytes, call, gives] {
                                     Case c;
                                     c.rows = static_cast<double>(rows_);
                                     const View out{numbers(1, 2, DType::F32).data, DType::F64, 1, 1};
@@ -172,22 +205,27 @@ void Cases::add_vectors() {
                                                    full = numbers(rows_, model_.C, DType::F32);
                                         c.bytes = c.bytes_of_rows = bytes(size(half), size(full));
                                         c.runs.push_back([=] { call(stream(), half, full, out); });
+                                        if (i == 0) c.gives = [=] { return gives(device_, half, full, out); };
                                     }
                                     return c;
                                 }});
     };
     define(
         "site read (copy)", [](double half, double full) { return half + full; },
-        [](Stream& s, View half, View full, View) { ops::copy(s, half, full); });
+        [](Stream& s, View half, View full, View) { ops::copy(s, half, full); },
+        [](Device& d, View half, View full, View) { return combination_gives(d, 1, half, 0, full); });
     define(
         "site norm (sum of squares)", [](double, double full) { return full; },
-        [](Stream& s, View, View full, View out) { ops::sum_of_squares(s, full, out); });
+        [](Stream& s, View, View full, View out) { ops::sum_of_squares(s, full, out); },
+        [](Device& d, View, View full, View out) { return sum_of_squares_gives(d, full, out); });
     define(
         "perturbation scale", [](double, double full) { return 2 * full; },
-        [](Stream& s, View, View full, View out) { ops::scale_to_norm(s, full, 3, out, 1); });
+        [](Stream& s, View, View full, View out) { ops::scale_to_norm(s, full, 3, out, 1); },  // the sum in `out` is 0
+        [](Device& d, View, View full, View) { return combination_gives(d, 0, full, 3, full); });
     define(
         "perturbation add (axpy)", [](double half, double full) { return 2 * half + full; },
-        [](Stream& s, View half, View full, View) { ops::axpy(s, 1, full, half); });
+        [](Stream& s, View half, View full, View) { ops::axpy(s, 1, full, half); },
+        [](Device& d, View half, View full, View) { return combination_gives(d, 1, full, 1, half); });
     definitions_.push_back({"adamw", [this] {
                                 Case c;
                                 c.rows = static_cast<double>(rows_);
@@ -197,7 +235,9 @@ void Cases::add_vectors() {
                                     ops::fill_zero(stream(), v[3]);
                                     c.bytes = c.bytes_of_rows = 7 * size(v[0]);
                                     const View p = v[0], g = v[1], m = v[2], second = v[3];
-                                    c.runs.push_back([=] { ops::adamw(stream(), p, g, m, second, {}, {}, 0); });
+                                    const ops::AdamW options{1e-3, 0.9, 0.999, 1e-8, 0.1, 3};
+                                    c.runs.push_back([=] { ops::adamw(stream(), p, g, m, second, options, {}, 0); });
+                                    if (i == 0) c.gives = [=] { return adamw_gives(device_, p, g, m, second, options); };
                                 }
                                 return c;
                             }});

@@ -1,5 +1,6 @@
 // The linear layers: with their adapters, the head, and with as few rows as decoding has.
 #include "cases.h"
+#include "references.h"
 
 namespace nv::bench {
 namespace {
@@ -34,8 +35,8 @@ void Cases::add_linear(const char* name, int64_t in, int64_t out, bool weight_gr
         return s;
     };
     const double flops = 2.0 * static_cast<double>(rows_ * in * out);
-    const auto define = [this, make, flops](const std::string& what, auto call) {
-        definitions_.push_back({what, [this, make, flops, call] {
+    const auto define = [this, make, flops](const std::string& what, auto call, auto gives) {
+        definitions_.push_back({what, [this, make, flops, call, gives] {
                                     Case c;
                                     c.rows = static_cast<double>(rows_);
                                     c.flops = flops;
@@ -44,17 +45,22 @@ void Cases::add_linear(const char* name, int64_t in, int64_t out, bool weight_gr
                                         c.bytes_of_rows = bytes_of({s.x, s.y});
                                         c.bytes = c.bytes_of_rows + bytes_of({s.w});
                                         c.runs.push_back([this, s, call] { call(stream(), s); });
+                                        if (i == 0) c.gives = [this, s, gives] { return gives(device_, s); };
                                     }
                                     return c;
                                 }});
     };
-    define(std::string(name) + " forward",
-           [](Stream& stream, const Set& s) { ops::linear_forward(stream, s.x, s.w, {}, s.lora, s.y, {}); });
-    define(std::string(name) + " backward", [](Stream& stream, const Set& s) {
-        ops::LinearGradients gradients;
-        gradients.dx = s.x;
-        ops::linear_backward(stream, s.y, s.x, s.w, s.lora, gradients, s.scratch);
-    });
+    define(
+        std::string(name) + " forward", [](Stream& stream, const Set& s) { ops::linear_forward(stream, s.x, s.w, {}, s.lora, s.y, {}); },
+        [](Device& device, const Set& s) { return linear_forward_gives(device, s.x, s.w, s.lora, s.y); });
+    define(
+        std::string(name) + " backward",
+        [](Stream& stream, const Set& s) {
+            ops::LinearGradients gradients;
+            gradients.dx = s.x;
+            ops::linear_backward(stream, s.y, s.x, s.w, s.lora, gradients, s.scratch);
+        },
+        [](Device& device, const Set& s) { return linear_backward_gives(device, s.y, s.w, s.lora, s.x); });
     if (!weight_gradients) return;
     definitions_.push_back({std::string(name) + " adapter gradients", [this, make] {
                                 Case c;
@@ -71,9 +77,20 @@ void Cases::add_linear(const char* name, int64_t in, int64_t out, bool weight_gr
                                         gradients.db = s.db;
                                         ops::linear_backward(stream(), s.y, s.x, s.w, s.lora, gradients, s.scratch);
                                     });
+                                    if (i == 0)
+                                        c.gives = [this, s] { return adapter_gradients_give(device_, s.y, s.x, s.lora, s.da, s.db); };
                                 }
                                 return c;
                             }});
+}
+
+void Cases::square(int64_t side, const std::function<void(const Case&)>& f) {
+    Case c;
+    c.flops = 2.0 * static_cast<double>(side) * static_cast<double>(side) * static_cast<double>(side);
+    const View x = numbers(side, side, kActivation), w = numbers(side, side, kWeight), y = numbers(side, side, kActivation);
+    c.runs.push_back([=] { ops::linear_forward(stream(), x, w, {}, {}, y, {}); });
+    f(c);
+    release();
 }
 
 /// Logits in fp32 of bf16 rows, and the way back.
@@ -96,6 +113,11 @@ void Cases::add_head() {
                                             else
                                                 ops::linear_backward(stream(), y, x, w, {}, gradients, {});
                                         });
+                                        if (i == 0)
+                                            c.gives = [this, forward, x, y, w] {
+                                                return forward ? linear_forward_gives(device_, x, w, {}, y)
+                                                               : linear_backward_gives(device_, y, w, {}, x);
+                                            };
                                     }
                                     return c;
                                 }});
@@ -116,6 +138,7 @@ void Cases::add_decoding() {
                                         c.bytes_of_rows = bytes_of({x, y});
                                         c.bytes = c.bytes_of_rows + bytes_of({w});
                                         c.runs.push_back([this, x, w, y] { ops::linear_forward(stream(), x, w, {}, {}, y, {}); });
+                                        if (i == 0) c.gives = [this, x, w, y] { return linear_forward_gives(device_, x, w, {}, y); };
                                     }
                                     return c;
                                 }});

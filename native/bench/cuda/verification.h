@@ -1,0 +1,57 @@
+// What a case must give at some places, worked out in double on the host before the case runs.
+#pragma once
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+#include "core/view.h"
+
+namespace nv::bench {
+
+/// The numbers of a view as they are now.
+class Copy {
+public:
+    Copy(Device& device, const View& view);
+    double operator()(int64_t row, int64_t column) const { return at(row * view_.columns + column); }
+    double at(int64_t element) const;
+    /// As a product on tensor cores takes it: in bf16.
+    double rounded(int64_t row, int64_t column) const;
+
+private:
+    View view_;
+    std::vector<unsigned char> bytes_;
+};
+
+/// One element, and how far off it may be beyond its own rounding.
+struct Expected {
+    const char* name;
+    View view;
+    int64_t row, column;
+    double value, slack;
+};
+using Expectations = std::vector<Expected>;
+
+/// A sum and the sum of its terms' sizes.
+struct Sum {
+    double value = 0, size = 0;
+    void add(double term) {
+        value += term;
+        size += std::abs(term);
+    }
+};
+
+/// How far off an fp32 sum of K terms may be, by their sizes' sum: at most K 2^-24; roundings that do not conspire make sqrt(K) of that.
+inline double sum_error(int64_t K) {
+    return (8 + std::sqrt(static_cast<double>(K))) / 16777216;
+}
+/// Of a number that is rounded to bf16, by its size.
+constexpr double kHalfError = 1.01 / 256;
+
+/// Some of 0 .. n-1: the first, the last, and some between that no tile begins with.
+std::vector<int64_t> places(int64_t n);
+
+/// Empty if every place has what is expected, else the first that has not.
+std::string first_difference(Device& device, const Expectations& expectations);
+
+}  // namespace nv::bench
