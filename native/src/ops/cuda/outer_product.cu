@@ -62,7 +62,6 @@ __device__ void add_warps(const Outer& o, int64_t first_rank, int64_t first_colu
         float& c = o.c[TRANSPOSED ? n * o.rank + rank : rank * o.N + n];
         c = fmaf(o.alpha, total, c);
     }
-    __syncthreads();  // part is written again for the next ranks
 }
 
 template <int RANKS, bool TRANSPOSED> __global__ void __launch_bounds__(kLowRankThreads, 1) outer_kernel(const Outer o) {
@@ -90,7 +89,10 @@ template <int RANKS, bool TRANSPOSED> __global__ void __launch_bounds__(kLowRank
         }
     }
 #pragma unroll
-    for (int i = 0; i < kDown; ++i) add_warps<TRANSPOSED>(o, first_rank + i * 16, first_column, sum[i]);
+    for (int i = 0; i < kDown; ++i) {
+        if (i > 0) __syncthreads();  // the same memory is written again
+        add_warps<TRANSPOSED>(o, first_rank + i * 16, first_column, sum[i]);
+    }
 }
 
 template <int RANKS> void run(const char* op, const Stream& stream, bool transposed, const Outer& o) {
