@@ -61,6 +61,7 @@ void add_bf16_cases(std::vector<Case>& list) {
             }
     list.push_back({31, 520, 264, 12, 0.25f, kType, kType, true, Addend::Own});  // every warp has a share of an adapter's product
     list.push_back({17, 264, 520, 24, 0.25f, kType, kType, false, Addend::None});
+    list.push_back({17, 72, 136, 32, 0.25f, kType, kType, false, Addend::None, true, true});
     list.push_back({24, 136, 72, 70, 0.25f, kType, kType, true, Addend::Own});         // a rank of several steps in the small tile
     list.push_back({648, 24, 1040, 8, 0.25f, kType, kType, true, Addend::Other});      // the large tile
     list.push_back({648, 1040, 24, 70, 0.25f, kType, kType, true, Addend::Other});     // and in dx; a rank of several steps

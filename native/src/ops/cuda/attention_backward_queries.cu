@@ -66,8 +66,10 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
     Tile<HD>::template load<G::kQueries, G::kThreads>(query_tile, to.q + query_at, stride, sample.length - first_query);
     Tile<HD>::template load<G::kQueries, G::kThreads>(query_tile + G::kQueryBytes, to.dout + query_at, stride, sample.length - first_query);
     commit_copies();
-    wait_for_copies<0>();
-    __syncthreads();
+    if constexpr (G::kKeepQueries) {  // else the first block's wait is theirs too
+        wait_for_copies<0>();
+        __syncthreads();
+    }
     const RowsInTile<HD> rows{query_tile + Tile<HD>::bytes(16 * warp), rows_first<HD>(lane)};
     const auto queries = keep_rows<typename G::Queries>(rows);
     const auto gradients = keep_rows<typename G::Queries>(RowsInTile<HD>{rows.tile + G::kQueryBytes, rows.lane});
