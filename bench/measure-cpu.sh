@@ -50,7 +50,7 @@ header() {  # title, command
 
 gemm() {  # rounds, more arguments
     say "gemm_bench"
-    if "$native/gemm_bench" 1 1 nothing | head -n 1 | grep -q libblas; then
+    if [[ $("$native/gemm_bench" 1 1 nothing) == "BLAS: libblas"* ]]; then
         say "gemm_bench: the machine's only BLAS is the untuned one; install OpenBLAS (Debian: libopenblas0-pthread)"
         failed=true
         return

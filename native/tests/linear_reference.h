@@ -13,10 +13,6 @@ struct Expected {
     explicit Expected(const std::vector<double>& start) : value(start), slack(start.size()) {}
 };
 
-inline double round_to_bf16(double value) {
-    return bf16_to_float(bf16_from_float(static_cast<float>(value)));
-}
-
 using Values = std::vector<double>;
 inline Values transpose(const Values& a, int64_t rows, int64_t columns) {
     Values result(a.size());
@@ -50,8 +46,7 @@ inline Values product(const Values& a, const Values& b, int64_t M, int64_t N, in
 
 /// The formulas of ops.h in double, from inputs as the ops see them: rounded to bf16 where they round them.
 ///
-/// Slack. A sum of K terms in fp32, whose absolute values add up to S, is off by at most K 2^-24 S; roundings that do not conspire make
-/// sqrt(K) of that, and `sum_error` allows (8 + sqrt(K)) 2^-24 S. bf16 activations add: the adapter's middle (h, dy b) is rounded to bf16
+/// Slack. For sums in fp32 see sum_error. bf16 activations add: the adapter's middle (h, dy b) is rounded to bf16
 /// between two products, at most 2^-8 of every term, and the output is rounded once, 2^-8 of it.
 struct Reference {
     int64_t T, in, out, rank;
@@ -59,8 +54,7 @@ struct Reference {
     bool bf16;
     Values x, w, bias, a, b, mask, dy;  // mask: 0 or 1 / (1 - p)
 
-    static double sum_error(int64_t K) { return (8 + std::sqrt(static_cast<double>(K))) / 16777216; }
-    double middle_error() const { return bf16 ? 1.01 / 256 : 0; }
+    double middle_error() const { return bf16 ? kHalfError : 0; }
 
     static void add(Expected& to, const Values& value, const Values& size, double error) {
         for (size_t i = 0; i < value.size(); ++i) {
@@ -139,17 +133,14 @@ struct Reference {
 
 inline Values dropout_mask(const ops::Dropout& dropout, int64_t count) {
     Values mask(count);
-    for (int64_t i = 0; i < count; ++i) {
-        const float u = random_uniform(random_block(dropout.key, i / 4).word[i % 4]);
-        mask[i] = u < dropout.probability ? 0 : 1 / (1 - double{dropout.probability});
-    }
+    for (int64_t i = 0; i < count; ++i) mask[i] = dropout_factor(dropout, i);
     return mask;
 }
 
 inline void compare(Buffer& got, const Expected& want, const char* what) {
     const Values values = got.values();
     const int64_t columns = got.view().columns;
-    const double rounding = got.view().dtype == DType::BF16 ? 1.01 / 256 : 1.0 / 4194304;
+    const double rounding = got.view().dtype == DType::BF16 ? kHalfError : 1.0 / 4194304;
     check(values.size() == want.value.size(), std::string(what) + ": wrong number of expected values");
     for (size_t i = 0; i < values.size(); ++i)
         near(values[i], want.value[i], {want.slack[i] * 1.01 + 1e-7, rounding}, what, static_cast<int64_t>(i) / columns,

@@ -20,6 +20,7 @@
 #include "core/error.h"
 #include "core/view.h"
 #include "ops/ops.h"
+#include "reference_numbers.h"
 
 namespace nv::testing {
 
@@ -219,11 +220,6 @@ private:
     template <class T> void store(int64_t i, T value) {
         std::memcpy(&host_[static_cast<size_t>(before_) + i * sizeof(T)], &value, sizeof(T));
     }
-    template <class T> T load(int64_t i) const {
-        T value;
-        std::memcpy(&value, &host_[static_cast<size_t>(before_) + i * sizeof(T)], sizeof(T));
-        return value;
-    }
     void put(int64_t i, double value) {
         switch (view_.dtype) {
             case DType::F32:
@@ -236,19 +232,7 @@ private:
                 return store(i, value);
         }
     }
-    double get(int64_t i) const {
-        switch (view_.dtype) {
-            case DType::F32:
-                return load<float>(i);
-            case DType::BF16:
-                return bf16_to_float(load<uint16_t>(i));
-            case DType::I32:
-                return load<int32_t>(i);
-            case DType::F64:
-                return load<double>(i);
-        }
-        return 0;
-    }
+    double get(int64_t i) const { return number_at(view_.dtype, &host_[static_cast<size_t>(before_)], i); }
     void upload() { device_.upload(view_.data, host_.data() + before_, view_.bytes()); }
     void download() { device_.download(host_.data(), memory_, static_cast<int64_t>(host_.size())); }
 

@@ -24,6 +24,11 @@ struct Case {
     double flops = 0;
     std::vector<std::function<void()>> runs;  // the same call on different buffers, so that no cache holds them
     std::function<Expectations()> gives;      // what the first run will have given; asked before it
+
+    void add(std::function<void()> run, std::function<Expectations()> run_gives) {
+        if (runs.empty()) gives = std::move(run_gives);
+        runs.push_back(std::move(run));
+    }
 };
 
 /// Memory for the cases of one run, and the cases.

@@ -33,8 +33,8 @@ void Cases::add_norms() {
                                         const View x = numbers(rows_, model_.C, kActivation), y = numbers(rows_, model_.C, kActivation);
                                         const View z = numbers(rows_, model_.C, kActivation), rstd = numbers(1, rows_, DType::F32);
                                         c.bytes = c.bytes_of_rows = passes * size(x) + size(rstd);
-                                        c.runs.push_back([this, call, x, y, z, w, rstd] { call(stream(), x, y, z, w, rstd); });
-                                        if (i == 0) c.gives = [=] { return gives(device_, x, y, z, w, rstd); };
+                                        c.add([this, call, x, y, z, w, rstd] { call(stream(), x, y, z, w, rstd); },
+                                              [=] { return gives(device_, x, y, z, w, rstd); });
                                     }
                                     return c;
                                 }});
@@ -57,8 +57,8 @@ void Cases::add_activations() {
                                         const View gate = numbers(rows_, model_.F, kActivation), up = numbers(rows_, model_.F, kActivation);
                                         const View out = numbers(rows_, model_.F, kActivation);
                                         c.bytes = c.bytes_of_rows = passes * size(gate);
-                                        c.runs.push_back([this, call, gate, up, out] { call(stream(), gate, up, out); });
-                                        if (i == 0) c.gives = [=] { return gives(device_, gate, up, out); };
+                                        c.add([this, call, gate, up, out] { call(stream(), gate, up, out); },
+                                              [=] { return gives(device_, gate, up, out); });
                                     }
                                     return c;
                                 }});
@@ -69,22 +69,21 @@ void Cases::add_activations() {
     wide(
         "swiglu backward", 5, [](Stream& s, View gate, View up, View out) { ops::swiglu_backward(s, out, gate, up); },
         [](Device& d, View gate, View up, View out) { return swiglu_backward_gives(d, out, gate, up); });
-    definitions_.push_back({"rope", [this] {
-                                Case c;
-                                c.rows = static_cast<double>(rows_);
-                                const View cosine = numbers(rows_, model_.head_size / 2, DType::F32);
-                                const View sine = numbers(rows_, model_.head_size / 2, DType::F32);
-                                const View positions = integers(counting(rows_, rows_));
-                                for (int i = 0; i < copies_; ++i) {
-                                    const View x = numbers(rows_, model_.C, kActivation);
-                                    c.bytes = c.bytes_of_rows = 2 * size(x) + 2 * size(cosine);
-                                    c.runs.push_back([this, x, positions, cosine, sine] {
-                                        ops::rope_forward(stream(), x, positions, cosine, sine, model_.head_size);
-                                    });
-                                    if (i == 0) c.gives = [=] { return rope_gives(device_, x, positions, cosine, sine, model_.head_size); };
-                                }
-                                return c;
-                            }});
+    definitions_.push_back(
+        {"rope", [this] {
+             Case c;
+             c.rows = static_cast<double>(rows_);
+             const View cosine = numbers(rows_, model_.head_size / 2, DType::F32);
+             const View sine = numbers(rows_, model_.head_size / 2, DType::F32);
+             const View positions = integers(counting(rows_, rows_));
+             for (int i = 0; i < copies_; ++i) {
+                 const View x = numbers(rows_, model_.C, kActivation);
+                 c.bytes = c.bytes_of_rows = 2 * size(x) + 2 * size(cosine);
+                 c.add([this, x, positions, cosine, sine] { ops::rope_forward(stream(), x, positions, cosine, sine, model_.head_size); },
+                       [=] { return rope_gives(device_, x, positions, cosine, sine, model_.head_size); });
+             }
+             return c;
+         }});
     definitions_.push_back({"embedding forward", [this] {
                                 Case c;
                                 c.rows = static_cast<double>(rows_);
@@ -93,8 +92,8 @@ void Cases::add_activations() {
                                 for (int i = 0; i < copies_; ++i) {
                                     const View x = numbers(rows_, model_.C, kActivation);
                                     c.bytes = c.bytes_of_rows = 2 * size(x);
-                                    c.runs.push_back([this, table, tokens, x] { ops::embedding_forward(stream(), tokens, table, x); });
-                                    if (i == 0) c.gives = [=] { return embedding_gives(device_, table, tokens, x); };
+                                    c.add([this, table, tokens, x] { ops::embedding_forward(stream(), tokens, table, x); },
+                                          [=] { return embedding_gives(device_, table, tokens, x); });
                                 }
                                 return c;
                             }});
@@ -124,8 +123,8 @@ void Cases::add_attention() {
                                             *view = numbers(T, model_.kv_heads * model_.head_size, kActivation);
                                         for (View* view : {&s.lse, &s.delta}) *view = numbers(T, model_.heads, DType::F32);
                                         c.bytes = c.bytes_of_rows = passes * size(s.q) + size(s.lse);
-                                        c.runs.push_back([=] { call(stream(), s, offsets, length, shape); });
-                                        if (i == 0) c.gives = [=] { return gives(device_, s, length, shape); };
+                                        c.add([=] { call(stream(), s, offsets, length, shape); },
+                                              [=] { return gives(device_, s, length, shape); });
                                     }
                                     return c;
                                 }});
@@ -157,8 +156,8 @@ void Cases::add_attention() {
                                     const View k = numbers(kSamples * kPositions, model_.C, kActivation);
                                     const View v = numbers(kSamples * kPositions, model_.C, kActivation);
                                     c.bytes = c.bytes_of_rows = 2 * size(k) + 2 * size(q);
-                                    c.runs.push_back([=] { ops::attention_decode(stream(), q, k, v, lengths, kPositions, shape, out); });
-                                    if (i == 0) c.gives = [=] { return attention_decode_gives(device_, q, k, v, kPositions, shape, out); };
+                                    c.add([=] { ops::attention_decode(stream(), q, k, v, lengths, kPositions, shape, out); },
+                                          [=] { return attention_decode_gives(device_, q, k, v, kPositions, shape, out); });
                                 }
                                 return c;
                             }});
@@ -174,8 +173,8 @@ void Cases::add_loss() {
                                     for (int i = 0; i < copies_; ++i) {
                                         const View logits = numbers(rows_, model_.V, DType::F32);
                                         c.bytes = c.bytes_of_rows = passes * size(logits);
-                                        c.runs.push_back([=] { call(stream(), logits, targets, loss, lse); });
-                                        if (i == 0) c.gives = [=] { return gives(device_, logits, targets, loss, lse); };
+                                        c.add([=] { call(stream(), logits, targets, loss, lse); },
+                                              [=] { return gives(device_, logits, targets, loss, lse); });
                                     }
                                     return c;
                                 }});
@@ -204,8 +203,7 @@ void Cases::add_vectors() {
                                         const View half = numbers(rows_, model_.C, kActivation),
                                                    full = numbers(rows_, model_.C, DType::F32);
                                         c.bytes = c.bytes_of_rows = bytes(size(half), size(full));
-                                        c.runs.push_back([=] { call(stream(), half, full, out); });
-                                        if (i == 0) c.gives = [=] { return gives(device_, half, full, out); };
+                                        c.add([=] { call(stream(), half, full, out); }, [=] { return gives(device_, half, full, out); });
                                     }
                                     return c;
                                 }});
@@ -236,8 +234,8 @@ void Cases::add_vectors() {
                                     c.bytes = c.bytes_of_rows = 7 * size(v[0]);
                                     const View p = v[0], g = v[1], m = v[2], second = v[3];
                                     const ops::AdamW options{1e-3, 0.9, 0.999, 1e-8, 0.1, 3};
-                                    c.runs.push_back([=] { ops::adamw(stream(), p, g, m, second, options, {}, 0); });
-                                    if (i == 0) c.gives = [=] { return adamw_gives(device_, p, g, m, second, options); };
+                                    c.add([=] { ops::adamw(stream(), p, g, m, second, options, {}, 0); },
+                                          [=] { return adamw_gives(device_, p, g, m, second, options); });
                                 }
                                 return c;
                             }});

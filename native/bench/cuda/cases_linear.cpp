@@ -17,9 +17,8 @@ double bytes_of(std::initializer_list<View> views) {
 
 void Cases::add_linear(const char* name, int64_t in, int64_t out, bool weight_gradients) {
     struct Set {
-        View x, w, y, scratch;
+        View x, w, y, scratch, da, db;
         ops::Lora lora;
-        View da, db;
     };
     const auto make = [this, in, out] {
         Set s;
@@ -32,56 +31,41 @@ void Cases::add_linear(const char* name, int64_t in, int64_t out, bool weight_gr
         s.lora.scale = 0.5f;
         s.lora.dropout = {0.1f, {1, 2, 3}};
         s.scratch = numbers(rows_, model_.rank, DType::F32);
+        s.da = numbers(model_.rank, in, DType::F32);
+        s.db = numbers(out, model_.rank, DType::F32);
         return s;
     };
-    const double flops = 2.0 * static_cast<double>(rows_ * in * out);
-    const auto define = [this, make, flops](const std::string& what, auto call, auto gives) {
-        definitions_.push_back({what, [this, make, flops, call, gives] {
+    const auto define = [=](const char* what, double flops, bool reads_weights, auto call, auto gives) {
+        definitions_.push_back({std::string(name) + what, [=] {
                                     Case c;
                                     c.rows = static_cast<double>(rows_);
                                     c.flops = flops;
                                     for (int i = 0; i < copies_; ++i) {
                                         const Set s = make();
                                         c.bytes_of_rows = bytes_of({s.x, s.y});
-                                        c.bytes = c.bytes_of_rows + bytes_of({s.w});
-                                        c.runs.push_back([this, s, call] { call(stream(), s); });
-                                        if (i == 0) c.gives = [this, s, gives] { return gives(device_, s); };
+                                        c.bytes = c.bytes_of_rows + (reads_weights ? bytes_of({s.w}) : 0);
+                                        c.add([=] { call(stream(), s); }, [=] { return gives(device_, s); });
                                     }
                                     return c;
                                 }});
     };
+    const double flops = 2.0 * static_cast<double>(rows_ * in * out);
     define(
-        std::string(name) + " forward", [](Stream& stream, const Set& s) { ops::linear_forward(stream, s.x, s.w, {}, s.lora, s.y, {}); },
+        " forward", flops, true, [](Stream& stream, const Set& s) { ops::linear_forward(stream, s.x, s.w, {}, s.lora, s.y, {}); },
         [](Device& device, const Set& s) { return linear_forward_gives(device, s.x, s.w, s.lora, s.y); });
     define(
-        std::string(name) + " backward",
+        " backward", flops, true,
         [](Stream& stream, const Set& s) {
-            ops::LinearGradients gradients;
-            gradients.dx = s.x;
-            ops::linear_backward(stream, s.y, s.x, s.w, s.lora, gradients, s.scratch);
+            ops::linear_backward(stream, s.y, s.x, s.w, s.lora, {s.x, false, {}, {}, {}, {}}, s.scratch);
         },
         [](Device& device, const Set& s) { return linear_backward_gives(device, s.y, s.w, s.lora, s.x); });
     if (!weight_gradients) return;
-    definitions_.push_back({std::string(name) + " adapter gradients", [this, make] {
-                                Case c;
-                                c.rows = static_cast<double>(rows_);
-                                for (int i = 0; i < copies_; ++i) {
-                                    Set s = make();
-                                    s.da = numbers(model_.rank, s.x.columns, DType::F32);
-                                    s.db = numbers(s.y.columns, model_.rank, DType::F32);
-                                    c.bytes = c.bytes_of_rows = bytes_of({s.x, s.y});
-                                    c.flops = 6.0 * static_cast<double>(rows_ * model_.rank * s.x.columns);
-                                    c.runs.push_back([this, s] {
-                                        ops::LinearGradients gradients;
-                                        gradients.da = s.da;
-                                        gradients.db = s.db;
-                                        ops::linear_backward(stream(), s.y, s.x, s.w, s.lora, gradients, s.scratch);
-                                    });
-                                    if (i == 0)
-                                        c.gives = [this, s] { return adapter_gradients_give(device_, s.y, s.x, s.lora, s.da, s.db); };
-                                }
-                                return c;
-                            }});
+    define(
+        " adapter gradients", 6.0 * static_cast<double>(rows_ * model_.rank * in), false,
+        [](Stream& stream, const Set& s) {
+            ops::linear_backward(stream, s.y, s.x, s.w, s.lora, {{}, false, {}, {}, s.da, s.db}, s.scratch);
+        },
+        [](Device& device, const Set& s) { return adapter_gradients_give(device, s.y, s.x, s.lora, s.da, s.db); });
 }
 
 void Cases::square(int64_t side, const std::function<void(const Case&)>& f) {
@@ -105,19 +89,19 @@ void Cases::add_head() {
                                         const View x = numbers(rows_, model_.C, kActivation), y = numbers(rows_, model_.V, DType::F32);
                                         c.bytes_of_rows = bytes_of({x, y});
                                         c.bytes = c.bytes_of_rows + bytes_of({w});
-                                        c.runs.push_back([this, forward, x, y, w] {
-                                            ops::LinearGradients gradients;
-                                            gradients.dx = x;
-                                            if (forward)
-                                                ops::linear_forward(stream(), x, w, {}, {}, y, {});
-                                            else
-                                                ops::linear_backward(stream(), y, x, w, {}, gradients, {});
-                                        });
-                                        if (i == 0)
-                                            c.gives = [this, forward, x, y, w] {
+                                        c.add(
+                                            [this, forward, x, y, w] {
+                                                ops::LinearGradients gradients;
+                                                gradients.dx = x;
+                                                if (forward)
+                                                    ops::linear_forward(stream(), x, w, {}, {}, y, {});
+                                                else
+                                                    ops::linear_backward(stream(), y, x, w, {}, gradients, {});
+                                            },
+                                            [this, forward, x, y, w] {
                                                 return forward ? linear_forward_gives(device_, x, w, {}, y)
                                                                : linear_backward_gives(device_, y, w, {}, x);
-                                            };
+                                            });
                                     }
                                     return c;
                                 }});
@@ -137,8 +121,8 @@ void Cases::add_decoding() {
                                         const View w = numbers(model_.F, model_.C, kWeight);
                                         c.bytes_of_rows = bytes_of({x, y});
                                         c.bytes = c.bytes_of_rows + bytes_of({w});
-                                        c.runs.push_back([this, x, w, y] { ops::linear_forward(stream(), x, w, {}, {}, y, {}); });
-                                        if (i == 0) c.gives = [this, x, w, y] { return linear_forward_gives(device_, x, w, {}, y); };
+                                        c.add([this, x, w, y] { ops::linear_forward(stream(), x, w, {}, {}, y, {}); },
+                                              [this, x, w, y] { return linear_forward_gives(device_, x, w, {}, y); });
                                     }
                                     return c;
                                 }});

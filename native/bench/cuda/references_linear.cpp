@@ -4,10 +4,7 @@
 namespace nv::bench {
 namespace {
 
-double mask(const ops::Dropout& dropout, int64_t element) {
-    const float u = random_uniform(random_block(dropout.key, static_cast<uint64_t>(element / 4)).word[element % 4]);
-    return u < dropout.probability ? 0 : 1 / (1 - static_cast<double>(dropout.probability));
-}
+using testing::dropout_factor;
 
 /// A product whose left factor is itself a sum, rounded to bf16.
 struct SecondSum {
@@ -24,7 +21,7 @@ struct SecondSum {
 std::vector<Sum> middle_forward(const ops::Lora& lora, const Copy& x, const Copy& a, int64_t t) {
     std::vector<Sum> h(static_cast<size_t>(lora.a.rows));
     for (int64_t k = 0; k < lora.a.columns; ++k) {
-        const double value = x(t, k) * mask(lora.dropout, t * lora.a.columns + k) * static_cast<double>(lora.scale);
+        const double value = x(t, k) * dropout_factor(lora.dropout, t * lora.a.columns + k) * static_cast<double>(lora.scale);
         for (int64_t r = 0; r < lora.a.rows; ++r) h[static_cast<size_t>(r)].add(value * a.rounded(r, k));
     }
     return h;
@@ -67,7 +64,8 @@ Expectations linear_backward_gives(Device& device, View dy, View w, const ops::L
             Sum sum;
             for (int64_t o = 0; o < K; ++o) sum.add(gradient.rounded(t, o) * weight(o, i));
             SecondSum low;
-            for (int64_t r = 0; r < rank; ++r) low.add(dh[static_cast<size_t>(r)], a.rounded(r, i) * mask(lora.dropout, t * w.columns + i));
+            for (int64_t r = 0; r < rank; ++r)
+                low.add(dh[static_cast<size_t>(r)], a.rounded(r, i) * dropout_factor(lora.dropout, t * w.columns + i));
             all.push_back({"dx", dx, t, i, sum.value + low.sum.value, sum_error(K) * sum.size + low.slack(K + rank)});
         }
     }
@@ -83,7 +81,7 @@ Expectations adapter_gradients_give(Device& device, View dy, View x, const ops::
         for (int64_t t = 0; t < T; ++t) dh.push_back(middle_backward(lora, gradient, b, t, r));
         for (const int64_t i : places(x.columns)) {
             SecondSum sum;
-            for (int64_t t = 0; t < T; ++t) sum.add(dh[static_cast<size_t>(t)], in(t, i) * mask(lora.dropout, t * x.columns + i));
+            for (int64_t t = 0; t < T; ++t) sum.add(dh[static_cast<size_t>(t)], in(t, i) * dropout_factor(lora.dropout, t * x.columns + i));
             all.push_back({"da", da, r, i, da_before(r, i) + sum.sum.value, sum.slack(dy.columns + T)});
         }
         for (const int64_t o : places(dy.columns)) {

@@ -1,33 +1,9 @@
 #include "verification.h"
 
-#include <algorithm>
 #include <cstdio>
-#include <cstring>
-
-#include "core/bf16.h"
 
 namespace nv::bench {
 namespace {
-
-template <class T> T element(const unsigned char* bytes, int64_t index) {
-    T value;
-    std::memcpy(&value, bytes + index * static_cast<int64_t>(sizeof value), sizeof value);
-    return value;
-}
-
-double number(DType type, const unsigned char* bytes, int64_t index) {
-    switch (type) {
-        case DType::F32:
-            return static_cast<double>(element<float>(bytes, index));
-        case DType::BF16:
-            return static_cast<double>(bf16_to_float(element<uint16_t>(bytes, index)));
-        case DType::I32:
-            return element<int32_t>(bytes, index);
-        case DType::F64:
-            return element<double>(bytes, index);
-    }
-    return 0;
-}
 
 double rounding_of(DType type) {
     return type == DType::BF16 ? kHalfError : type == DType::F32 ? 1.0 / (1 << 23) : 1e-12;
@@ -40,11 +16,11 @@ Copy::Copy(Device& device, const View& view) : view_(view), bytes_(static_cast<s
 }
 
 double Copy::at(int64_t index) const {
-    return number(view_.dtype, bytes_.data(), index);
+    return testing::number_at(view_.dtype, bytes_.data(), index);
 }
 
 double Copy::rounded(int64_t row, int64_t column) const {
-    return static_cast<double>(bf16_to_float(bf16_from_float(static_cast<float>((*this)(row, column)))));
+    return testing::round_to_bf16((*this)(row, column));
 }
 
 std::vector<int64_t> places(int64_t n) {

@@ -6,6 +6,7 @@
 
 #include "core/device.h"
 #include "core/view.h"
+#include "reference_numbers.h"
 
 namespace nv::bench {
 
@@ -41,12 +42,8 @@ struct Sum {
     }
 };
 
-/// How far off an fp32 sum of K terms may be, by their sizes' sum: at most K 2^-24; roundings that do not conspire make sqrt(K) of that.
-inline double sum_error(int64_t K) {
-    return (8 + std::sqrt(static_cast<double>(K))) / 16777216;
-}
-/// Of a number that is rounded to bf16, by its size.
-constexpr double kHalfError = 1.01 / 256;
+using testing::kHalfError;
+using testing::sum_error;
 
 /// Some of 0 .. n-1: the first, the last, and some between that no tile begins with.
 std::vector<int64_t> places(int64_t n);

@@ -78,7 +78,7 @@ void Network::backward_linear(int64_t l, int projection, View dy, View x, const 
     gradients.dbias = target.get(TensorKind::Bias, l, projection);
     gradients.da = target.get(TensorKind::LoraA, l, projection);
     gradients.db = target.get(TensorKind::LoraB, l, projection);
-    const View scratch = buffers_.lora_scratch.empty() ? View{} : buffers_.lora_scratch.rows_from(0, x.rows);
+    const View scratch = buffers_.lora_scratch.rows_from(0, x.rows);
     ops::linear_backward(stream(), dy, x, weights_.get(TensorKind::Weight, l, projection), lora(l, projection, x.rows), gradients, scratch);
 }
 

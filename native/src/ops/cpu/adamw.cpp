@@ -10,8 +10,7 @@ namespace nv::ops {
 
 void adamw(Stream& stream, View p, View g, View m, View v, const AdamW& options, View sum_of_squares, float clip) {
     const int64_t n = p.count();
-    const Check check("adamw");
-    check_adamw(check, p, g, m, v, options, sum_of_squares);
+    check_adamw(Check("adamw"), p, g, m, v, options, sum_of_squares);
 
     double gradient = 1;
     if (!sum_of_squares.empty()) gradient = std::min(1.0, static_cast<double>(clip) / (std::sqrt(*sum_of_squares.as<double>()) + 1e-6));

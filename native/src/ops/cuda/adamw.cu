@@ -62,8 +62,7 @@ template <int N> __global__ void __launch_bounds__(kThreads)
 
 void adamw(Stream& stream, View p, View g, View m, View v, const AdamW& options, View sum_of_squares, float clip) {
     const int64_t n = p.count();
-    const Check check("adamw");
-    check_adamw(check, p, g, m, v, options, sum_of_squares);
+    check_adamw(Check("adamw"), p, g, m, v, options, sum_of_squares);
     if (n == 0) return;
     const bool packs = aligned_for(4, p, g, m, v);
     const Vectors vectors{p.as<float>(), g.as<float>(), m.as<float>(), v.as<float>()};
