@@ -20,6 +20,13 @@ batch_of() {
         NR == 2 {split($0, labels, /\],\[/); for (i = 1; i <= n; i++) printf "{\"input_ids\": [%s], \"labels\": [%s]}\n", ids[i], labels[i]}'
 }
 
+# A copy of the first folder with the second one's weights.
+with_weights() {
+    local folder=$work/$(basename "$1")
+    cp -r "$1" "$folder" && cp -n "$2"/model*.safetensors "$folder/"
+    echo "$folder"
+}
+
 mean_losses() { tr -d ' \n\t\r' <"$1" | grep -oE '"mean_loss":[-+0-9.eE]+' | cut -d: -f2; }
 field() { tr -d '\n' <"$2" | grep -oE "\"$1\": *(\"[^\"]*\"|[-+0-9.eE]+|null)" | head -1 | sed -E 's/^[^:]*: *//; s/"//g'; }
 
@@ -112,6 +119,14 @@ write_page() {
         echo "| program | tokens | s/step | tokens/s | planned GiB | own count GiB | nvidia-smi GiB |"
         echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
         cat "$work/steps.md"
+    fi
+    if [ -s "$work/doctor" ]; then
+        echo
+        echo "## What doctor and plan say"
+        echo
+        echo '```'
+        cat "$work/doctor" "$work/plan"
+        echo '```'
     fi
     if [ -s "$work/micro.md" ]; then
         echo

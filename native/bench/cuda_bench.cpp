@@ -135,22 +135,23 @@ double seconds_with_cublas(Stream& stream, const std::vector<std::function<void(
     return seconds;
 }
 
-/// Rates that the card reaches: bytes copied, and products of large square bf16 matrices by whoever is faster.
+/// Rates that the card reaches: bytes copied, mma.sync alone, and products of large square bf16 matrices by whoever is faster.
 struct Rates {
-    double copy = 0, own = 0, cublas = 0;
+    double copy = 0, mma = 0, own = 0, cublas = 0;
     double matmul() const { return std::max(own, cublas); }
 };
 
 Rates measure_rates(Device& device, Cases& cases, int64_t side) {
     Rates rates;
     rates.copy = copy_rate(device.stream());
+    rates.mma = mma_rate(device.stream(), device.info().threads);
     cases.square(side, [&](const Case& product) {
         rates.own = product.flops / seconds_of(device.stream(), product.runs);
         const double seconds = seconds_with_cublas(device.stream(), product.runs);
         rates.cublas = seconds > 0 ? product.flops / seconds : 0;
     });
-    std::printf("copy: %.0f GB/s; product of %lld x %lld matrices: own %.1f TFLOP/s, ", rates.copy * 1e-9, static_cast<long long>(side),
-                static_cast<long long>(side), rates.own * 1e-12);
+    std::printf("copy: %.0f GB/s; mma.sync alone: %.1f TFLOP/s; product of %lld x %lld matrices: own %.1f TFLOP/s, ", rates.copy * 1e-9,
+                rates.mma * 1e-12, static_cast<long long>(side), static_cast<long long>(side), rates.own * 1e-12);
     if (rates.cublas > 0)
         std::printf("cuBLAS %.1f TFLOP/s\n\n", rates.cublas * 1e-12);
     else

@@ -87,9 +87,9 @@ NV_API nv_status nv_device_create(int32_t index, int32_t threads, nv_device** ou
 NV_API void nv_device_destroy(nv_device* device) NV_NOEXCEPT;
 NV_API nv_status nv_device_get_info(const nv_device* device, nv_device_info* out) NV_NOEXCEPT;
 
-/* Who multiplies matrices of bf16 activations on a GPU, from now on. Every device begins with NV_GEMM_AUTO: what measurements say is
- * faster; there are none yet, so it is our own kernels. NV_GEMM_CUBLAS opens cublasLt and fails with NV_UNSUPPORTED where it is missing,
- * and on a CPU. */
+/* Who multiplies matrices of bf16 activations on a GPU, from now on. Every device begins with NV_GEMM_AUTO: what was measured to be
+ * faster, which is cublasLt on compute capability 9 (H100, H200) where it is installed, and else our own kernels. NV_GEMM_CUBLAS opens
+ * cublasLt and fails with NV_UNSUPPORTED where it is missing, and on a CPU. */
 typedef enum nv_gemm { NV_GEMM_OWN = 0, NV_GEMM_CUBLAS = 1, NV_GEMM_AUTO = 2 } nv_gemm;
 NV_API nv_status nv_device_set_gemm(nv_device* device, int32_t gemm) NV_NOEXCEPT;
 

@@ -56,7 +56,7 @@ internal static class EngineLibrary
         {
             if (chosenVariant == variant) return chosenLibrary;
         }
-        return candidates.Any(File.Exists) ? Load(variant, candidates) : 0;
+        return candidates.Any(File.Exists) || NativeLibrary.TryLoad(FileName(variant), out _) ? Load(variant, candidates) : 0;
     }
 
     /// <summary>Where the library of a variant may lie, first choice first.</summary>

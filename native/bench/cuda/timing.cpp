@@ -9,7 +9,8 @@
 namespace nv::bench {
 namespace {
 
-constexpr int kWarmUp = 3, kRepeats = 25;
+constexpr int kWarmUp = 3, kRepeats = 15, kMostCalls = 50;
+constexpr double kShortest = 5e-4;  // seconds of one measurement: what a launch and an event cost is lost in it
 
 struct Event {
     cudaEvent_t event = nullptr;
@@ -23,16 +24,20 @@ struct Event {
 
 double seconds_of(const Stream& stream, const std::vector<std::function<void()>>& runs) {
     const Event start, end;
-    std::vector<double> seconds;
-    for (int i = 0; i < kWarmUp + kRepeats; ++i) {
+    size_t next = 0;
+    const auto time = [&](int calls) {
         ops::check_cuda(cudaEventRecord(start.event, ops::queue(stream)), "cudaEventRecord");
-        runs[static_cast<size_t>(i) % runs.size()]();
+        for (int call = 0; call < calls; ++call) runs[next++ % runs.size()]();
         ops::check_cuda(cudaEventRecord(end.event, ops::queue(stream)), "cudaEventRecord");
         ops::check_cuda(cudaEventSynchronize(end.event), "cudaEventSynchronize");
         float milliseconds = 0;
         ops::check_cuda(cudaEventElapsedTime(&milliseconds, start.event, end.event), "cudaEventElapsedTime");
-        if (i >= kWarmUp) seconds.push_back(static_cast<double>(milliseconds) * 1e-3);
-    }
+        return static_cast<double>(milliseconds) * 1e-3 / calls;
+    };
+    time(kWarmUp);
+    const int calls = std::clamp(static_cast<int>(kShortest / time(kWarmUp)), 1, kMostCalls);
+    std::vector<double> seconds;
+    for (int i = 0; i < kRepeats; ++i) seconds.push_back(time(calls));
     std::sort(seconds.begin(), seconds.end());
     return seconds[seconds.size() / 2];
 }

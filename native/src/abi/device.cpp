@@ -19,7 +19,9 @@ nv_status nv_device_create(int32_t index, int32_t threads, nv_device** out) noex
         not_null(out, "out");
         *out = nullptr;
         nv::require(threads >= 0 && threads <= 4096, "threads is " + std::to_string(threads) + ", expected 0 to 4096");
-        *out = new nv_device{nv::Device::open(index, threads), ""};
+        auto device = nv::Device::open(index, threads);
+        nv::ops::choose_gemm(device->stream(), nv::GemmChoice::Auto);
+        *out = new nv_device{std::move(device), ""};
     });
 }
 

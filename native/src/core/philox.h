@@ -28,25 +28,37 @@ struct RandomBlock {
     uint32_t word[4];
 };
 
+/// The keys of Philox's rounds, which one key makes.
+struct PhiloxKeys {
+    static constexpr int kRounds = 10;
+    uint32_t first[kRounds] = {}, second[kRounds] = {};
+
+    PhiloxKeys() = default;
+    NV_HOST_DEVICE explicit PhiloxKeys(uint64_t key) {
+        for (uint32_t round = 0; round < kRounds; ++round) {
+            first[round] = static_cast<uint32_t>(key) + round * 0x9E3779B9u;
+            second[round] = static_cast<uint32_t>(key >> 32) + round * 0xBB67AE85u;
+        }
+    }
+};
+
 /// Philox4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3; SC 2011).
-NV_HOST_DEVICE inline RandomBlock philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, uint32_t k0, uint32_t k1) {
-    for (int round = 0; round < 10; ++round) {
+NV_HOST_DEVICE inline RandomBlock philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, const PhiloxKeys& keys) {
+    for (int round = 0; round < PhiloxKeys::kRounds; ++round) {
         const uint64_t a = 0xD2511F53ull * c0, b = 0xCD9E8D57ull * c2;
-        const uint32_t n0 = static_cast<uint32_t>(b >> 32) ^ c1 ^ k0, n2 = static_cast<uint32_t>(a >> 32) ^ c3 ^ k1;
+        const uint32_t n0 = static_cast<uint32_t>(b >> 32) ^ c1 ^ keys.first[round];
+        const uint32_t n2 = static_cast<uint32_t>(a >> 32) ^ c3 ^ keys.second[round];
         c1 = static_cast<uint32_t>(b);
         c3 = static_cast<uint32_t>(a);
         c0 = n0;
         c2 = n2;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
     }
     return {{c0, c1, c2, c3}};
 }
 
 /// Block `block` of a sequence: elements 4*block to 4*block+3 take its words in order.
 NV_HOST_DEVICE inline RandomBlock random_block(const RandomKey& key, uint64_t block) {
-    return philox(static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), key.step, key.purpose, static_cast<uint32_t>(key.seed),
-                  static_cast<uint32_t>(key.seed >> 32));
+    return philox(static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), key.step, key.purpose, PhiloxKeys(key.seed));
 }
 
 /// [0, 1) with 24 bits, exact in fp32.

@@ -67,8 +67,17 @@ void same_layer() {
     }
 }
 
+/// Only where cuBLAS was measured to be faster.
+void automatic() {
+    Machine machine;
+    Layer layer(machine, 37, 72, 104, 8);
+    const bool hopper = machine.device().info().compute_major == 9;
+    const GemmChoice expected = hopper ? GemmChoice::Cublas : GemmChoice::Own;
+    testing::check(layer.run(machine, GemmChoice::Auto) == layer.run(machine, expected), "auto chose the other one");
+}
+
 }  // namespace
 
 int main() {
-    return testing::run_all("cublas", {{"the same layer", same_layer}});
+    return testing::run_all("cublas", {{"the same layer", same_layer}, {"auto", automatic}});
 }

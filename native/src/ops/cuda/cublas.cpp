@@ -91,17 +91,34 @@ struct Description {
     Description& operator=(const Description&) = delete;
 };
 
-}  // namespace
-
-void choose_gemm(Stream& stream, GemmChoice choice) {
-    stream.cublas = nullptr;
-    if (choice != GemmChoice::Cublas) return;
+/// cublasLt, opened once. Throws Error(Unsupported) where it is not found or does not start.
+const Cublas& the_cublas() {
     static void* const library = open_library();
     if (library == nullptr)
         throw Error(Status::Unsupported,
                     "gemm: cublasLt was not found (libcublasLt.so.13, .12 or .11); install cuBLAS, or choose own or auto");
     static const Cublas cublas(library);
-    stream.cublas = const_cast<Cublas*>(&cublas);
+    return cublas;
+}
+
+/// Where cuBLAS was measured to be faster: on Hopper, whose wgmma our kernels do not use (bench/results).
+bool is_faster_here() {
+    int device = 0, major = 0;
+    cudaGetDevice(&device);
+    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    return major == 9;
+}
+
+}  // namespace
+
+void choose_gemm(Stream& stream, GemmChoice choice) {
+    stream.cublas = nullptr;
+    if (choice == GemmChoice::Own || (choice == GemmChoice::Auto && !is_faster_here())) return;
+    try {
+        stream.cublas = const_cast<Cublas*>(&the_cublas());
+    } catch (const Error&) {
+        if (choice == GemmChoice::Cublas) throw;
+    }
 }
 
 // c^T = b^T a^T: cuBLAS counts columns first, so that our matrices are the transposes it sees. Without a workspace and with its own choice

@@ -9,9 +9,11 @@ template <class Tile> void gemm_weight_gradient(const char* op, const Stream& st
     launch_gemm<Tile, GemmKind::WeightGradient, float>(op, stream, gemm);
 }
 template void gemm_input_gradient<LargeTile>(const char*, const Stream&, const Gemm&);
+template void gemm_input_gradient<DeepTile>(const char*, const Stream&, const Gemm&);
 template void gemm_input_gradient<MiddleTile>(const char*, const Stream&, const Gemm&);
 template void gemm_input_gradient<SmallTile>(const char*, const Stream&, const Gemm&);
 template void gemm_weight_gradient<LargeTile>(const char*, const Stream&, const Gemm&);
+template void gemm_weight_gradient<DeepTile>(const char*, const Stream&, const Gemm&);
 template void gemm_weight_gradient<MiddleTile>(const char*, const Stream&, const Gemm&);
 template void gemm_weight_gradient<SmallTile>(const char*, const Stream&, const Gemm&);
 

@@ -2,21 +2,11 @@
 // asynchronous copies fill STAGES - 1 ahead. The low-rank part comes first, through the stage that the first copies leave free: so its mask
 // can be applied to the accumulators before anything else is in them, and needs no registers of its own.
 #pragma once
-#include "ops/cuda/gemm.h"
 #include "ops/cuda/gemm_epilogue.cuh"
 #include "ops/cuda/gemm_tile.cuh"
+#include "ops/cuda/gemm_tiles.h"
 
 namespace nv::ops {
-
-/// ROWS x COLUMNS of c a block, WARP_ROWS x WARP_COLUMNS a warp, DEPTH of k a stage; BLOCKS at once on a multiprocessor.
-template <int ROWS, int COLUMNS, int DEPTH, int WARP_ROWS, int WARP_COLUMNS, int STAGES, int BLOCKS> struct GemmTile {
-    static constexpr int kRows = ROWS, kColumns = COLUMNS, kDepth = DEPTH, kStages = STAGES, kBlocks = BLOCKS;
-    static constexpr int kWarpRows = WARP_ROWS, kWarpColumns = WARP_COLUMNS;
-    static constexpr int kWarpsAcross = COLUMNS / WARP_COLUMNS;
-    static constexpr int kThreads = ROWS / WARP_ROWS * kWarpsAcross * kWarp;
-    static constexpr int kStageBytes = (ROWS + COLUMNS) * DEPTH * 2;
-    static constexpr int64_t kSharedBytes = int64_t{STAGES} * kStageBytes;
-};
 
 /// What one warp does in its block.
 template <class Tile, GemmKind KIND> struct GemmBlock {
@@ -26,6 +16,10 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
     using Left = TileLayout<kRows, kDepth, kLeftInner>;
     using Right = TileLayout<kColumns, kDepth, kRightInner>;
     using Accumulators = float[kDown][kAcross][4];
+    /// What a step of 16 in k multiplies.
+    struct Fragments {
+        uint32_t a[kDown][4], b[kAcross / 2][4];
+    };
 
     const int row, column;  // of c, where the warp's part begins
     const TileFragments<kRows, kDepth, kLeftInner, true, kDown> left;
@@ -37,29 +31,43 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
           left(warp_row),
           right(warp_column) {}
 
-    /// One step of 16 in k.
-    __device__ void multiply(uint32_t stage, int k_step, Accumulators& sum) const {
-        uint32_t a[kDown][4], b[kAcross / 2][4];
+    __device__ void load(Fragments& to, uint32_t stage, int k_step) const {
 #pragma unroll
-        for (int i = 0; i < kDown; ++i) left.load(a[i], stage, i, k_step);
+        for (int i = 0; i < kDown; ++i) left.load(to.a[i], stage, i, k_step);
 #pragma unroll
-        for (int j = 0; j < kAcross / 2; ++j) right.load(b[j], stage + Left::kBytes, j, k_step);
+        for (int j = 0; j < kAcross / 2; ++j) right.load(to.b[j], stage + Left::kBytes, j, k_step);
+    }
+
+    __device__ static void multiply(const Fragments& f, Accumulators& sum) {
 #pragma unroll
         for (int i = 0; i < kDown; ++i)
 #pragma unroll
-            for (int j = 0; j < kAcross; ++j) multiply_fragments(sum[i][j], a[i], b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
+            for (int j = 0; j < kAcross; ++j) multiply_fragments(sum[i][j], f.a[i], f.b[j / 2][j % 2 * 2], f.b[j / 2][j % 2 * 2 + 1]);
     }
 
     /// Columns first_k .. + 15 in k of an fp32 matrix, times `factor` and rounded, into a tile at `to`; zeros beyond `limit` and `rank`.
-    template <class Layout, int EXTENT, bool K_INNER> __device__ static void round_tile(unsigned char* to, const float* matrix,
-                                                                                        int64_t matrix_row, int first, int limit,
-                                                                                        int first_k, int rank, float factor) {
-#pragma unroll 4
-        for (int at = static_cast<int>(threadIdx.x); at < EXTENT * 16; at += kThreads) {
-            const int i = K_INNER ? at / 16 : at % EXTENT, k = K_INNER ? at % 16 : at / EXTENT;
-            const int64_t from = K_INNER ? (first + i) * matrix_row + first_k + k : (first_k + k) * matrix_row + first + i;
-            const float value = first + i < limit && first_k + k < rank ? factor * matrix[from] : 0.0f;
-            *reinterpret_cast<bf16*>(to + Layout::element(i, first_k % kDepth + k)) = __float2bfloat16_rn(value);
+    /// Several loads are under way at once.
+    template <class Layout, int EXTENT, bool K_INNER> __device__ static void copy_low_rank(unsigned char* to, const float* matrix,
+                                                                                           int64_t matrix_row, int first, int limit,
+                                                                                           int first_k, int rank, float factor) {
+        constexpr int kPasses = EXTENT * 16 / kThreads, kAtOnce = kPasses < 8 ? kPasses : 8;
+        static_assert(EXTENT * 16 % kThreads == 0 && kPasses % kAtOnce == 0, "every pass is full");
+        const int thread = static_cast<int>(threadIdx.x);
+#pragma unroll 1
+        for (int start = thread; start < EXTENT * 16; start += kAtOnce * kThreads) {
+            float value[kAtOnce];
+#pragma unroll
+            for (int pass = 0; pass < kAtOnce; ++pass) {
+                const int at = start + pass * kThreads;
+                const int i = first + (K_INNER ? at / 16 : at % EXTENT), k = first_k + (K_INNER ? at % 16 : at / EXTENT);
+                value[pass] = i < limit && k < rank ? matrix[K_INNER ? i * matrix_row + k : k * matrix_row + i] : 0.0f;
+            }
+#pragma unroll
+            for (int pass = 0; pass < kAtOnce; ++pass) {
+                const int at = start + pass * kThreads;
+                const int i = K_INNER ? at / 16 : at % EXTENT, k = first_k % kDepth + (K_INNER ? at % 16 : at / EXTENT);
+                *reinterpret_cast<bf16*>(to + Layout::element(i, k)) = __float2bfloat16_rn(factor * value[pass]);
+            }
         }
     }
 
@@ -69,22 +77,28 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
         const int block_row = static_cast<int>(blockIdx.x) * kRows, block_column = static_cast<int>(blockIdx.y) * kColumns;
         for (int first = 0; first < low.rank; first += kDepth) {
             const int last = min(low.rank, first + kDepth);
-            if (first > 0) __syncthreads();  // all are done with the part before; after the last, the main loop's first barrier says so
+            if (first > 0) __syncthreads();  // all are done with the part before; after the last, the barrier before the main loop says so
             for (int k = first; k < last; k += 16) {
-                round_tile<Left, kRows, true>(stage, low.left, low.rank, block_row, g.M, k, low.rank, low.scale);
-                round_tile<Right, kColumns, kRightInner>(stage + Left::kBytes, low.right, low.right_row, block_column, g.N, k, low.rank, 1);
+                copy_low_rank<Left, kRows, true>(stage, low.left, low.rank, block_row, g.M, k, low.rank, low.scale);
+                copy_low_rank<Right, kColumns, kRightInner>(stage + Left::kBytes, low.right, low.right_row, block_column, g.N, k, low.rank,
+                                                            1);
             }
             __syncthreads();
             for (int k = first; k < last; k += 16) multiply_any(shared_address(stage), (k - first) / 16, sum);
         }
-        if (low.mask.active()) mask_accumulators<kDown, kAcross>(low.mask, row, column, sum);
+        if constexpr (KIND == GemmKind::InputGradient)
+            if (low.mask.active()) mask_accumulators<kDown, kAcross>(low.mask, row, column, sum);
     }
 
-    /// multiply for a k_step that the compiler does not know.
+    /// For a k_step that the compiler does not know.
     __device__ void multiply_any(uint32_t stage, int k_step, Accumulators& sum) const {
 #pragma unroll
         for (int i = 0; i < kDepth / 16; ++i)
-            if (i == k_step) multiply(stage, i, sum);
+            if (i == k_step) {
+                Fragments fragments;
+                load(fragments, stage, i);
+                multiply(fragments, sum);
+            }
     }
 };
 
@@ -116,18 +130,32 @@ template <class Tile, GemmKind KIND, class C> __global__ void __launch_bounds__(
 #pragma unroll
     for (int stage = 0; stage < kStages - 1; ++stage) fill(stage, stage);
     typename Block::Accumulators sum = {};
-    if (g.low.rank > 0) block.add_low_rank(g, shared + (kStages - 1) * Tile::kStageBytes, sum);
+    if constexpr (KIND != GemmKind::WeightGradient)
+        if (g.low.rank > 0) block.add_low_rank(g, shared + (kStages - 1) * Tile::kStageBytes, sum);
 
+    // A step's fragments are loaded while the one before it multiplies, across stages too.
+    constexpr int kSteps = kDepth / 16;
+    typename Block::Fragments fragments[2];
+    wait_for_copies<kStages - 2>();
+    __syncthreads();  // the first tiles are there for all, and all are done with the low-rank part
+    if (steps > 0) block.load(fragments[0], tiles, 0);
     for (int first = 0; first < steps; first += kStages) {
 #pragma unroll
         for (int stage = 0; stage < kStages; ++stage) {
             if (first + stage >= steps) break;
-            wait_for_copies<kStages - 2>();
-            __syncthreads();  // this step's tiles are there for all, and all are done with the ones that are filled next
             fill(first + stage + kStages - 1, (stage + kStages - 1) % kStages);
 #pragma unroll
-            for (int k_step = 0; k_step < kDepth / 16; ++k_step)
-                block.multiply(tiles + static_cast<uint32_t>(stage * Tile::kStageBytes), k_step, sum);
+            for (int k_step = 0; k_step < kSteps; ++k_step) {
+                const int turn = (stage * kSteps + k_step) % 2;
+                if (k_step + 1 < kSteps) {
+                    block.load(fragments[1 - turn], tiles + static_cast<uint32_t>(stage * Tile::kStageBytes), k_step + 1);
+                } else if (first + stage + 1 < steps) {
+                    wait_for_copies<kStages - 2>();
+                    __syncthreads();  // the next tiles are there for all, and all have loaded from these, which are filled next
+                    block.load(fragments[1 - turn], tiles + static_cast<uint32_t>((stage + 1) % kStages * Tile::kStageBytes), 0);
+                }
+                Block::multiply(fragments[turn], sum);
+            }
         }
     }
     wait_for_copies<0>();
@@ -138,11 +166,5 @@ template <class Tile, GemmKind KIND, class C> void launch_gemm(const char* op, c
     const dim3 grid(static_cast<unsigned>(divide_up(gemm.M, Tile::kRows)), static_cast<unsigned>(divide_up(gemm.N, Tile::kColumns)));
     launch(op, stream, gemm_kernel<Tile, KIND, C>, grid, Tile::kThreads, Tile::kSharedBytes, gemm);
 }
-
-// Sizes: 48 KB of shared memory in the large tile lets two blocks share an RTX 3090's multiprocessor (100 KB). The small one is for few
-// rows: reading b once bounds it, and its blocks must be many; 128 bytes of a row a stage.
-using LargeTile = GemmTile<128, 128, 32, 64, 64, 3, 2>;
-using MiddleTile = GemmTile<64, 64, 32, 32, 32, 4, 3>;
-using SmallTile = GemmTile<32, 32, 64, 16, 16, 4, 3>;
 
 }  // namespace nv::ops

@@ -14,18 +14,20 @@ __device__ void mask_accumulators(const DropoutMask& mask, int row, int column, 
     const bool odd = q % 2 == 1;
     const int64_t own_row = row + lane / 4 + (odd ? 8 : 0);
     const auto factor = [&](uint32_t word) { return mask.keeps(word) ? mask.scale : 0.0f; };
+    constexpr int kAtOnce = 2;
 #pragma unroll 1
-    for (int across = 0; across < ACROSS; ++across) {  // not unrolled: Philox is long
+    for (int first = 0; first < ACROSS; first += kAtOnce) {  // not unrolled wholly: Philox is long
 #pragma unroll
-        for (int i = 0; i < DOWN; ++i) {
+        for (int part = 0; part < kAtOnce * DOWN; ++part) {
+            const int i = part % DOWN, across = first + part / DOWN;
             const int64_t element = mask.element(own_row + i * 16, column + across * 8 + q / 2 * 4);
-            const RandomBlock block = random_block(mask.key, static_cast<uint64_t>(element) / 4);
+            const RandomBlock block = mask.words(element);
             const uint32_t got0 = __shfl_xor_sync(~0u, odd ? block.word[0] : block.word[2], 1);
             const uint32_t got1 = __shfl_xor_sync(~0u, odd ? block.word[1] : block.word[3], 1);
             const float factors[4] = {factor(odd ? got0 : block.word[0]), factor(odd ? got1 : block.word[1]),
                                       factor(odd ? block.word[2] : got0), factor(odd ? block.word[3] : got1)};
 #pragma unroll
-            for (int j = 0; j < ACROSS; ++j)  // registers have no index
+            for (int j = part / DOWN; j < ACROSS; j += kAtOnce)  // registers have no index
                 if (j == across)
 #pragma unroll
                     for (int e = 0; e < 4; ++e) sum[i][j][e] *= factors[e];

@@ -11,7 +11,7 @@ using Tile = float[kDepth][kTile + 1];
 
 __device__ float value_of(const PlainOperand& from, int64_t i, int64_t k) {
     const int64_t at = i * from.row + k * from.step;
-    if (from.mask.active() && !from.mask.keeps(random_block(from.mask.key, static_cast<uint64_t>(at) / 4).word[at % 4])) return 0;
+    if (from.mask.active() && !from.mask.keeps(from.mask.words(at).word[at % 4])) return 0;
     const float value =
         from.factor * (from.bf16 ? to_float(static_cast<const bf16*>(from.data)[at]) : static_cast<const float*>(from.data)[at]);
     return from.rounds ? to_float(from_float<bf16>(value)) : value;
@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kThreads) plain_kernel(const PlainGemm g) {
         for (int i = 0; i < kOwn; ++i)
             for (int j = 0; j < kOwn; ++j) {
                 const int64_t at = g.low_mask.element(row + i * kAcross, column + j * kAcross);
-                const bool keeps = g.low_mask.keeps(random_block(g.low_mask.key, static_cast<uint64_t>(at) / 4).word[at % 4]);
+                const bool keeps = g.low_mask.keeps(g.low_mask.words(at).word[at % 4]);
                 sums.value[i][j] *= keeps ? g.low_mask.scale : 0.0f;
             }
     sums.add(g.a, g.b, g, g.K);

@@ -1,33 +1,25 @@
-// Shared by the adapter's kernels: eight activations in registers.
+// Shared by the adapter's kernels: four activations in registers.
 #pragma once
 #include "ops/cuda/dropout.h"
 #include "ops/cuda/mma.cuh"
 
 namespace nv::ops {
 
-constexpr int kLowRankThreads = 256, kLowRankWarps = kLowRankThreads / kWarp;
-
-/// Eight bf16, or twice four; word[i] holds elements 2i, 2i+1.
-struct Eight {
-    uint32_t word[4];
+/// Four neighbouring bf16; word[i] holds elements 2i, 2i+1.
+struct Four {
+    uint32_t word[2];
 
     /// Zeros unless `wanted`.
-    __device__ static Eight load(const bf16* from, bool wanted) {
-        const uint4 words = wanted ? __ldg(reinterpret_cast<const uint4*>(from)) : make_uint4(0, 0, 0, 0);
-        return {{words.x, words.y, words.z, words.w}};
-    }
-    /// Elements 4 half .. + 3 alone.
-    __device__ void load_half(int half, const bf16* from, bool wanted) {
+    __device__ static Four load(const bf16* from, bool wanted) {
         const uint2 words = wanted ? __ldg(reinterpret_cast<const uint2*>(from)) : make_uint2(0, 0);
-        word[half * 2] = words.x;
-        word[half * 2 + 1] = words.y;
+        return {{words.x, words.y}};
     }
-    /// element: the number of the half's first, a multiple of 4.
-    __device__ void drop_half(int half, const DropoutMask& mask, int64_t element) {
-        const RandomBlock block = random_block(mask.key, static_cast<uint64_t>(element) / 4);
+    /// element: the number of the first, a multiple of 4.
+    __device__ void drop(const DropoutMask& mask, int64_t element) {
+        const RandomBlock block = mask.words(element);
 #pragma unroll
         for (int i = 0; i < 2; ++i)
-            word[half * 2 + i] &= (mask.keeps(block.word[i * 2]) ? 0xFFFFu : 0u) | (mask.keeps(block.word[i * 2 + 1]) ? 0xFFFF0000u : 0u);
+            word[i] &= (mask.keeps(block.word[i * 2]) ? 0xFFFFu : 0u) | (mask.keeps(block.word[i * 2 + 1]) ? 0xFFFF0000u : 0u);
     }
 };
 

@@ -8,6 +8,9 @@ namespace {
 
 constexpr int kRows = 16, kDepth = 32;
 
+/// Of a block: as many as shared memory has room for.
+template <int TILES> constexpr int kWarps = TILES < 8 ? 16 : 8;
+
 struct Projection {
     int64_t T, K, rank;
     const bf16* x;
@@ -35,7 +38,7 @@ template <bool RIGHT_ROWS> __device__ void load_right(const Projection& p, int64
 /// The warps' sums, added in the warps' order.
 template <int TILES> __device__ void add_warps(const Projection& p, int64_t first_row, int64_t first_column, const float (&sum)[TILES][4]) {
     constexpr int kColumns = TILES * 8, kPitch = TILES == 1 ? 8 : kColumns + 8;  // rows begin 8 banks apart
-    __shared__ float part[kLowRankWarps][kRows][kPitch];
+    __shared__ float part[kWarps<TILES>][kRows][kPitch];
     const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
 #pragma unroll
     for (int j = 0; j < TILES; ++j)
@@ -44,40 +47,63 @@ template <int TILES> __device__ void add_warps(const Projection& p, int64_t firs
             *reinterpret_cast<float2*>(&part[warp][lane / 4 + half * 8][j * 8 + lane % 4 * 2]) =
                 make_float2(sum[j][half * 2], sum[j][half * 2 + 1]);
     __syncthreads();
-    for (int at = static_cast<int>(threadIdx.x); at < kRows * kColumns; at += kLowRankThreads) {
+    for (int at = static_cast<int>(threadIdx.x); at < kRows * kColumns; at += kWarps<TILES> * kWarp) {
         const int i = at / kColumns, j = at % kColumns;
         if (first_row + i >= p.T || first_column + j >= p.rank) continue;
         float total = 0;
-        for (int w = 0; w < kLowRankWarps; ++w) total += part[w][i][j];
+        for (int w = 0; w < kWarps<TILES>; ++w) total += part[w][i][j];
         p.c[(first_row + i) * p.rank + first_column + j] = p.alpha * total;
     }
 }
 
-template <int TILES, bool RIGHT_ROWS> __global__ void __launch_bounds__(kLowRankThreads, 1) project_kernel(const Projection p) {
+/// Two rows' share of a step, eight rows apart; zeros beyond the matrix.
+struct Rows {
+    Four upper[2], lower[2];
+
+    __device__ void load(const Projection& p, int64_t row, int64_t first) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const int64_t k = first + half * 16;
+            upper[half] = Four::load(p.x + row * p.K + k, row < p.T && k < p.K);
+            lower[half] = Four::load(p.x + (row + 8) * p.K + k, row + 8 < p.T && k < p.K);
+        }
+    }
+    __device__ void drop(const DropoutMask& mask, int64_t row, int64_t first) {
+        if (!mask.active()) return;
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            upper[half].drop(mask, mask.element(row, first + half * 16));
+            lower[half].drop(mask, mask.element(row + 8, first + half * 16));
+        }
+    }
+};
+
+template <int TILES, bool RIGHT_ROWS> __global__ void __launch_bounds__(kWarps<TILES>* kWarp, 1) project_kernel(const Projection p) {
     const int lane = static_cast<int>(threadIdx.x) % kWarp, g = lane / 4, q = lane % 4;
     const int64_t first_row = int64_t{blockIdx.x} * kRows, first_column = int64_t{blockIdx.y} * TILES * 8;
     const int64_t row = first_row + g;
+    constexpr int kStep = kWarps<TILES> * kDepth;
     float sum[TILES][4] = {};
-#pragma unroll(TILES > 1 ? 1 : 2)
-    for (int64_t first = threadIdx.x / kWarp * kDepth; first < p.K; first += kLowRankWarps * kDepth) {
-        Eight upper, lower;
+    int64_t first = threadIdx.x / kWarp * kDepth + q * 4;
+    Rows next;
+    next.load(p, row, first);
+#pragma unroll 1
+    for (; first - q * 4 < p.K; first += kStep) {
+        Rows x = next;
+        next.load(p, row, first + kStep);  // while this step is masked
+        float b[TILES][2][4];
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const int64_t k = first + half * 16 + q * 4;
-            upper.load_half(half, p.x + row * p.K + k, row < p.T && k < p.K);
-            lower.load_half(half, p.x + (row + 8) * p.K + k, row + 8 < p.T && k < p.K);
-            if (!p.mask.active()) continue;
-            upper.drop_half(half, p.mask, p.mask.element(row, k));
-            lower.drop_half(half, p.mask, p.mask.element(row + 8, k));
-        }
+        for (int j = 0; j < TILES; ++j)
+#pragma unroll
+            for (int half = 0; half < 2; ++half) load_right<RIGHT_ROWS>(p, first_column + j * 8 + g, first + half * 16, b[j][half]);
+        x.drop(p.mask, row, first);
 #pragma unroll
         for (int j = 0; j < TILES; ++j)
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
-                const uint32_t a[4] = {upper.word[half * 2], lower.word[half * 2], upper.word[half * 2 + 1], lower.word[half * 2 + 1]};
-                float b[4];
-                load_right<RIGHT_ROWS>(p, first_column + j * 8 + g, first + half * 16 + q * 4, b);
-                multiply_fragments(sum[j], a, pack_bf16(b[0], b[1]), pack_bf16(b[2], b[3]));
+                const uint32_t a[4] = {x.upper[half].word[0], x.lower[half].word[0], x.upper[half].word[1], x.lower[half].word[1]};
+                const float(&r)[4] = b[j][half];
+                multiply_fragments(sum[j], a, pack_bf16(r[0], r[1]), pack_bf16(r[2], r[3]));
             }
     }
     add_warps<TILES>(p, first_row, first_column, sum);
@@ -85,7 +111,7 @@ template <int TILES, bool RIGHT_ROWS> __global__ void __launch_bounds__(kLowRank
 
 template <int TILES> void run(const char* op, const Stream& stream, bool right_rows, const Projection& p) {
     const dim3 grid(static_cast<unsigned>(divide_up(p.T, kRows)), static_cast<unsigned>(divide_up(p.rank, TILES * 8)));
-    launch(op, stream, right_rows ? project_kernel<TILES, true> : project_kernel<TILES, false>, grid, kLowRankThreads, 0, p);
+    launch(op, stream, right_rows ? project_kernel<TILES, true> : project_kernel<TILES, false>, grid, kWarps<TILES> * kWarp, 0, p);
 }
 
 }  // namespace

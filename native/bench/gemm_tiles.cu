@@ -1,0 +1,117 @@
+// Which tile multiplies fastest on this GPU: every candidate at the shapes of Llama-2-7B, 2,000 rows and few. All must give the same bits.
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "core/bf16.h"
+#include "core/device.h"
+#include "core/philox.h"
+#include "cuda/timing.h"
+#include "ops/cuda/gemm_bf16.cuh"
+
+using namespace nv;
+using namespace nv::ops;
+
+namespace {
+
+struct Shape {
+    const char* name;
+    int M, N, K;
+};
+
+using Launch = void (*)(const char*, const Stream&, const Gemm&);
+
+struct Candidate {
+    const char* name;
+    int most_rows;  // 0: any number
+    int64_t shared;
+    Launch forward, backward;
+};
+
+template <class Tile> Candidate candidate(const char* name, int most_rows = 0) {
+    return {name, most_rows, Tile::kSharedBytes, launch_gemm<Tile, GemmKind::Forward, bf16>,
+            launch_gemm<Tile, GemmKind::InputGradient, bf16>};
+}
+
+#define NV_TILE(...) candidate<GemmTile<__VA_ARGS__>>(#__VA_ARGS__)
+#define NV_FEW_ROWS(...) candidate<GemmTile<__VA_ARGS__>>(#__VA_ARGS__, 64)
+
+std::vector<Candidate> candidates() {
+    return {NV_TILE(128, 128, 32, 64, 64, 3, 2),   NV_TILE(128, 128, 32, 64, 64, 4, 2),   NV_TILE(128, 128, 64, 64, 64, 3, 2),
+            NV_TILE(128, 128, 32, 64, 32, 4, 2),   NV_TILE(256, 128, 32, 64, 64, 4, 1),   NV_TILE(128, 256, 32, 64, 64, 4, 1),
+            NV_TILE(128, 256, 32, 64, 64, 3, 1),   NV_TILE(256, 128, 64, 64, 64, 4, 1),   NV_TILE(128, 256, 64, 64, 64, 4, 1),
+            NV_TILE(64, 64, 32, 32, 32, 4, 3),     NV_TILE(64, 128, 32, 32, 64, 4, 2),    NV_TILE(64, 128, 64, 32, 64, 3, 2),
+            NV_FEW_ROWS(32, 32, 64, 16, 16, 4, 3), NV_FEW_ROWS(32, 64, 64, 16, 32, 4, 3), NV_FEW_ROWS(32, 64, 64, 32, 16, 6, 2),
+            NV_FEW_ROWS(16, 64, 64, 16, 16, 6, 3), NV_FEW_ROWS(32, 32, 128, 16, 16, 3, 3)};
+}
+
+/// Normal weights would do as well; zeros would be faster than real numbers.
+void fill(Device& device, void* to, int64_t count, uint64_t seed) {
+    std::vector<uint16_t> values(static_cast<size_t>(std::min<int64_t>(count, 1048583)));
+    for (size_t i = 0; i < values.size(); ++i)
+        values[i] = bf16_from_float(2 * random_uniform(random_block(RandomKey{seed}, i / 4).word[i % 4]) - 1);
+    for (int64_t i = 0; i < count; i += static_cast<int64_t>(values.size()))
+        device.upload(static_cast<uint16_t*>(to) + i, values.data(), std::min<int64_t>(count - i, static_cast<int64_t>(values.size())) * 2);
+}
+
+/// Rows of the table for one shape and kind.
+void compare(Device& device, const Shape& shape, bool forward) {
+    const int64_t a_size = int64_t{shape.M} * shape.K, b_size = int64_t{shape.N} * shape.K, c_size = int64_t{shape.M} * shape.N;
+    void* const a = device.allocate(a_size * 2);
+    void* const c = device.allocate(c_size * 2);
+    constexpr int kCopies = 2;  // of the weights: few rows wait for these alone
+    void* b[kCopies];
+    fill(device, a, a_size, 1);
+    for (void*& each : b) fill(device, each = device.allocate(b_size * 2), b_size, 2);
+    std::vector<uint16_t> expected(static_cast<size_t>(c_size)), found(static_cast<size_t>(c_size));
+    for (const Candidate& tile : candidates()) {
+        if ((shape.M <= 64) != (tile.most_rows > 0)) continue;
+        std::vector<std::function<void()>> runs;
+        for (void* each : b) {
+            Gemm gemm;
+            gemm.M = shape.M, gemm.N = shape.N, gemm.K = shape.K;
+            gemm.a = a, gemm.a_row = shape.K, gemm.b = each, gemm.b_row = forward ? shape.K : shape.N, gemm.c = c, gemm.c_row = shape.N;
+            runs.push_back([gemm, &device, call = forward ? tile.forward : tile.backward] { call("gemm", device.stream(), gemm); });
+        }
+        std::printf("| %s | %s | %d | %s |", shape.name, forward ? "forward" : "backward", shape.M, tile.name);
+        try {
+            runs[0]();
+            device.download(found.data(), c, c_size * 2);
+            if (expected[0] == 0 && expected[1] == 0) expected = found;
+            const bool same = std::memcmp(found.data(), expected.data(), found.size() * 2) == 0;
+            const double seconds = bench::seconds_of(device.stream(), runs);
+            const double flops = 2.0 * shape.M * shape.N * shape.K, bytes = 2.0 * static_cast<double>(a_size + b_size + c_size);
+            std::printf(" %.1f | %.1f | %.0f | %s |\n", seconds * 1e6, flops / seconds * 1e-12, bytes / seconds * 1e-9,
+                        same ? "same" : "DIFFERENT");
+        } catch (const Error& error) {
+            std::printf(" - | - | - | %s |\n", error.what());
+        }
+        std::fflush(stdout);
+    }
+    device.release(a);
+    device.release(c);
+    for (void* each : b) device.release(each);
+}
+
+}  // namespace
+
+int main(int count, char**) try {
+    const auto device = Device::open(0, 0);
+    std::printf("%s\n\n| shape | kind | rows | tile | us | TFLOP/s | GB/s | bits |\n|---|---|--:|---|--:|--:|--:|---|\n",
+                device->info().name.c_str());
+    if (count > 1) {  // small, for ptxmachine
+        for (const Shape& shape : {Shape{"small", 136, 264, 200}, Shape{"few", 8, 72, 264}})
+            for (const bool forward : {true, false}) compare(*device, shape, forward);
+        return 0;
+    }
+    const std::vector<Shape> shapes{{"C -> C", 2000, 4096, 4096}, {"C -> F", 2000, 11008, 4096}, {"F -> C", 2000, 4096, 11008},
+                                    {"square", 8192, 8192, 8192}, {"C -> F", 1, 11008, 4096},    {"C -> F", 16, 11008, 4096},
+                                    {"C -> C", 16, 4096, 4096}};
+    for (const Shape& shape : shapes)
+        for (const bool forward : {true, false}) compare(*device, shape, forward);
+    return 0;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "gemm_tiles: %s\n", error.what());
+    return 1;
+}
