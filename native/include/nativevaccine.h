@@ -71,12 +71,15 @@ NV_API const char* nv_abi_layout(void) NV_NOEXCEPT;
 
 /* ---- devices ---------------------------------------------------------------------------------------------------------------------- */
 
+typedef enum nv_gemm { NV_GEMM_OWN = 0, NV_GEMM_CUBLAS = 1, NV_GEMM_AUTO = 2 } nv_gemm;
+
 typedef struct nv_device_info {
     uint32_t struct_size;
     int32_t compute_major, compute_minor; /* 0.0 on a CPU */
     int32_t threads;                      /* worker threads of a CPU, multiprocessors of a GPU */
     int64_t total_bytes, free_bytes;
     int32_t driver_version, runtime_version; /* of CUDA: 11080 is 11.8; 0 on a CPU */
+    int32_t gemm;                            /* nv_gemm: who multiplies now, our own kernels or cuBLAS (see nv_device_set_gemm) */
     char name[128];                          /* ends with 0 */
 } nv_device_info;
 
@@ -90,7 +93,6 @@ NV_API nv_status nv_device_get_info(const nv_device* device, nv_device_info* out
 /* Who multiplies matrices of bf16 activations on a GPU, from now on. Every device begins with NV_GEMM_AUTO: what was measured to be
  * faster, which is cublasLt on compute capability 9 (H100, H200) where it is installed, and else our own kernels. NV_GEMM_CUBLAS opens
  * cublasLt and fails with NV_UNSUPPORTED where it is missing, and on a CPU. */
-typedef enum nv_gemm { NV_GEMM_OWN = 0, NV_GEMM_CUBLAS = 1, NV_GEMM_AUTO = 2 } nv_gemm;
 NV_API nv_status nv_device_set_gemm(nv_device* device, int32_t gemm) NV_NOEXCEPT;
 
 /* ---- plan: what a session will hold, computed before anything is taken -------------------------------------------------------------- */

@@ -44,6 +44,7 @@ internal struct NativeDeviceInfo
     public long FreeBytes;
     public int DriverVersion;
     public int RuntimeVersion;
+    public int Gemm;
     public NativeText128 Name;
 }
 

@@ -40,6 +40,7 @@ nv_status nv_device_get_info(const nv_device* device, nv_device_info* out) noexc
         out->free_bytes = info.free_bytes;
         out->driver_version = info.driver_version;
         out->runtime_version = info.runtime_version;
+        out->gemm = d.stream().cublas == nullptr ? NV_GEMM_OWN : NV_GEMM_CUBLAS;
         copy_text(out->name, info.name);
     });
 }

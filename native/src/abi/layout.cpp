@@ -19,6 +19,7 @@ std::string describe() {
     FIELD(nv_device_info, free_bytes);
     FIELD(nv_device_info, driver_version);
     FIELD(nv_device_info, runtime_version);
+    FIELD(nv_device_info, gemm);
     FIELD(nv_device_info, name);
     STRUCT(nv_model_shape);
     FIELD(nv_model_shape, struct_size);

@@ -72,7 +72,8 @@ internal sealed class DoctorCommand(CommandContext context) : Verb(
             Add(table, string.Create(CultureInfo.InvariantCulture, $"cuda:{index}"), string.Create(
                 CultureInfo.InvariantCulture,
                 $"{device.Name}, compute capability {capability}, {device.Threads} multiprocessors, {memory}"));
-            Add(table, "", $"driver for CUDA {device.DriverVersion}, engine's runtime {device.RuntimeVersion}");
+            string multiplies = device.Gemm == GemmChoice.Cublas ? "cuBLAS" : "our own kernels";
+            Add(table, "", $"driver for CUDA {device.DriverVersion}, engine's runtime {device.RuntimeVersion}; {multiplies} multiply matrices (--gemm)");
             if (device.Name.StartsWith(PtxMachine, StringComparison.Ordinal))
                 Add(table, "", "this is no GPU: ptxmachine interprets the kernels on the CPU, for tests");
         }

@@ -14,6 +14,7 @@ namespace NativeVaccine.Engine;
 /// <param name="ComputeCapability">Of a GPU, as 8.6; null on a CPU.</param>
 /// <param name="DriverVersion">The CUDA version that a GPU's driver is for, as 12.2; null on a CPU.</param>
 /// <param name="RuntimeVersion">The CUDA version of the engine's runtime; null on a CPU.</param>
+/// <param name="Gemm">Who multiplies matrices on it: <see cref="GemmChoice.Own"/> or <see cref="GemmChoice.Cublas"/>.</param>
 public sealed record DeviceInfo(
     string Name,
     int Threads,
@@ -21,7 +22,8 @@ public sealed record DeviceInfo(
     long FreeBytes,
     Version? ComputeCapability,
     Version? DriverVersion,
-    Version? RuntimeVersion);
+    Version? RuntimeVersion,
+    GemmChoice Gemm);
 
 /// <summary>What there is of an engine on this machine.</summary>
 /// <param name="Name">"cpu" or "cuda".</param>
@@ -145,7 +147,8 @@ public sealed class Device : IDisposable
         info.FreeBytes,
         info.ComputeMajor > 0 ? new Version(info.ComputeMajor, info.ComputeMinor) : null,
         CudaVersion(info.DriverVersion),
-        CudaVersion(info.RuntimeVersion));
+        CudaVersion(info.RuntimeVersion),
+        (GemmChoice)info.Gemm);
 
     /// <summary>CUDA writes 11.8 as 11080.</summary>
     private static Version? CudaVersion(int number) => number > 0 ? new Version(number / 1000, number % 1000 / 10) : null;

@@ -7,13 +7,15 @@ namespace NativeVaccine.Training;
 public static class RunDevice
 {
     /// <summary>
-    /// The options as they take effect: on a GPU <see cref="WeightPrecision.Stored"/> stands for bf16, and no
-    /// <see cref="TrainingOptions.DeviceMemory"/> for what is free less <see cref="Device.ReservedBytes"/>.
+    /// The options as they take effect: on a GPU <see cref="WeightPrecision.Stored"/> stands for bf16, no
+    /// <see cref="TrainingOptions.DeviceMemory"/> for what is free less <see cref="Device.ReservedBytes"/>, and
+    /// <see cref="GemmChoice.Auto"/> for who multiplies there, so that a run goes on with the same bits elsewhere or not at all.
     /// </summary>
     public static TrainingOptions Effective(TrainingOptions options, Device device) => !device.IsGpu ? options : options with
     {
         Precision = options.Precision == WeightPrecision.Stored ? WeightPrecision.Bf16 : options.Precision,
         DeviceMemory = options.DeviceMemory == 0 ? device.PlannableBytes : options.DeviceMemory,
+        Gemm = device.Info.Gemm,
     };
 
     /// <summary>
