@@ -22,6 +22,7 @@ struct Case {
     double bytes = 0;          // that it must move once between memory and chip, at these rows
     double bytes_of_rows = 0;  // the part of `bytes` that grows with the rows (the rest are weights)
     double flops = 0;
+    bool multiplies = false;                  // cuBLAS could, and running it again gives the same
     std::vector<std::function<void()>> runs;  // the same call on different buffers, so that no cache holds them
     std::function<Expectations()> gives;      // what the first run will have given; asked before it
 

@@ -40,6 +40,7 @@ void Cases::add_linear(const char* name, int64_t in, int64_t out, bool weight_gr
                                     Case c;
                                     c.rows = static_cast<double>(rows_);
                                     c.flops = flops;
+                                    c.multiplies = reads_weights;
                                     for (int i = 0; i < copies_; ++i) {
                                         const Set s = make();
                                         c.bytes_of_rows = bytes_of({s.x, s.y});
@@ -84,6 +85,7 @@ void Cases::add_head() {
                                     Case c;
                                     c.rows = static_cast<double>(rows_);
                                     c.flops = 2.0 * static_cast<double>(rows_ * model_.C * model_.V);
+                                    c.multiplies = true;
                                     const View w = numbers(model_.V, model_.C, kWeight);
                                     for (int i = 0; i < copies_; ++i) {
                                         const View x = numbers(rows_, model_.C, kActivation), y = numbers(rows_, model_.V, DType::F32);
@@ -116,6 +118,7 @@ void Cases::add_decoding() {
                                     Case c;
                                     c.rows = static_cast<double>(rows);
                                     c.flops = 2.0 * static_cast<double>(rows * model_.C * model_.F);
+                                    c.multiplies = true;
                                     for (int i = 0; i < copies_; ++i) {
                                         const View x = numbers(rows, model_.C, kActivation), y = numbers(rows, model_.F, kActivation);
                                         const View w = numbers(model_.F, model_.C, kWeight);

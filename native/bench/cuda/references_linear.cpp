@@ -47,7 +47,7 @@ Expectations linear_forward_gives(Device& device, View x, View w, const ops::Lor
             for (int64_t k = 0; k < K; ++k) sum.add(in(t, k) * weight(o, k));
             SecondSum low;
             for (int64_t r = 0; r < rank; ++r) low.add(h[static_cast<size_t>(r)], b.rounded(o, r));
-            all.push_back({"y", y, t, o, sum.value + low.sum.value, sum_error(K) * sum.size + low.slack(K + rank)});
+            all.push_back({"y", y, t, o, sum.value + low.sum.value, sum_error(K) * sum.size + low.slack(K + rank), sum.value});
         }
     }
     return all;
@@ -66,7 +66,7 @@ Expectations linear_backward_gives(Device& device, View dy, View w, const ops::L
             SecondSum low;
             for (int64_t r = 0; r < rank; ++r)
                 low.add(dh[static_cast<size_t>(r)], a.rounded(r, i) * dropout_factor(lora.dropout, t * w.columns + i));
-            all.push_back({"dx", dx, t, i, sum.value + low.sum.value, sum_error(K) * sum.size + low.slack(K + rank)});
+            all.push_back({"dx", dx, t, i, sum.value + low.sum.value, sum_error(K) * sum.size + low.slack(K + rank), sum.value});
         }
     }
     return all;

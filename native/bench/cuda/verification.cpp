@@ -30,10 +30,11 @@ std::vector<int64_t> places(int64_t n) {
     return chosen;
 }
 
-std::string first_difference(Device& device, const Expectations& expectations) {
+std::string first_difference(Device& device, const Expectations& expectations, bool by_cublas) {
     for (const Expected& e : expectations) {
         const View one{static_cast<char*>(e.view.data) + (e.row * e.view.columns + e.column) * size_of(e.view.dtype), e.view.dtype, 1, 1};
-        const double got = Copy(device, one).at(0), allowed = e.slack + rounding_of(e.view.dtype) * std::abs(e.value);
+        const double rounded = std::abs(e.value) + (by_cublas ? std::abs(e.product) : 0);
+        const double got = Copy(device, one).at(0), allowed = e.slack + rounding_of(e.view.dtype) * rounded;
         if (std::abs(got - e.value) <= allowed) continue;  // so that NaN differs
         char text[200];
         std::snprintf(text, sizeof text, "%s[%lld, %lld] is %.8g, expected %.8g within %.2g", e.name, static_cast<long long>(e.row),

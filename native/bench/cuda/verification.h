@@ -30,6 +30,7 @@ struct Expected {
     View view;
     int64_t row, column;
     double value, slack;
+    double product = 0;  // the part of a linear layer's output that cuBLAS rounds before an adapter's part is added
 };
 using Expectations = std::vector<Expected>;
 
@@ -48,7 +49,7 @@ using testing::sum_error;
 /// Some of 0 .. n-1: the first, the last, and some between that no tile begins with.
 std::vector<int64_t> places(int64_t n);
 
-/// Empty if every place has what is expected, else the first that has not.
-std::string first_difference(Device& device, const Expectations& expectations);
+/// Empty if every place has what is expected, else the first that has not. by_cublas: products may be rounded once more.
+std::string first_difference(Device& device, const Expectations& expectations, bool by_cublas = false);
 
 }  // namespace nv::bench
