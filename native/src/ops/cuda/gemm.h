@@ -11,7 +11,7 @@ struct LowRank {
     int64_t right_row = 0;  // elements between rows of `right` as it lies in memory: (N, rank) in Forward, (rank, N) in InputGradient
     int rank = 0;
     float scale = 1;
-    DropoutMask mask;  // over (M, N)
+    DropoutMask mask;  // over (M, N); in InputGradient only
 };
 
 /// Which of a linear layer's products, and so how its operands lie.
@@ -28,7 +28,7 @@ struct Gemm {
     int M = 0, N = 0, K = 0;
     const void *a = nullptr, *b = nullptr;
     int64_t a_row = 0, b_row = 0;  // elements between rows in memory
-    LowRank low;
+    LowRank low;                   // not in WeightGradient
     const float* bias = nullptr;
     const void* addend = nullptr;  // of c's type and row; may be c
     void* c = nullptr;             // bf16: 4-byte aligned; fp32: 8-byte aligned
