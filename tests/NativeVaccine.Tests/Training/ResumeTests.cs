@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using NativeVaccine.Methods;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Training;
 
@@ -26,16 +25,9 @@ public sealed partial class ResumeTests
     {
         using var folders = new TemporaryFolder();
         TrainingOptions options = SmallRun.OptionsFor(method);
-        using var straight = new SmallRun(options);
-        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
+        using SmallRun straight = RunStraight(folders, options);
+        Stop(folders, options, afterSteps: stop);
 
-        using (RunFolder folder = RunFolder.Create(folders.File("resumed"), options))
-        {
-            using var first = new SmallRun(options);
-            using var cancellation = new CancellationTokenSource();
-            Assert.Throws<OperationCanceledException>(
-                () => first.Train(folder, step => CancelAt(step, stop, cancellation), cancellation.Token));
-        }
         using var second = new SmallRun(options);
         using (RunFolder folder = RunFolder.Resume(folders.File("resumed")))
             Assert.Equal(SmallRun.TotalSteps - stop, second.Train(folder).Count);
@@ -50,15 +42,9 @@ public sealed partial class ResumeTests
         const int Steps = 4;
         using var folders = new TemporaryFolder();
         TrainingOptions options = SmallRun.OptionsFor("tvaccine") with { MaxLength = 100 }; // leaves three samples
-        using var straight = new SmallRun(options);
-        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
-        using (RunFolder folder = RunFolder.Create(folders.File("resumed"), options))
-        {
-            using var first = new SmallRun(options);
-            using var cancellation = new CancellationTokenSource();
-            Assert.Throws<OperationCanceledException>(
-                () => first.Train(folder, step => CancelAt(step, 2, cancellation), cancellation.Token));
-        }
+        using SmallRun straight = RunStraight(folders, options);
+        Stop(folders, options, afterSteps: 2);
+
         using var second = new SmallRun(options);
         using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) Assert.Equal(Steps - 2, second.Train(folder).Count);
 
@@ -70,8 +56,7 @@ public sealed partial class ResumeTests
     {
         using var folders = new TemporaryFolder();
         TrainingOptions options = SmallRun.OptionsFor("tvaccine") with { CheckpointEvery = 2 };
-        using var straight = new SmallRun(options);
-        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
+        using SmallRun straight = RunStraight(folders, options);
         Kill(folders, options, afterStep: 4);
         File.AppendAllText(folders.File("resumed", "metrics.jsonl"), "{\"step\":5,\"lo");
 
@@ -86,8 +71,7 @@ public sealed partial class ResumeTests
     {
         using var folders = new TemporaryFolder();
         TrainingOptions options = SmallRun.OptionsFor("sft");
-        using var straight = new SmallRun(options);
-        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
+        using SmallRun straight = RunStraight(folders, options);
         Kill(folders, options, afterStep: 2);
 
         using var second = new SmallRun(options);
@@ -103,8 +87,7 @@ public sealed partial class ResumeTests
     {
         using var folders = new TemporaryFolder();
         TrainingOptions options = SmallRun.OptionsFor("tvaccine") with { CheckpointEvery = 2 };
-        using var straight = new SmallRun(options);
-        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
+        using SmallRun straight = RunStraight(folders, options);
         Kill(folders, options, afterStep: 6);
         string[] checkpoints = [.. Directory.GetFiles(folders.File("resumed", "checkpoints")).Order()];
         Assert.Equal(["step-000000004.checkpoint", "step-000000006.checkpoint"], checkpoints.Select(Path.GetFileName));
@@ -173,19 +156,36 @@ public sealed partial class ResumeTests
     {
         using var folders = new TemporaryFolder();
         TrainingOptions options = SmallRun.OptionsFor("vaccine") with { Full = true, LearningRate = 1e-3 };
-        using var straight = new SmallRun(options);
-        using (RunFolder folder = RunFolder.Create(folders.File("straight"), options)) straight.Train(folder);
-        using (RunFolder folder = RunFolder.Create(folders.File("resumed"), options))
-        {
-            using var first = new SmallRun(options);
-            using var cancellation = new CancellationTokenSource();
-            Assert.Throws<OperationCanceledException>(
-                () => first.Train(folder, step => CancelAt(step, 3, cancellation), cancellation.Token));
-        }
+        using SmallRun straight = RunStraight(folders, options);
+        Stop(folders, options, afterSteps: 3);
+
         using var second = new SmallRun(options);
         using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) second.Train(folder);
 
         AssertSameRun(folders, straight, second);
+    }
+
+    private static SmallRun RunStraight(TemporaryFolder folders, TrainingOptions options)
+    {
+        var run = new SmallRun(options);
+        using RunFolder folder = RunFolder.Create(folders.File("straight"), options);
+        run.Train(folder);
+        return run;
+    }
+
+    /// <summary>Runs some steps and is cancelled then, as by Ctrl-C.</summary>
+    private static void Stop(TemporaryFolder folders, TrainingOptions options, int afterSteps)
+    {
+        using RunFolder folder = RunFolder.Create(folders.File("resumed"), options);
+        using var run = new SmallRun(options);
+        using var cancellation = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => run.Train(
+            folder,
+            step =>
+            {
+                if (step.Step + 1 == afterSteps) cancellation.Cancel();
+            },
+            cancellation.Token));
     }
 
     /// <summary>Runs until a step and drops everything then and there, without a checkpoint, as a killed process does.</summary>
@@ -197,11 +197,6 @@ public sealed partial class ResumeTests
         {
             if (step.Step == afterStep) throw new Killed();
         }));
-    }
-
-    private static void CancelAt(StepMetrics step, int stop, CancellationTokenSource cancellation)
-    {
-        if (step.Step + 1 == stop) cancellation.Cancel();
     }
 
     private static void Damage(string file, bool isTorn)
