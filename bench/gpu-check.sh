@@ -4,8 +4,8 @@
 #   dotnet publish src/NativeVaccine.Cli -c Release -r linux-x64 --self-contained -o artifacts/publish     (92 MB; 44 MB with
 #       -p:PublishSingleFile=true -p:EnableCompressionInSingleFile=true)
 #   bench/gpu-check.sh [--only STEP,STEP...]
-# Steps: device, kernels, fixtures, trace, resume, micro, step, pytorch, memcheck, racecheck. Each is reported and the next one follows; the exit code is
-# the number of those that failed. Writes a Markdown page to $OUT, or to bench/results/<gpu>.md, and prints it.
+# Steps: device, kernels, fixtures, trace, resume, micro, step, pytorch, memcheck, racecheck. Each is reported and the next one follows; the
+# exit code is the number of those that failed. Writes a Markdown page to $OUT, or to bench/results/<gpu>.md, and prints it.
 #   bench/gpu-check.sh --dry-run: tests the script itself on ptxmachine (preset ptxmachine), with tiny shapes and without a GPU.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -101,7 +101,6 @@ trace() {
     note="$(wc -l <"$work/run/metrics.jsonl") steps, largest relative difference of a loss or norm $worst"
 }
 
-# All programs at once: each waits for the tool more than for the GPU.
 # A run that is killed on its way and taken up again must end with the very bits of one that was not.
 resume() {
     local folder=tests/fixtures/traces/tvaccine-micro epochs=60 lines=40
@@ -119,6 +118,7 @@ resume() {
     cmp "$work/whole/adapter/adapter_model.safetensors" "$work/broken/adapter/adapter_model.safetensors" >"$work/log" 2>&1 || fail "$(last_line)"
 }
 
+# All programs at once: each waits for the tool more than for the GPU.
 sanitize() {  # tool
     local test running=() i
     [ $dry = 1 ] && { skip "a dry run has no GPU"; return; }

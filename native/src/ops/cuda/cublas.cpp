@@ -103,10 +103,7 @@ const Cublas& the_cublas() {
 
 /// Where cuBLAS was measured to be faster: on Hopper, whose wgmma our kernels do not use (bench/results).
 bool is_faster_here() {
-    int device = 0, major = 0;
-    cudaGetDevice(&device);
-    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-    return major == 9;
+    return device_attribute(cudaDevAttrComputeCapabilityMajor) == 9;
 }
 
 }  // namespace

@@ -99,10 +99,6 @@ template <class... Parameters, class... Arguments> void launch(const char* op, c
     check_cuda(cudaGetLastError(), op);
 }
 
-constexpr int64_t divide_up(int64_t n, int64_t by) {
-    return (n + by - 1) / by;
-}
-
 /// Whether packs of N elements of each view's type may be used on all of them.
 template <class... Views> bool aligned_for(int N, const Views&... views) {
     const auto fits = [N](const View& view) {

@@ -19,6 +19,18 @@ inline void check_cuda(cudaError_t error, const char* op) {
     if (error != cudaSuccess) throw_cuda(error, op);
 }
 
+/// What CUDA says of the current device; 1 where it fails, which the launch that follows reports.
+inline int device_attribute(cudaDeviceAttr name) {
+    int device = 0, value = 1;
+    cudaGetDevice(&device);
+    cudaDeviceGetAttribute(&value, name, device);
+    return value;
+}
+
+constexpr int64_t divide_up(int64_t n, int64_t by) {
+    return (n + by - 1) / by;
+}
+
 /// `bytes` of the stream's workspace from byte `first` on; throws where it is too small. Ops run in the order of their calls, so each may
 /// use all of it.
 template <class T> T* workspace(const Stream& stream, const char* op, int64_t count, int64_t first = 0) {
