@@ -39,7 +39,7 @@ private:
     int64_t most_, hidden_, held_ = 0, tokens_ = 0;
 };
 
-/// The site tensors of a session and the verbs on them (engine.md, "Site tensors").
+/// The site tensors of a session and the verbs on them (docs/engine.md, "Site tensors").
 class Sites {
 public:
     Sites(Device& device, const Plan& plan, const Buffers& buffers);

@@ -8,7 +8,7 @@
 namespace nv {
 
 /// AdamW over chosen tensors. State is per tensor, as in torch: one that is not stepped keeps its moments, its weights (no decay) and its
-/// count, so that bias corrections differ between tensors (methods.md 1.6).
+/// count, so that bias corrections differ between tensors (docs/methods.md, "Training").
 class Optimizer {
 public:
     Optimizer(Device& device, const Plan& plan, Parameters& parameters)

@@ -8,7 +8,7 @@
 
 namespace nv {
 
-/// Parameter vectors and the verbs on them (engine.md, "Parameter vectors"). A mask has a byte for each trainable tensor; NULL: all.
+/// Parameter vectors and the verbs on them (docs/engine.md, "Parameter vectors"). A mask has a byte for each trainable tensor; NULL: all.
 class Parameters {
 public:
     Parameters(Device& device, const Plan& plan, const Buffers& buffers) : device_(device), plan_(plan), buffers_(buffers) {}

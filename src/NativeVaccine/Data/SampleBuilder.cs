@@ -2,7 +2,7 @@ using NativeVaccine.Tokenization;
 
 namespace NativeVaccine.Data;
 
-/// <summary>Makes training sequences of records, by the rules of the reference (methods.md 1.8).</summary>
+/// <summary>Makes training sequences of records, by the rules of the reference (docs/methods.md, "Training").</summary>
 public sealed class SampleBuilder
 {
     private readonly Tokenizer _tokenizer;

@@ -2,7 +2,7 @@ using NativeVaccine.Numerics;
 
 namespace NativeVaccine.Data;
 
-/// <summary>Draws layers by their share of the probe's gradient (methods.md 1.2, step 2).</summary>
+/// <summary>Draws layers by their share of the probe's gradient (docs/methods.md, "T-Vaccine").</summary>
 public static class WeightedSampler
 {
     /// <summary>What was drawn.</summary>

@@ -4,7 +4,7 @@ namespace NativeVaccine.Methods;
 
 /// <summary>
 /// The layers that the authors' code does not recompute: the chosen ones and, in models of more than 26 layers, the one below each. Its
-/// recomputation cuts the gradient below the lowest of them, so for that code the rule decides what trains (methods.md 1.3).
+/// recomputation cuts the gradient below the lowest of them, so for that code the rule decides what trains (docs/methods.md, "T-Vaccine").
 /// </summary>
 public static class CheckpointNeighbours
 {
