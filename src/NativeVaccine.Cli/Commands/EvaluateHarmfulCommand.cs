@@ -23,7 +23,7 @@ internal sealed class EvaluateHarmfulCommand : ModelVerb
     public EvaluateHarmfulCommand(CommandContext context) : base(
         "harmful",
         "Harmful score: the share of harmful questions that the model answers, judged by refusal phrases and patterns",
-        "nvaccine evaluate harmful --model ./llama-2-7b --adapter ./runs/attacked/adapter --prompts ./questions.json",
+        "nvaccine evaluate harmful --run ./runs/attacked --prompts ./questions.json",
         context)
     {
         prompts.Required = true;

@@ -33,7 +33,7 @@ internal sealed class EvaluateLossCommand : ModelVerb
     protected override int Execute(LoadedModel model, ParseResult parsed)
     {
         SampleSet samples = SampleReader.Read(
-            parsed.GetRequiredValue(data)!, model.Tokenizer, PromptTemplate.Alpaca, parsed.GetValue(maxLength) ?? DefaultMaxLength);
+            parsed.GetRequiredValue(data)!, model.Tokenizer, PromptTemplate.Parse(model.Selection.Template), parsed.GetValue(maxLength) ?? DefaultMaxLength);
         if (samples.Dropped > 0)
         {
             int all = samples.Dropped + samples.Samples.Count;

@@ -6,6 +6,6 @@ namespace NativeVaccine.Cli.Commands;
 internal sealed class FinetuneCommand(CommandContext context) : TrainingVerb(
     "finetune",
     "Merge an alignment adapter and train a fresh one on a task",
-    "nvaccine finetune --model ./llama-2-7b --adapter ./runs/aligned/adapter --data ./task.json --out ./runs/attacked",
+    "nvaccine finetune --run ./runs/aligned --data ./task.json --out ./runs/attacked",
     TrainingStage.Finetune,
     context);

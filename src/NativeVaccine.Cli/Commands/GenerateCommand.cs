@@ -18,7 +18,7 @@ internal sealed class GenerateCommand : ModelVerb
     public GenerateCommand(CommandContext context) : base(
         "generate",
         "Continue prompts, always taking the likeliest token",
-        "nvaccine generate --model ./llama-2-7b --adapter ./runs/aligned/adapter --prompt \"How do I boil an egg?\" --max-new-tokens 64",
+        "nvaccine generate --run ./runs/aligned --prompt \"How do I boil an egg?\" --max-new-tokens 64",
         context) => AddWithModel([prompt, prompts, .. generation.All]);
 
     /// <inheritdoc/>

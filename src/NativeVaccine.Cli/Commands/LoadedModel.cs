@@ -19,11 +19,20 @@ internal sealed class LoadedModel : IDisposable
     private MemoryPlan? plan;
     private Session? session;
 
-    private LoadedModel(ModelFolder folder, List<Adapter> adapters, Tokenizer tokenizer, DeviceOptionSet deviceOptions, ParseResult parsed)
+    private LoadedModel(
+        SelectedModel selection,
+        ModelFolder folder,
+        List<Adapter> adapters,
+        Tokenizer tokenizer,
+        DeviceOptionSet deviceOptions,
+        ParseResult parsed)
     {
         (this.folder, this.adapters, this.deviceOptions, this.parsed) = (folder, adapters, deviceOptions, parsed);
-        Tokenizer = tokenizer;
+        (Selection, Tokenizer) = (selection, tokenizer);
     }
+
+    /// <summary>Which model and adapters it was made of.</summary>
+    public SelectedModel Selection { get; }
 
     /// <summary>The tokenizer of the model's folder.</summary>
     public Tokenizer Tokenizer { get; }
@@ -35,12 +44,13 @@ internal sealed class LoadedModel : IDisposable
     /// <exception cref="InputException">Something is missing, broken, or does not fit.</exception>
     public static LoadedModel Open(ModelOptionSet options, ParseResult parsed, Action<string> notice)
     {
-        ModelFolder folder = ModelFolder.Open(parsed.GetRequiredValue(options.Model)!);
+        SelectedModel selection = options.Selection.Read(parsed, notice);
+        ModelFolder folder = ModelFolder.Open(selection.Model);
         try
         {
-            List<Adapter> adapters = [.. parsed.GetValue(options.Adapters)!.Select(path => Adapter.Load(path, folder.Configuration))];
+            List<Adapter> adapters = [.. selection.Adapters.Select(path => Adapter.Load(path, folder.Configuration))];
             Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, notice);
-            return new LoadedModel(folder, adapters, tokenizer, options.Device, parsed);
+            return new LoadedModel(selection, folder, adapters, tokenizer, options.Device, parsed);
         }
         catch
         {

@@ -8,9 +8,7 @@ namespace NativeVaccine.Cli.Commands;
 /// <summary>Bakes adapters into a model folder.</summary>
 internal sealed class MergeCommand : Verb
 {
-    private readonly Option<string?> model = OptionKinds.Text("--model", "DIR", "Hugging Face folder of the model");
-    private readonly Option<string[]> adapters =
-        OptionKinds.Repeated("--adapter", "DIR", "PEFT adapter; may be repeated, merged in the order given");
+    private readonly ModelSelection selection = new();
     private readonly Option<string?> output = OptionKinds.Text("--out", "DIR", "folder of the merged model, new or empty");
     private readonly Option<string?> type =
         OptionKinds.Choice("--dtype", "what the weights are written as; as they are stored unless given", "fp32", "fp16", "bf16");
@@ -18,11 +16,11 @@ internal sealed class MergeCommand : Verb
     public MergeCommand(CommandContext context) : base(
         "merge",
         "Write a model folder with adapters merged into its weights",
-        "nvaccine merge --model ./llama-2-7b --adapter ./runs/aligned/adapter --out ./llama-2-7b-aligned --dtype bf16",
+        "nvaccine merge --run ./runs/aligned --out ./llama-2-7b-aligned --dtype bf16",
         context)
     {
-        model.Required = adapters.Required = output.Required = true;
-        AddAll([model, adapters, output, type, ConfigurationFile.CreateOption()]);
+        output.Required = true;
+        AddAll([.. selection.All, output, type, ConfigurationFile.CreateOption()]);
     }
 
     /// <inheritdoc/>
@@ -30,8 +28,10 @@ internal sealed class MergeCommand : Verb
     {
         string path = parsed.GetRequiredValue(output)!;
         AtomicFolder.RequireFree(path);
-        using ModelFolder folder = ModelFolder.Open(parsed.GetRequiredValue(model)!);
-        List<Adapter> loaded = [.. parsed.GetRequiredValue(adapters).Select(adapter => Adapter.Load(adapter, folder.Configuration))];
+        SelectedModel selected = selection.Read(parsed, Terminal.Error.WriteLine);
+        if (selected.Adapters.Count == 0) throw new InputException("nvaccine merge: expected --adapter, or --run of a run that trained one");
+        using ModelFolder folder = ModelFolder.Open(selected.Model);
+        List<Adapter> loaded = [.. selected.Adapters.Select(adapter => Adapter.Load(adapter, folder.Configuration))];
         ElementType elementType = parsed.GetValue(type) switch
         {
             "fp32" => ElementType.Float32,

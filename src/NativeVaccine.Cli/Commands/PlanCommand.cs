@@ -27,10 +27,11 @@ internal sealed class PlanCommand : Verb
     /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
-        string model = parsed.GetValue(options.Model)
-            ?? throw new InputException($"nvaccine plan: expected --model, a folder or {ShapePrefix}llama-2-7b");
         TrainingOptions training = options.Read(parsed, TrainingStage.Align);
+        string model = training.Model
+            ?? throw new InputException($"nvaccine plan: expected --model, a folder or {ShapePrefix}llama-2-7b");
         training.Validate("options");
+        training = training with { Adapter = AdapterChain.Complete(training.Adapter, Terminal.Error.WriteLine, training.InitAdapter) };
         using Device device = Device.Open(training.Device, training.Threads, training.Gemm);
         training = RunDevice.Effective(training, device);
         (ModelConfiguration configuration, NumberTypes types) = Resolve(model, training, device);

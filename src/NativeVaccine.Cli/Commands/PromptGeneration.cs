@@ -20,7 +20,7 @@ internal sealed class PromptGeneration
     private const int DefaultNewTokens = 128;
 
     public Option<string?> Template { get; } =
-        OptionKinds.Choice("--template", "how a prompt is put to the model; alpaca unless given", "alpaca", "none");
+        OptionKinds.Choice("--template", "how a prompt is put to the model; that of --run, else alpaca unless given", "alpaca", "none");
     public Option<int?> MaxNewTokens { get; } =
         OptionKinds.WholeNumber("--max-new-tokens", "longest continuation in tokens; 128 unless given", 1);
 
@@ -34,7 +34,7 @@ internal sealed class PromptGeneration
         ProgressDisplay progress,
         CancellationToken cancellation)
     {
-        PromptTemplate template = PromptTemplate.Parse(parsed.GetValue(Template) ?? "alpaca");
+        PromptTemplate template = PromptTemplate.Parse(parsed.GetValue(Template) ?? model.Selection.Template);
         string[] texts = [.. prompts.Select(prompt => template.Prompt(prompt.Instruction, prompt.Input))];
         int[][] ids = [.. texts.Select(text => model.Tokenizer.Encode(text))];
         int newTokens = parsed.GetValue(MaxNewTokens) ?? DefaultNewTokens;

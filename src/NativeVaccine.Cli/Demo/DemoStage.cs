@@ -64,6 +64,7 @@ internal sealed class DemoStage(CancellationToken cancellation)
         session.Load(weights);
         session.InitializeAdapter(options.Seed);
         using RunFolder run = RunFolder.Create(folder, options);
+        var record = AdapterRecord.Of(options, run.ResultPath);
         Trainer? trainer = null;
         trainer = new Trainer(session, method, options, data)
         {
@@ -76,9 +77,9 @@ internal sealed class DemoStage(CancellationToken cancellation)
         };
         look(session, 0);
         trainer.Run(cancellation);
+        Adapter adapter = session.SaveAdapter(options.Model);
+        run.SaveAdapter(adapter, record);
         run.WriteReport();
-        Adapter adapter = session.SaveAdapter();
-        adapter.Save(run.ResultPath);
         return adapter;
     }
 

@@ -14,6 +14,7 @@ internal sealed class TrainingOptionSet
     public Option<string?> Model { get; } = OptionKinds.Text("--model", "DIR", "Hugging Face folder of the model");
     public Option<string[]> Adapter { get; } =
         OptionKinds.Repeated("--adapter", "DIR", "PEFT adapter to merge before training; may be repeated, merged in the order given");
+    public Option<string?> Run { get; } = ModelSelection.CreateRunOption();
     public Option<string?> Data { get; } =
         OptionKinds.Text("--data", "FILE", "training data: Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
     public Option<string?> Out { get; } = OptionKinds.Text("--out", "RUN", "folder of the run, new or empty");
@@ -72,7 +73,7 @@ internal sealed class TrainingOptionSet
     /// <summary>Every option, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        Model, Adapter, Data, Out, Resume, preset, template, maxLength,
+        Model, Adapter, Run, Data, Out, Resume, preset, template, maxLength,
         method, rho, layers, resampleEvery, probeEvery, probeData, freezeScope, backwardFloor, sameMasks, noiseSize,
         epochs, batch, accumulate, learningRate, schedule, warmupRatio, weightDecay, beta1, beta2, adamEpsilon, clip,
         full, loraRank, loraAlpha, loraTargets, dropout, initAdapter, seed, replay, checkpointEvery, .. Device.All,
@@ -106,15 +107,19 @@ internal sealed class TrainingOptionSet
         };
     }
 
-    private TrainingOptions ReadData(TrainingOptions options, ParseResult parsed) => options with
+    private TrainingOptions ReadData(TrainingOptions options, ParseResult parsed)
     {
-        Model = parsed.GetValue(Model),
-        Adapter = parsed.GetValue(Adapter)!,
-        Data = parsed.GetValue(Data),
-        ProbeData = parsed.GetValue(probeData),
-        Template = parsed.GetValue(template) ?? options.Template,
-        MaxLength = parsed.GetValue(maxLength) ?? options.MaxLength,
-    };
+        FinishedRun? run = ModelSelection.OpenRun(parsed, Run, Model, Adapter);
+        return options with
+        {
+            Model = run?.Model ?? parsed.GetValue(Model),
+            Adapter = run?.Adapters ?? parsed.GetValue(Adapter)!,
+            Data = parsed.GetValue(Data),
+            ProbeData = parsed.GetValue(probeData),
+            Template = parsed.GetValue(template) ?? run?.Options.Template ?? options.Template,
+            MaxLength = parsed.GetValue(maxLength) ?? options.MaxLength,
+        };
+    }
 
     private TrainingOptions ReadMethod(TrainingOptions options, ParseResult parsed) => options with
     {

@@ -67,6 +67,8 @@ public sealed class Adapter
     public static Adapter Load(string folder, ModelConfiguration model) => AdapterFiles.Load(folder, model);
 
     /// <summary>Writes the two files, which peft opens; those of an adapter that is there already are replaced together.</summary>
+    /// <param name="folder">The adapter.</param>
+    /// <param name="addFiles">Puts more files into the folder that it is given; they appear together with the adapter.</param>
     /// <exception cref="InputException">The folder cannot be written.</exception>
-    public void Save(string folder) => AdapterFiles.Save(this, folder);
+    public void Save(string folder, Action<string>? addFiles = null) => AdapterFiles.Save(this, folder, addFiles);
 }

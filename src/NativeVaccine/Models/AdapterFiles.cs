@@ -38,8 +38,9 @@ internal static class AdapterFiles
         return adapter;
     }
 
-    public static void Save(Adapter adapter, string folder) => AtomicFolder.Update(folder, temporary =>
+    public static void Save(Adapter adapter, string folder, Action<string>? addFiles) => AtomicFolder.Update(folder, temporary =>
     {
+        addFiles?.Invoke(temporary);
         IEnumerable<TensorToWrite> tensors = Tensors(adapter).Select(static tensor => new TensorToWrite(
             tensor.Name,
             ElementType.Float32,

@@ -3,13 +3,14 @@ using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.IO;
 using NativeVaccine.Methods;
+using NativeVaccine.Models;
 using NativeVaccine.Reporting;
 
 namespace NativeVaccine.Training;
 
 /// <summary>
-/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, checkpoints/, and at the end report.html and adapter/. One
-/// process at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off
+/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, checkpoints/, and at the end report.html and adapter/ (or
+/// model/, if all parameters were trained). One process at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off
 /// and written again when a run is resumed.
 /// </summary>
 public sealed class RunFolder : IDisposable
@@ -41,9 +42,21 @@ public sealed class RunFolder : IDisposable
     public TrainingOptions Options { get; }
 
     /// <summary>Where the result goes: a PEFT adapter, or the whole model if all of it was trained.</summary>
-    public string ResultPath => ResultOf(Path);
+    public string ResultPath => ResultOf(Path, Options.Full);
 
     private string Checkpoints => System.IO.Path.Combine(Path, "checkpoints");
+
+    /// <summary>Where the result of a run lies: in adapter/, or in model/ if all parameters were trained.</summary>
+    internal static string ResultOf(string path, bool full) => System.IO.Path.Combine(path, full ? "model" : "adapter");
+
+    /// <summary>Reads the config.json of a run.</summary>
+    /// <exception cref="InputException">The folder is no run's, or the file is broken.</exception>
+    internal static TrainingOptions ReadOptions(string path)
+    {
+        string configuration = System.IO.Path.Combine(path, ConfigurationFileName);
+        if (!File.Exists(configuration)) throw new InputException($"{path}: has no {ConfigurationFileName}; expected the folder of a run");
+        return TrainingOptionsJson.Read(configuration);
+    }
 
     /// <summary>Refuses a folder that cannot become a new run's, before any work is done.</summary>
     /// <exception cref="InputException">It is in use, or not empty.</exception>
@@ -71,14 +84,13 @@ public sealed class RunFolder : IDisposable
     /// <exception cref="InputException">It is in use, no run's, or of a run that is complete.</exception>
     public static RunFolder Resume(string path)
     {
-        string configuration = System.IO.Path.Combine(path, ConfigurationFileName);
-        if (!File.Exists(configuration)) throw new InputException($"{path}: has no {ConfigurationFileName}; expected the folder of a run");
+        TrainingOptions options = ReadOptions(path);
         return Open(path, () =>
         {
-            if (Directory.Exists(ResultOf(path)))
+            if (Directory.Exists(ResultOf(path, options.Full)))
                 throw new InputException($"{path}: the run is complete; there is nothing to resume");
             RemoveUnfinished(path);
-            return TrainingOptionsJson.Read(configuration);
+            return options;
         });
     }
 
@@ -89,6 +101,12 @@ public sealed class RunFolder : IDisposable
         metrics.Append(stream => MetricsLine.Write(stream, step));
         replay.Append(stream => ReplayFile.Write(stream, replayStep));
     }
+
+    /// <summary>Writes the adapter that the run trained, which makes the run complete.</summary>
+    /// <param name="adapter">As it is after the last step.</param>
+    /// <param name="record">What it stands on.</param>
+    /// <exception cref="InputException">The disk is full.</exception>
+    public void SaveAdapter(Adapter adapter, AdapterRecord record) => adapter.Save(ResultPath, record.Write);
 
     /// <summary>Writes report.html from what the folder holds so far.</summary>
     /// <param name="plannedBytes">What the memory plan said, if it is known.</param>
@@ -160,8 +178,6 @@ public sealed class RunFolder : IDisposable
         replay.Dispose();
         folderLock.Dispose();
     }
-
-    private static string ResultOf(string path) => System.IO.Path.Combine(path, "adapter");
 
     private static RunFolder Open(string path, Func<TrainingOptions> prepare)
     {

@@ -212,6 +212,8 @@ public sealed record TrainingOptions
         {
             if (!isAllowed || !double.IsFinite(value)) throw Refusal(source, name, value, expected);
         }
+        if (Adapter.Contains(null!) || LoraTargets.Contains(null!))
+            throw new InputException($"{source}: a list has null in it; expected adapter and lora_targets to be lists of texts");
         if (Full && InitAdapter is not null)
             throw new InputException($"{source}: init_adapter is given and full is true; expected an adapter or all parameters");
     }

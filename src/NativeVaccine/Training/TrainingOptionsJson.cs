@@ -19,6 +19,8 @@ public static class TrainingOptionsJson
     /// <summary>The text of a config.json.</summary>
     public static string Write(TrainingOptions options) => JsonSerializer.Serialize(options, Readable.TrainingOptions) + "\n";
 
+    internal static string Write(AdapterRecord record) => JsonSerializer.Serialize(record, Readable.AdapterRecord) + "\n";
+
     /// <summary>Reads a config.json and checks every value by itself. What it does not name has its default.</summary>
     /// <exception cref="InputException">Missing, broken, with a field that does not exist or a value that cannot be used.</exception>
     public static TrainingOptions Read(string file) => Parse(InputFile.ReadAllBytes(file, JsonFile.DefaultMaximumBytes), file);
@@ -55,7 +57,8 @@ public static class TrainingOptionsJson
         return InputText.Shorten(path);
     }
 
-    private static string Reason(JsonException exception) => exception.Message.Contains("could not be mapped", StringComparison.Ordinal)
+    /// <summary>What is wrong, in words of ours.</summary>
+    internal static string Reason(JsonException exception) => exception.Message.Contains("could not be mapped", StringComparison.Ordinal)
         ? "there is no such field"
         : "the value cannot be used there";
 }
@@ -79,4 +82,5 @@ internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(JsonNaming
     ])]
 [JsonSerializable(typeof(TrainingOptions))]
 [JsonSerializable(typeof(CheckpointHeader))]
+[JsonSerializable(typeof(AdapterRecord))]
 internal sealed partial class TrainingJsonContext : JsonSerializerContext;

@@ -52,10 +52,11 @@ public sealed class TrainingRun : IDisposable
     /// <summary>Opens everything for a new run, and makes its folder.</summary>
     /// <param name="options">With model and data. config.json has absolute paths, so that the run can be resumed from anywhere.</param>
     /// <param name="folder">A new or empty folder.</param>
+    /// <param name="notice">Receives a line for every adapter whose base is added.</param>
     /// <exception cref="InputException">
     /// A file is missing or broken, an option cannot be used, or the folder is in use or not empty. Nothing was made.
     /// </exception>
-    public static TrainingRun Create(TrainingOptions options, string folder)
+    public static TrainingRun Create(TrainingOptions options, string folder, Action<string>? notice = null)
     {
         options.Validate("options");
         RunFolder.RequireFree(folder);
@@ -66,7 +67,7 @@ public sealed class TrainingRun : IDisposable
             ProbeData = Absolute(options.ProbeData),
             Replay = Absolute(options.Replay),
             InitAdapter = Absolute(options.InitAdapter),
-            Adapter = [.. options.Adapter.Select(static path => Absolute(path)!)],
+            Adapter = [.. AdapterChain.Complete(options.Adapter, notice, options.InitAdapter).Select(static path => Absolute(path)!)],
             Versions = CurrentVersions(),
         };
         return Open(effective, RunDevice.Effective, final => RunFolder.Create(folder, final));
@@ -98,6 +99,7 @@ public sealed class TrainingRun : IDisposable
     public string Execute(CancellationToken cancellation = default)
     {
         TrainingOptions options = files.Options;
+        var record = AdapterRecord.Of(options, folder.ResultPath); // now: what it stands on may change while it trains
         using Session session = Session.Create(device, Plan);
         session.Load(files.Weights, Loading);
         if (files.InitialAdapter is { } adapter) session.LoadAdapter(adapter);
@@ -114,7 +116,7 @@ public sealed class TrainingRun : IDisposable
         trainer.Run(cancellation);
         folder.WriteReport(Plan.TotalBytes);  // before the result, which makes the run complete
         if (options.Full) SaveModel(session);
-        else session.SaveAdapter(options.Model).Save(folder.ResultPath);
+        else folder.SaveAdapter(session.SaveAdapter(options.Model), record);
         return folder.ResultPath;
     }
 

@@ -17,12 +17,12 @@ public sealed class CommandLineTests
     {
         { "doctor", "" },
         { "align", Training + " --method" },
-        { "finetune", Training + " --adapter" },
+        { "finetune", Training + " --adapter --run" },
         { "plan", Training + " --method --json" },
-        { "generate", "--model --adapter --prompt --prompts --template --max-new-tokens --json --config" },
-        { "evaluate loss", "--model --adapter --data --max-length --json --config" },
-        { "evaluate harmful", "--model --adapter --prompts --rules --json --config" },
-        { "merge", "--model --adapter --out --dtype --config" },
+        { "generate", "--model --adapter --run --prompt --prompts --template --max-new-tokens --json --config" },
+        { "evaluate loss", "--model --adapter --run --data --max-length --json --config" },
+        { "evaluate harmful", "--model --adapter --run --prompts --rules --json --config" },
+        { "merge", "--model --adapter --run --out --dtype --config" },
         { "tokenize", "--model --text --file --json --config" },
         { "demo", "--seed --seeds --out --config" },
         { "bench step", "--shape --steps --warm-up --method --layers --batch --max-length --precision --device --device-memory --json --config" },
@@ -54,7 +54,7 @@ public sealed class CommandLineTests
     [InlineData("generate --modle x --prompt y", "error: nvaccine generate: unknown option '--modle'; did you mean --model?")]
     [InlineData("generate --model x --prompt y --qqqqqqqq",
         "error: nvaccine generate: unknown option '--qqqqqqqq'; see nvaccine generate --help")]
-    [InlineData("generate --prompt y", "error: nvaccine generate: expected --model")]
+    [InlineData("generate --prompt y", "error: nvaccine generate: expected --model, or --run for a finished run")]
     [InlineData("generate --model", "error: nvaccine generate: --model needs a value")]
     [InlineData("generate --config", "error: nvaccine generate: --config needs a value")]
     [InlineData("generate --model a --model b --prompt y", "error: nvaccine generate: --model may be given only once")]

@@ -38,6 +38,48 @@ public sealed class TrainingVerbTests : IDisposable
     }
 
     [Fact]
+    public void AnAttackIsUsedWithTheAlignmentThatItStandsOn()
+    {
+        (string aligned, string attacked) = (folder.File("aligned"), folder.File("attacked"));
+        (string base_, string adapter) = (Path.Combine(aligned, "adapter"), Path.Combine(attacked, "adapter"));
+        CommandLine.Succeed(Align(aligned, "--epochs", "2", "--learning-rate", "0.05", "--template", "none"));
+        CommandLine.Succeed(
+            "finetune", "--run", aligned, "--data", $"{Samples}#align", "--epochs", "2", "--learning-rate", "0.05", "--out", attacked);
+        Assert.Equal("none", (string)JsonNode.Parse(File.ReadAllText(Path.Combine(attacked, "config.json")))!["template"]!);
+
+        string[] evaluate = ["evaluate", "loss", "--data", $"{Samples}#align"];
+        CommandResult alone = CommandLine.Succeed([.. evaluate, "--model", Model, "--adapter", adapter]);
+        CommandResult both = CommandLine.Succeed([.. evaluate, "--model", Model, "--adapter", base_, "--adapter", adapter]);
+        CommandResult run = CommandLine.Succeed([.. evaluate, "--run", attacked]);
+        CommandResult plain = CommandLine.Succeed([.. evaluate, "--model", Model]);
+        Assert.Contains($"adapter {adapter} stands on {base_}, which is added before it", alone.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("stands on", both.Error, StringComparison.Ordinal);
+        Assert.Equal(both.Output, alone.Output);
+        Assert.Equal(both.Output, run.Output);
+        Assert.NotEqual(plain.Output, run.Output);
+
+        (string merged, string again) = (folder.File("merged"), folder.File("again"));
+        CommandLine.Succeed("merge", "--run", attacked, "--out", merged);
+        CommandLine.Succeed("merge", "--model", Model, "--adapter", adapter, "--out", again);
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(merged, "model.safetensors")), File.ReadAllBytes(Path.Combine(again, "model.safetensors")));
+        Assert.Equal(
+            "error: nvaccine generate: --adapter cannot be given with --run, which stands for it",
+            CommandLine.Run("generate", "--run", attacked, "--adapter", adapter, "--prompt", "x").ErrorLine);
+    }
+
+    [Fact]
+    public void AnUnfinishedRunDoesNotStandForAModel()
+    {
+        string run = folder.File("run");
+        CommandLine.Succeed(Align(run, "--epochs", "1"));
+        Directory.Move(Path.Combine(run, "adapter"), folder.File("away"));
+        Assert.Equal(
+            $"error: {run}: the run is not complete; continue with: nvaccine align --resume {run}",
+            CommandLine.Run("generate", "--run", run, "--prompt", "x").ErrorLine);
+    }
+
+    [Fact]
     public void TheEffectiveConfigurationIsSavedAndCanBeGivenAgain()
     {
         string first = folder.File("first");
@@ -62,9 +104,11 @@ public sealed class TrainingVerbTests : IDisposable
     {
         string run = folder.File("full");
         CommandLine.Succeed("align", "--model", Model, "--data", $"{Samples}#align", "--epochs", "1", "--full", "--out", run);
-        using ModelFolder model = ModelFolder.Open(Path.Combine(run, "adapter"));
+        using ModelFolder model = ModelFolder.Open(Path.Combine(run, "model"));
         Assert.Equal(ElementType.Float32, model.Info(WeightNames.Embedding).Type);
-        CommandLine.Succeed("generate", "--model", model.Path, "--prompt", "Hello", "--max-new-tokens", "2");
+        Assert.Equal(
+            CommandLine.Succeed("generate", "--model", model.Path, "--prompt", "Hello", "--max-new-tokens", "2").Output,
+            CommandLine.Succeed("generate", "--run", run, "--prompt", "Hello", "--max-new-tokens", "2").Output);
     }
 
     [Fact]

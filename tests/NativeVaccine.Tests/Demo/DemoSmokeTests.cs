@@ -31,7 +31,7 @@ public sealed class DemoSmokeTests : IDisposable
         Assert.Contains("| T-Vaccine |", File.ReadAllText(Path.Combine(run, "results.md")), StringComparison.Ordinal);
 
         string seed = Path.Combine(run, "seed-7");
-        using ModelFolder model = ModelFolder.Open(Path.Combine(seed, "base", "adapter"));
+        using ModelFolder model = ModelFolder.Open(Path.Combine(seed, "base", "model"));
         foreach (string arm in new[] { "sft", "vaccine", "t-vaccine", "random-noise" })
             Assert.Equal(16, Adapter.Load(Path.Combine(seed, arm, "alignment", "adapter"), model.Configuration).Alpha);
 

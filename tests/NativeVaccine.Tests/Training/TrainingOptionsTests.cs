@@ -87,6 +87,8 @@ public sealed class TrainingOptionsTests
     [InlineData("{\"schedule\": \"cosinus\"}", "config.json: schedule: the value cannot be used there")]
     [InlineData("{\"schedule\": 1}", "config.json: schedule: the value cannot be used there")]
     [InlineData("{\"lora_targets\": [\"q_proj\", 3]}", "config.json: lora_targets[1]: the value cannot be used there")]
+    [InlineData("{\"lora_targets\": [null]}", "config.json: a list has null in it; expected adapter and lora_targets to be lists of texts")]
+    [InlineData("{\"adapter\": [null]}", "config.json: a list has null in it; expected adapter and lora_targets to be lists of texts")]
     [InlineData("{\"method\": null}", "config.json: method: the value cannot be used there")]
     [InlineData("{\"batch\": 0}", "config.json: batch is 0; expected at least 1")]
     [InlineData("{\"dropout\": 1}", "config.json: dropout is 1; expected a number from 0 and below 1")]
