@@ -49,7 +49,7 @@ internal abstract class TrainingVerb : Verb
         {
             string output =
                 parsed.GetValue(options.Out) ?? throw new InputException($"nvaccine {Name}: expected --out, the folder of the new run");
-            return TrainingRun.Create(options.Read(parsed, stage), output, Terminal.Error.WriteLine);
+            return TrainingRun.Create(options.Read(parsed, stage, stage == TrainingStage.Align ? null : "sft"), output, Terminal.Error.WriteLine);
         }
         Option? other = Options.FirstOrDefault(option => option != options.Resume && option.Name.StartsWith("--", StringComparison.Ordinal)
             && option.Name != "--help" && parsed.GetResult(option) is { Implicit: false });
@@ -77,6 +77,7 @@ internal abstract class TrainingVerb : Verb
 
     private void Describe(TrainingRun run)
     {
+        Terminal.Error.WriteLine(run.Settings);
         if (run.TokenizerNotice is { } notice) Terminal.Error.WriteLine(notice);
         foreach (Data.SampleSet? set in new[] { run.Samples, run.Harmful })
         {

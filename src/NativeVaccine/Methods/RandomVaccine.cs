@@ -20,8 +20,15 @@ public enum NoiseSize
 /// <param name="size">What it is the size of.</param>
 public sealed class RandomVaccine(double rho, NoiseSize size = NoiseSize.Variance) : Method
 {
+    /// <summary>Its name and options. The variance is from the middle of the paper's grid of 1e-4 to 1.</summary>
+    public static MethodInfo Info { get; } = new(
+        "random-vaccine",
+        static options => new RandomVaccine(options.Rho, options.NoiseSize),
+        new MethodOption("rho", Default: 0.01),
+        new MethodOption("noise_size"));
+
     /// <inheritdoc/>
-    public override string Name => "random-vaccine";
+    public override string Name => Info.Name;
 
     /// <inheritdoc/>
     public override MethodNeeds Needs { get; } = new() { AttentionSites = new SiteBudget(1) };

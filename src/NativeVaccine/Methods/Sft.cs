@@ -5,8 +5,11 @@ namespace NativeVaccine.Methods;
 /// <summary>Supervised fine-tuning: cross-entropy, and nothing else.</summary>
 public sealed class Sft : Method
 {
+    /// <summary>Its name and options.</summary>
+    public static MethodInfo Info { get; } = new("sft", static _ => new Sft());
+
     /// <inheritdoc/>
-    public override string Name => "sft";
+    public override string Name => Info.Name;
 
     /// <inheritdoc/>
     public override void Step(StepContext step)

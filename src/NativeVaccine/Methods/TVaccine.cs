@@ -12,8 +12,27 @@ public sealed class TVaccine(TVaccineOptions options) : Method
     private double[] probabilities = [];
     private LayerSet chosen = LayerSet.Empty;
 
+    /// <summary>Its name and options.</summary>
+    public static MethodInfo Info { get; } = new(
+        "tvaccine",
+        static options => new TVaccine(
+            new TVaccineOptions(options.Rho, options.Layers, options.ResampleEvery, options.ProbeEvery)
+            {
+                FreezeScope = options.FreezeScope,
+                BackwardFloor = options.BackwardFloor,
+                SameMasks = options.SameMasks,
+            }),
+        new MethodOption("rho", Default: 3),
+        new MethodOption("layers"),
+        new MethodOption("resample_every"),
+        new MethodOption("probe_every"),
+        new MethodOption("probe_data"),
+        new MethodOption("freeze_scope"),
+        new MethodOption("backward_floor"),
+        new MethodOption("same_masks"));
+
     /// <inheritdoc/>
-    public override string Name => "tvaccine";
+    public override string Name => Info.Name;
 
     /// <inheritdoc/>
     public override MethodNeeds Needs { get; } = new() { AttentionSites = new SiteBudget(1, options.Layers), HarmfulPool = true };

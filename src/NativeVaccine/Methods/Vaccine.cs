@@ -10,8 +10,15 @@ namespace NativeVaccine.Methods;
 /// <param name="sameMasks">True if the second pass drops out what the first did.</param>
 public sealed class Vaccine(double rho, bool sameMasks = false) : Method
 {
+    /// <summary>Its name and options.</summary>
+    public static MethodInfo Info { get; } = new(
+        "vaccine",
+        static options => new Vaccine(options.Rho, options.SameMasks),
+        new MethodOption("rho", Default: 2),
+        new MethodOption("same_masks"));
+
     /// <inheritdoc/>
-    public override string Name => "vaccine";
+    public override string Name => Info.Name;
 
     /// <inheritdoc/>
     public override MethodNeeds Needs { get; } = new() { AttentionSites = new SiteBudget(1) };

@@ -6,28 +6,17 @@ namespace NativeVaccine.Training;
 /// <summary>All methods, by the names of the command line.</summary>
 public static class MethodCatalog
 {
-    private static readonly Dictionary<string, Func<TrainingOptions, Method>> Methods = new(StringComparer.Ordinal)
-    {
-        ["sft"] = static _ => new Sft(),
-        ["vaccine"] = static options => new Vaccine(options.Rho, options.SameMasks),
-        ["tvaccine"] = static options => new TVaccine(
-            new TVaccineOptions(options.Rho, options.Layers, options.ResampleEvery, options.ProbeEvery)
-            {
-                FreezeScope = options.FreezeScope,
-                BackwardFloor = options.BackwardFloor,
-                SameMasks = options.SameMasks,
-            }),
-        ["random-vaccine"] = static options => new RandomVaccine(options.Rho, options.NoiseSize),
-    };
+    /// <summary>The methods.</summary>
+    public static IReadOnlyList<MethodInfo> All { get; } = [Sft.Info, Vaccine.Info, TVaccine.Info, RandomVaccine.Info];
 
-    /// <summary>The names.</summary>
-    public static IReadOnlyCollection<string> Names => Methods.Keys;
+    /// <summary>Their names.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. All.Select(static method => method.Name)];
+
+    /// <summary>The method of a name; null if there is none.</summary>
+    public static MethodInfo? Find(string name) => All.FirstOrDefault(method => method.Name == name);
 
     /// <summary>The method that the options name, with its settings.</summary>
     /// <exception cref="InputException">There is none of this name.</exception>
-    public static Method Create(TrainingOptions options)
-    {
-        if (Methods.TryGetValue(options.Method, out Func<TrainingOptions, Method>? create)) return create(options);
-        throw new InputException($"method {InputText.Quote(options.Method)} is unknown; expected one of {string.Join(", ", Names)}");
-    }
+    public static Method Create(TrainingOptions options) => Find(options.Method)?.Create(options)
+        ?? throw new InputException($"method {InputText.Quote(options.Method)} is unknown; expected one of {string.Join(", ", Names)}");
 }

@@ -16,8 +16,27 @@ public static class TrainingOptionsJson
     private static readonly TrainingJsonContext Readable =
         new(new JsonSerializerOptions(TrainingJsonContext.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
-    /// <summary>The text of a config.json.</summary>
-    public static string Write(TrainingOptions options) => JsonSerializer.Serialize(options, Readable.TrainingOptions) + "\n";
+    /// <summary>The text of a config.json. It leaves out what changes nothing in such a run: see <see cref="UnusedOptions"/>.</summary>
+    public static string Write(TrainingOptions options) => JsonSerializer.Serialize(Fields(options), Readable.JsonObject) + "\n";
+
+    /// <summary>The fields of a config.json.</summary>
+    internal static JsonObject Fields(TrainingOptions options)
+    {
+        JsonObject fields = JsonSerializer.SerializeToNode(options, Readable.TrainingOptions)!.AsObject();
+        foreach (string name in UnusedOptions.Of(options).Keys) fields.Remove(name);
+        return fields;
+    }
+
+    /// <summary>The settings of the method and of the adapter in a line, by the names of config.json.</summary>
+    internal static string Describe(TrainingOptions options)
+    {
+        JsonObject fields = Fields(options);
+        IEnumerable<string> method = MethodCatalog.Find(options.Method)!.Options.Select(static option => option.Name);
+        IEnumerable<string> names = method.Where(static name => name != "probe_data")
+            .Concat(["learning_rate", "schedule", "warmup_ratio", "lora_rank", "lora_alpha", "dropout"]);
+        IEnumerable<string> settings = names.Where(fields.ContainsKey).Select(name => $"{name} {fields[name]}");
+        return $"method {options.Method}, preset {fields["preset"]}: {string.Join(", ", settings)}{(options.Full ? ", all parameters" : "")}";
+    }
 
     internal static string Write(AdapterRecord record) => JsonSerializer.Serialize(record, Readable.AdapterRecord) + "\n";
 
@@ -83,4 +102,5 @@ internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(JsonNaming
 [JsonSerializable(typeof(TrainingOptions))]
 [JsonSerializable(typeof(CheckpointHeader))]
 [JsonSerializable(typeof(AdapterRecord))]
+[JsonSerializable(typeof(JsonObject))]
 internal sealed partial class TrainingJsonContext : JsonSerializerContext;

@@ -37,6 +37,9 @@ public sealed class TrainingRun : IDisposable
     /// <summary>A line on which tokenizer is used where the model brings none; otherwise null.</summary>
     public string? TokenizerNotice => files.TokenizerNotice;
 
+    /// <summary>The settings of the method and of the adapter, in a line.</summary>
+    public string Settings => TrainingOptionsJson.Describe(files.Options);
+
     /// <summary>The folder of the run.</summary>
     public string FolderPath => folder.Path;
 

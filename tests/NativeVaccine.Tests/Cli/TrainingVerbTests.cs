@@ -103,7 +103,7 @@ public sealed class TrainingVerbTests : IDisposable
     public void FullTrainingLeavesAModelFolder()
     {
         string run = folder.File("full");
-        CommandLine.Succeed("align", "--model", Model, "--data", $"{Samples}#align", "--epochs", "1", "--full", "--out", run);
+        CommandLine.Succeed("align", "--model", Model, "--data", $"{Samples}#align", "--epochs", "1", "--method", "sft", "--full", "--out", run);
         using ModelFolder model = ModelFolder.Open(Path.Combine(run, "model"));
         Assert.Equal(ElementType.Float32, model.Info(WeightNames.Embedding).Type);
         Assert.Equal(
@@ -151,6 +151,56 @@ public sealed class TrainingVerbTests : IDisposable
     }
 
     [Theory]
+    [InlineData("sft", "")]
+    [InlineData("vaccine", "--rho 1 --same-masks")]
+    [InlineData("tvaccine", "--rho 1 --layers 2 --freeze-scope attention --backward-floor none --probe-every 2")]
+    [InlineData("random-vaccine", "--noise-size norm --preset reference")]
+    [InlineData("sft", "--full --schedule constant")]
+    public void ARunsConfigurationGivenBackIsTheSameRun(string method, string more)
+    {
+        (string first, string second) = (folder.File("first"), folder.File("second"));
+        string[] given = more.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        string[] probe = method == "tvaccine" ? ["--probe-data", $"{Samples}#harmful"] : [];
+        CommandLine.Succeed(
+            ["align", "--model", Model, "--data", $"{Samples}#align", "--method", method, "--epochs", "1", "--out", first, .. given, .. probe]);
+        string config = Path.Combine(first, "config.json");
+
+        CommandLine.Succeed("align", "--config", config, "--out", second);
+
+        Assert.Equal(WithoutVersions(config), WithoutVersions(Path.Combine(second, "config.json")));
+        Assert.Equal(Metrics(first).Select(WithoutTime), Metrics(second).Select(WithoutTime));
+        if (method != "sft") Assert.Equal(AdapterBytes(first), AdapterBytes(second));
+    }
+
+    [Fact]
+    public void AlignAsksForAMethodAndFinetuneTakesSft()
+    {
+        string run = folder.File("run");
+        Assert.Equal(
+            "error: nvaccine align: expected --method, one of sft, vaccine, tvaccine, random-vaccine",
+            CommandLine.Run("align", "--model", Model, "--data", $"{Samples}#align", "--out", run).ErrorLine);
+        CommandResult tuned = CommandLine.Succeed("finetune", "--model", Model, "--data", $"{Samples}#align", "--epochs", "1", "--out", run);
+        Assert.Contains("method sft, preset paper: learning_rate 1E-05, ", tuned.Error, StringComparison.Ordinal);
+        Assert.Contains("lora_alpha 1,", tuned.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("align --method sft --rho 3", "--rho is not used by sft; vaccine, tvaccine, random-vaccine use it")]
+    [InlineData("align --method vaccine --layers 2", "--layers is not used by vaccine; tvaccine uses it")]
+    [InlineData("align --method random-vaccine --same-masks", "--same-masks is not used by random-vaccine; vaccine, tvaccine use it")]
+    [InlineData("finetune --probe-data x", "--probe-data is not used by sft; tvaccine uses it")]
+    [InlineData("align --method sft --full --lora-rank 4", "--lora-rank is not used with --full, which trains no adapter")]
+    [InlineData("align --method sft --schedule constant --warmup-ratio 0", "--warmup-ratio is not used by --schedule constant")]
+    [InlineData("plan --noise-size norm", "--noise-size is not used by sft; random-vaccine uses it")]
+    public void AnOptionThatChangesNothingIsRefused(string arguments, string expected)
+    {
+        CommandResult result = CommandLine.Run([.. arguments.Split(' '), "--model", Model, "--data", Samples, "--out", folder.File("run")]);
+        Assert.Equal(ExitCode.BadInput, result.ExitCode);
+        Assert.Equal($"error: {expected}", result.ErrorLine);
+        Assert.False(Directory.Exists(folder.File("run")));
+    }
+
+    [Theory]
     [InlineData("--method tvaccine --layers 2", "error: method tvaccine looks at harmful samples; expected --probe-data FILE")]
     [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine")]
     [InlineData("--lora-targets q_prj",
@@ -159,8 +209,9 @@ public sealed class TrainingVerbTests : IDisposable
     public void ASettingThatCannotBeUsedIsRefusedBeforeTheFolderIsMade(string arguments, string expected)
     {
         string run = folder.File("run");
+        string[] method = arguments.Contains("--method", StringComparison.Ordinal) ? [] : ["--method", "sft"];
         CommandResult result =
-            CommandLine.Run(["align", "--model", Model, "--data", $"{Samples}#align", "--out", run, .. arguments.Split(' ')]);
+            CommandLine.Run(["align", "--model", Model, "--data", $"{Samples}#align", "--out", run, .. method, .. arguments.Split(' ')]);
         Assert.Equal(ExitCode.BadInput, result.ExitCode);
         Assert.Equal(expected, result.ErrorLine);
         Assert.False(Directory.Exists(run));
@@ -242,6 +293,13 @@ public sealed class TrainingVerbTests : IDisposable
         Assert.Equal(AdapterBytes(expected), AdapterBytes(found));
         Assert.Equal(File.ReadAllText(Path.Combine(expected, "replay.jsonl")), File.ReadAllText(Path.Combine(found, "replay.jsonl")));
         Assert.Equal(Metrics(expected).Select(WithoutTime), Metrics(found).Select(WithoutTime));
+    }
+
+    private static string WithoutVersions(string config)
+    {
+        JsonNode json = JsonNode.Parse(File.ReadAllText(config))!;
+        json.AsObject().Remove("versions");
+        return json.ToJsonString();
     }
 
     private static string WithoutTime(JsonNode line)

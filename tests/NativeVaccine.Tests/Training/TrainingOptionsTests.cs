@@ -31,15 +31,13 @@ public sealed class TrainingOptionsTests
         Assert.Equal(1, options.LoraAlpha);
     }
 
-    [Theory]
-    [InlineData("data/sst2.json", 1)]
-    [InlineData("data/GSM8K.json", 0.5)]
-    public void FineTuningHasAnAlphaOfItsOwn(string data, double alpha)
+    [Fact]
+    public void FineTuningHasAnAlphaOfItsOwn()
     {
         foreach (Preset preset in Enum.GetValues<Preset>())
         {
-            TrainingOptions options = TrainingDefaults.For(TrainingStage.Finetune, "sft", preset, data);
-            Assert.Equal(alpha, options.LoraAlpha);
+            TrainingOptions options = TrainingDefaults.For(TrainingStage.Finetune, "sft", preset);
+            Assert.Equal(1, options.LoraAlpha);
             Assert.Equal(1e-5, options.LearningRate);
         }
     }
@@ -55,7 +53,6 @@ public sealed class TrainingOptionsTests
             Model = "m \"é\"",
             Adapter = ["a", "b"],
             Data = "d.jsonl#align",
-            ProbeData = "p",
             Template = "none",
             NoiseSize = NoiseSize.Norm,
             Schedule = ScheduleKind.ConstantWithWarmup,
@@ -64,8 +61,6 @@ public sealed class TrainingOptionsTests
             LoraTargets = ["q_proj"],
             Precision = WeightPrecision.Bf16,
             DeviceMemory = 24L << 30,
-            Full = true,
-            SameMasks = true,
             Replay = "r",
         };
 
@@ -79,6 +74,32 @@ public sealed class TrainingOptionsTests
         Assert.Equal(options.LearningRate, read.LearningRate);
         Assert.Equal(options.Seed, read.Seed);
         Assert.Equal(options.Adapter, read.Adapter);
+    }
+
+    [Theory]
+    [InlineData("sft", "")]
+    [InlineData("vaccine", "rho same_masks")]
+    [InlineData("tvaccine", "rho layers resample_every probe_every probe_data freeze_scope backward_floor same_masks")]
+    [InlineData("random-vaccine", "rho noise_size")]
+    public void AConfigurationHoldsOnlyWhatItsMethodUses(string method, string used)
+    {
+        string[] all = [.. MethodCatalog.All.SelectMany(static each => each.Options).Select(static option => option.Name).Distinct()];
+        TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper) with { ProbeData = "p" };
+
+        using var json = System.Text.Json.JsonDocument.Parse(TrainingOptionsJson.Write(options));
+
+        Assert.Equal(
+            used.Split(' ', StringSplitOptions.RemoveEmptyEntries).Order(),
+            json.RootElement.EnumerateObject().Select(static field => field.Name).Intersect(all).Order());
+    }
+
+    [Fact]
+    public void WhatFullTrainingAndAConstantScheduleDoNotUseIsLeftOut()
+    {
+        string json = TrainingOptionsJson.Write(new TrainingOptions { Full = true, Schedule = ScheduleKind.Constant });
+
+        foreach (string name in new[] { "lora_rank", "lora_alpha", "lora_targets", "dropout", "init_adapter", "warmup_ratio" })
+            Assert.DoesNotContain($"\"{name}\"", json, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,0 +1,39 @@
+using NativeVaccine.Methods;
+
+namespace NativeVaccine.Training;
+
+/// <summary>
+/// The options that change nothing in a run, given its other ones. config.json leaves them out, and the command line refuses them: a value
+/// that is passed over in silence looks as if it had worked.
+/// </summary>
+public static class UnusedOptions
+{
+    private static readonly string[] OfAnAdapter = ["lora_rank", "lora_alpha", "lora_targets", "dropout", "init_adapter"];
+
+    /// <summary>Their names in config.json, each with the reason: "is not used by sft; vaccine, tvaccine use it".</summary>
+    public static IReadOnlyDictionary<string, string> Of(TrainingOptions options)
+    {
+        var unused = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (MethodCatalog.Find(options.Method) is { } method)
+        {
+            foreach (string name in MethodCatalog.All.SelectMany(static each => each.Options).Select(static option => option.Name).Distinct())
+            {
+                if (!Uses(method, name)) unused.Add(name, $"is not used by {method.Name}; {UsersOf(name)}");
+            }
+        }
+        if (options.Full)
+        {
+            foreach (string name in OfAnAdapter) unused.Add(name, "is not used with --full, which trains no adapter");
+        }
+        if (options.Schedule == ScheduleKind.Constant) unused.Add("warmup_ratio", "is not used by --schedule constant");
+        return unused;
+    }
+
+    private static bool Uses(MethodInfo method, string name) => method.Options.Any(option => option.Name == name);
+
+    private static string UsersOf(string name)
+    {
+        string[] users = [.. MethodCatalog.All.Where(method => Uses(method, name)).Select(static method => method.Name)];
+        return $"{string.Join(", ", users)} {(users.Length == 1 ? "uses" : "use")} it";
+    }
+}
