@@ -20,7 +20,6 @@ public sealed class ByteLevelTokenizer : Tokenizer
 {
     private readonly ByteLevelVocabulary _vocabulary;
     private readonly TextPreparation _preparation;
-    private readonly IReadOnlyDictionary<int, AddedToken> _addedTokens;
     private readonly TiktokenTokenizer _merger;
 
     internal ByteLevelTokenizer(
@@ -29,11 +28,10 @@ public sealed class ByteLevelTokenizer : Tokenizer
         IReadOnlyDictionary<int, AddedToken> addedTokens,
         SpecialTokens specialTokens,
         string source)
-        : base(specialTokens)
+        : base(specialTokens, new AddedVocabulary(addedTokens, preparation.NormalizesToNfc ? CanonicalComposition.Normalize : null))
     {
         _vocabulary = vocabulary;
         _preparation = preparation;
-        _addedTokens = addedTokens;
         VocabularySize = vocabulary.BytesById.Keys.Concat(addedTokens.Keys).Max() + 1;
         using MemoryStream ranks = vocabulary.ToTiktoken();
         _merger = TiktokenTokenizer.Create(ranks, new TextSplitter(preparation.Patterns, source), normalizer: null);
@@ -47,7 +45,7 @@ public sealed class ByteLevelTokenizer : Tokenizer
     {
         ArgumentOutOfRangeException.ThrowIfNegative(id);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
-        if (_addedTokens.TryGetValue(id, out AddedToken? added))
+        if (Added(id) is { } added)
             return added.Text;
         return _vocabulary.BytesById.TryGetValue(id, out byte[]? bytes) ? ByteAlphabet.Spell(bytes) : "";
     }
@@ -58,7 +56,7 @@ public sealed class ByteLevelTokenizer : Tokenizer
         using var utf8 = new ArrayPoolBufferWriter<byte>();
         foreach (int id in ids)
         {
-            if (_addedTokens.TryGetValue(id, out AddedToken? added))
+            if (Added(id) is { } added)
             {
                 if (!(skipSpecialTokens && added.IsSpecial))
                     Encoding.UTF8.GetBytes(added.Text, utf8);
@@ -72,10 +70,8 @@ public sealed class ByteLevelTokenizer : Tokenizer
         return Encoding.UTF8.GetString(utf8.WrittenSpan);
     }
 
-    private protected override void AppendTokens(string text, List<int> ids)
+    private protected override void AppendTokens(string text, bool beginsText, List<int> ids)
     {
-        if (_preparation.NormalizesToNfc)
-            text = CanonicalComposition.Normalize(text);
         if (_preparation.AddsPrefixSpace && text.Length > 0 && text[0] != ' ')
             text = ' ' + text;
         foreach (int rank in _merger.EncodeToIds(text))

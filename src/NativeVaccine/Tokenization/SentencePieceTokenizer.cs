@@ -16,8 +16,8 @@ public sealed class SentencePieceTokenizer : Tokenizer
     private const char EscapedSpace = '\u2581';
 
     private readonly SentencePieceModel _model;
-    private readonly IReadOnlyDictionary<int, AddedToken> _addedTokens;
     private readonly SentencePieceMerger _merger;
+    private readonly bool _prefixesEveryPart;
 
     internal SentencePieceTokenizer(SentencePieceModel model, TokenizerConfiguration configuration)
         : base(SpecialTokens.Resolve(
@@ -25,12 +25,13 @@ public sealed class SentencePieceTokenizer : Tokenizer
             text => FindSpecial(model, configuration, text),
             model.BeginOfSequenceId,
             model.EndOfSequenceId,
-            addsByDefault: true))
+            addsByDefault: true),
+            new AddedVocabulary(configuration.AddedTokens, otherSpecials: SpecialPieces(model)))
     {
         _model = model;
-        _addedTokens = configuration.AddedTokens;
         _merger = new SentencePieceMerger(model);
-        VocabularySize = Math.Max(model.Pieces.Count, _addedTokens.Keys.DefaultIfEmpty(-1).Max() + 1);
+        _prefixesEveryPart = configuration.IsLegacy;
+        VocabularySize = Math.Max(model.Pieces.Count, configuration.AddedTokens.Keys.DefaultIfEmpty(-1).Max() + 1);
     }
 
     /// <inheritdoc/>
@@ -43,7 +44,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
         if (id < _model.Pieces.Count)
             return _model.Pieces[id].Text;
-        return _addedTokens.TryGetValue(id, out AddedToken? added) ? added.Text : "";
+        return Added(id)?.Text ?? "";
     }
 
     /// <inheritdoc/>
@@ -73,7 +74,11 @@ public sealed class SentencePieceTokenizer : Tokenizer
         return text.ToString();
     }
 
-    private protected override void AppendTokens(string text, List<int> ids) => _merger.AppendTokens(Normalize(text), ids);
+    private protected override void AppendTokens(string text, bool beginsText, List<int> ids) =>
+        _merger.AppendTokens(Normalize(text, beginsText || _prefixesEveryPart), ids);
+
+    private static IEnumerable<string> SpecialPieces(SentencePieceModel model) =>
+        model.Pieces.Where(static piece => piece.Kind is PieceKind.Control or PieceKind.Unknown).Select(static piece => piece.Text);
 
     private static int? FindSpecial(SentencePieceModel model, TokenizerConfiguration configuration, string text)
     {
@@ -92,11 +97,11 @@ public sealed class SentencePieceTokenizer : Tokenizer
         return null;
     }
 
-    private string Normalize(string text)
+    private string Normalize(string text, bool mayPrefix)
     {
         if (_model.RemoveExtraWhitespaces)
             text = string.Join(' ', text.Split(' ', StringSplitOptions.RemoveEmptyEntries));
-        if (text.Length > 0 && _model.AddDummyPrefix)
+        if (text.Length > 0 && _model.AddDummyPrefix && mayPrefix)
             text = ' ' + text;
         return _model.EscapeWhitespaces ? text.Replace(' ', EscapedSpace) : text;
     }
@@ -111,10 +116,10 @@ public sealed class SentencePieceTokenizer : Tokenizer
 
     private void AppendSpecial(int id, bool skip, StringBuilder text)
     {
-        bool known = _addedTokens.TryGetValue(id, out AddedToken? added);
-        if (known && !(skip && added!.IsSpecial))
-            text.Append(added!.Text);
-        else if (!known && !skip && (uint)id < (uint)_model.Pieces.Count)
+        AddedToken? added = Added(id);
+        if (added is not null && !(skip && added.IsSpecial))
+            text.Append(added.Text);
+        else if (added is null && !skip && (uint)id < (uint)_model.Pieces.Count)
             text.Append(_model.Pieces[id].Text);
     }
 

@@ -3,11 +3,6 @@ using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
-/// <summary>A token that stands outside the learnt vocabulary.</summary>
-/// <param name="Text">Its name.</param>
-/// <param name="IsSpecial">True if it is left out of decoded text.</param>
-internal sealed record AddedToken(string Text, bool IsSpecial);
-
 /// <summary>The tokens that open and close a sequence.</summary>
 internal sealed record SpecialTokens(
     int? BeginOfSequenceId, bool AddsBeginOfSequence, int? EndOfSequenceId, IReadOnlyList<int> EndOfSequenceIds)

@@ -4,13 +4,15 @@ namespace NativeVaccine.Tokenization;
 
 /// <summary>
 /// Turns text into token ids and back. Text is data: special tokens are never recognised in it, so nobody can end a sequence or open
-/// another by writing <c>&lt;/s&gt;</c>. Safe for use by several threads at once.
+/// another by writing <c>&lt;/s&gt;</c>; added tokens that are not special are found as Hugging Face finds them. Safe for use by several
+/// threads at once.
 /// </summary>
 public abstract class Tokenizer
 {
     private readonly SpecialTokens _specialTokens;
+    private readonly AddedVocabulary _added;
 
-    private protected Tokenizer(SpecialTokens specialTokens) => _specialTokens = specialTokens;
+    private protected Tokenizer(SpecialTokens specialTokens, AddedVocabulary added) => (_specialTokens, _added) = (specialTokens, added);
 
     /// <summary>One more than the largest token id.</summary>
     public abstract int VocabularySize { get; }
@@ -74,9 +76,22 @@ public abstract class Tokenizer
         var ids = new List<int>();
         if (addSpecialTokens && AddsBeginOfSequence && BeginOfSequenceId is { } begin)
             ids.Add(begin);
-        AppendTokens(WithoutLoneSurrogates(text), ids);
+        foreach (TextPart part in _added.Split(WithoutLoneSurrogates(text)))
+        {
+            if (part.Id is { } id)
+                ids.Add(id);
+            else
+                AppendTokens(part.Text, part.BeginsText, ids);
+        }
+
         return [.. ids];
     }
+
+    /// <summary>
+    /// True if the text holds the text of a special token, such as <c>&lt;/s&gt;</c>. <see cref="Encode"/> takes it as text, where Hugging
+    /// Face would put the token.
+    /// </summary>
+    public bool HoldsSpecialText(string text) => _added.HoldsSpecial(text);
 
     /// <summary>The text of tokens. Nothing is cleaned up; bytes that are no UTF-8 become U+FFFD, ids without a token nothing.</summary>
     /// <param name="ids">The tokens.</param>
@@ -101,8 +116,14 @@ public abstract class Tokenizer
         }
     }
 
-    /// <summary>Appends the tokens of a text without halves of surrogate pairs.</summary>
-    private protected abstract void AppendTokens(string text, List<int> ids);
+    /// <summary>Appends the tokens of a normalized text without added tokens and halves of surrogate pairs.</summary>
+    /// <param name="text">The text, or what lies between two added tokens of it.</param>
+    /// <param name="beginsText">True if it begins where the whole text begins.</param>
+    /// <param name="ids">Where the tokens go.</param>
+    private protected abstract void AppendTokens(string text, bool beginsText, List<int> ids);
+
+    /// <summary>The added token of an id; null if it is none.</summary>
+    private protected AddedToken? Added(int id) => _added.Tokens.GetValueOrDefault(id);
 
     private static string WithoutLoneSurrogates(string text)
     {

@@ -15,8 +15,19 @@ internal sealed record TokenizerConfiguration
     /// <summary>The folder or file, for messages.</summary>
     public required string Source { get; init; }
 
+    /// <summary>Told in a line what a user should know.</summary>
+    public Action<string> Notice { get; init; } = static _ => { };
+
     /// <summary>add_bos_token, where it is given.</summary>
     public bool? AddBeginOfSequence { get; init; }
+
+    /// <summary>add_eos_token, where it is given.</summary>
+    public bool? AddEndOfSequence { get; init; }
+
+    /// <summary>
+    /// legacy of LlamaTokenizer, true unless given: text after an added token gets a leading space too, not only the text's beginning.
+    /// </summary>
+    public bool IsLegacy { get; init; } = true;
 
     /// <summary>The text of bos_token.</summary>
     public string? BeginOfSequence { get; init; }
@@ -27,6 +38,9 @@ internal sealed record TokenizerConfiguration
     /// <summary>tokenizer_class, where it is given.</summary>
     public string? TokenizerClass { get; init; }
 
+    /// <summary>The texts that the files name as special tokens, whatever their flags say.</summary>
+    public IReadOnlySet<string> SpecialNames { get; init; } = new HashSet<string>();
+
     /// <summary>Tokens outside the vocabulary file, by id.</summary>
     public IReadOnlyDictionary<int, AddedToken> AddedTokens { get; init; } = new Dictionary<int, AddedToken>();
 
@@ -34,22 +48,30 @@ internal sealed record TokenizerConfiguration
     public IReadOnlyList<int> EndOfSequenceIds { get; init; } = [];
 
     /// <summary>Reads what there is in a model folder; every file is optional.</summary>
-    public static TokenizerConfiguration Read(string folder)
+    /// <param name="folder">The folder.</param>
+    /// <param name="notice">Told in a line what a user should know.</param>
+    public static TokenizerConfiguration Read(string folder, Action<string>? notice = null)
     {
         using JsonDocument? configuration = Open(folder, "tokenizer_config.json");
         using JsonDocument? map = Open(folder, "special_tokens_map.json");
         string source = Path.Combine(folder, "tokenizer_config.json");
+        HashSet<string> specials = [.. SpecialTexts(configuration).Concat(SpecialTexts(map))];
         var added = new Dictionary<int, AddedToken>();
-        ReadAddedTokensByText(folder, added);
+        ReadAddedTokensByText(folder, added, specials);
         if (configuration is not null && JsonRecord.Optional(configuration.RootElement, "added_tokens_decoder") is { } decoder)
-            ReadAddedTokensById(decoder, source, added);
+            ReadAddedTokensById(decoder, source, added, specials);
+        JsonElement fields = configuration?.RootElement ?? default;
         return new TokenizerConfiguration
         {
             Source = source,
-            AddBeginOfSequence = configuration is null ? null : OptionalBoolean(configuration.RootElement, "add_bos_token", source),
+            Notice = notice ?? (static _ => { }),
+            SpecialNames = specials,
+            AddBeginOfSequence = configuration is null ? null : OptionalBoolean(fields, "add_bos_token", source),
+            AddEndOfSequence = configuration is null ? null : OptionalBoolean(fields, "add_eos_token", source),
+            IsLegacy = configuration is null || (OptionalBoolean(fields, "legacy", source) ?? true),
             BeginOfSequence = TokenText(configuration, map, "bos_token", folder),
             EndOfSequence = TokenText(configuration, map, "eos_token", folder),
-            TokenizerClass = configuration is null ? null : JsonRecord.OptionalText(configuration.RootElement, "tokenizer_class", source),
+            TokenizerClass = configuration is null ? null : JsonRecord.OptionalText(fields, "tokenizer_class", source),
             AddedTokens = added,
             EndOfSequenceIds = [.. EndIds(folder, "config.json").Concat(EndIds(folder, "generation_config.json")).Distinct()],
         };
@@ -96,17 +118,46 @@ internal sealed record TokenizerConfiguration
         return null;
     }
 
-    private static void ReadAddedTokensByText(string folder, Dictionary<int, AddedToken> added)
+    /// <summary>The texts of bos_token, pad_token and the like, and those of the lists of further special tokens.</summary>
+    private static IEnumerable<string> SpecialTexts(JsonDocument? document)
+    {
+        if (document is null)
+            yield break;
+        foreach (JsonProperty field in document.RootElement.EnumerateObject())
+        {
+            IEnumerable<JsonElement> values = (field.Name, field.Value.ValueKind) switch
+            {
+                ("additional_special_tokens" or "extra_special_tokens", JsonValueKind.Array) => field.Value.EnumerateArray(),
+                ("extra_special_tokens", JsonValueKind.Object) => field.Value.EnumerateObject().Select(static token => token.Value),
+                (string name, _) when name.EndsWith("_token", StringComparison.Ordinal) => [field.Value],
+                _ => [],
+            };
+            foreach (JsonElement value in values)
+            {
+                JsonElement? text = value.ValueKind == JsonValueKind.Object ? JsonRecord.Optional(value, "content") : value;
+                if (text is { ValueKind: JsonValueKind.String } found)
+                    yield return found.GetString()!;
+            }
+        }
+    }
+
+    /// <summary>The file has no flags: as transformers reads it, a token is special if another file names it as one.</summary>
+    private static void ReadAddedTokensByText(string folder, Dictionary<int, AddedToken> added, HashSet<string> specials)
     {
         using JsonDocument? document = Open(folder, "added_tokens.json");
         if (document is null)
             return;
         string path = Path.Combine(folder, "added_tokens.json");
         foreach (JsonProperty token in document.RootElement.EnumerateObject())
-            added[Id(token.Value, $"{path}: '{InputText.Shorten(token.Name)}'")] = new AddedToken(token.Name, IsSpecial: true);
+        {
+            bool special = specials.Contains(token.Name);
+            added[Id(token.Value, $"{path}: '{InputText.Shorten(token.Name)}'")] =
+                new AddedToken(token.Name, special) { IsNormalized = !special, Source = path };
+        }
     }
 
-    private static void ReadAddedTokensById(JsonElement decoder, string source, Dictionary<int, AddedToken> added)
+    private static void ReadAddedTokensById(
+        JsonElement decoder, string source, Dictionary<int, AddedToken> added, HashSet<string> specials)
     {
         JsonRecord.RequireObject(decoder, $"{source}: added_tokens_decoder");
         foreach (JsonProperty token in decoder.EnumerateObject())
@@ -114,15 +165,29 @@ internal sealed record TokenizerConfiguration
             string where = $"{source}: added_tokens_decoder '{InputText.Shorten(token.Name)}'";
             if (!int.TryParse(token.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestId)
                 throw new InputException($"{where}: expected a token id from 0 to {LargestId}");
-            added[id] = Added(token.Value, where);
+            added[id] = Added(token.Value, where, source, specials);
         }
     }
 
     /// <summary>An added token as tokenizer.json and tokenizer_config.json describe it.</summary>
-    public static AddedToken Added(JsonElement token, string where)
+    /// <param name="token">Its description.</param>
+    /// <param name="where">Where it stands, for messages.</param>
+    /// <param name="source">Its file.</param>
+    /// <param name="specials">Texts that are special whatever the description says.</param>
+    public static AddedToken Added(JsonElement token, string where, string source, IReadOnlySet<string> specials)
     {
         JsonRecord.RequireObject(token, where);
-        return new AddedToken(JsonRecord.RequiredText(token, "content", where), OptionalBoolean(token, "special", where) ?? false);
+        string text = JsonRecord.RequiredText(token, "content", where);
+        return new AddedToken(text, Flag("special") || specials.Contains(text))
+        {
+            IsSingleWord = Flag("single_word"),
+            StripsLeft = Flag("lstrip"),
+            StripsRight = Flag("rstrip"),
+            IsNormalized = Flag("normalized"),
+            Source = source,
+        };
+
+        bool Flag(string name) => OptionalBoolean(token, name, where) ?? false;
     }
 
     private static IEnumerable<int> EndIds(string folder, string name)

@@ -116,7 +116,7 @@ internal static class TokenizerJson
             throw new InputException($"{where}: found {JsonRecord.Describe(tokens)}: expected an array");
         foreach (JsonElement token in tokens.EnumerateArray())
         {
-            AddedToken content = TokenizerConfiguration.Added(token, where);
+            AddedToken content = TokenizerConfiguration.Added(token, where, source, configuration.SpecialNames);
             added[TokenizerConfiguration.Id(JsonRecord.Required(token, "id", where), where)] = content;
         }
 

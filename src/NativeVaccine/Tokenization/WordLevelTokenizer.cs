@@ -11,14 +11,12 @@ public sealed class WordLevelTokenizer : Tokenizer
 {
     private readonly Dictionary<string, int> _idOfWord = new(StringComparer.Ordinal);
     private readonly Dictionary<int, string> _wordOfId = [];
-    private readonly IReadOnlyDictionary<int, AddedToken> _addedTokens;
     private readonly string _source;
 
     internal WordLevelTokenizer(
         Dictionary<string, int> vocabulary, IReadOnlyDictionary<int, AddedToken> addedTokens, SpecialTokens specialTokens, string source)
-        : base(specialTokens)
+        : base(specialTokens, new AddedVocabulary(addedTokens))
     {
-        _addedTokens = addedTokens;
         _source = source;
         foreach ((string word, int id) in vocabulary)
         {
@@ -41,7 +39,7 @@ public sealed class WordLevelTokenizer : Tokenizer
     {
         ArgumentOutOfRangeException.ThrowIfNegative(id);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
-        return _addedTokens.TryGetValue(id, out AddedToken? added) ? added.Text : _wordOfId.GetValueOrDefault(id, "");
+        return Added(id)?.Text ?? _wordOfId.GetValueOrDefault(id, "");
     }
 
     /// <inheritdoc/>
@@ -51,7 +49,7 @@ public sealed class WordLevelTokenizer : Tokenizer
         foreach (int id in ids)
         {
             if ((uint)id >= (uint)VocabularySize
-                || (skipSpecialTokens && _addedTokens.TryGetValue(id, out AddedToken? added) && added.IsSpecial))
+                || (skipSpecialTokens && Added(id) is { IsSpecial: true }))
                 continue;
             string word = Piece(id);
             if (word.Length == 0)
@@ -65,7 +63,7 @@ public sealed class WordLevelTokenizer : Tokenizer
     }
 
     /// <exception cref="InputException">A word is not in the vocabulary.</exception>
-    private protected override void AppendTokens(string text, List<int> ids)
+    private protected override void AppendTokens(string text, bool beginsText, List<int> ids)
     {
         foreach (string word in text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
         {

@@ -57,7 +57,7 @@ public sealed class TokenizerConfigurationTests : IDisposable
         Assert.Equal((802, "<end>"), (tokenizer.EndOfSequenceId, tokenizer.EndOfSequenceText));
         Assert.Equal(("[PAD]", ""), (tokenizer.Piece(800), tokenizer.Piece(801)));
         Assert.Equal("The[PAD]<end>", tokenizer.Decode([388, 800, 801, 802], skipSpecialTokens: false));
-        Assert.Equal("The", tokenizer.Decode([388, 800, 801, 802]));
+        Assert.Equal("The[PAD]", tokenizer.Decode([388, 800, 801, 802]));
         Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Piece(803));
     }
 
