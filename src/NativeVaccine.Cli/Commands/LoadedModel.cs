@@ -48,7 +48,8 @@ internal sealed class LoadedModel : IDisposable
         ModelFolder folder = ModelFolder.Open(selection.Model);
         try
         {
-            List<Adapter> adapters = [.. selection.Adapters.Select(path => Adapter.Load(path, folder.Configuration))];
+            List<Adapter> adapters = [.. selection.Adapters.Select(path => Adapter.Load(path, folder))];
+            foreach (string line in adapters.SelectMany(static adapter => adapter.Notices)) notice(line);
             Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, notice);
             return new LoadedModel(selection, folder, adapters, tokenizer, options.Device, parsed);
         }

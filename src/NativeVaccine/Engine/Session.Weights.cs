@@ -55,9 +55,10 @@ public sealed partial class Session
     public void LoadAdapter(Adapter adapter)
     {
         LoraOptions lora = RequireLora();
-        RequireSame("rank", adapter.Rank, lora.Rank);
-        RequireSame("alpha", (float)adapter.Alpha, lora.Alpha);
-        RequireSame("targets", Names(adapter.Targets), Names(lora.Targets));
+        UniformLora form = adapter.RequireUniform("the adapter");
+        RequireSame("rank", form.Rank, lora.Rank);
+        RequireSame("alpha", (float)form.Alpha, lora.Alpha);
+        RequireSame("targets", Names(form.Targets), Names(lora.Targets));
         RequireSame("layers", adapter.LayerCount, LayerCount);
         foreach (ModelTensor tensor in TrainableTensors) Parameters.Write(Values(adapter, tensor), tensor.Offset);
     }

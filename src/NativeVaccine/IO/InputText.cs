@@ -21,6 +21,14 @@ internal static class InputText
     /// <summary>A message of the runtime, without line breaks.</summary>
     public static string OneLine(string text) => Clean(text, LongestMessage);
 
+    /// <summary>The first names of a list, and how many more there are.</summary>
+    public static string Some(IReadOnlyList<string> names)
+    {
+        const int shown = 4;
+        string first = string.Join(", ", names.Take(shown).Select(Shorten));
+        return names.Count <= shown ? first : FormattableString.Invariant($"{first} and {names.Count - shown} more");
+    }
+
     private static string Clean(string text, int longest)
     {
         var clean = new StringBuilder(Math.Min(text.Length, longest) + 3);

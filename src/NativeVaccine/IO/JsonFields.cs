@@ -78,7 +78,7 @@ public readonly record struct JsonFields(string File, JsonElement Element, strin
 
     /// <summary>The refusal of a value that is there.</summary>
     public InputException Wrong(string name, JsonElement value, string expected) =>
-        Wrong(name, InputText.Shorten(value.GetRawText()), expected);
+        Wrong(name, InputText.Shorten(JsonText.Compact(value)), expected);
 
     /// <summary>The refusal of a value that is there, in other words than its own.</summary>
     public InputException Wrong(string name, string found, string expected) =>

@@ -1,74 +1,115 @@
 namespace NativeVaccine.Models;
 
-/// <summary>A LoRA adapter as PEFT keeps it: matrices A and B for some projections of every layer.</summary>
+/// <summary>LoRA on one projection of one layer: W + scale * B A.</summary>
+/// <param name="Layer">From 0.</param>
+/// <param name="Projection">The linear map that is changed.</param>
+/// <param name="Alpha">lora_alpha, or what alpha_pattern says for this module.</param>
+/// <param name="Scale">alpha / r, or alpha / sqrt(r) with use_rslora, of the module's own rank.</param>
+/// <param name="Matrices">A and B.</param>
+public sealed record AdapterModule(int Layer, Projection Projection, double Alpha, double Scale, LoraMatrices Matrices);
+
+/// <summary>The form of an adapter that training makes and goes on with: the same for every layer.</summary>
+/// <param name="Rank">r.</param>
+/// <param name="Alpha">What the scale is made of: alpha / r.</param>
+/// <param name="Targets">The adapted projections, in the order of computation.</param>
+public sealed record UniformLora(int Rank, double Alpha, IReadOnlyList<Projection> Targets);
+
+/// <summary>A LoRA adapter as PEFT keeps it: matrices A and B for some projections of some layers.</summary>
 public sealed class Adapter
 {
-    private readonly LoraMatrices[][] matrices;
+    private readonly Dictionary<(int Layer, Projection Projection), AdapterModule> modules;
 
-    /// <summary>An adapter of zeros, which changes nothing.</summary>
+    /// <summary>An adapter of zeros, which changes nothing, of the same form in every layer.</summary>
     /// <param name="model">The model that it belongs to; gives layers and shapes.</param>
     /// <param name="rank">r.</param>
     /// <param name="alpha">What the scale is made of: alpha / r.</param>
     /// <param name="dropout">On the adapter's input while training; only noted.</param>
-    /// <param name="targets">Projections, without repetition; kept in the order of computation.</param>
+    /// <param name="targets">Projections, without repetition.</param>
     public Adapter(ModelConfiguration model, int rank, double alpha, double dropout, IEnumerable<Projection> targets)
+        : this(model.LayerCount, dropout, Uniform(model, rank, alpha, [.. targets.Order()]))
     {
-        (Rank, Alpha, Dropout) = (rank, alpha, dropout);
-        Targets = [.. targets.Order()];
-        matrices = new LoraMatrices[model.LayerCount][];
-        for (int layer = 0; layer < model.LayerCount; layer++)
-        {
-            matrices[layer] = [.. Targets.Select(target =>
-            {
-                (int outputs, int inputs) = model.ProjectionShape(target);
-                return new LoraMatrices(rank, outputs, inputs);
-            })];
-        }
     }
 
-    /// <summary>r.</summary>
-    public int Rank { get; }
+    /// <param name="layerCount">Layers of the model.</param>
+    /// <param name="dropout">As noted in the file.</param>
+    /// <param name="modules">In the order of computation.</param>
+    internal Adapter(int layerCount, double dropout, IReadOnlyList<AdapterModule> modules)
+    {
+        (LayerCount, Dropout, Modules) = (layerCount, dropout, modules);
+        this.modules = modules.ToDictionary(static module => (module.Layer, module.Projection));
+    }
 
-    /// <summary>lora_alpha.</summary>
-    public double Alpha { get; }
+    /// <summary>What is adapted, in the order of computation.</summary>
+    public IReadOnlyList<AdapterModule> Modules { get; }
 
     /// <summary>lora_dropout.</summary>
     public double Dropout { get; }
 
-    /// <summary>The adapted projections, in the order of computation.</summary>
-    public IReadOnlyList<Projection> Targets { get; }
-
-    /// <summary>Layers of the model.</summary>
-    public int LayerCount => matrices.Length;
-
-    /// <summary>The factor of B A: alpha / r.</summary>
-    public double Scale => Alpha / Rank;
+    /// <summary>Layers of the model, adapted or not.</summary>
+    public int LayerCount { get; }
 
     /// <summary>What adapter_config.json names as the base model; null if nothing.</summary>
     public string? BaseModel { get; init; }
 
-    /// <summary>The matrices of a projection that is among <see cref="Targets"/>.</summary>
-    public LoraMatrices this[int layer, Projection projection]
+    /// <summary>The folder that it was read from; null if none.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>What a user should know about the files, a line each.</summary>
+    public IReadOnlyList<string> Notices { get; init; } = [];
+
+    /// <summary>The matrices of a projection that is adapted.</summary>
+    public LoraMatrices this[int layer, Projection projection] => modules.TryGetValue((layer, projection), out AdapterModule? module)
+        ? module.Matrices
+        : throw new ArgumentOutOfRangeException(nameof(projection), projection, "the adapter has no such target");
+
+    /// <summary>The rank, alpha and projections that all layers have in common.</summary>
+    /// <param name="where">Begins the message if they differ: an option with its value, or a path.</param>
+    /// <exception cref="InputException">The layers differ, or the scale is not alpha / r. The message says in what.</exception>
+    public UniformLora RequireUniform(string where)
     {
-        get
-        {
-            for (int i = 0; i < Targets.Count; i++)
-            {
-                if (Targets[i] == projection) return matrices[layer][i];
-            }
-            throw new ArgumentOutOfRangeException(nameof(projection), projection, "the adapter has no such target");
-        }
+        Projection[] targets = [.. Modules.Select(static module => module.Projection).Distinct().Order()];
+        int[] ranks = [.. Modules.Select(static module => module.Matrices.Rank).Distinct().Order()];
+        double[] alphas = [.. Modules.Select(static module => module.Alpha).Distinct().Order()];
+        int modulesOfAllLayers = LayerCount * targets.Length;
+        if (ranks.Length > 1) throw Refusal($"its modules have ranks from {ranks[0]} to {ranks[^1]} (rank_pattern); expected one for all");
+        if (alphas.Length > 1)
+            throw Refusal($"its modules have alphas from {alphas[0]} to {alphas[^1]} (alpha_pattern); expected one for all");
+        if (Modules[0].Scale != alphas[0] / ranks[0]) throw Refusal($"its scale is alpha / sqrt(r) (use_rslora); expected alpha / r");
+        if (Modules.Count < modulesOfAllLayers)
+            throw Refusal($"it has {Modules.Count} modules of {modulesOfAllLayers}; expected the same projections in every layer");
+        return new UniformLora(ranks[0], alphas[0], targets);
+
+        InputException Refusal(FormattableString what) =>
+            new($"{where}: {FormattableString.Invariant(what)}: training goes on only with such an adapter (this one can be merged)");
     }
 
     /// <summary>Reads adapter_config.json and adapter_model.safetensors of a folder.</summary>
     /// <param name="folder">The adapter.</param>
-    /// <param name="model">The model that it must fit.</param>
-    /// <exception cref="InputException">A file is missing or broken, asks for more than plain LoRA, or does not fit the model.</exception>
-    public static Adapter Load(string folder, ModelConfiguration model) => AdapterFiles.Load(folder, model);
+    /// <param name="model">The model that it must fit; weights that lie beside the adapter must be equal to its own.</param>
+    /// <exception cref="InputException">A file is missing or broken, asks for more than LoRA, or does not fit the model.</exception>
+    public static Adapter Load(string folder, ModelFolder model) => AdapterFiles.Load(folder, model.Configuration, model);
+
+    /// <summary>The same where the model's weights are not at hand: then there must be none beside the adapter.</summary>
+    /// <exception cref="InputException">As the other.</exception>
+    public static Adapter Load(string folder, ModelConfiguration model) => AdapterFiles.Load(folder, model, weights: null);
 
     /// <summary>Writes the two files, which peft opens; those of an adapter that is there already are replaced together.</summary>
     /// <param name="folder">The adapter.</param>
     /// <param name="addFiles">Puts more files into the folder that it is given; they appear together with the adapter.</param>
-    /// <exception cref="InputException">The folder cannot be written.</exception>
+    /// <exception cref="InputException">The folder cannot be written, or the adapter's layers differ.</exception>
     public void Save(string folder, Action<string>? addFiles = null) => AdapterFiles.Save(this, folder, addFiles);
+
+    private static List<AdapterModule> Uniform(ModelConfiguration model, int rank, double alpha, Projection[] targets)
+    {
+        var modules = new List<AdapterModule>();
+        for (int layer = 0; layer < model.LayerCount; layer++)
+        {
+            foreach (Projection target in targets)
+            {
+                (int outputs, int inputs) = model.ProjectionShape(target);
+                modules.Add(new AdapterModule(layer, target, alpha, alpha / rank, new LoraMatrices(rank, outputs, inputs)));
+            }
+        }
+        return modules;
+    }
 }

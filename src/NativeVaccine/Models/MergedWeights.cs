@@ -14,14 +14,11 @@ public sealed class MergedWeights : IWeightSource
         this.weights = weights;
         foreach (Adapter adapter in adapters)
         {
-            for (int layer = 0; layer < adapter.LayerCount; layer++)
+            foreach (AdapterModule module in adapter.Modules)
             {
-                foreach (Projection target in adapter.Targets)
-                {
-                    string name = WeightNames.Weight(layer, target);
-                    if (!additions.TryGetValue(name, out var list)) additions.Add(name, list = []);
-                    list.Add((adapter[layer, target], (float)adapter.Scale));
-                }
+                string name = WeightNames.Weight(module.Layer, module.Projection);
+                if (!additions.TryGetValue(name, out var list)) additions.Add(name, list = []);
+                list.Add((module.Matrices, (float)module.Scale));
             }
         }
     }

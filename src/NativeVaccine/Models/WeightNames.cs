@@ -14,7 +14,14 @@ public static class WeightNames
     /// <summary>(V, C): absent, or ignored, if the embedding is tied.</summary>
     public const string Head = "lm_head.weight";
 
-    private const string PeftPrefix = "base_model.model.";
+    /// <summary>The module of <see cref="Embedding"/>.</summary>
+    internal const string EmbeddingModule = "model.embed_tokens";
+
+    /// <summary>The module of <see cref="Head"/>.</summary>
+    internal const string HeadModule = "lm_head";
+
+    /// <summary>What PEFT puts before the names of the model's own modules.</summary>
+    internal const string PeftPrefix = "base_model.model.";
 
     /// <summary>(C): the norm before attention.</summary>
     public static string InputNorm(int layer) => $"{Layer(layer)}.input_layernorm.weight";
@@ -34,8 +41,9 @@ public static class WeightNames
     /// <summary>(outputs, r): LoRA's B in a PEFT file.</summary>
     public static string LoraB(int layer, Projection projection) => $"{PeftPrefix}{Module(layer, projection)}.lora_B.weight";
 
-    private static string Layer(int layer) => string.Create(CultureInfo.InvariantCulture, $"model.layers.{layer}");
-
-    private static string Module(int layer, Projection projection) =>
+    /// <summary>The path of a projection: model.layers.0.self_attn.q_proj.</summary>
+    internal static string Module(int layer, Projection projection) =>
         $"{Layer(layer)}.{(projection.IsAttention() ? "self_attn" : "mlp")}.{projection.HuggingFaceName()}";
+
+    private static string Layer(int layer) => string.Create(CultureInfo.InvariantCulture, $"model.layers.{layer}");
 }

@@ -14,8 +14,9 @@ internal sealed class TrainingFiles : IDisposable
         method.RequireFits(model.Configuration.LayerCount);
         Weights = options.Adapter.Count == 0
             ? model
-            : new MergedWeights(model, [.. options.Adapter.Select(path => Adapter.Load(path, model.Configuration))]);
-        InitialAdapter = options.InitAdapter is { } initial ? Adapter.Load(initial, model.Configuration) : null;
+            : new MergedWeights(model, [.. options.Adapter.Select(path => Adapter.Load(path, model))]);
+        InitialAdapter = options.InitAdapter is { } initial ? Adapter.Load(initial, model) : null;
+        InitialAdapter?.RequireUniform($"--init-adapter {options.InitAdapter}");
         Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, line => TokenizerNotice = line);
         Samples = Read(options.Data!, options, tokenizer);
         if (method.Needs.HarmfulPool)

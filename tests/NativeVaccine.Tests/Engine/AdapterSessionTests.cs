@@ -25,7 +25,7 @@ public sealed class AdapterSessionTests
         model.Session.Backward(new BackwardOptions { Gradients = model.Session.Gradients });
 
         Near.Equal("loss", expected.Root.GetProperty("loss_on_all_but_first").GetDouble(), result.MeanLoss, 0, 1e-5);
-        Assert.Equal(2 * 8 * adapter.Targets.Count, model.Session.TrainableTensors.Count);
+        Assert.Equal(2 * adapter.Modules.Count, model.Session.TrainableTensors.Count);
         foreach (ModelTensor tensor in model.Session.TrainableTensors)
         {
             double[] gradient = Doubles(model.Session.Gradients.Read(tensor));
@@ -56,16 +56,17 @@ public sealed class AdapterSessionTests
 
         Adapter saved = model.Session.SaveAdapter("tiny-llama");
 
-        Assert.Equal((adapter.Rank, adapter.Alpha, "tiny-llama"), (saved.Rank, saved.Alpha, saved.BaseModel));
-        Assert.Equal(adapter.Targets, saved.Targets);
-        for (int layer = 0; layer < adapter.LayerCount; layer++)
+        Assert.Equal("tiny-llama", saved.BaseModel);
+        Assert.Equal(adapter.Modules.Select(Form), saved.Modules.Select(Form));
+        foreach (AdapterModule module in adapter.Modules)
         {
-            foreach (Projection target in adapter.Targets)
-            {
-                Assert.Equal(adapter[layer, target].A, saved[layer, target].A);
-                Assert.Equal(adapter[layer, target].B, saved[layer, target].B);
-            }
+            LoraMatrices matrices = saved[module.Layer, module.Projection];
+            Assert.Equal(module.Matrices.A, matrices.A);
+            Assert.Equal(module.Matrices.B, matrices.B);
         }
+
+        static (int, Projection, double, double) Form(AdapterModule module) =>
+            (module.Layer, module.Projection, module.Alpha, module.Scale);
     }
 
     [Fact]
@@ -126,10 +127,11 @@ public sealed class AdapterSessionTests
     private static Adapter LoadAdapter(string folder) =>
         Adapter.Load(Fixtures.Path(folder), ModelConfiguration.Load(Fixtures.Path("tiny-llama")));
 
-    private static SessionOptions OptionsFor(Adapter adapter) => FixtureSession.Options with
+    private static SessionOptions OptionsFor(Adapter adapter)
     {
-        Lora = new LoraOptions(adapter.Rank, (float)adapter.Alpha, 0, adapter.Targets),
-    };
+        UniformLora form = adapter.RequireUniform("the adapter");
+        return FixtureSession.Options with { Lora = new LoraOptions(form.Rank, (float)form.Alpha, 0, form.Targets) };
+    }
 
     private static Batch BatchOf(ExpectedFile expected)
     {

@@ -15,8 +15,11 @@ public sealed class AdapterTests : IDisposable
     public void Fixtures_load(string fixture, int rank, double alpha, int targets)
     {
         Adapter adapter = Adapter.Load(Fixtures.Path(fixture), ModelConfiguration.Load(Fixtures.Path("tiny-llama")));
-        Assert.Equal((rank, alpha, 0.0, alpha / rank), (adapter.Rank, adapter.Alpha, adapter.Dropout, adapter.Scale));
-        Assert.Equal((targets, 8), (adapter.Targets.Count, adapter.LayerCount));
+        UniformLora form = adapter.RequireUniform("");
+        Assert.Equal((rank, alpha, targets), (form.Rank, form.Alpha, form.Targets.Count));
+        Assert.Equal((8, 0.0, 8 * targets), (adapter.LayerCount, adapter.Dropout, adapter.Modules.Count));
+        Assert.All(adapter.Modules, module => Assert.Equal(alpha / rank, module.Scale));
+        Assert.Empty(adapter.Notices);
         Assert.Equal("tiny-llama", adapter.BaseModel);
     }
 
@@ -97,32 +100,120 @@ public sealed class AdapterTests : IDisposable
 
     [Theory]
     [InlineData("peft_type", "\"IA3\"", "peft_type is 'IA3'; expected LORA")]
-    [InlineData("use_rslora", "true", "use_rslora is true")]
-    [InlineData("use_dora", "true", "use_dora is true")]
-    [InlineData("modules_to_save", "[\"lm_head\"]", "modules_to_save is [\"lm_head\"]")]
-    [InlineData("rank_pattern", "{\"q_proj\":4}", "rank_pattern is {\"q_proj\":4}")]
-    [InlineData("alpha_pattern", "{\"q_proj\":4}", "alpha_pattern")]
-    [InlineData("layers_to_transform", "[0]", "layers_to_transform is [0]")]
+    [InlineData("task_type", "\"SEQ_CLS\"", "task_type is 'SEQ_CLS'; expected CAUSAL_LM")]
     [InlineData("bias", "\"all\"", "bias is 'all'; expected none")]
+    [InlineData("init_lora_weights", "\"loftq\"", "init_lora_weights is \"loftq\"")]
+    [InlineData("init_lora_weights", "\"corda\"", "init_lora_weights is \"corda\"")]
+    [InlineData("init_lora_weights", "\"lora_ga\"", "init_lora_weights is \"lora_ga\"")]
+    [InlineData("init_lora_weights", "\"a_new_idea\"", "init_lora_weights is \"a_new_idea\"; expected true, false, gaussian")]
+    [InlineData("alora_invocation_tokens", "[1, 2]", "alora_invocation_tokens is [1,2]; expected null, false or nothing: aLoRA")]
+    [InlineData("arrow_config", "{\"top_k\":3}", "arrow_config is {\"top_k\":3}")]
+    [InlineData("use_qalora", "true", "use_qalora is true")]
+    [InlineData("use_bdlora", "{\"blocks\":2}", "use_bdlora is")]
+    [InlineData("lora_bias", "true", "lora_bias is true")]
+    [InlineData("target_parameters", "[\"w\"]", "target_parameters is [\"w\"]")]
     [InlineData("fan_in_fan_out", "true", "fan_in_fan_out is true")]
-    [InlineData("target_modules", "[\"q_proj\",\"w1\"]", "target_modules: 'w1' is unknown; expected some of q_proj")]
-    [InlineData("target_modules", "\"all-linear\"", "target_modules is \"all-linear\"; expected a list of strings")]
-    [InlineData("target_modules", "[]", "target_modules: none given")]
-    [InlineData("target_modules", "[\"v_proj\",\"v_proj\"]", "'v_proj' is given twice")]
+    [InlineData("a_new_idea", "3", "a_new_idea is 3; expected no such field: this program does not know it")]
+    [InlineData("target_modules", "[\"q_proj\",\"v_proj\",\"lm_head\"]", "and not lm_head")]
+    [InlineData("target_modules", "[]", "target_modules is []; expected names of q_proj")]
+    [InlineData("target_modules", "[\"w1\"]", "target_modules is [\"w1\"]; expected names of q_proj")]
+    [InlineData("target_modules", "3", "target_modules is 3; expected a list of strings")]
+    [InlineData("target_modules", "\"all-linear\"", "self_attn.k_proj.lora_A.weight' is missing; expected shape (2, 4)")]
     [InlineData("target_modules", "[\"v_proj\",\"k_proj\"]", "self_attn.k_proj.lora_A.weight' is missing; expected shape (2, 4)")]
     [InlineData("target_modules", "[\"q_proj\"]", "v_proj.lora_A.weight' is no LoRA matrix of target_modules")]
+    [InlineData("target_modules", "\".*(q|v_proj\"", "target_modules: '.*(q|v_proj': expected a regular expression that is well-formed")]
+    [InlineData("target_modules", "\".*(?=q).*\"", "expected a regular expression without backreferences, lookaround")]
+    [InlineData("target_modules", "\"(?<n>.*)\"", "expected a regular expression without (?<")]
+    [InlineData("exclude_modules", "[\"v_proj\"]", "v_proj.lora_A.weight' is no LoRA matrix of target_modules")]
+    [InlineData("layers_to_transform", "[1]", "target_modules is [\"q_proj\",\"v_proj\"]; expected names of q_proj")]
+    [InlineData("layers_to_transform", "\"0\"", "layers_to_transform is \"0\"")]
+    [InlineData("rank_pattern", "{\"v_proj\":4}", "v_proj.lora_A.weight' has shape (2, 4); expected (4, 4) by the rank")]
+    [InlineData("rank_pattern", "{\"v_proj\":0}", "rank_pattern.v_proj is 0")]
+    [InlineData("alpha_pattern", "{\"v_proj\":\"4\"}", "alpha_pattern.v_proj is \"4\"")]
+    [InlineData("alpha_pattern", "{\"a{,3}\":4}", "alpha_pattern: 'a{,3}': expected a regular expression without {,")]
     [InlineData("r", "3", "q_proj.lora_A.weight' has shape (2, 4); expected (3, 4)")]
     [InlineData("r", "0", "r is 0")]
     [InlineData("lora_alpha", "null", "lora_alpha is missing")]
     [InlineData("lora_dropout", "1", "lora_dropout is 1")]
-    public void What_is_not_plain_lora_for_this_model_is_refused(string field, string value, string expected)
+    public void What_is_not_lora_for_this_model_is_refused(string field, string value, string expected)
     {
         TinyModel.Adapter(targets: [Projection.Query, Projection.Value]).Save(folder.File("a"));
-        string file = folder.File("a", "adapter_config.json");
-        JsonObject json = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
-        json[field] = JsonNode.Parse(value);
-        File.WriteAllText(file, json.ToJsonString());
+        Set((field, value));
         Refusal.Of(() => Load(), folder.File("a"), expected);
+    }
+
+    /// <summary>The rules of peft 0.21.2 (check_target_module_exists, get_pattern_key); the adapter has rank 2 and alpha 3.</summary>
+    [Theory]
+    [InlineData("target_modules", "[\"self_attn.q_proj\",\"model.layers.0.self_attn.v_proj\",\"w1\"]", 3, 3)]
+    [InlineData("target_modules", "\"model\\\\.layers\\\\.\\\\d+\\\\.self_attn\\\\.(?P<which>q|v)_proj\"", 3, 3)]
+    [InlineData("exclude_modules", "[\"lm_head\",\"_proj\"]", 3, 3)]
+    [InlineData("exclude_modules", "\"v_proj\"", 3, 3)]
+    [InlineData("layers_to_transform", "0", 3, 3)]
+    [InlineData("layers_pattern", "\"layers\"", 3, 3)]
+    [InlineData("rank_pattern", "{\"k_proj\":4,\"proj\":7,\"attn.q_proj\":7}", 3, 3)]
+    [InlineData("alpha_pattern", "{\"q_proj|w\":5,\".*_proj\":7}", 5, 7)]
+    [InlineData("alpha_pattern", "{\"model.layers.0.self_attn.q_proj\":5}", 5, 3)]
+    [InlineData("init_lora_weights", "\"gaussian\"", 3, 3)]
+    [InlineData("init_lora_weights", "false", 3, 3)]
+    [InlineData("eva_config", "{\"rho\":2.0}", 3, 3)]
+    [InlineData("a_new_idea", "null", 3, 3)]
+    public void Modules_are_those_that_peft_finds(string field, string value, double queryAlpha, double valueAlpha)
+    {
+        TinyModel.Adapter(targets: [Projection.Query, Projection.Value]).Save(folder.File("a"));
+        Set((field, value));
+        Assert.Equal([(Projection.Query, queryAlpha), (Projection.Value, valueAlpha)], Load().Modules.Select(Form));
+        Set(("use_rslora", "true"));
+        Assert.All(Load().Modules, static module => Assert.Equal(module.Alpha / Math.Sqrt(2), module.Scale));
+
+        static (Projection, double) Form(AdapterModule module) => (module.Projection, module.Alpha);
+    }
+
+    [Fact]
+    public void Layers_are_chosen_by_number_except_for_whole_paths()
+    {
+        ModelConfiguration three = TinyModel.Configuration with { LayerCount = 3 };
+        TinyModel.Adapter(three, targets: [Projection.Query]).Save(folder.File("a"));
+        Rewrite(static name => name.Contains("layers.1", StringComparison.Ordinal) ? null : name);
+        Set(("layers_to_transform", "[2, 9]"), ("target_modules", "[\"q_proj\",\"model.layers.0.self_attn.q_proj\"]"));
+        Assert.Equal([0, 2], Adapter.Load(folder.File("a"), three).Modules.Select(static module => module.Layer));
+        Set(("layers_pattern", "[\"blocks\"]"));
+        Refusal.Of(() => Adapter.Load(folder.File("a"), three), "layers.2.self_attn.q_proj.lora_A.weight' is no LoRA matrix");
+        Set(("layers_pattern", "[\"blocks\",\"layers\"]"));
+        Assert.Equal([0, 2], Adapter.Load(folder.File("a"), three).Modules.Select(static module => module.Layer));
+        Set(("target_modules", "\".*q_proj\""));
+        Refusal.Of(() => Adapter.Load(folder.File("a"), three), "layers_to_transform is [2,9]; expected nothing beside a");
+    }
+
+    [Fact]
+    public void Weights_beside_the_matrices_must_be_those_of_the_model_and_the_rest_is_named()
+    {
+        TinyModel.Write(folder.File("m"));
+        using ModelFolder model = ModelFolder.Open(folder.File("m"));
+        const string embedding = "base_model.model.model.embed_tokens.weight";
+        TensorFill fill = (first, to) => model.ReadFloat32(WeightNames.Embedding, to, first);
+        var own = new TensorToWrite(embedding, ElementType.Float32, [5, 4], fill);
+        WriteWith(own);
+        Assert.Empty(Adapter.Load(folder.File("a"), model).Notices);
+        Refusal.Of(() => Load(), embedding, "is a whole weight; expected a model");
+        WriteWith(own with { Fill = static (_, to) => to.Fill(0.5f) });
+        Refusal.Of(() => Adapter.Load(folder.File("a"), model), embedding, "differs from the model's own");
+        WriteWith(own with { Shape = [6, 4], Fill = static (_, to) => to.Fill(0.5f) });
+        Refusal.Of(() => Adapter.Load(folder.File("a"), model), embedding, "differs from the model's own");
+        WriteWith(own with { Name = "base_model.model.lm_head.weight" });
+        Refusal.Of(() => Adapter.Load(folder.File("a"), model), "lm_head.weight", "differs from the model's own");
+        foreach (string name in new[] { "lora_magnitude_vector", "lora_B.bias", "lora_a_new_idea" })
+        {
+            WriteWith(own with { Name = $"base_model.model.model.layers.0.self_attn.q_proj.{name}" });
+            Refusal.Of(() => Adapter.Load(folder.File("a"), model), name, "is no matrix of LoRA on a linear module");
+        }
+        WriteWith(own with { Name = "base_model.model.score.weight" });
+        Assert.Contains("base_model.model.score.weight", Adapter.Load(folder.File("a"), model).Notices.Single(), StringComparison.Ordinal);
+
+        void WriteWith(TensorToWrite extra)
+        {
+            TinyModel.Adapter(targets: [Projection.Query]).Save(folder.File("a"));
+            Rewrite(static name => name, extra);
+        }
     }
 
     [Fact]
@@ -135,7 +226,7 @@ public sealed class AdapterTests : IDisposable
         foreach (string field in new[] { "rank_pattern", "alpha_pattern" }) json[field] = new JsonObject();
         foreach (string field in new[] { "exclude_modules", "layer_replication", "modules_to_save" }) json[field] = null;
         File.WriteAllText(file, json.ToJsonString());
-        Assert.Equal([Projection.Query], Load().Targets);
+        Assert.Equal([Projection.Query], Load().RequireUniform("").Targets);
     }
 
     [Fact]
@@ -168,7 +259,7 @@ public sealed class AdapterTests : IDisposable
         TinyModel.Adapter(rank: 2, targets: [Projection.Query]).Save(folder.File("a"));
         File.WriteAllText(folder.File("a", "README.md"), "mine");
         TinyModel.Adapter(rank: 3, targets: [Projection.Down]).Save(folder.File("a"));
-        Assert.Equal((3, Projection.Down), (Load().Rank, Load().Targets.Single()));
+        Assert.Equal((3, Projection.Down), (Load().Modules.Single().Matrices.Rank, Load().Modules.Single().Projection));
         Assert.Equal("mine", File.ReadAllText(folder.File("a", "README.md")));
         Assert.Equal([folder.File("a")], Directory.GetFileSystemEntries(folder.Root));
     }
@@ -192,18 +283,27 @@ public sealed class AdapterTests : IDisposable
 
     private Adapter Load() => Adapter.Load(folder.File("a"), TinyModel.Configuration);
 
-    private void Rewrite(Func<string, string> rename)
+    private void Set(params (string Field, string Value)[] changes)
+    {
+        string file = folder.File("a", "adapter_config.json");
+        JsonObject json = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        foreach ((string field, string value) in changes) json[field] = JsonNode.Parse(value);
+        File.WriteAllText(file, json.ToJsonString());
+    }
+
+    /// <summary>Writes the tensors again under other names, without those whose name becomes null.</summary>
+    private void Rewrite(Func<string, string?> rename, params TensorToWrite[] more)
     {
         string path = folder.File("a", "adapter_model.safetensors");
         string copy = folder.File("copy.safetensors");
         using (var reader = new SafetensorsReader(path))
         {
-            IEnumerable<TensorToWrite> tensors = reader.Names.Select(name => new TensorToWrite(
-                rename(name),
+            IEnumerable<TensorToWrite> tensors = reader.Names.Where(name => rename(name) is not null).Select(name => new TensorToWrite(
+                rename(name)!,
                 ElementType.Float32,
                 reader.Info(name).Shape,
                 (first, destination) => reader.ReadFloat32(name, destination, first)));
-            SafetensorsWriter.Write(copy, [.. tensors]);
+            SafetensorsWriter.Write(copy, [.. tensors, .. more]);
         }
         File.Move(copy, path, overwrite: true);
     }

@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using System.Text.Json;
+using NativeVaccine.IO;
+
+namespace NativeVaccine.Models;
+
+/// <summary>A module that an adapter changes.</summary>
+/// <param name="Layer">From 0.</param>
+/// <param name="Projection">The linear map.</param>
+/// <param name="Rank">Its own rank.</param>
+/// <param name="Alpha">Its own alpha.</param>
+/// <param name="Scale">The factor of B A.</param>
+internal readonly record struct AdapterTarget(int Layer, Projection Projection, int Rank, double Alpha, double Scale);
+
+/// <summary>
+/// Finds the modules that adapter_config.json names, with their ranks and alphas, by the rules of peft 0.21.2 (check_target_module_exists
+/// and get_pattern_key). A pattern is a regular expression on the module's path, model.layers.0.self_attn.q_proj.
+/// </summary>
+internal sealed class AdapterTargets
+{
+    private const int MaximumRank = 1 << 16;
+    private const string Expected = "names of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj";
+    private static readonly TimeSpan LongestResolution = TimeSpan.FromSeconds(10);
+    private readonly JsonFields fields;
+    private readonly ModuleNames targets;
+    private readonly ModuleNames? excluded;
+    private readonly HashSet<int>? layers;
+    private readonly List<PythonPattern> layerPatterns;
+    private readonly List<(PythonPattern Pattern, int Rank)> ranks;
+    private readonly List<(PythonPattern Pattern, double Alpha)> alphas;
+
+    private AdapterTargets(JsonFields fields)
+    {
+        this.fields = fields;
+        targets = ModuleNames.Read(fields, "target_modules") ?? throw fields.Missing("target_modules", Expected);
+        excluded = ModuleNames.Read(fields, "exclude_modules");
+        layers = ReadLayers();
+        string where = $"{fields.File}: layers_pattern";
+        layerPatterns = [.. TextOrTexts("layers_pattern").Select(pattern => PythonPattern.Layer(pattern, where))];
+        if (layers is not null && targets.IsPattern) throw Wrong("layers_to_transform", "nothing beside a target_modules of one string");
+        ranks = [.. Patterns("rank_pattern", static (inner, name) => inner.WholeNumber(name, 1, MaximumRank))];
+        alphas = [.. Patterns("alpha_pattern", Alpha)];
+    }
+
+    /// <summary>The modules in the order of computation.</summary>
+    /// <exception cref="InputException">A field is wrong, or names no module or one that has no adapter here.</exception>
+    public static List<AdapterTarget> Resolve(JsonFields fields, ModelConfiguration model) => new AdapterTargets(fields).Resolve(model);
+
+    private List<AdapterTarget> Resolve(ModelConfiguration model)
+    {
+        int rank = fields.WholeNumber("r", 1, MaximumRank);
+        double alpha = Alpha(fields, "lora_alpha");
+        bool isRankStabilized = fields.Boolean("use_rslora", false);
+        foreach (string path in new[] { WeightNames.EmbeddingModule, WeightNames.HeadModule })
+        {
+            if (IsTarget(path, layer: null))
+                throw Wrong("target_modules", $"{Expected}, and not {path}: {AdapterFields.Merge}");
+        }
+        var found = new List<AdapterTarget>();
+        var clock = Stopwatch.StartNew();
+        for (int layer = 0; layer < model.LayerCount; layer++)
+        {
+            if (clock.Elapsed > LongestResolution) throw new InputException($"{fields.File}: finding its modules takes too long");
+            foreach (Projection projection in Projections.All)
+            {
+                string path = WeightNames.Module(layer, projection);
+                if (!IsTarget(path, layer)) continue;
+                int own = First(ranks, path) ?? rank;
+                double ownAlpha = First(alphas, path) ?? alpha;
+                found.Add(new AdapterTarget(layer, projection, own, ownAlpha, ownAlpha / (isRankStabilized ? Math.Sqrt(own) : own)));
+            }
+        }
+        if (found.Count > 0) return found;
+        throw Wrong("target_modules", FormattableString.Invariant($"{Expected} in the model's {model.LayerCount} layers"));
+    }
+
+    private InputException Wrong(string name, string expected) => fields.Wrong(name, fields.Find(name)!.Value, expected);
+
+    private bool IsTarget(string path, int? layer)
+    {
+        if (excluded?.Contains(path) is true) return false;
+        if (targets.IsPattern || targets.IsWholePath(path)) return targets.Contains(path);
+        if (!targets.Contains(path)) return false;
+        if (layers is null) return true;
+        return layer is { } number && layers.Contains(number)
+            && (layerPatterns.Count == 0 || layerPatterns.Exists(pattern => pattern.IsMatch(path)));
+    }
+
+    private HashSet<int>? ReadLayers()
+    {
+        const string name = "layers_to_transform";
+        if (fields.Find(name) is not { } value) return null;
+        if (value.ValueKind != JsonValueKind.Array) return [fields.WholeNumber(name, 0, int.MaxValue)];
+        HashSet<int> numbers = [.. value.EnumerateArray().Select(item => fields.WholeNumber(item, name, 0, int.MaxValue))];
+        return numbers.Count == 0 ? null : numbers;
+    }
+
+    private IReadOnlyList<string> TextOrTexts(string name) => fields.Find(name) switch
+    {
+        null => [],
+        { ValueKind: JsonValueKind.String } text => text.GetString() is { Length: > 0 } pattern ? [pattern] : [],
+        _ => fields.Texts(name)!,
+    };
+
+    private IEnumerable<(PythonPattern Pattern, T Value)> Patterns<T>(string name, Func<JsonFields, string, T> read)
+    {
+        if (fields.Fields(name) is not { } inner) yield break;
+        foreach (JsonProperty entry in inner.Element.EnumerateObject())
+            yield return (PythonPattern.End(entry.Name, $"{fields.File}: {name}"), read(inner, entry.Name));
+    }
+
+    private static double Alpha(JsonFields fields, string name) => fields.Number(name, static value => value > 0, "a positive number");
+
+    /// <summary>The value of the first pattern that fits, in the order of the file.</summary>
+    private static T? First<T>(List<(PythonPattern Pattern, T Value)> patterns, string path)
+        where T : struct
+    {
+        foreach ((PythonPattern pattern, T value) in patterns)
+        {
+            if (pattern.IsMatch(path)) return value;
+        }
+        return null;
+    }
+
+    /// <summary>target_modules or exclude_modules: a list of paths and ends of paths, or one pattern for the whole path.</summary>
+    private sealed class ModuleNames
+    {
+        private const string AllLinear = "all-linear";
+        private readonly HashSet<string> names = new(StringComparer.Ordinal);
+        private readonly PythonPattern? pattern;
+
+        private ModuleNames(PythonPattern pattern) => this.pattern = pattern;
+
+        private ModuleNames(IEnumerable<string> names) => this.names.UnionWith(names);
+
+        public bool IsPattern => pattern is not null;
+
+        public static ModuleNames? Read(JsonFields fields, string name)
+        {
+            if (fields.Find(name) is not { } value) return null;
+            if (value.ValueKind != JsonValueKind.String) return new ModuleNames(fields.Texts(name)!);
+            string text = value.GetString()!;
+            return name == "target_modules" && text.Equals(AllLinear, StringComparison.OrdinalIgnoreCase)
+                ? new ModuleNames(Projections.All.Select(static projection => projection.HuggingFaceName()))
+                : new ModuleNames(PythonPattern.Full(text, $"{fields.File}: {name}"));
+        }
+
+        public bool IsWholePath(string path) => names.Contains(path);
+
+        public bool Contains(string path)
+        {
+            if (pattern is not null) return pattern.IsMatch(path);
+            for (int start = 0; ; start++)
+            {
+                if (names.Contains(path[start..])) return true;
+                start = path.IndexOf('.', start);
+                if (start < 0) return false;
+            }
+        }
+    }
+}
