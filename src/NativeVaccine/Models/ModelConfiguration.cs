@@ -120,22 +120,26 @@ public sealed record ModelConfiguration
     /// <summary>All parameters, a tied head counted once.</summary>
     public long ParameterCount => ExpectedWeight.Of(this).Sum(static weight => weight.ElementCount);
 
-    /// <summary>The config.json that this was read from, whose unknown fields <see cref="ToJson"/> keeps.</summary>
+    /// <summary>The config.json that this was read from, of which <see cref="ToJson"/> changes next to nothing.</summary>
     internal string? SourceJson { get; init; }
 
     /// <summary>Reads config.json, and generation_config.json if there is one, of a folder.</summary>
+    /// <param name="folder">The model.</param>
+    /// <param name="notice">Told in a line each what was resolved and which fields are not known.</param>
     /// <exception cref="InputException">Missing, broken, of an unknown architecture, or with sizes that do not fit together.</exception>
-    public static ModelConfiguration Load(string folder)
+    public static ModelConfiguration Load(string folder, Action<string>? notice = null)
     {
         if (!Directory.Exists(folder)) throw new InputException($"{folder}: no such folder; expected a Hugging Face model folder");
-        return ModelConfigurationReader.Read(folder);
+        return ModelConfigurationReader.Read(folder, notice);
     }
 
     /// <summary>Reads a config.json by itself.</summary>
     /// <param name="json">Its bytes.</param>
     /// <param name="file">Its name, for messages.</param>
+    /// <param name="notice">As of <see cref="Load"/>.</param>
     /// <exception cref="InputException">As <see cref="Load"/>.</exception>
-    public static ModelConfiguration Parse(ReadOnlyMemory<byte> json, string file) => ModelConfigurationReader.Parse(json, file);
+    public static ModelConfiguration Parse(ReadOnlyMemory<byte> json, string file, Action<string>? notice = null) =>
+        ModelConfigurationReader.Parse(json, file, notice);
 
     /// <summary>The shape of a published model, without its files: for planning.</summary>
     /// <exception cref="InputException">The name is unknown.</exception>
@@ -160,6 +164,9 @@ public sealed record ModelConfiguration
         _ => QueryKeyValueBias,
     };
 
-    /// <summary>The text of a config.json that transformers opens. Fields of the source that are not known here are kept.</summary>
+    /// <summary>
+    /// The text of a config.json that transformers opens. What was read from a file keeps its fields as they were, but for
+    /// <see cref="StoredType"/> and <see cref="TieWordEmbeddings"/>.
+    /// </summary>
     public string ToJson() => ModelConfigurationWriter.Write(this);
 }

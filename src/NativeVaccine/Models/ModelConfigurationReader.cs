@@ -18,12 +18,15 @@ internal static class ModelConfigurationReader
     // Far above any model, and low enough that products stay in range and a list of all tensors stays small.
     private const int MaximumSize = 1 << 24;
     private const int MaximumLayers = 4096;
+    private const int DefaultBeginId = 1;
+    private const int DefaultEndId = 2;
+    private const string EndOfSequenceField = "eos_token_id";
     private const char ByteOrderMark = '\uFEFF';
 
-    public static ModelConfiguration Read(string folder)
+    public static ModelConfiguration Read(string folder, Action<string>? notice)
     {
         string file = Path.Combine(folder, FileName);
-        ModelConfiguration configuration = Parse(InputFile.ReadAllBytes(file, JsonFile.DefaultMaximumBytes), file);
+        ModelConfiguration configuration = Parse(InputFile.ReadAllBytes(file, JsonFile.DefaultMaximumBytes), file, notice);
         string generationFile = Path.Combine(folder, GenerationFileName);
         if (!File.Exists(generationFile)) return configuration;
         using JsonDocument document = JsonFile.ReadObject(generationFile);
@@ -31,16 +34,20 @@ internal static class ModelConfigurationReader
         return ends.IsEmpty ? configuration : configuration with { EndOfSequenceIds = ends };
     }
 
-    public static ModelConfiguration Parse(ReadOnlyMemory<byte> json, string file)
+    public static ModelConfiguration Parse(ReadOnlyMemory<byte> json, string file, Action<string>? notice)
     {
         using JsonDocument document = JsonFile.ParseObject(json, file);
         var fields = new JsonFields(file, document.RootElement);
         Architecture architecture = ReadArchitecture(fields);
         RequireKnownFeatures(fields);
+        if (fields.Number("attention_dropout", static value => value is >= 0 and < 1, "a number from 0 and below 1", 0) > 0)
+            notice?.Invoke($"{file}: attention_dropout is not 0: transformers drops some of the attention in training, this program none");
+        if (ConfigurationFields.NoticeOfUnknown(fields, architecture) is { } unknown) notice?.Invoke(unknown);
         int heads = fields.WholeNumber("num_attention_heads", 1, MaximumSize);
         int hidden = fields.WholeNumber("hidden_size", 1, MaximumSize);
         int layers = fields.WholeNumber("num_hidden_layers", 1, MaximumLayers);
         int vocabulary = fields.WholeNumber("vocab_size", 1, MaximumSize);
+        RopeReader rope = RopeReader.Read(fields, notice);
         bool attentionBias = architecture == Architecture.Llama && fields.Boolean("attention_bias", false);
         return new ModelConfiguration
         {
@@ -54,15 +61,15 @@ internal static class ModelConfigurationReader
             HeadSize = ReadHeadSize(fields, hidden, heads),
             MaximumPositions = fields.WholeNumber("max_position_embeddings", 1, int.MaxValue, DefaultPositions(architecture)),
             RmsNormEpsilon = fields.Number("rms_norm_eps", static value => value is > 0 and < 1, "a number between 0 and 1", 1e-6),
-            RopeTheta = ReadRopeTheta(fields),
-            RopeScaling = ReadRopeScaling(fields),
-            SlidingWindow = ReadSlidingWindow(fields, architecture, layers),
+            RopeTheta = rope.Theta,
+            RopeScaling = rope.Scaling,
+            SlidingWindow = SlidingWindowReader.Read(fields, architecture, layers, notice),
             TieWordEmbeddings = fields.Boolean("tie_word_embeddings", false),
             QueryKeyValueBias = attentionBias || architecture == Architecture.Qwen2,
             OutputBias = attentionBias,
             MlpBias = architecture == Architecture.Llama && fields.Boolean("mlp_bias", false),
-            BeginOfSequenceId = fields.Has("bos_token_id") ? fields.WholeNumber("bos_token_id", 0, vocabulary - 1) : null,
-            EndOfSequenceIds = EndOfSequenceIds(fields, vocabulary),
+            BeginOfSequenceId = ReadBeginOfSequence(fields, architecture, vocabulary),
+            EndOfSequenceIds = ReadEndOfSequence(fields, architecture, vocabulary),
             StoredType = ReadStoredType(fields),
             SourceJson = Encoding.UTF8.GetString(json.Span).TrimStart(ByteOrderMark),
         };
@@ -86,7 +93,8 @@ internal static class ModelConfigurationReader
     private static void RequireKnownFeatures(JsonFields fields)
     {
         string activation = fields.Text("hidden_act") ?? "silu";
-        if (activation != "silu") throw fields.Wrong("hidden_act", InputText.Quote(activation), "silu");
+        if (activation is not ("silu" or "swish")) throw fields.Wrong("hidden_act", InputText.Quote(activation), "silu");
+        if (!fields.Boolean("is_causal", true)) throw fields.Wrong("is_causal", "false", "true: a token sees only those before it");
         if (fields.Find("quantization_config") is { } quantization)
             throw fields.Wrong("quantization_config", quantization, "a model that is not quantized");
     }
@@ -111,62 +119,29 @@ internal static class ModelConfigurationReader
         return size;
     }
 
-    private static double ReadRopeTheta(JsonFields fields)
+    /// <summary>Where the field is absent, the configuration classes of Llama and Mistral say 1; null means none.</summary>
+    private static int? ReadBeginOfSequence(JsonFields fields, Architecture architecture, int vocabulary)
     {
-        JsonFields holder = fields.Fields("rope_parameters") is { } rope && rope.Has("rope_theta") ? rope : fields;
-        return holder.Number("rope_theta", static value => value > 0, "a positive number", 10000);
+        const string name = "bos_token_id";
+        if (fields.Has(name)) return fields.WholeNumber(name, 0, vocabulary - 1);
+        return HasDefaultIds(fields, name, architecture, vocabulary) ? DefaultBeginId : null;
     }
 
-    private static RopeScaling ReadRopeScaling(JsonFields fields)
+    /// <summary>As <see cref="ReadBeginOfSequence"/>, with 2.</summary>
+    private static ImmutableArray<int> ReadEndOfSequence(JsonFields fields, Architecture architecture, int vocabulary)
     {
-        if ((fields.Fields("rope_parameters") ?? fields.Fields("rope_scaling")) is not { } rope) return RopeScaling.None;
-        if (rope.Number("partial_rotary_factor", static value => value is > 0 and <= 1, "a number up to 1", 1) < 1)
-            throw rope.Wrong("partial_rotary_factor", "less than 1", "1: every head turned whole");
-        string kindField = rope.Has("rope_type") ? "rope_type" : "type";
-        string kind = rope.Text(kindField) ?? "default";
-        return kind switch
-        {
-            "default" => RopeScaling.None,
-            "linear" => new RopeScaling(RopeScalingKind.Linear, Factor(rope)),
-            "llama3" => ReadLlama3(rope),
-            _ => throw rope.Wrong(kindField, InputText.Quote(kind), "default, linear or llama3"),
-        };
+        bool isDefault = HasDefaultIds(fields, EndOfSequenceField, architecture, vocabulary);
+        return isDefault ? [DefaultEndId] : EndOfSequenceIds(fields, vocabulary);
     }
 
-    private static RopeScaling ReadLlama3(JsonFields rope)
-    {
-        double low = rope.Number("low_freq_factor", static value => value > 0, "a positive number");
-        double high = rope.Number("high_freq_factor", value => value > low, "a number greater than low_freq_factor");
-        int original = rope.WholeNumber("original_max_position_embeddings", 1, int.MaxValue);
-        return new RopeScaling(RopeScalingKind.Llama3, Factor(rope), low, high, original);
-    }
-
-    private static double Factor(JsonFields rope) => rope.Number("factor", static value => value >= 1, "a number from 1");
-
-    private static int ReadSlidingWindow(JsonFields fields, Architecture architecture, int layers)
-    {
-        switch (architecture)
-        {
-            case Architecture.Mistral:
-                bool isGiven = fields.Element.TryGetProperty("sliding_window", out _);
-                return isGiven && !fields.Has("sliding_window") ? 0 : fields.WholeNumber("sliding_window", 1, int.MaxValue, 4096);
-            case Architecture.Qwen2 when fields.Boolean("use_sliding_window", false):
-                // Layers from max_window_layers on have the window, those below see everything; the engine knows one rule for all.
-                int firstWithWindow = fields.WholeNumber("max_window_layers", 0, int.MaxValue, 28);
-                if (firstWithWindow >= layers) return 0;
-                if (firstWithWindow > 0) throw fields.Wrong("max_window_layers", Text(firstWithWindow), "0 or at least num_hidden_layers");
-                return fields.Has("sliding_window") ? fields.WholeNumber("sliding_window", 1, int.MaxValue) : 0;
-            default:
-                return 0;
-        }
-    }
+    private static bool HasDefaultIds(JsonFields fields, string name, Architecture architecture, int vocabulary) =>
+        architecture != Architecture.Qwen2 && vocabulary > DefaultEndId && !fields.Element.TryGetProperty(name, out _);
 
     private static ImmutableArray<int> EndOfSequenceIds(JsonFields fields, int vocabulary)
     {
-        const string name = "eos_token_id";
-        if (fields.Find(name) is not { } value) return [];
-        if (value.ValueKind != JsonValueKind.Array) return [fields.WholeNumber(value, name, 0, vocabulary - 1)];
-        return [.. value.EnumerateArray().Select(item => fields.WholeNumber(item, name, 0, vocabulary - 1))];
+        if (fields.Find(EndOfSequenceField) is not { } value) return [];
+        if (value.ValueKind != JsonValueKind.Array) return [fields.WholeNumber(value, EndOfSequenceField, 0, vocabulary - 1)];
+        return [.. value.EnumerateArray().Select(item => fields.WholeNumber(item, EndOfSequenceField, 0, vocabulary - 1))];
     }
 
     private static ElementType ReadStoredType(JsonFields fields)

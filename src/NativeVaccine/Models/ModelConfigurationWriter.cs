@@ -6,26 +6,8 @@ namespace NativeVaccine.Models;
 /// <summary>Writes config.json and generation_config.json in the form of transformers 4.</summary>
 internal static class ModelConfigurationWriter
 {
-    public static string Write(ModelConfiguration configuration)
-    {
-        JsonObject json = configuration.SourceJson is { } source ? JsonNode.Parse(source)!.AsObject() : NewFields(configuration);
-        json["vocab_size"] = configuration.VocabularySize;
-        json["hidden_size"] = configuration.HiddenSize;
-        json["intermediate_size"] = configuration.IntermediateSize;
-        json["num_hidden_layers"] = configuration.LayerCount;
-        json["num_attention_heads"] = configuration.HeadCount;
-        json["num_key_value_heads"] = configuration.KeyValueHeadCount;
-        if (json.ContainsKey("head_dim") || configuration.QuerySize != configuration.HiddenSize) json["head_dim"] = configuration.HeadSize;
-        json["max_position_embeddings"] = configuration.MaximumPositions;
-        json["rms_norm_eps"] = JsonText.Float(configuration.RmsNormEpsilon);
-        json["tie_word_embeddings"] = configuration.TieWordEmbeddings;
-        json["bos_token_id"] = configuration.BeginOfSequenceId;
-        json["eos_token_id"] = EndOfSequence(configuration);
-        json[json.ContainsKey("dtype") ? "dtype" : "torch_dtype"] = configuration.StoredType.TorchName();
-        WriteRope(json, configuration);
-        WriteFamily(json, configuration);
-        return JsonText.Indented(json);
-    }
+    public static string Write(ModelConfiguration configuration) =>
+        JsonText.Indented(configuration.SourceJson is { } source ? Edited(source, configuration) : Fresh(configuration));
 
     /// <summary>generation_config.json of a model that has none.</summary>
     public static string WriteGeneration(ModelConfiguration configuration) => JsonText.Indented(new JsonObject
@@ -34,6 +16,41 @@ internal static class ModelConfigurationWriter
         ["bos_token_id"] = configuration.BeginOfSequenceId,
         ["eos_token_id"] = EndOfSequence(configuration),
     });
+
+    /// <summary>The source with the type that the weights have now, and no code to load with.</summary>
+    private static JsonObject Edited(string source, ModelConfiguration configuration)
+    {
+        JsonObject json = JsonNode.Parse(source)!.AsObject();
+        json.Remove("auto_map");
+        foreach (string name in new[] { "dtype", "torch_dtype" })
+        {
+            if (json.ContainsKey(name)) json[name] = configuration.StoredType.TorchName();
+        }
+        const string tied = "tie_word_embeddings";
+        if (configuration.TieWordEmbeddings != (json[tied]?.GetValue<bool>() ?? false)) json[tied] = configuration.TieWordEmbeddings;
+        return json;
+    }
+
+    private static JsonObject Fresh(ModelConfiguration configuration)
+    {
+        JsonObject json = NewFields(configuration);
+        json["vocab_size"] = configuration.VocabularySize;
+        json["hidden_size"] = configuration.HiddenSize;
+        json["intermediate_size"] = configuration.IntermediateSize;
+        json["num_hidden_layers"] = configuration.LayerCount;
+        json["num_attention_heads"] = configuration.HeadCount;
+        json["num_key_value_heads"] = configuration.KeyValueHeadCount;
+        if (configuration.QuerySize != configuration.HiddenSize) json["head_dim"] = configuration.HeadSize;
+        json["max_position_embeddings"] = configuration.MaximumPositions;
+        json["rms_norm_eps"] = JsonText.Float(configuration.RmsNormEpsilon);
+        json["tie_word_embeddings"] = configuration.TieWordEmbeddings;
+        json["bos_token_id"] = configuration.BeginOfSequenceId;
+        json["eos_token_id"] = EndOfSequence(configuration);
+        json["torch_dtype"] = configuration.StoredType.TorchName();
+        WriteRope(json, configuration);
+        WriteFamily(json, configuration);
+        return json;
+    }
 
     private static JsonObject NewFields(ModelConfiguration configuration) => new()
     {
@@ -52,27 +69,26 @@ internal static class ModelConfigurationWriter
 
     private static void WriteRope(JsonObject json, ModelConfiguration configuration)
     {
-        // Newer files keep everything about rotary embedding in one object; a source of that form keeps its form.
-        bool isNested = json["rope_parameters"] is JsonObject;
-        (isNested ? json["rope_parameters"]!.AsObject() : json)["rope_theta"] = JsonText.Float(configuration.RopeTheta);
+        json["rope_theta"] = JsonText.Float(configuration.RopeTheta);
         RopeScaling scaling = configuration.RopeScaling;
-        if (scaling.Kind == RopeScalingKind.None)
+        json["rope_scaling"] = scaling.Kind switch
         {
-            if (isNested) json["rope_parameters"]!["rope_type"] = "default";
-            else json["rope_scaling"] = null;
-            return;
-        }
-        JsonObject target = isNested ? json["rope_parameters"]!.AsObject() : [];
-        target["rope_type"] = scaling.Kind == RopeScalingKind.Linear ? "linear" : "llama3";
-        target["factor"] = JsonText.Float(scaling.Factor);
-        if (scaling.Kind == RopeScalingKind.Linear && !isNested) target["type"] = "linear";
-        if (scaling.Kind == RopeScalingKind.Llama3)
-        {
-            target["low_freq_factor"] = JsonText.Float(scaling.LowFrequencyFactor);
-            target["high_freq_factor"] = JsonText.Float(scaling.HighFrequencyFactor);
-            target["original_max_position_embeddings"] = scaling.OriginalMaximumPositions;
-        }
-        if (!isNested) json["rope_scaling"] = target;
+            RopeScalingKind.None => null,
+            RopeScalingKind.Linear => new JsonObject
+            {
+                ["rope_type"] = "linear",
+                ["type"] = "linear",
+                ["factor"] = JsonText.Float(scaling.Factor),
+            },
+            _ => new JsonObject
+            {
+                ["rope_type"] = "llama3",
+                ["factor"] = JsonText.Float(scaling.Factor),
+                ["low_freq_factor"] = JsonText.Float(scaling.LowFrequencyFactor),
+                ["high_freq_factor"] = JsonText.Float(scaling.HighFrequencyFactor),
+                ["original_max_position_embeddings"] = scaling.OriginalMaximumPositions,
+            },
+        };
     }
 
     private static void WriteFamily(JsonObject json, ModelConfiguration configuration)

@@ -141,6 +141,8 @@ public sealed class ModelConfigurationTests : IDisposable
     [InlineData("architectures", "[\"GPT2LMHeadModel\"]", "architectures is 'GPT2LMHeadModel'; expected LlamaForCausalLM")]
     [InlineData("architectures", "[\"LlamaForSequenceClassification\"]", "architectures is 'LlamaForSequenceClassification'")]
     [InlineData("hidden_act", "\"gelu\"", "hidden_act is 'gelu'; expected silu")]
+    [InlineData("is_causal", "false", "is_causal is false; expected true")]
+    [InlineData("partial_rotary_factor", "0.5", "partial_rotary_factor is less than 1")]
     [InlineData("rope_scaling", "{\"type\":\"yarn\",\"factor\":2}", "rope_scaling.type is 'yarn'")]
     [InlineData("rope_scaling", "{\"rope_type\":\"dynamic\",\"factor\":2}", "rope_scaling.rope_type is 'dynamic'")]
     [InlineData("rope_scaling", "{\"rope_type\":\"linear\"}", "rope_scaling.factor is missing")]
@@ -166,6 +168,132 @@ public sealed class ModelConfigurationTests : IDisposable
     [InlineData("attention_bias", "1", "attention_bias is 1; expected true or false")]
     public void A_bad_field_is_refused_by_name(string field, string value, string expected) =>
         Refusal.Of(() => Changed("tiny-llama", field, value), "config.json", expected);
+
+    [Theory]
+    [InlineData(
+        "tiny-llama", "some_future_field", "3",
+        "field some_future_field is not known to this program; transformers may compute with it")]
+    [InlineData("tiny-llama", "bias", "true", "field bias is not known")]
+    [InlineData("tiny-llama", "sliding_window", "24", "field sliding_window is not known")]
+    [InlineData("tiny-mistral", "attention_bias", "true", "field attention_bias is not known")]
+    [InlineData("tiny-qwen2", "mlp_bias", "true", "field mlp_bias is not known")]
+    [InlineData("tiny-llama", "repetition_penalty", "1.1", "field repetition_penalty is not known")]
+    [InlineData("tiny-llama", "attention_dropout", "0.1", "attention_dropout is not 0: transformers drops")]
+    [InlineData(
+        "tiny-llama", "rope_parameters", "{\"rope_theta\":500000.0}",
+        "rope_theta and rope_parameters.rope_theta disagree; that of rope_parameters")]
+    [InlineData(
+        "tiny-llama-linear-rope", "rope_parameters", "{\"rope_theta\":10000.0}",
+        "rope_scaling and rope_parameters disagree; rope_scaling counts")]
+    [InlineData(
+        "tiny-llama-linear-rope", "rope_scaling", "{\"type\":\"llama3\",\"rope_type\":\"linear\",\"factor\":4.0}",
+        "rope_scaling.type disagree; rope_type counts")]
+    [InlineData(
+        "tiny-llama-linear-rope", "rope_scaling", "{\"type\":\"linear\",\"factor\":4.0,\"beta_fast\":32}",
+        "field rope_scaling.beta_fast is not known")]
+    [InlineData(
+        "tiny-mistral", "layer_types", "[\"full_attention\",\"full_attention\",\"full_attention\"]",
+        "sliding_window is not used, since layer_types")]
+    public void What_is_not_read_or_contradicts_is_named_in_a_line(string fixture, string field, string value, string expected)
+    {
+        var notices = new List<string>();
+        JsonObject json = Source(fixture);
+        json[field] = JsonNode.Parse(value);
+        ModelConfiguration.Parse(Encoding.UTF8.GetBytes(json.ToJsonString()), "config.json", notices.Add);
+        string notice = Assert.Single(notices);
+        Assert.StartsWith("config.json: ", notice, StringComparison.Ordinal);
+        Assert.Contains(expected, notice, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("tiny-llama")]
+    [InlineData("tiny-llama-linear-rope")]
+    [InlineData("tiny-gqa")]
+    [InlineData("tiny-qwen2")]
+    [InlineData("tiny-mistral")]
+    public void What_is_known_or_off_is_not_worth_a_line(string fixture)
+    {
+        JsonObject json = Source(fixture);
+        foreach (string field in new[] { "_name_or_path", "pad_token_id", "pretraining_tp", "max_length" }) json[field] = 1;
+        foreach ((string field, string value) in new[] { ("use_mrope", "false"), ("a", "null"), ("b", "[]"), ("c", "{}"), ("d", "0.0") })
+            json[field] = JsonNode.Parse(value);
+        ModelConfiguration.Parse(Encoding.UTF8.GetBytes(json.ToJsonString()), "config.json", static line => Assert.Fail(line));
+    }
+
+    /// <summary>As transformers 5.23 resolves them.</summary>
+    [Fact]
+    public void Contradicting_rope_forms_count_as_in_transformers()
+    {
+        const string nested = """{"rope_theta":500000.0,"rope_type":"linear","factor":2.0}""";
+        ModelConfiguration both = Changed("tiny-llama", "rope_parameters", nested);
+        Assert.Equal((500000, new RopeScaling(RopeScalingKind.Linear, 2)), (both.RopeTheta, both.RopeScaling));
+        both = Changed("tiny-llama-linear-rope", "rope_parameters", "{\"rope_theta\":500000.0,\"rope_type\":\"default\"}");
+        Assert.Equal((10000, new RopeScaling(RopeScalingKind.Linear, 4)), (both.RopeTheta, both.RopeScaling));
+        const string old = """{"type":"linear","factor":4.0,"rope_theta":700}""";
+        Assert.Equal(700, Changed("tiny-llama-linear-rope", "rope_scaling", old).RopeTheta);
+    }
+
+    [Fact]
+    public void Begin_and_end_are_the_familys_where_absent_and_none_where_null()
+    {
+        foreach (string fixture in new[] { "tiny-llama", "tiny-mistral", "tiny-qwen2" })
+        {
+            JsonObject json = Source(fixture);
+            json.Remove("bos_token_id");
+            json.Remove("eos_token_id");
+            ModelConfiguration absent = Parse(json);
+            bool isQwen = fixture == "tiny-qwen2";
+            Assert.Equal(isQwen ? null : 1, absent.BeginOfSequenceId);
+            Assert.Equal(isQwen ? [] : [2], absent.EndOfSequenceIds.ToArray());
+            JsonObject written = JsonNode.Parse(absent.ToJson())!.AsObject();
+            Assert.False(written.ContainsKey("bos_token_id") || written.ContainsKey("eos_token_id"));
+            json["bos_token_id"] = json["eos_token_id"] = null;
+            Assert.Null(Parse(json).BeginOfSequenceId);
+            Assert.Empty(Parse(json).EndOfSequenceIds);
+        }
+    }
+
+    [Fact]
+    public void A_written_configuration_changes_only_the_type()
+    {
+        JsonObject json = Source("tiny-llama");
+        json["dtype"] = "float16";
+        json["auto_map"] = JsonNode.Parse("""{"AutoModel":"code.Model"}""");
+        json["a"] = JsonNode.Parse("[1.0,2]");
+        JsonObject written = JsonNode.Parse((Parse(json) with { StoredType = ElementType.BFloat16 }).ToJson())!.AsObject();
+        json["dtype"] = json["torch_dtype"] = "bfloat16";
+        json.Remove("auto_map");
+        Assert.True(JsonNode.DeepEquals(json, written), written.ToJsonString());
+        json.Remove("dtype");
+        json.Remove("torch_dtype");
+        Assert.True(JsonNode.DeepEquals(json, JsonNode.Parse(Parse(json).ToJson())));
+    }
+
+    [Theory]
+    [InlineData("tiny-mistral", "sliding_attention", 24)]
+    [InlineData("tiny-mistral", "full_attention", 0)]
+    [InlineData("tiny-qwen2", "sliding_attention", 8)]
+    [InlineData("tiny-qwen2", "full_attention", 0)]
+    [InlineData("tiny-llama", "full_attention", 0)]
+    public void Layer_types_that_are_all_the_same_count(string fixture, string type, int window)
+    {
+        (string, string)[] changes =
+            fixture == "tiny-qwen2" ? [("use_sliding_window", "true"), ("sliding_window", "8"), ("max_window_layers", "2")] : [];
+        int layers = Load(fixture).LayerCount;
+        string types = $"[{string.Join(',', Enumerable.Repeat($"\"{type}\"", layers))}]";
+        Assert.Equal(window, Changed(fixture, [.. changes, ("layer_types", types)]).SlidingWindow);
+    }
+
+    [Theory]
+    [InlineData("tiny-mistral", "[\"full_attention\",\"sliding_attention\",\"full_attention\"]", "the same in every layer: a mixture")]
+    [InlineData("tiny-mistral", "[\"full_attention\"]", "expected 3 entries, one for each layer")]
+    [InlineData("tiny-mistral", "[\"full_attention\",\"chunked_attention\",\"full_attention\"]", "layer_types is 'chunked_attention'")]
+    [InlineData(
+        "tiny-qwen2",
+        "[\"sliding_attention\",\"sliding_attention\",\"sliding_attention\",\"sliding_attention\"]",
+        "no sliding_window is")]
+    public void Layer_types_that_the_engine_has_no_rule_for_are_refused(string fixture, string types, string expected) =>
+        Refusal.Of(() => Changed(fixture, "layer_types", types), "layer_types is", expected);
 
     [Fact]
     public void A_mixture_of_windows_is_refused() => Refusal.Of(
