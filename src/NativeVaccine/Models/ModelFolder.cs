@@ -12,17 +12,27 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     private readonly List<SafetensorsReader> files = [];
     private readonly Dictionary<string, SafetensorsReader> fileOfTensor = new(StringComparer.Ordinal);
 
-    private ModelFolder(string path, ModelConfiguration configuration)
+    private readonly List<string> notices = [];
+
+    private ModelFolder(string path, ModelConfiguration? configuration)
     {
         Path = path;
-        Configuration = configuration;
+        Configuration = configuration ?? ModelConfiguration.Load(path, notices.Add);
     }
 
     /// <summary>The folder.</summary>
     public string Path { get; }
 
-    /// <summary>Its config.json, or the one that was given instead.</summary>
-    public ModelConfiguration Configuration { get; }
+    /// <summary>Its config.json, or the one that was given instead; untied where the folder has a head of its own.</summary>
+    public ModelConfiguration Configuration { get; private set; }
+
+    /// <summary>What a user should know about the folder's files, a line each.</summary>
+    public IReadOnlyList<string> Notices => notices;
+
+    /// <summary>What most of the model's tensors are stored as.</summary>
+    public ElementType StoredType => ExpectedWeight.Of(Configuration)
+        .CountBy(weight => Info(weight.Name).Type)
+        .MaxBy(static type => type.Value).Key;
 
     /// <summary>Tensors that are there but that such a model does not use. Old files' rotary tables are not worth a mention.</summary>
     public IReadOnlyList<string> IgnoredTensors { get; private set; } = [];
@@ -33,10 +43,11 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     /// <exception cref="InputException">A file is missing or broken, or a tensor is missing or has another shape or type.</exception>
     public static ModelFolder Open(string path, ModelConfiguration? configuration = null)
     {
-        var folder = new ModelFolder(path, configuration ?? ModelConfiguration.Load(path));
+        var folder = new ModelFolder(path, configuration);
         try
         {
             folder.OpenFiles();
+            folder.UntieOwnHead();
             folder.RequireExpectedWeights();
             return folder;
         }
@@ -114,6 +125,11 @@ public sealed class ModelFolder : IWeightSource, IDisposable
                 throw new InputException($"{index}: says that {reader.Path} has tensor {InputText.Quote(tensor)}, but it has not");
             fileOfTensor.Add(tensor, reader);
         }
+        // transformers loads whatever the files hold, so what the index does not name is worth a word, too.
+        foreach (SafetensorsReader reader in files)
+        {
+            foreach (string tensor in reader.Names) fileOfTensor.TryAdd(tensor, reader);
+        }
     }
 
     private SafetensorsReader OpenFile(string path)
@@ -123,23 +139,67 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         return reader;
     }
 
+    /// <summary>
+    /// A head in the files counts where it differs from the embedding, whatever the configuration says, as in transformers 5 (4.44 would
+    /// take the embedding).
+    /// </summary>
+    private void UntieOwnHead()
+    {
+        if (!Configuration.TieWordEmbeddings || !fileOfTensor.ContainsKey(WeightNames.Head)) return;
+        ModelConfiguration untied = Configuration with { TieWordEmbeddings = false };
+        foreach (ExpectedWeight weight in ExpectedWeight.Of(untied))
+        {
+            if (weight.Name is WeightNames.Embedding or WeightNames.Head) RequireWeight(weight);
+        }
+        if (HeadIsEmbedding()) return;
+        Configuration = untied;
+        notices.Add(
+            $"{Path}: tie_word_embeddings is true, but {WeightNames.Head} differs from the embedding; it is used, as in transformers 5");
+    }
+
+    private bool HeadIsEmbedding()
+    {
+        const int chunk = 1 << 18;
+        TensorInfo info = Info(WeightNames.Embedding);
+        float[] embedding = new float[chunk];
+        float[] head = new float[chunk];
+        for (long first = 0; first < info.ElementCount; first += chunk)
+        {
+            int count = (int)Math.Min(chunk, info.ElementCount - first);
+            FileWith(WeightNames.Embedding).ReadFloat32(WeightNames.Embedding, embedding.AsSpan(0, count), first);
+            FileWith(WeightNames.Head).ReadFloat32(WeightNames.Head, head.AsSpan(0, count), first);
+            if (!embedding.AsSpan(0, count).SequenceEqual(head.AsSpan(0, count))) return false;
+        }
+        return true;
+    }
+
     private void RequireExpectedWeights()
     {
         var known = new HashSet<string>(StringComparer.Ordinal) { WeightNames.Head };
         foreach (ExpectedWeight expected in ExpectedWeight.Of(Configuration))
         {
-            string shape = TensorInfo.Describe(expected.Shape);
-            if (!fileOfTensor.TryGetValue(expected.Name, out SafetensorsReader? file))
-                throw new InputException($"{Path}: tensor '{expected.Name}' is missing; expected shape {shape} by the configuration");
-            TensorInfo info = file.Info(expected.Name);
-            string where = $"{file.Path}: tensor '{expected.Name}'";
-            if (!info.HasShape(expected.Shape))
-                throw new InputException($"{where} has shape {TensorInfo.Describe(info.Shape)}; expected {shape} by the configuration");
-            if (!info.Type.IsWeight())
-                throw new InputException($"{where} is {info.Type.SafetensorsName()}; expected F32, F16 or BF16");
+            RequireWeight(expected);
             known.Add(expected.Name);
         }
         IgnoredTensors = [.. fileOfTensor.Keys.Where(name => !known.Contains(name) && !IsRotaryTable(name)).Order(StringComparer.Ordinal)];
+        if (IgnoredTensors.Count == 0) return;
+        string line = FormattableString.Invariant(
+            $"{Path}: tensors that {Configuration.Architecture} does not use: {IgnoredTensors.Count} ({InputText.Some(IgnoredTensors)})");
+        bool hasBias = IgnoredTensors.Any(static name => name.EndsWith(".bias", StringComparison.Ordinal));
+        notices.Add(hasBias ? $"{line}; biases among them, as of another kind of model, or of one whose config.json lacks a field" : line);
+    }
+
+    private void RequireWeight(ExpectedWeight expected)
+    {
+        string shape = TensorInfo.Describe(expected.Shape);
+        if (!fileOfTensor.TryGetValue(expected.Name, out SafetensorsReader? file))
+            throw new InputException($"{Path}: tensor '{expected.Name}' is missing; expected shape {shape} by the configuration");
+        TensorInfo info = file.Info(expected.Name);
+        string where = $"{file.Path}: tensor '{expected.Name}'";
+        if (!info.HasShape(expected.Shape))
+            throw new InputException($"{where} has shape {TensorInfo.Describe(info.Shape)}; expected {shape} by the configuration");
+        if (!info.Type.IsWeight())
+            throw new InputException($"{where} is {info.Type.SafetensorsName()}; expected F32, F16 or BF16");
     }
 
     /// <summary>Buffers that old versions of transformers stored; they follow from the configuration.</summary>

@@ -60,23 +60,60 @@ public sealed class ModelFolderTests : IDisposable
     }
 
     [Fact]
-    public void A_tied_model_may_hold_the_head_and_old_rotary_tables_and_anything_else_is_listed()
+    public void An_equal_head_and_old_rotary_tables_are_silent_and_other_tensors_are_named()
     {
         string path = folder.File("m");
-        TinyModel.Write(path);
         ModelConfiguration tied = TinyModel.Configuration with { TieWordEmbeddings = true };
-        using (ModelFolder model = ModelFolder.Open(path, tied)) Assert.Empty(model.IgnoredTensors);
-
-        string weights = Path.Combine(path, "model.safetensors");
-        SafetensorsWriter.Write(
-            weights,
-            [
-                .. ExpectedWeight.Of(tied).Select(static weight => Zeros(weight.Name, [.. weight.Shape])),
-                Zeros("model.layers.0.self_attn.rotary_emb.inv_freq", 1),
-                Zeros("score.weight", 1),
-            ]);
-        using (ModelFolder model = ModelFolder.Open(path, tied)) Assert.Equal(["score.weight"], model.IgnoredTensors);
+        TinyModel.Write(path, tied);
+        Rewrite(path, tied, Zeros(WeightNames.Head, 5, 4), Zeros("model.layers.0.self_attn.rotary_emb.inv_freq", 1));
+        using (ModelFolder model = ModelFolder.Open(path))
+        {
+            Assert.True(model.Configuration.TieWordEmbeddings);
+            Assert.Empty(model.IgnoredTensors);
+            Assert.Empty(model.Notices);
+        }
+        Rewrite(path, tied, Zeros("score.weight", 1), Zeros("model.layers.0.mlp.up_proj.bias", 6));
+        using (ModelFolder model = ModelFolder.Open(path))
+        {
+            string notice = Assert.Single(model.Notices);
+            const string expected = "tensors that Llama does not use: 2 (model.layers.0.mlp.up_proj.bias, score.weight); biases";
+            Assert.Contains(expected, notice, StringComparison.Ordinal);
+        }
         Refusal.Of(() => ModelFolder.Open(path, TinyModel.Configuration).Dispose(), "'lm_head.weight' is missing; expected shape (5, 4)");
+        Rewrite(path, tied, Zeros(WeightNames.Head, 4, 5));
+        Refusal.Of(() => ModelFolder.Open(path).Dispose(), "'lm_head.weight' has shape (4, 5); expected (5, 4)");
+    }
+
+    [Fact]
+    public void A_tied_model_with_another_head_in_its_files_uses_that()
+    {
+        string path = folder.File("m");
+        TinyModel.Write(path, TinyModel.Configuration with { TieWordEmbeddings = true });
+        TinyModel.Write(folder.File("untied"));
+        File.Copy(folder.File("untied", "model.safetensors"), Path.Combine(path, "model.safetensors"), overwrite: true);
+        using ModelFolder model = ModelFolder.Open(path);
+        Assert.False(model.Configuration.TieWordEmbeddings);
+        Assert.Contains("lm_head.weight differs from the embedding; it is used", Assert.Single(model.Notices), StringComparison.Ordinal);
+
+        ModelMerger.Merge(model, [], folder.File("merged"), ElementType.Float32);
+        using ModelFolder merged = ModelFolder.Open(folder.File("merged"));
+        Assert.Empty(merged.Notices);
+        float[] head = new float[20];
+        merged.ReadFloat32(WeightNames.Head, head);
+        Assert.Equal([.. Enumerable.Range(0, 20).Select(static i => TinyModel.Ramp.Value(WeightNames.Head, i))], head);
+    }
+
+    [Fact]
+    public void Tensors_that_the_index_does_not_name_are_there_all_the_same()
+    {
+        string path = folder.File("m");
+        TinyModel.Write(path, maximumShardBytes: 400);
+        string index = Path.Combine(path, "model.safetensors.index.json");
+        using (ModelFolder model = ModelFolder.Open(path)) Assert.Empty(model.Notices);
+        JsonObject json = JsonNode.Parse(File.ReadAllText(index))!.AsObject();
+        json["weight_map"]!.AsObject().Remove("model.norm.weight");
+        File.WriteAllText(index, json.ToJsonString());
+        using (ModelFolder model = ModelFolder.Open(path)) Assert.Equal(4, model.Info("model.norm.weight").ElementCount);
     }
 
     [Fact]
@@ -129,10 +166,6 @@ public sealed class ModelFolderTests : IDisposable
         File.WriteAllText(index, json.ToJsonString());
         Refusal.Of(() => ModelFolder.Open(path).Dispose(), index, "'model.norm.weight', but it has not");
 
-        json["weight_map"]!.AsObject().Remove("model.norm.weight");
-        File.WriteAllText(index, json.ToJsonString());
-        Refusal.Of(() => ModelFolder.Open(path).Dispose(), "'model.norm.weight' is missing; expected shape (4)");
-
         string[] elsewhereNames = ["../m/x.safetensors", "/etc/x.safetensors", "a\\\\x.safetensors", "x\\u0000.safetensors", "x.bin"];
         foreach (string elsewhere in elsewhereNames)
         {
@@ -161,6 +194,10 @@ public sealed class ModelFolderTests : IDisposable
             ModelFolder.Open(path, TinyModel.Configuration).Dispose();
         });
     }
+
+    private static void Rewrite(string path, ModelConfiguration configuration, params TensorToWrite[] more) => SafetensorsWriter.Write(
+        Path.Combine(path, "model.safetensors"),
+        [.. ExpectedWeight.Of(configuration).Select(static weight => Zeros(weight.Name, [.. weight.Shape])), .. more]);
 
     private static TensorToWrite Zeros(string name, params long[] shape) =>
         new(name, ElementType.Float32, [.. shape], static (_, destination) => destination.Clear());
