@@ -52,13 +52,13 @@ internal abstract class TrainingVerb : Verb
             return TrainingRun.Create(options.Read(parsed, stage, stage == TrainingStage.Align ? null : "sft"), output, Terminal.Error.WriteLine);
         }
         Option? other = Options.FirstOrDefault(option => option != options.Resume && option.Name.StartsWith("--", StringComparison.Ordinal)
-            && option.Name != "--help" && parsed.GetResult(option) is { Implicit: false });
+            && option.Name != "--help" && !options.FreeOnResume.Contains(option) && parsed.GetResult(option) is { Implicit: false });
         if (other is not null)
         {
             throw new InputException(
                 $"nvaccine {Name}: {other.Name} cannot be given with --resume, which takes everything from the run's config.json");
         }
-        return TrainingRun.Resume(folder);
+        return TrainingRun.Resume(folder, original => options.ReadFree(parsed, original));
     }
 
     private string Train(TrainingRun run, ProgressDisplay display)

@@ -79,7 +79,7 @@ internal sealed class DemoStage(CancellationToken cancellation)
         trainer.Run(cancellation);
         Adapter adapter = session.SaveAdapter(options.Model);
         run.SaveAdapter(adapter, record);
-        run.WriteReport();
+        run.WriteReport(ToyModel.Configuration.LayerCount);
         return adapter;
     }
 

@@ -19,7 +19,7 @@ internal sealed class TrainingOptionSet
         OptionKinds.Text("--data", "FILE", "training data: Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
     public Option<string?> Out { get; } = OptionKinds.Text("--out", "RUN", "folder of the run, new or empty");
     public Option<string?> Resume { get; } =
-        OptionKinds.Text("--resume", "RUN", "continue an interrupted run; all else is taken from its config.json");
+        OptionKinds.Text("--resume", "RUN", "continue an interrupted run; takes all from its config.json but, if given, --threads, --device, --device-memory, --checkpoint-every");
     private readonly Option<string?> preset =
         OptionKinds.Words<Preset>("--preset", "defaults from the papers (unless given), or from what the authors' code computes");
     private readonly Option<string?> template =
@@ -87,6 +87,18 @@ internal sealed class TrainingOptionSet
         preset, maxLength, method, rho, layers, freezeScope, backwardFloor, sameMasks, noiseSize, batch, accumulate, learningRate,
         weightDecay, beta1, beta2, adamEpsilon, clip, full, loraRank, loraAlpha, loraTargets, dropout, seed, .. Device.All,
     ];
+
+    /// <summary>Those that change no number, and so may be given to a run that goes on.</summary>
+    public IEnumerable<Option> FreeOnResume => [checkpointEvery, Device.Device, Device.Threads, Device.DeviceMemory];
+
+    /// <summary>The options of a run that goes on, with what was given of <see cref="FreeOnResume"/>.</summary>
+    public TrainingOptions ReadFree(ParseResult parsed, TrainingOptions original) => original with
+    {
+        CheckpointEvery = parsed.GetValue(checkpointEvery) ?? original.CheckpointEvery,
+        Device = parsed.GetValue(Device.Device) ?? original.Device,
+        Threads = parsed.GetValue(Device.Threads) ?? original.Threads,
+        DeviceMemory = parsed.GetValue(Device.DeviceMemory) ?? original.DeviceMemory,
+    };
 
     /// <summary>What was given, on the defaults of stage, method and preset.</summary>
     /// <param name="parsed">The command line.</param>

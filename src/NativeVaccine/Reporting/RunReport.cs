@@ -17,6 +17,9 @@ public static class RunReport
 
     private const double MiB = 1 << 20;
 
+    /// <summary>More than any model has: the bound where the model is not known.</summary>
+    private const int MostLayers = 1024;
+
     private const string Style = """
         :root { color-scheme: light dark; --text: #1c1e21; --dim: #6b7075; --paper: #ffffff; --mark: #0b63b0; }
         @media (prefers-color-scheme: dark) { :root { --text: #e4e6e8; --dim: #969ca3; --paper: #16181b; --mark: #62b0f5; } }
@@ -33,11 +36,12 @@ public static class RunReport
     /// <summary>Writes the page.</summary>
     /// <param name="folder">The folder of a run.</param>
     /// <param name="plannedBytes">What the memory plan said, if it is known.</param>
+    /// <param name="layerCount">Layers of the model, if they are known.</param>
     /// <exception cref="InputException">config.json or metrics.jsonl is missing or broken, or the page cannot be written.</exception>
-    public static void Write(string folder, long? plannedBytes = null)
+    public static void Write(string folder, long? plannedBytes = null, int? layerCount = null)
     {
         TrainingOptions options = TrainingOptionsJson.Read(Path.Combine(folder, RunFolder.ConfigurationFileName));
-        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(Path.Combine(folder, RunFolder.MetricsFileName));
+        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(Path.Combine(folder, RunFolder.MetricsFileName), layerCount ?? MostLayers);
         AtomicFile.WriteAllText(Path.Combine(folder, FileName), Page(options, steps, plannedBytes));
     }
 

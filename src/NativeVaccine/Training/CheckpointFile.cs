@@ -20,8 +20,8 @@ internal sealed record CheckpointHeader
     /// <summary>What the method remembers.</summary>
     public required JsonObject MethodState { get; init; }
 
-    /// <summary><see cref="RunOrder.Fingerprint"/>.</summary>
-    public required string Fingerprint { get; init; }
+    /// <summary>What the run depends on: <see cref="RunFingerprint"/>.</summary>
+    public required IReadOnlyDictionary<string, string> Fingerprint { get; init; }
 
     /// <summary>Bytes of metrics.jsonl that belong to the steps done.</summary>
     public required long MetricsBytes { get; init; }
@@ -45,7 +45,7 @@ internal static class CheckpointFile
     private const int ChunkElements = 1 << 18;
     private const int LargestHeader = 1 << 24;
 
-    private static ReadOnlySpan<byte> Magic => "NVCKPT01"u8;
+    private static ReadOnlySpan<byte> Magic => "NVCKPT02"u8;
 
     /// <summary>Writes what a session is. The file appears whole or not at all.</summary>
     /// <exception cref="InputException">The disk is full, or the folder cannot be written.</exception>
@@ -159,7 +159,7 @@ internal static class CheckpointFile
         bool isWhole = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length;
         if (!isWhole || !start.StartsWith(Magic)) throw new InputException($"{path}: is no checkpoint of this version");
         long length = BinaryPrimitives.ReadInt64LittleEndian(start[Magic.Length..]);
-        if (length is < 2 or > LargestHeader || length > stream.Length) throw new InputException($"{path}: the header is damaged");
+        if (length is < 2 or > LargestHeader || length > stream.Length - start.Length) throw new InputException($"{path}: the header is damaged");
         byte[] json = new byte[length];
         stream.ReadExactly(json);
         try

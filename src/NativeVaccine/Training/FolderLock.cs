@@ -23,7 +23,7 @@ internal sealed class FolderLock : IDisposable
             return new FolderLock(
                 new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose));
         }
-        catch (IOException) when (File.Exists(path))
+        catch (IOException exception) when (IsHeld(exception))
         {
             throw InUse(folder);
         }
@@ -43,18 +43,23 @@ internal sealed class FolderLock : IDisposable
         {
             File.Open(path, FileMode.Open, FileAccess.Write, FileShare.None).Dispose();
         }
-        catch (IOException) when (File.Exists(path))
+        catch (IOException exception) when (IsHeld(exception))
         {
             throw InUse(folder);
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Its holder ended in this moment.
+            // Its holder ended in this moment, or the folder cannot be written, which whoever writes will say.
         }
     }
 
     /// <inheritdoc/>
     public void Dispose() => stream.Dispose();
+
+    /// <summary>EWOULDBLOCK as .NET reports it on Linux and macOS; ERROR_SHARING_VIOLATION on Windows.</summary>
+    private static bool IsHeld(IOException exception) => OperatingSystem.IsWindows()
+        ? unchecked((uint)exception.HResult) == 0x80070020
+        : exception.HResult == (OperatingSystem.IsMacOS() ? 35 : 11);
 
     private static InputException InUse(string folder) =>
         new($"{folder}: another run is writing there; expected a folder that is not in use");

@@ -16,23 +16,26 @@ namespace NativeVaccine.Training;
 public sealed class RunFolder : IDisposable
 {
     /// <summary>Name of the file with the options.</summary>
-    public const string ConfigurationFileName = "config.json";
+    public const string ConfigurationFileName = RunFolderFiles.Configuration;
 
     /// <summary>Name of the file with a line for every step.</summary>
-    public const string MetricsFileName = "metrics.jsonl";
+    public const string MetricsFileName = RunFolderFiles.Metrics;
 
     private const int KeptCheckpoints = 2;
     private readonly FolderLock folderLock;
     private readonly LineFile metrics;
     private readonly LineFile replay;
 
-    private RunFolder(string path, TrainingOptions options, FolderLock folderLock)
+    /// <param name="path">A folder with a config.json.</param>
+    /// <param name="options">What config.json says.</param>
+    /// <param name="folderLock">Of the folder; the run gives it back when it ends.</param>
+    internal RunFolder(string path, TrainingOptions options, FolderLock folderLock)
     {
         (Path, Options) = (path, options);
-        this.folderLock = folderLock;
-        Directory.CreateDirectory(Checkpoints);
+        RunFolderFiles.RequireWritableCheckpoints(path);
         metrics = new LineFile(System.IO.Path.Combine(path, MetricsFileName));
-        replay = new LineFile(System.IO.Path.Combine(path, "replay.jsonl"));
+        replay = new LineFile(System.IO.Path.Combine(path, RunFolderFiles.Replay));
+        this.folderLock = folderLock; // last: what throws before leaves it to its owner
     }
 
     /// <summary>The folder.</summary>
@@ -44,7 +47,7 @@ public sealed class RunFolder : IDisposable
     /// <summary>Where the result goes: a PEFT adapter, or the whole model if all of it was trained.</summary>
     public string ResultPath => ResultOf(Path, Options.Full);
 
-    private string Checkpoints => System.IO.Path.Combine(Path, "checkpoints");
+    private string Checkpoints => System.IO.Path.Combine(Path, RunFolderFiles.Checkpoints);
 
     /// <summary>Where the result of a run lies: in adapter/, or in model/ if all parameters were trained.</summary>
     internal static string ResultOf(string path, bool full) => System.IO.Path.Combine(path, full ? "model" : "adapter");
@@ -58,40 +61,41 @@ public sealed class RunFolder : IDisposable
         return TrainingOptionsJson.Read(configuration);
     }
 
-    /// <summary>Refuses a folder that cannot become a new run's, before any work is done.</summary>
-    /// <exception cref="InputException">It is in use, or not empty.</exception>
-    public static void RequireFree(string path)
-    {
-        FolderLock.RequireFree(path);
-        AtomicFolder.RequireFree(path);
-    }
-
     /// <summary>Makes the folder of a new run.</summary>
+    /// <param name="path">A new or empty folder, or a link to it.</param>
+    /// <param name="options">Of the run.</param>
     /// <exception cref="InputException">It is in use or not empty, or cannot be written.</exception>
     public static RunFolder Create(string path, TrainingOptions options)
     {
-        RequireFree(path);
-        return Open(path, () =>
-        {
-            if (Directory.EnumerateFileSystemEntries(path).Skip(1).Any())
-                throw new InputException($"{path}: the output folder is not empty; expected a new or empty one");
-            AtomicFile.WriteAllText(System.IO.Path.Combine(path, ConfigurationFileName), TrainingOptionsJson.Write(options));
-            return options;
-        });
+        using var reservation = RunReservation.Of(path);
+        return reservation.Begin(options);
     }
 
     /// <summary>Opens the folder of a run that was interrupted.</summary>
-    /// <exception cref="InputException">It is in use, no run's, or of a run that is complete.</exception>
+    /// <param name="path">The folder, or a link to it.</param>
+    /// <exception cref="InputException">
+    /// It is in use, no run's, or of a run that is complete; or it cannot be written, or holds a link where the run writes.
+    /// </exception>
     public static RunFolder Resume(string path)
     {
+        path = RunFolderFiles.BehindLink(path);
         TrainingOptions options = ReadOptions(path);
-        return Open(path, () =>
+        FolderLock? folderLock = null;
+        try
         {
+            folderLock = FolderLock.Take(path);
             if (Directory.Exists(ResultOf(path, options.Full)))
                 throw new InputException($"{path}: the run is complete; there is nothing to resume");
-            RemoveUnfinished(path);
-            return options;
-        });
+            RunFolderFiles.RequireOwn(path);
+            RunFolderFiles.RemoveUnfinished(path);
+            return new RunFolder(path, options, folderLock);
+        }
+        catch (Exception exception)
+        {
+            folderLock?.Dispose();
+            if (exception is IOException or UnauthorizedAccessException) throw AtomicFile.CannotWrite(path, exception);
+            throw;
+        }
     }
 
     /// <summary>Appends a step to metrics.jsonl and replay.jsonl.</summary>
@@ -109,17 +113,18 @@ public sealed class RunFolder : IDisposable
     public void SaveAdapter(Adapter adapter, AdapterRecord record) => adapter.Save(ResultPath, record.Write);
 
     /// <summary>Writes report.html from what the folder holds so far.</summary>
+    /// <param name="layerCount">Layers of the model: a damaged line may name any number.</param>
     /// <param name="plannedBytes">What the memory plan said, if it is known.</param>
-    /// <exception cref="InputException">The disk is full.</exception>
-    public void WriteReport(long? plannedBytes = null)
+    /// <exception cref="InputException">The disk is full, or a line is damaged.</exception>
+    public void WriteReport(int layerCount, long? plannedBytes = null)
     {
         metrics.FlushToDisk();
-        RunReport.Write(Path, plannedBytes);
+        RunReport.Write(Path, plannedBytes, layerCount);
     }
 
     /// <summary>Saves the state after some steps, and removes all but the newest two checkpoints.</summary>
     /// <exception cref="InputException">The disk is full; the checkpoints before are still there.</exception>
-    public void SaveCheckpoint(int stepsDone, Session session, Method method, string fingerprint)
+    public void SaveCheckpoint(int stepsDone, Session session, Method method, IReadOnlyDictionary<string, string> fingerprint)
     {
         // The lines that the checkpoint counts on must be on the disk before it is.
         metrics.FlushToDisk();
@@ -142,11 +147,11 @@ public sealed class RunFolder : IDisposable
     /// <summary>Puts session and method into the state of the newest good checkpoint, and cuts off the lines after it.</summary>
     /// <param name="session">With the model loaded and the adapter as it was at the beginning.</param>
     /// <param name="method">The run's method.</param>
-    /// <param name="fingerprint">Of what the run goes through.</param>
+    /// <param name="fingerprint">See <see cref="RunFingerprint"/>.</param>
     /// <param name="notice">Told of checkpoints that cannot be used.</param>
     /// <returns>The steps that are done; 0 if there is no checkpoint yet.</returns>
-    /// <exception cref="InputException">There are checkpoints, but none can be used, or they belong to other data.</exception>
-    public int RestoreLatest(Session session, Method method, string fingerprint, Action<string>? notice = null)
+    /// <exception cref="InputException">There are checkpoints, but none can be used, or what the run depends on has changed.</exception>
+    public int RestoreLatest(Session session, Method method, IReadOnlyDictionary<string, string> fingerprint, Action<string>? notice = null)
     {
         bool isRefused = false;
         foreach (string file in CheckpointsNewestFirst())
@@ -179,38 +184,12 @@ public sealed class RunFolder : IDisposable
         folderLock.Dispose();
     }
 
-    private static RunFolder Open(string path, Func<TrainingOptions> prepare)
-    {
-        FolderLock? folderLock = null;
-        try
-        {
-            Directory.CreateDirectory(path);
-            folderLock = FolderLock.Take(path);
-            return new RunFolder(path, prepare(), folderLock);
-        }
-        catch (Exception exception)
-        {
-            folderLock?.Dispose();
-            if (exception is IOException or UnauthorizedAccessException) throw AtomicFile.CannotWrite(path, exception);
-            throw;
-        }
-    }
-
-    /// <summary>A killed process leaves what it was writing, under a temporary name.</summary>
-    private static void RemoveUnfinished(string path)
-    {
-        foreach (string entry in Directory.EnumerateFileSystemEntries(path, ".*.partial", SearchOption.AllDirectories).ToList())
-        {
-            if (Directory.Exists(entry)) Directory.Delete(entry, recursive: true);
-            else File.Delete(entry);
-        }
-    }
-
-    private void Restore(string file, CheckpointHeader header, Session session, Method method, string fingerprint)
+    private void Restore(string file, CheckpointHeader header, Session session, Method method, IReadOnlyDictionary<string, string> fingerprint)
     {
         if (header.Method != method.Name) throw new InputException($"{file}: is of method {header.Method}; the run's is {method.Name}");
-        if (header.Fingerprint != fingerprint)
-            throw new InputException($"{file}: belongs to other data than the run's files have now; expected what they had before");
+        IReadOnlyList<string> changes = RunFingerprint.Changes(header.Fingerprint, fingerprint);
+        if (changes.Count > 0)
+            throw new InputException($"{file}: changed since the run began: {string.Join(", ", changes)}; expected the same run");
         CheckpointFile.Restore(file, session);
         method.RestoreState(header.MethodState);
         metrics.Truncate(header.MetricsBytes);
@@ -219,5 +198,5 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Their names end with the step in nine digits, so the order of names is that of steps.</summary>
     private IEnumerable<string> CheckpointsNewestFirst() =>
-        Directory.EnumerateFiles(Checkpoints, "step-*.checkpoint").OrderDescending(StringComparer.Ordinal);
+        Directory.EnumerateFiles(Checkpoints, RunFolderFiles.CheckpointPattern).OrderDescending(StringComparer.Ordinal);
 }

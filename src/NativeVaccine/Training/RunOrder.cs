@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using NativeVaccine.Data;
 
 namespace NativeVaccine.Training;
@@ -68,25 +66,5 @@ public sealed class RunOrder
             tokens = Math.Max(tokens, batch.Sum(index => pool[index].InputIds.Length));
             longest = Math.Max(longest, batch.Max(index => pool[index].InputIds.Length));
         }
-    }
-
-    /// <summary>A hash of everything that the run goes through, by which a resumed run knows that it is still the same.</summary>
-    public string Fingerprint()
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (Sample sample in data.Samples.Concat(data.Harmful ?? []))
-        {
-            Append([sample.InputIds.Length]);
-            Append(sample.InputIds);
-            Append(sample.Labels);
-        }
-        for (int step = 0; step < TotalSteps; step++)
-        {
-            foreach (int[] batch in MicroBatches(step)) Append([batch.Length, .. batch]);
-            Append([-1, .. Replay(step)?.ProbeSamples ?? [], -1, .. Replay(step)?.ActiveLayers ?? []]);
-        }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-
-        void Append(ReadOnlySpan<int> numbers) => hash.AppendData(MemoryMarshal.AsBytes(numbers));
     }
 }

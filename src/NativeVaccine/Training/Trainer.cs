@@ -45,6 +45,12 @@ public sealed class Trainer
     /// <summary>Where the run is recorded; null if it is not.</summary>
     public RunFolder? Folder { get; init; }
 
+    /// <summary>Hashes of the files that session and data came from, by what they are: for <see cref="RunFingerprint"/>.</summary>
+    public IReadOnlyDictionary<string, string> FileHashes { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Told the step that the run begins with, from 0: not 0 where a checkpoint was found.</summary>
+    public Action<int>? Beginning { get; init; }
+
     /// <summary>Told the numbers of each step. The session may then be read, evaluated, and decoded with, but not changed.</summary>
     public Action<StepMetrics>? StepDone { get; init; }
 
@@ -61,8 +67,9 @@ public sealed class Trainer
     /// <exception cref="InputException">A checkpoint or a line cannot be written, or no checkpoint can be used.</exception>
     public void Run(CancellationToken cancellation = default)
     {
-        string fingerprint = Folder is null ? "" : order.Fingerprint();
+        IReadOnlyDictionary<string, string> fingerprint = RunFingerprint.Of(options, data, FileHashes);
         int saved = Folder?.RestoreLatest(session, method, fingerprint, Notice) ?? 0;
+        Beginning?.Invoke(saved);
         for (int step = saved; step < TotalSteps; step++)
         {
             if (cancellation.IsCancellationRequested)

@@ -1,4 +1,7 @@
+using System.IO.Hashing;
+using System.Text;
 using NativeVaccine.Data;
+using NativeVaccine.IO;
 using NativeVaccine.Methods;
 using NativeVaccine.Models;
 using NativeVaccine.Tokenization;
@@ -8,13 +11,16 @@ namespace NativeVaccine.Training;
 /// <summary>What the options of a run name, opened and read: the model with the adapters to be merged into it, and the data.</summary>
 internal sealed class TrainingFiles : IDisposable
 {
+    private readonly HashedWeights stored;
+
     private TrainingFiles(TrainingOptions options, Method method, ModelFolder model)
     {
         (Options, Method, Model) = (options, method, model);
         method.RequireFits(model.Configuration.LayerCount);
+        stored = new HashedWeights(model);
         Weights = options.Adapter.Count == 0
-            ? model
-            : new MergedWeights(model, [.. options.Adapter.Select(path => Adapter.Load(path, model))]);
+            ? stored
+            : new MergedWeights(stored, [.. options.Adapter.Select(path => Adapter.Load(path, model))]);
         InitialAdapter = options.InitAdapter is { } initial ? Adapter.Load(initial, model) : null;
         InitialAdapter?.RequireUniform($"--init-adapter {options.InitAdapter}");
         Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, line => TokenizerNotice = line);
@@ -68,7 +74,32 @@ internal sealed class TrainingFiles : IDisposable
         }
     }
 
+    /// <summary>Hashes of everything that was opened, for <see cref="RunFingerprint"/>. The weights must have been loaded.</summary>
+    /// <param name="record">What the run merges.</param>
+    public Dictionary<string, string> Hashes(AdapterRecord record) => new(StringComparer.Ordinal)
+    {
+        ["the model's configuration"] = Convert.ToHexStringLower(XxHash128.Hash(Encoding.UTF8.GetBytes(Model.Configuration.ToJson()))),
+        ["the model's weights"] = stored.Hash(),
+        ["the tokenizer"] = HashTokenizer(Model.Path),
+        ["the merged adapters"] = string.Join(' ', record.StandsOn.Select(static adapter => adapter.Hash)),
+        ["the initial adapter"] = Options.InitAdapter is { } initial ? AdapterHash.Of(initial) : "",
+    };
+
     public void Dispose() => Model.Dispose();
+
+    /// <summary>The files that decide how text becomes tokens.</summary>
+    private static string HashTokenizer(string folder)
+    {
+        string[] patterns = ["tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "*.tiktoken"];
+        var hash = new XxHash128();
+        IEnumerable<string> files = patterns.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).Distinct().Order(StringComparer.Ordinal);
+        foreach (string file in files)
+        {
+            hash.Append(Encoding.UTF8.GetBytes(Path.GetFileName(file)));
+            hash.Append(InputFile.ReadAllBytes(file, int.MaxValue));
+        }
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
 
     private static SampleSet Read(string file, TrainingOptions options, Tokenizer tokenizer) =>
         SampleReader.Read(file, tokenizer, PromptTemplate.Parse(options.Template), options.MaxLength);

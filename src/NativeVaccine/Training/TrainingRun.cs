@@ -19,9 +19,11 @@ public sealed class TrainingRun : IDisposable
     private readonly Device device;
     private readonly RunFolder folder;
 
-    private TrainingRun(TrainingFiles files, Device device, MemoryPlan plan, RunFolder folder)
+    private readonly bool isResumed;
+
+    private TrainingRun(TrainingFiles files, Device device, MemoryPlan plan, RunFolder folder, bool isResumed)
     {
-        (this.files, this.device, this.folder) = (files, device, folder);
+        (this.files, this.device, this.folder, this.isResumed) = (files, device, folder, isResumed);
         Plan = plan;
     }
 
@@ -62,7 +64,7 @@ public sealed class TrainingRun : IDisposable
     public static TrainingRun Create(TrainingOptions options, string folder, Action<string>? notice = null)
     {
         options.Validate("options");
-        RunFolder.RequireFree(folder);
+        using var reservation = RunReservation.Of(folder);
         TrainingOptions effective = options with
         {
             Model = Absolute(options.Model ?? throw new InputException("--model is missing; expected the folder of a model")),
@@ -73,19 +75,22 @@ public sealed class TrainingRun : IDisposable
             Adapter = [.. AdapterChain.Complete(options.Adapter, notice, options.InitAdapter).Select(static path => Absolute(path)!)],
             Versions = CurrentVersions(),
         };
-        return Open(effective, RunDevice.Effective, final => RunFolder.Create(folder, final));
+        return Open(effective, RunDevice.Effective, reservation.Begin);
     }
 
     /// <summary>Opens everything for going on with a run that was interrupted.</summary>
     /// <exception cref="InputException">The folder is in use, no run's, or of a complete run; or a file is missing or broken.</exception>
-    public static TrainingRun Resume(string folder)
+    /// <param name="folder">The folder of the run.</param>
+    /// <param name="change">Changes options that change no number, such as threads; others are refused before a step is done.</param>
+    public static TrainingRun Resume(string folder, Func<TrainingOptions, TrainingOptions>? change = null)
     {
         RunFolder opened = RunFolder.Resume(folder);
         try
         {
             if (opened.Options is not { Model: not null, Data: not null })
                 throw new InputException($"{folder}: {RunFolder.ConfigurationFileName} has no model or no data; expected both");
-            return Open(opened.Options, RunDevice.EffectiveAgain, _ => opened);
+            TrainingOptions options = change?.Invoke(opened.Options) ?? opened.Options;
+            return Open(options, RunDevice.EffectiveAgain, _ => opened, isResumed: true);
         }
         catch
         {
@@ -112,14 +117,24 @@ public sealed class TrainingRun : IDisposable
         var trainer = new Trainer(session, files.Method, options, files.Data)
         {
             Folder = folder,
+            FileHashes = files.Hashes(record),
+            Beginning = step => SayWhereItGoesOn(step, totalSteps),
             StepDone = metrics => StepDone?.Invoke(metrics, totalSteps),
             Notice = Notice,
         };
         totalSteps = trainer.TotalSteps;
-        trainer.Run(cancellation);
-        folder.WriteReport(Plan.TotalBytes);  // before the result, which makes the run complete
+        try
+        {
+            trainer.Run(cancellation);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or NotFiniteNumberException)
+        {
+            WriteReport();
+            throw;
+        }
         if (options.Full) SaveModel(session);
         else folder.SaveAdapter(session.SaveAdapter(options.Model), record);
+        WriteReport();
         return folder.ResultPath;
     }
 
@@ -135,8 +150,12 @@ public sealed class TrainingRun : IDisposable
     /// <param name="options">As they were given.</param>
     /// <param name="effective">What they mean on the device.</param>
     /// <param name="openFolder">Makes or opens the folder, with the options as they take effect.</param>
+    /// <param name="isResumed">True if the run had begun before.</param>
     private static TrainingRun Open(
-        TrainingOptions options, Func<TrainingOptions, Device, TrainingOptions> effective, Func<TrainingOptions, RunFolder> openFolder)
+        TrainingOptions options,
+        Func<TrainingOptions, Device, TrainingOptions> effective,
+        Func<TrainingOptions, RunFolder> openFolder,
+        bool isResumed = false)
     {
         TrainingFiles? files = null;
         Device? device = null;
@@ -148,7 +167,7 @@ public sealed class TrainingRun : IDisposable
             TrainingOptions final = effective(options, device);
             NumberTypes types = RunDevice.Types(device, final.Precision, files.Model, options.Adapter.Count);
             plan = MemoryPlan.Create(device, files.Model.Configuration, TrainingPlan.For(final, files.Method, files.Data, types));
-            return new TrainingRun(files, device, plan, openFolder(final));
+            return new TrainingRun(files, device, plan, openFolder(final), isResumed);
         }
         catch
         {
@@ -172,6 +191,27 @@ public sealed class TrainingRun : IDisposable
 
     private static string ProductVersion() =>
         typeof(TrainingRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    private void SayWhereItGoesOn(int step, int totalSteps)
+    {
+        if (!isResumed) return;
+        Notice?.Invoke(step == 0
+            ? "no checkpoint had been written: the run begins again with step 1"
+            : FormattableString.Invariant($"the run goes on with step {step + 1} of {totalSteps}, from the checkpoint after step {step}"));
+    }
+
+    /// <summary>The report is made last, and a run whose report cannot be written is a run all the same.</summary>
+    private void WriteReport()
+    {
+        try
+        {
+            folder.WriteReport(files.Model.Configuration.LayerCount, Plan.TotalBytes);
+        }
+        catch (InputException exception)
+        {
+            Notice?.Invoke($"no report: {exception.Message}");
+        }
+    }
 
     /// <summary>In fp32, whatever the model was stored as: rounding would undo small steps.</summary>
     private void SaveModel(Session session) => ModelWriter.Write(

@@ -90,6 +90,19 @@ public sealed class RunReportTests : IDisposable
         Assert.False(File.Exists(folder.File(RunReport.FileName)));
     }
 
+    [Theory]
+    [InlineData("\"active_layers\":[2000000000]", "field 'active_layers' names layer 2000000000: expected 0 to 3")]
+    [InlineData("\"active_layers\":[0,4]", "field 'active_layers' names layer 4: expected 0 to 3")]
+    [InlineData("\"active_layers\":[-1]", "field 'active_layers' names layer -1: expected 0 to 3")]
+    [InlineData("\"probabilities\":[0,0,0,0,1]", "field 'probabilities' has 5 numbers: expected one for each of 4 layers")]
+    public void LayersAreBoundedByTheModel(string fields, string expected)
+    {
+        string metrics = folder.File("metrics.jsonl");
+        File.WriteAllText(metrics, $"{{\"step\":0,{fields}}}");
+
+        Refusal.Of(() => MetricsFile.Read(metrics, 4), $"{metrics}:1: {expected}");
+    }
+
     private static XElement Chart(XElement page, string name) =>
         page.Descendants("svg").Single(chart => chart.Attribute("aria-label")!.Value == name);
 

@@ -119,7 +119,7 @@ public sealed partial class ResumeTests
     }
 
     [Fact]
-    public void OtherDataIsRefused()
+    public void AnotherSeedIsRefused()
     {
         using var folders = new TemporaryFolder();
         TrainingOptions options = SmallRun.OptionsFor("sft") with { CheckpointEvery = 2 };
@@ -129,7 +129,7 @@ public sealed partial class ResumeTests
         using RunFolder folder = RunFolder.Resume(folders.File("resumed"));
         InputException exception = Assert.Throws<InputException>(() => second.Train(folder));
 
-        Assert.Contains("belongs to other data", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("changed since the run began: seed (42, now 43); expected the same run", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]

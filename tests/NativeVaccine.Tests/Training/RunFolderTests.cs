@@ -16,7 +16,7 @@ public sealed class RunFolderTests
         using (RunFolder.Create(path, Options))
         {
             string expected = $"{path}: another run is writing there; expected a folder that is not in use";
-            Assert.Equal(expected, Assert.Throws<InputException>(() => RunFolder.RequireFree(path)).Message);
+            Assert.Equal(expected, Assert.Throws<InputException>(() => RunReservation.Of(path)).Message);
             Assert.Equal(expected, Assert.Throws<InputException>(() => RunFolder.Create(path, Options)).Message);
             Assert.Equal(expected, Assert.Throws<InputException>(() => RunFolder.Resume(path)).Message);
         }
@@ -73,6 +73,134 @@ public sealed class RunFolderTests
             ["checkpoints", "config.json", "metrics.jsonl", "replay.jsonl"],
             Directory.GetFileSystemEntries(path).Select(Path.GetFileName).Order());
         Assert.Empty(Directory.GetFileSystemEntries(folders.File("run", "checkpoints")));
+    }
+
+    [Fact]
+    public void AKillWhileTheAdapterIsWrittenLeavesARunThatGoesOnAtOnce()
+    {
+        using var folders = new TemporaryFolder();
+        RunFolder.Create(folders.File("run"), Options).Dispose();
+        Directory.CreateDirectory(folders.File("run", ".adapter.0a1b2c3d.partial"));
+        File.WriteAllText(folders.File("run", ".adapter.0a1b2c3d.partial", ".adapter_model.safetensors.4e5f6a7b.partial"), "torn");
+
+        using TrainingRun run = TrainingRun.Resume(folders.File("run"));
+
+        Assert.Equal(folders.File("run", "adapter"), run.Execute());
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(folders.File("run")), static name => name.EndsWith(".partial", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void AKillBeforeTheConfigurationLeavesAFolderThatIsFree()
+    {
+        using var folders = new TemporaryFolder();
+        Directory.CreateDirectory(folders.File("run"));
+        File.WriteAllText(folders.File("run", "run.lock"), "");
+        File.WriteAllText(folders.File("run", ".config.json.0a1b2c3d.partial"), "{");
+
+        using TrainingRun run = TrainingRun.Create(Options, folders.File("run"));
+
+        Assert.Equal(
+            ["checkpoints", "config.json", "metrics.jsonl", "replay.jsonl", "run.lock"],
+            Directory.GetFileSystemEntries(folders.File("run")).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public void ResumingTouchesOnlyWhatTheRunMadeAndFollowsNoLink()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var folders = new TemporaryFolder();
+        RunFolder.Create(folders.File("run"), Options).Dispose();
+        string outside = Directory.CreateDirectory(folders.File("outside", "sub")).Parent!.FullName;
+        File.WriteAllText(Path.Combine(outside, ".adapter.0a1b2c3d.partial"), "mine");
+        File.WriteAllText(Path.Combine(outside, "sub", ".x.partial"), "mine");
+        File.WriteAllText(folders.File("run", ".notes.partial"), "mine");
+        Directory.CreateSymbolicLink(folders.File("run", "linked"), outside);
+        Directory.CreateSymbolicLink(folders.File("run", ".adapter.11111111.partial"), outside);
+
+        RunFolder.Resume(folders.File("run")).Dispose();
+
+        Assert.True(File.Exists(Path.Combine(outside, ".adapter.0a1b2c3d.partial")));
+        Assert.True(File.Exists(Path.Combine(outside, "sub", ".x.partial")));
+        Assert.True(File.Exists(folders.File("run", ".notes.partial")));
+    }
+
+    [Theory]
+    [InlineData("checkpoints")]
+    [InlineData("metrics.jsonl")]
+    [InlineData("replay.jsonl")]
+    public void ALinkWhereTheRunWritesIsRefused(string name)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var folders = new TemporaryFolder();
+        RunFolder.Create(folders.File("run"), Options).Dispose();
+        Directory.Move(folders.File("run", name), folders.File("moved"));
+        File.CreateSymbolicLink(folders.File("run", name), folders.File("moved"));
+
+        InputException exception = Assert.Throws<InputException>(() => RunFolder.Resume(folders.File("run")));
+
+        Assert.Equal($"{folders.File("run", name)}: is a link; expected what the run itself made there", exception.Message);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ALinkToAFolderMeansTheFolder(bool isThere)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var folders = new TemporaryFolder();
+        if (isThere) Directory.CreateDirectory(folders.File("folder"));
+        Directory.CreateSymbolicLink(folders.File("link"), folders.File("folder"));
+        using (TrainingRun run = TrainingRun.Create(Options, folders.File("link"))) run.Execute();
+
+        Assert.NotNull(new DirectoryInfo(folders.File("link")).LinkTarget);
+        Assert.True(File.Exists(folders.File("folder", "adapter", "adapter_model.safetensors")));
+    }
+
+    [Fact]
+    public void AFolderThatCannotBeMadeIsRefusedBeforeTheDataIsRead()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        InputException exception = Assert.Throws<InputException>(
+            () => TrainingRun.Create(Options with { Data = "no-such.jsonl" }, "/proc/self/no-such/run"));
+
+        Assert.StartsWith("/proc/self/no-such/run: cannot be written: ", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnInterruptedRunsFolderIsNotTakenForANewRun()
+    {
+        using var folders = new TemporaryFolder();
+        RunFolder.Create(folders.File("run"), Options).Dispose();
+
+        Assert.EndsWith(
+            "expected a new or empty one (--resume goes on with the run in it)",
+            Assert.Throws<InputException>(() => TrainingRun.Create(Options, folders.File("run"))).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ADamagedLineCostsTheReportAndNotTheAdapter()
+    {
+        if (OperatingSystem.IsWindows()) return; // where no one else may write into the file
+        using var folders = new TemporaryFolder();
+        using TrainingRun run = TrainingRun.Create(Options, folders.File("run"));
+        var notices = new List<string>();
+        run.Notice = notices.Add;
+        run.StepDone = (metrics, steps) =>
+        {
+            if (metrics.Step == 0) Write(folders.File("run", "metrics.jsonl"), "}");
+        };
+
+        Assert.True(File.Exists(Path.Combine(run.Execute(), "adapter_model.safetensors")));
+
+        Assert.StartsWith($"no report: {folders.File("run", "metrics.jsonl")}:1: broken JSON", Assert.Single(notices), StringComparison.Ordinal);
+        Assert.False(File.Exists(folders.File("run", "report.html")));
+
+        static void Write(string file, string text)
+        {
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+            stream.Write(System.Text.Encoding.UTF8.GetBytes(text));
+        }
     }
 
     [Fact]
