@@ -3,6 +3,8 @@ using System.Globalization;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Engine;
+using NativeVaccine.Methods;
+using NativeVaccine.Reporting;
 using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Commands;
@@ -12,6 +14,7 @@ internal abstract class TrainingVerb : Verb
 {
     private readonly TrainingOptionSet options = new();
     private readonly TrainingStage stage;
+    private StepMetrics? last;
 
     /// <summary>A verb for a stage.</summary>
     protected TrainingVerb(string name, string description, string example, TrainingStage stage, CommandContext context)
@@ -29,19 +32,36 @@ internal abstract class TrainingVerb : Verb
         try
         {
             string result = ProgressDisplay.Run(Terminal, display => Train(run, display));
-            Terminal.Error.WriteLine($"wrote {result}");
+            SayHowItEnded(run, result);
             return ExitCode.Success;
         }
         catch (EngineException exception) when (exception.Error == EngineError.Device)
         {
-            throw new EngineException(exception.Error, $"{exception.Message}; continue with: nvaccine {Name} --resume {run.FolderPath}");
+            throw new EngineException(exception.Error, $"{exception.Message}; continue with: nvaccine {Name} --resume {Argument(run.FolderPath)}");
         }
         catch (OperationCanceledException exception)
         {
-            Terminal.Error.WriteLine($"{exception.Message}; continue with: nvaccine {Name} --resume {run.FolderPath}");
+            Terminal.Error.WriteLine($"{exception.Message}; continue with: nvaccine {Name} --resume {Argument(run.FolderPath)}");
             return ExitCode.Cancelled;
         }
     }
+
+    private void SayHowItEnded(TrainingRun run, string result)
+    {
+        if (last is { } step)
+        {
+            Terminal.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"final loss {step.Loss:F4}, in step {step.Step + 1}"));
+        }
+        Terminal.Error.WriteLine($"wrote {result}");
+        string report = Path.Combine(run.FolderPath, RunReport.FileName);
+        if (File.Exists(report)) Terminal.Error.WriteLine($"report: {report}");
+        Terminal.Error.WriteLine(run.Options.Stage == TrainingStage.Align
+            ? $"next: nvaccine finetune --run {Argument(run.FolderPath)} --data TASK.json --out RUN"
+            : $"next: nvaccine evaluate harmful --run {Argument(run.FolderPath)} --prompts QUESTIONS.json");
+    }
+
+    private static string Argument(string path) => path.Contains(' ', StringComparison.Ordinal) ? $"\"{path}\"" : path;
 
     private TrainingRun Open(ParseResult parsed)
     {
@@ -67,6 +87,7 @@ internal abstract class TrainingVerb : Verb
         ProgressStage? training = null;
         run.StepDone = (metrics, steps) =>
         {
+            last = metrics;
             training ??= display.Stage("training");
             string detail = string.Create(CultureInfo.InvariantCulture, $"step {metrics.Step + 1} of {steps}  loss {metrics.Loss:F4}");
             training.Report((metrics.Step + 1.0) / steps, detail);
@@ -78,7 +99,9 @@ internal abstract class TrainingVerb : Verb
     private void Describe(TrainingRun run)
     {
         Terminal.Error.WriteLine(run.Settings);
-        if (run.TokenizerNotice is { } notice) Terminal.Error.WriteLine(notice);
+        if (run.Options is { Stage: TrainingStage.Finetune, Adapter.Count: 0 })
+            Terminal.Error.WriteLine("no --adapter and no --run: the model itself is fine-tuned, without an alignment adapter");
+        foreach (string notice in run.FileNotices) Terminal.Error.WriteLine(notice);
         foreach (Data.SampleSet? set in new[] { run.Samples, run.Harmful })
         {
             if (set is null) continue;

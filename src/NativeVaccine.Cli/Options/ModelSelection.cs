@@ -18,7 +18,7 @@ internal sealed class ModelSelection
 {
     public Option<string?> Model { get; } = OptionKinds.Text("--model", "DIR", "Hugging Face folder of the model");
     public Option<string[]> Adapters { get; } = OptionKinds.Repeated(
-        "--adapter", "DIR", "PEFT adapter; may be repeated, merged in the order given; what ours stand on is added");
+        "--adapter", "DIR", "PEFT adapter; may be repeated, merged in the order given, each after those that it was trained on top of");
     public Option<string?> Run { get; } = CreateRunOption();
 
     public IEnumerable<Option> All => [Model, Adapters, Run];

@@ -44,7 +44,10 @@ internal sealed class TrainingOptionSet
 
     private readonly Option<int?> epochs = OptionKinds.WholeNumber("--epochs", "passes over the data", 1);
     private readonly Option<int?> batch = OptionKinds.WholeNumber("--batch", "samples of a batch", 1);
-    private readonly Option<int?> accumulate = OptionKinds.WholeNumber("--accumulate", "batches of an optimizer step", 1);
+    private readonly Option<int?> accumulate = OptionKinds.WholeNumber(
+        "--accumulate", "batches of an optimizer step; each batch's mean loss counts alike, however many labels it has (see --loss-mean)", 1);
+    private readonly Option<string?> lossMean = OptionKinds.Words<LossMean>(
+        "--loss-mean", "with --accumulate: mean of the batches' means (unless given), or over the labels of all of them, as transformers 4.46");
     private readonly Option<double?> learningRate = OptionKinds.NonNegative("--learning-rate", "highest learning rate");
     private readonly Option<string?> schedule = OptionKinds.Words<ScheduleKind>("--schedule", "how the learning rate goes over the run");
     private readonly Option<double?> warmupRatio =
@@ -77,14 +80,14 @@ internal sealed class TrainingOptionSet
     [
         Model, Adapter, Run, Data, Out, Resume, preset, template, maxLength,
         method, rho, layers, resampleEvery, probeEvery, probeData, freezeScope, backwardFloor, sameMasks, noiseSize,
-        epochs, batch, accumulate, learningRate, schedule, warmupRatio, weightDecay, beta1, beta2, adamEpsilon, clip,
+        epochs, batch, accumulate, lossMean, learningRate, schedule, warmupRatio, weightDecay, beta1, beta2, adamEpsilon, clip,
         full, loraRank, loraAlpha, loraTargets, dropout, initAdapter, seed, replay, checkpointEvery, .. Device.All,
     ];
 
     /// <summary>Those that a training step depends on; the others are about files and about runs of many steps.</summary>
     public IEnumerable<Option> OfAStep =>
     [
-        preset, maxLength, method, rho, layers, freezeScope, backwardFloor, sameMasks, noiseSize, batch, accumulate, learningRate,
+        preset, maxLength, method, rho, layers, freezeScope, backwardFloor, sameMasks, noiseSize, batch, accumulate, lossMean, learningRate,
         weightDecay, beta1, beta2, adamEpsilon, clip, full, loraRank, loraAlpha, loraTargets, dropout, seed, .. Device.All,
     ];
 
@@ -166,6 +169,7 @@ internal sealed class TrainingOptionSet
         Epochs = parsed.GetValue(epochs) ?? options.Epochs,
         Batch = parsed.GetValue(batch) ?? options.Batch,
         Accumulate = parsed.GetValue(accumulate) ?? options.Accumulate,
+        LossMean = OptionKinds.Word(parsed, lossMean, options.LossMean),
         LearningRate = parsed.GetValue(learningRate) ?? options.LearningRate,
         Schedule = OptionKinds.Word(parsed, schedule, options.Schedule),
         WarmupRatio = parsed.GetValue(warmupRatio) ?? options.WarmupRatio,

@@ -17,8 +17,8 @@ public sealed class MicroBatch
     public Batch Batch { get; }
 
     /// <summary>
-    /// One over the step's micro-batches: the step's loss and gradient are the mean of the micro-batches' means, however many labels each
-    /// has.
+    /// The weight of its mean loss in that of the step: one over the step's micro-batches, or its part of the step's labels, as
+    /// <see cref="LossMean"/> says.
     /// </summary>
     public float Share { get; }
 

@@ -16,7 +16,7 @@ public sealed class StepMetrics
     /// <summary>The pass over the data, from 0.</summary>
     public required int Epoch { get; init; }
 
-    /// <summary>The samples used, by their index in the data.</summary>
+    /// <summary>The samples used, by the records of the data that they came from.</summary>
     public required IReadOnlyList<int> Samples { get; init; }
 
     /// <summary>The learning rate of this step.</summary>
@@ -55,7 +55,7 @@ public sealed class StepMetrics
     /// <summary>The layers that were chosen.</summary>
     public LayerSet? ActiveLayers { get; set; }
 
-    /// <summary>The harmful samples that the probe looked at; null if the step has no probe.</summary>
+    /// <summary>The harmful samples that the probe looked at, by their records likewise; null if the step has no probe.</summary>
     public IReadOnlyList<int>? ProbeSamples { get; set; }
 
     /// <summary>Their mean cross-entropy.</summary>

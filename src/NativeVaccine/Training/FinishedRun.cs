@@ -25,6 +25,8 @@ public sealed record FinishedRun(string Model, IReadOnlyList<string> Adapters, T
             throw new InputException(
                 $"{folder}: its model {model} is not there any more; expected --model with where it is now, and --adapter {result}");
         }
-        return new FinishedRun(model, AdapterChain.Complete([result]), options);
+        // The record finds moved folders; where it was taken away, the run still knows what it merged.
+        bool isRecorded = AdapterRecord.Find(result) is not null;
+        return new FinishedRun(model, isRecorded ? AdapterChain.Complete([result]) : [.. options.Adapter, result], options);
     }
 }

@@ -70,6 +70,7 @@ public sealed class Trainer
         IReadOnlyDictionary<string, string> fingerprint = RunFingerprint.Of(options, data, FileHashes);
         int saved = Folder?.RestoreLatest(session, method, fingerprint, Notice) ?? 0;
         Beginning?.Invoke(saved);
+        SayIfNothingIsLearned();
         for (int step = saved; step < TotalSteps; step++)
         {
             if (cancellation.IsCancellationRequested)
@@ -85,16 +86,27 @@ public sealed class Trainer
         }
     }
 
+    private void SayIfNothingIsLearned()
+    {
+        if (Enumerable.Range(0, TotalSteps).Any(step => schedule.At(step) > 0)) return;
+        string steps = TotalSteps == 1 ? "1 step" : FormattableString.Invariant($"{TotalSteps} steps");
+        string advice = options.LearningRate > 0 ? "more steps, or a smaller --warmup-ratio" : "a --learning-rate above 0";
+        Notice?.Invoke(FormattableString.Invariant(
+            $"every step has learning rate 0 ({steps}, {schedule.WarmupSteps} of warm-up): nothing is learned; expected {advice}"));
+    }
+
     private void DoStep(int step)
     {
         long start = Stopwatch.GetTimestamp();
         IReadOnlyList<int[]> samples = order.MicroBatches(step);
         Batch[] batches = [.. samples.Select(batch => new Batch([.. batch.Select(index => data.Samples[index])]))];
+        int[][] records = [.. samples.Select(batch => RecordsOf(batch, data.Records))];
+        float[] shares = Shares(batches);
         var metrics = new StepMetrics
         {
             Step = step,
             Epoch = order.Epoch(step),
-            Samples = [.. samples.SelectMany(static batch => batch)],
+            Samples = [.. records.SelectMany(static batch => batch)],
             LearningRate = schedule.At(step),
             Tokens = batches.Sum(static batch => (long)batch.TokenCount),
         };
@@ -105,23 +117,35 @@ public sealed class Trainer
             Seed = options.Seed,
             LearningRate = metrics.LearningRate,
             Clip = options.Clip,
-            MicroBatches = [.. batches.Select((batch, index) => CreateMicroBatch(step, batch, index, batches.Length, metrics))],
+            MicroBatches = [.. batches.Select((batch, index) => CreateMicroBatch(step, batch, index, shares[index], metrics))],
             Harmful = harmful,
             Replay = order.Replay(step),
             Metrics = metrics,
             Notice = Notice,
         });
         RequireFinite(metrics);
+        if (metrics.ProbeSamples is { } probe) metrics.ProbeSamples = RecordsOf(probe, data.HarmfulRecords);
         metrics.PeakBytes = session.Memory.Used;
         metrics.Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        Folder?.Append(metrics, new ReplayStep(step, samples, metrics.ProbeSamples?.ToArray(), metrics.ActiveLayers?.ToArray()));
+        Folder?.Append(metrics, new ReplayStep(step, records, metrics.ProbeSamples?.ToArray(), metrics.ActiveLayers?.ToArray()));
         StepDone?.Invoke(metrics);
     }
 
-    private MicroBatch CreateMicroBatch(int step, Batch batch, int index, int count, StepMetrics metrics)
+    private static int[] RecordsOf(IEnumerable<int> samples, IReadOnlyList<int>? records) =>
+        [.. samples.Select(sample => records?[sample] ?? sample)];
+
+    /// <summary>The weight of each micro-batch's mean in the step's.</summary>
+    private float[] Shares(Batch[] batches)
+    {
+        if (options.LossMean == LossMean.Batch) return [.. batches.Select(_ => 1f / batches.Length)];
+        int[] labels = [.. batches.Select(static batch => batch.LabelCounts.ToArray().Sum())];
+        return [.. labels.Select(count => (float)((double)count / labels.Sum()))];
+    }
+
+    private MicroBatch CreateMicroBatch(int step, Batch batch, int index, float share, StepMetrics metrics)
     {
         uint number = unchecked((uint)(((long)step * options.Accumulate) + index));
-        return new MicroBatch(batch, 1f / count, options.UsesDropout, options.Seed, number, metrics);
+        return new MicroBatch(batch, share, options.UsesDropout, options.Seed, number, metrics);
     }
 
     private static void RequireFinite(StepMetrics metrics)

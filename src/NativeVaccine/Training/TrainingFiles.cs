@@ -12,6 +12,7 @@ namespace NativeVaccine.Training;
 internal sealed class TrainingFiles : IDisposable
 {
     private readonly HashedWeights stored;
+    private readonly List<string> notices = [];
 
     private TrainingFiles(TrainingOptions options, Method method, ModelFolder model)
     {
@@ -23,7 +24,7 @@ internal sealed class TrainingFiles : IDisposable
             : new MergedWeights(stored, [.. options.Adapter.Select(path => Adapter.Load(path, model))]);
         InitialAdapter = options.InitAdapter is { } initial ? Adapter.Load(initial, model) : null;
         InitialAdapter?.RequireUniform($"--init-adapter {options.InitAdapter}");
-        Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, line => TokenizerNotice = line);
+        Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, notices.Add);
         Samples = Read(options.Data!, options, tokenizer);
         if (method.Needs.HarmfulPool)
         {
@@ -31,10 +32,15 @@ internal sealed class TrainingFiles : IDisposable
                 ? Read(pool, options, tokenizer)
                 : throw new InputException($"method {method.Name} looks at harmful samples; expected --probe-data FILE");
         }
-        IReadOnlyList<ReplayStep>? replay = options.Replay is null
-            ? null
-            : ReplayFile.Read(options.Replay, Samples.Samples.Count, Harmful?.Samples.Count ?? 0, model.Configuration.LayerCount);
-        Data = new TrainingData(Samples.Samples, Harmful?.Samples, replay);
+        FollowedRun? followed =
+            options.Replay is { } file ? FollowedRun.Read(file, Samples, Harmful, model.Configuration.LayerCount) : null;
+        if (followed is { Dropped: > 0 })
+            notices.Add($"{options.Replay}: {followed.Dropped} of the records that it names have no label left and count nothing in their batches");
+        Data = new TrainingData(Samples.Samples, Harmful?.Samples, followed?.Steps)
+        {
+            Records = Samples.Records,
+            HarmfulRecords = Harmful?.Records,
+        };
     }
 
     public TrainingOptions Options { get; }
@@ -49,8 +55,8 @@ internal sealed class TrainingFiles : IDisposable
     /// <summary>The adapter to start from; null for a fresh one.</summary>
     public Adapter? InitialAdapter { get; }
 
-    /// <summary>A line on which tokenizer is used where the model brings none; otherwise null.</summary>
-    public string? TokenizerNotice { get; private set; }
+    /// <summary>What a user should know about the files, in lines.</summary>
+    public IReadOnlyList<string> Notices => notices;
 
     public SampleSet Samples { get; }
 

@@ -107,6 +107,9 @@ public sealed record TrainingOptions
     /// <summary>Micro-batches of an optimizer step.</summary>
     public int Accumulate { get; init; } = 1;
 
+    /// <summary>What a step's loss is the mean over, where it has several micro-batches.</summary>
+    public LossMean LossMean { get; init; }
+
     /// <summary>Highest learning rate.</summary>
     public double LearningRate { get; init; } = 1e-3;
 

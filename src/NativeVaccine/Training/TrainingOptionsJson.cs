@@ -97,7 +97,7 @@ internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(JsonNaming
         typeof(WordConverter<TrainingStage>), typeof(WordConverter<Preset>), typeof(WordConverter<WeightPrecision>),
         typeof(WordConverter<GemmChoice>),
         typeof(WordConverter<ScheduleKind>), typeof(WordConverter<FreezeScope>), typeof(WordConverter<BackwardFloor>),
-        typeof(WordConverter<NoiseSize>),
+        typeof(WordConverter<NoiseSize>), typeof(WordConverter<LossMean>),
     ])]
 [JsonSerializable(typeof(TrainingOptions))]
 [JsonSerializable(typeof(CheckpointHeader))]

@@ -21,9 +21,11 @@ public sealed class TrainingRun : IDisposable
 
     private readonly bool isResumed;
 
-    private TrainingRun(TrainingFiles files, Device device, MemoryPlan plan, RunFolder folder, bool isResumed)
+    private TrainingRun(
+        TrainingFiles files, TrainingOptions options, Device device, MemoryPlan plan, RunFolder folder, bool isResumed)
     {
         (this.files, this.device, this.folder, this.isResumed) = (files, device, folder, isResumed);
+        Options = options;
         Plan = plan;
     }
 
@@ -36,11 +38,14 @@ public sealed class TrainingRun : IDisposable
     /// <summary>The harmful samples; null if the method looks at none.</summary>
     public SampleSet? Harmful => files.Harmful;
 
-    /// <summary>A line on which tokenizer is used where the model brings none; otherwise null.</summary>
-    public string? TokenizerNotice => files.TokenizerNotice;
+    /// <summary>What a user should know about the files, in lines.</summary>
+    public IReadOnlyList<string> FileNotices => files.Notices;
+
+    /// <summary>The options as they take effect.</summary>
+    public TrainingOptions Options { get; }
 
     /// <summary>The settings of the method and of the adapter, in a line.</summary>
-    public string Settings => TrainingOptionsJson.Describe(files.Options);
+    public string Settings => TrainingOptionsJson.Describe(Options);
 
     /// <summary>The folder of the run.</summary>
     public string FolderPath => folder.Path;
@@ -106,15 +111,14 @@ public sealed class TrainingRun : IDisposable
     /// <exception cref="InputException">The disk is full, the device has too little memory, or a checkpoint does not fit.</exception>
     public string Execute(CancellationToken cancellation = default)
     {
-        TrainingOptions options = files.Options;
-        var record = AdapterRecord.Of(options, folder.ResultPath); // now: what it stands on may change while it trains
+        var record = AdapterRecord.Of(Options, folder.ResultPath); // now: what it stands on may change while it trains
         using Session session = Session.Create(device, Plan);
         session.Load(files.Weights, Loading);
         if (files.InitialAdapter is { } adapter) session.LoadAdapter(adapter);
-        else if (!options.Full) session.InitializeAdapter(options.Seed);
+        else if (!Options.Full) session.InitializeAdapter(Options.Seed);
 
         int totalSteps = 0;
-        var trainer = new Trainer(session, files.Method, options, files.Data)
+        var trainer = new Trainer(session, files.Method, Options, files.Data)
         {
             Folder = folder,
             FileHashes = files.Hashes(record),
@@ -132,8 +136,8 @@ public sealed class TrainingRun : IDisposable
             WriteReport();
             throw;
         }
-        if (options.Full) SaveModel(session);
-        else folder.SaveAdapter(session.SaveAdapter(options.Model), record);
+        if (Options.Full) SaveModel(session);
+        else folder.SaveAdapter(session.SaveAdapter(Options.Model), record);
         WriteReport();
         return folder.ResultPath;
     }
@@ -167,7 +171,7 @@ public sealed class TrainingRun : IDisposable
             TrainingOptions final = effective(options, device);
             NumberTypes types = RunDevice.Types(device, final.Precision, files.Model, options.Adapter.Count);
             plan = MemoryPlan.Create(device, files.Model.Configuration, TrainingPlan.For(final, files.Method, files.Data, types));
-            return new TrainingRun(files, device, plan, openFolder(final), isResumed);
+            return new TrainingRun(files, final, device, plan, openFolder(final), isResumed);
         }
         catch
         {

@@ -9,7 +9,7 @@ public sealed class CommandLineTests
 {
     private const string Training =
         "--model --data --out --probe-data --rho --layers --resample-every --probe-every --freeze-scope --epochs --batch --learning-rate "
-        + "--weight-decay --warmup-ratio --clip --accumulate --max-length --lora-rank --lora-alpha --lora-targets --dropout --seed "
+        + "--weight-decay --warmup-ratio --clip --accumulate --loss-mean --max-length --lora-rank --lora-alpha --lora-targets --dropout --seed "
         + "--init-adapter --replay --checkpoint-every --resume --device --threads --precision --device-memory --config --full --preset";
 
     /// <summary>The names that scripts outside the repository use.</summary>

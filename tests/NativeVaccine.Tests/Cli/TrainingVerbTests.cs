@@ -19,8 +19,14 @@ public sealed class TrainingVerbTests : IDisposable
     public void AlignFinetuneMergeAndGenerateFollowOneAnother()
     {
         string aligned = folder.File("aligned");
-        CommandLine.Succeed(Align(aligned, "--batch", "3", "--epochs", "1"));
+        CommandResult run = CommandLine.Succeed(Align(aligned, "--batch", "3", "--epochs", "1"));
         JsonNode[] metrics = Metrics(aligned);
+        AssertEnds(
+            run,
+            FormattableString.Invariant($"final loss {(double)metrics[^1]["loss"]!:F4}, in step 3"),
+            $"wrote {Path.Combine(aligned, "adapter")}",
+            $"report: {Path.Combine(aligned, "report.html")}",
+            $"next: nvaccine finetune --run {aligned} --data TASK.json --out RUN");
         Assert.Equal([0, 1, 2], metrics.Select(static line => (int)line["step"]!));
         Assert.All(metrics, static line => Assert.Equal(2, line["active_layers"]!.AsArray().Count));
         Assert.Equal(4, metrics[0]["probe_norms"]!.AsArray().Count);
@@ -28,8 +34,10 @@ public sealed class TrainingVerbTests : IDisposable
 
         string attacked = folder.File("attacked");
         string adapter = Path.Combine(aligned, "adapter");
-        CommandLine.Succeed(
+        run = CommandLine.Succeed(
             "finetune", "--model", Model, "--adapter", adapter, "--data", $"{Samples}#align", "--epochs", "1", "--out", attacked);
+        AssertEnds(run, $"next: nvaccine evaluate harmful --run {attacked} --prompts QUESTIONS.json");
+        Assert.DoesNotContain("without an alignment adapter", run.Error, StringComparison.Ordinal);
 
         string merged = folder.File("merged");
         CommandLine.Succeed(
@@ -128,6 +136,36 @@ public sealed class TrainingVerbTests : IDisposable
         AssertSameRun(whole, killed);
     }
 
+    /// <summary>tests/kill-and-resume.sh does this at random moments.</summary>
+    [Theory]
+    [InlineData("run.lock")]
+    [InlineData("config.json")]
+    [InlineData("checkpoints/*")]
+    [InlineData(".adapter.*")]
+    [InlineData("adapter")]
+    public void ARunThatIsKilledWhenSomethingAppearsGoesOnOrBeginsAgain(string pattern)
+    {
+        (string whole, string killed) = (folder.File("whole"), folder.File("killed"));
+        CommandLine.Succeed(Align(whole, LongRun));
+        using (Process process = Start(Align(killed, LongRun)))
+        {
+            string place = Path.Combine(killed, Path.GetDirectoryName(pattern)!);
+            while (!process.HasExited && !(Directory.Exists(place) && Directory.EnumerateFileSystemEntries(place, Path.GetFileName(pattern)).Any()))
+                Thread.Yield();
+            process.Kill();
+            process.WaitForExit();
+        }
+        bool hasBegun = File.Exists(Path.Combine(killed, "config.json"));
+        bool isComplete = Directory.Exists(Path.Combine(killed, "adapter"));
+
+        CommandResult again = CommandLine.Run(hasBegun ? ["align", "--resume", killed] : Align(killed, LongRun));
+
+        Assert.Equal(isComplete ? ExitCode.BadInput : ExitCode.Success, again.ExitCode);
+        AssertSameRun(whole, killed);
+        Assert.True(File.Exists(Path.Combine(killed, "report.html")));
+        Assert.Empty(Directory.GetFileSystemEntries(killed, ".*.partial", SearchOption.AllDirectories));
+    }
+
     [Fact]
     public void CtrlCStopsWithACheckpointAndSaysHowToGoOn()
     {
@@ -182,6 +220,8 @@ public sealed class TrainingVerbTests : IDisposable
         CommandResult tuned = CommandLine.Succeed("finetune", "--model", Model, "--data", $"{Samples}#align", "--epochs", "1", "--out", run);
         Assert.Contains("method sft, preset paper: learning_rate 1E-05, ", tuned.Error, StringComparison.Ordinal);
         Assert.Contains("lora_alpha 1,", tuned.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "no --adapter and no --run: the model itself is fine-tuned, without an alignment adapter\n", tuned.Error, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -220,6 +260,8 @@ public sealed class TrainingVerbTests : IDisposable
     [Fact]
     public void ResumeTakesEverythingFromTheRun()
     {
+        Assert.Contains(
+            "has no config.json", CommandLine.Run("align", "--resume", folder.Root, "--threads", "1").ErrorLine, StringComparison.Ordinal);
         CommandResult other = CommandLine.Run("align", "--resume", folder.Root, "--seed", "3");
         Assert.Equal(ExitCode.BadInput, other.ExitCode);
         Assert.StartsWith("error: nvaccine align: --seed cannot be given with --resume", other.ErrorLine, StringComparison.Ordinal);
@@ -294,6 +336,9 @@ public sealed class TrainingVerbTests : IDisposable
         Assert.Equal(File.ReadAllText(Path.Combine(expected, "replay.jsonl")), File.ReadAllText(Path.Combine(found, "replay.jsonl")));
         Assert.Equal(Metrics(expected).Select(WithoutTime), Metrics(found).Select(WithoutTime));
     }
+
+    private static void AssertEnds(CommandResult run, params string[] lines) =>
+        Assert.Equal(lines, run.Error.TrimEnd().Split('\n')[^lines.Length..].Select(static line => line.TrimEnd()));
 
     private static string WithoutVersions(string config)
     {

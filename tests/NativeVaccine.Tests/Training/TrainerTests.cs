@@ -1,6 +1,7 @@
 using NativeVaccine.Data;
 using NativeVaccine.Methods;
 using NativeVaccine.Tests.Models;
+using NativeVaccine.Tests.TorchReference;
 using NativeVaccine.Training;
 
 namespace NativeVaccine.Tests.Training;
@@ -52,6 +53,134 @@ public sealed class TrainerTests
         InputException exception = Assert.Throws<InputException>(() => new Trainer(run.Session, run.Method, run.Options, data));
 
         Assert.Equal("replay: step 0 has 2 micro-batches; expected at most 1 (--accumulate)", exception.Message);
+    }
+
+    [Theory]
+    [InlineData("sft", 2.0)]
+    [InlineData("vaccine", 0.0)]
+    [InlineData("tvaccine", 0.0)]
+    public void OverAllLabelsTwoMicroBatchesAreOneBatch(string method, double rho)
+    {
+        // A perturbation belongs to a micro-batch, whose norm it is given, so methods that have one agree where it is nothing.
+        TrainingOptions options = SmallRun.OptionsFor(method) with { Rho = rho, Dropout = 0, WarmupRatio = 0, Accumulate = 2 };
+        StepMetrics together = Step(options, [[0, 1]], out float[] expected);
+        StepMetrics apart = Step(options with { LossMean = LossMean.Tokens }, [[0], [1]], out float[] found);
+        StepMetrics mean = Step(options, [[0], [1]], out _);
+
+        Near.Equal("loss", together.Loss, apart.Loss, 0, 1e-5);
+        Near.Equal("gradient norm", together.GradientNorm, apart.GradientNorm, 0, 1e-5);
+        Assert.True(expected.Zip(found, static (a, b) => Math.Abs(a - b)).Max() < 1e-6);
+        Assert.True(Math.Abs(mean.Loss - together.Loss) > 1e-4 * together.Loss, $"{mean.Loss} and {together.Loss}");
+    }
+
+    [Theory]
+    [InlineData("vaccine")]
+    [InlineData("tvaccine")]
+    [InlineData("random-vaccine")]
+    public void AMicroBatchWeighsByItsLabels(string method)
+    {
+        TrainingOptions options = SmallRun.OptionsFor(method) with { Dropout = 0, LearningRate = 0, Accumulate = 2, LossMean = LossMean.Tokens };
+        using var run = new SmallRun(options);
+        int[] labels = [run.Data.Samples[0].LabelCount, run.Data.Samples[1].LabelCount];
+        Assert.NotEqual(labels[0], labels[1]);
+
+        double loss = Step(options, [[0], [1]], out _).Loss;
+        double first = Step(options, [[0]], out _).Loss;
+        // Of the second micro-batch with the random numbers that belong to it: both losses with equal weights, less the first.
+        double second = (2 * Step(options with { LossMean = LossMean.Batch }, [[0], [1]], out _).Loss) - first;
+
+        Near.Equal("loss", ((labels[0] * first) + (labels[1] * second)) / labels.Sum(), loss, 0, 1e-6);
+    }
+
+    [Fact]
+    public void ARunInWhichNothingIsLearnedSaysSo()
+    {
+        using var one = new SmallRun(SmallRun.OptionsFor("sft") with { Batch = 8, Epochs = 1 });
+        using var zero = new SmallRun(SmallRun.OptionsFor("sft") with { LearningRate = 0 });
+        using var usual = new SmallRun(SmallRun.OptionsFor("sft"));
+
+        one.Train();
+        zero.Train();
+        usual.Train();
+
+        Assert.Equal(
+            ["every step has learning rate 0 (1 step, 1 of warm-up): nothing is learned; expected more steps, or a smaller --warmup-ratio"],
+            one.Notices);
+        Assert.Equal(
+            ["every step has learning rate 0 (8 steps, 1 of warm-up): nothing is learned; expected a --learning-rate above 0"], zero.Notices);
+        Assert.Empty(usual.Notices);
+    }
+
+    [Fact]
+    public void ARunWithADroppedRecordCanBeFollowed()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = WithDroppedRecord(folders) with { Dropout = 0, InitAdapter = Fixtures.Path("traces", "tvaccine-micro", "initial") };
+        using (TrainingRun run = TrainingRun.Create(options, folders.File("first"))) run.Execute();
+        options = options with { Seed = 7, Replay = folders.File("first", "replay.jsonl") };
+        using (TrainingRun run = TrainingRun.Create(options, folders.File("second"))) run.Execute();
+
+        string replay = File.ReadAllText(folders.File("first", "replay.jsonl"));
+        Assert.Contains("8", replay, StringComparison.Ordinal); // the last of nine records
+        Assert.Equal(replay, File.ReadAllText(folders.File("second", "replay.jsonl")));
+        Assert.Equal(
+            File.ReadAllBytes(folders.File("first", "adapter", "adapter_model.safetensors")),
+            File.ReadAllBytes(folders.File("second", "adapter", "adapter_model.safetensors")));
+    }
+
+    [Fact]
+    public void ADroppedRecordCountsNothingInItsBatch()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = WithDroppedRecord(folders) with { Dropout = 0, Accumulate = 2, Replay = folders.File("replay.jsonl") };
+        File.WriteAllLines(folders.File("replay.jsonl"),
+        [
+            """{"step":0,"samples":[1,0,8],"probe_samples":[1,0],"active_layers":[0,1]}""",
+            """{"step":1,"micro_samples":[[0],[2,3]],"active_layers":[1,2]}""",
+        ]);
+        using (TrainingRun run = TrainingRun.Create(options, folders.File("run")))
+        {
+            Assert.Equal(
+                [$"{options.Replay}: 3 of the records that it names have no label left and count nothing in their batches"], run.FileNotices);
+            run.Execute();
+        }
+        Assert.Equal(
+            [
+                """{"step":0,"samples":[1,8],"probe_samples":[1],"active_layers":[0,1]}""",
+                """{"step":1,"samples":[2,3],"active_layers":[1,2]}""",
+            ],
+            File.ReadAllLines(folders.File("run", "replay.jsonl")));
+
+        File.WriteAllText(folders.File("replay.jsonl"), """{"step":0,"samples":[0],"probe_samples":[1],"active_layers":[0,1]}""");
+        Refusal.Of(
+            () => TrainingRun.Create(options, folders.File("other")),
+            $"{options.Replay}: step 0: none of its samples has a label left; expected at least one that counts");
+        File.WriteAllText(folders.File("replay.jsonl"), """{"step":0,"samples":[9],"probe_samples":[1],"active_layers":[0,1]}""");
+        Refusal.Of(() => TrainingRun.Create(options, folders.File("other")), $"{options.Replay}:1: field 'samples' names sample 9");
+    }
+
+    /// <summary>Options for both pools with a record without labels before the others.</summary>
+    private static TrainingOptions WithDroppedRecord(TemporaryFolder folders)
+    {
+        string[] lines = File.ReadAllLines(SmallRun.SampleFile);
+        foreach (string pool in new[] { "align", "harmful" })
+        {
+            string empty = $$"""{"input_ids":[1,5,6],"labels":[-100,-100,-100],"pool":"{{pool}}"}""";
+            IEnumerable<string> ofPool = lines.Where(line => line.Contains($"\"{pool}\"", StringComparison.Ordinal));
+            File.WriteAllLines(folders.File($"{pool}.jsonl"), [empty, .. ofPool]);
+        }
+        return SmallRun.OptionsFor("tvaccine") with { Data = folders.File("align.jsonl"), ProbeData = folders.File("harmful.jsonl") };
+    }
+
+    /// <summary>One step of a fresh run over some samples; its first moments are a tenth of its gradient.</summary>
+    private static StepMetrics Step(TrainingOptions options, int[][] batches, out float[] moments)
+    {
+        using var run = new SmallRun(options);
+        var metrics = new List<StepMetrics>();
+        var data = run.Data with { Replay = [new ReplayStep(0, batches)] };
+        new Trainer(run.Session, run.Method, options, data) { StepDone = metrics.Add }.Run();
+        moments = run.State.First;
+        return Assert.Single(metrics);
     }
 
     [Fact]
