@@ -11,6 +11,7 @@ public sealed class TVaccine(TVaccineOptions options) : Method
 {
     private double[] probabilities = [];
     private LayerSet chosen = LayerSet.Empty;
+    private int layersOfModel;
 
     /// <summary>Its name and options.</summary>
     public static MethodInfo Info { get; } = new(
@@ -40,6 +41,7 @@ public sealed class TVaccine(TVaccineOptions options) : Method
     /// <inheritdoc/>
     public override void RequireFits(int layerCount)
     {
+        layersOfModel = layerCount;
         if (options.Layers > layerCount)
             throw new InputException($"T-Vaccine cannot choose {options.Layers} layers of {layerCount}; expected fewer (--layers)");
     }
@@ -101,8 +103,12 @@ public sealed class TVaccine(TVaccineOptions options) : Method
     {
         if (state["probabilities"] is not JsonArray savedProbabilities || state["chosen"] is not JsonArray savedLayers)
             throw new InputException("the checkpoint has no state of T-Vaccine; expected probabilities and chosen layers");
-        probabilities = [.. savedProbabilities.Select(static p => p?.GetValue<double>() ?? double.NaN)];
+        bool isOfTheModel = savedProbabilities.Count <= layersOfModel && savedLayers.All(IsLayer);
+        if (!isOfTheModel) throw new InputException($"the checkpoint names other layers than the model's {layersOfModel}");
+        probabilities = [.. savedProbabilities.Select(static p => p is JsonValue value && value.TryGetValue(out double share) ? share : double.NaN)];
         chosen = LayerSet.Of(savedLayers.Select(static layer => layer!.GetValue<int>()));
+
+        bool IsLayer(JsonNode? node) => node is JsonValue value && value.TryGetValue(out int layer) && (uint)layer < (uint)layersOfModel;
     }
 
     /// <summary>p_l = |g_l| / sum_k |g_k|, of a harmful sample.</summary>

@@ -84,10 +84,14 @@ public sealed class RunFolder : IDisposable
         try
         {
             folderLock = FolderLock.Take(path);
-            if (Directory.Exists(ResultOf(path, options.Full)))
-                throw new InputException($"{path}: the run is complete; there is nothing to resume");
             RunFolderFiles.RequireOwn(path);
             RunFolderFiles.RemoveUnfinished(path);
+            if (Directory.Exists(ResultOf(path, options.Full)))
+            {
+                // Killed between the result and the report, which is made last.
+                if (!File.Exists(System.IO.Path.Combine(path, RunReport.FileName))) RunReport.Write(path);
+                throw new InputException($"{path}: the run is complete; there is nothing to resume");
+            }
             return new RunFolder(path, options, folderLock);
         }
         catch (Exception exception)

@@ -12,6 +12,22 @@ namespace NativeVaccine.Tests.Methods;
 public sealed class MethodTests
 {
     [Theory]
+    [InlineData("[2000000000]", "[]")]
+    [InlineData("[-1]", "[]")]
+    [InlineData("[\"1\"]", "[]")]
+    [InlineData("[1]", "[0,0,0,0,1]")]
+    public void WhatACheckpointSaysOfLayersIsBoundedByTheModel(string chosen, string probabilities)
+    {
+        var method = new TVaccine(new TVaccineOptions(1, 2, 1, 1));
+        method.RequireFits(layerCount: 4);
+        var state = (System.Text.Json.Nodes.JsonObject)System.Text.Json.Nodes.JsonNode.Parse(
+            $"{{\"chosen\":{chosen},\"probabilities\":{probabilities}}}")!;
+
+        Assert.Equal(
+            "the checkpoint names other layers than the model's 4", Assert.Throws<InputException>(() => method.RestoreState(state)).Message);
+    }
+
+    [Theory]
     [InlineData("vaccine")]
     [InlineData("tvaccine")]
     public void ThePerturbationHasTheNormRho(string method)
