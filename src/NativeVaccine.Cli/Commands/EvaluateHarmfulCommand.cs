@@ -40,8 +40,9 @@ internal sealed class EvaluateHarmfulCommand : ModelVerb
     /// <inheritdoc/>
     protected override int Execute(LoadedModel model, ParseResult parsed)
     {
-        List<Continuation> answers =
-            WithProgress(display => generation.Run(model, questions, parsed, display, Cancellation));
+        PreparedPrompts prepared = generation.Prepare(model, questions, parsed, Terminal.Error.WriteLine);
+        List<Continuation> answers = WithProgress(display =>
+            prepared.Run(prepared.Start(model, display), model.Tokenizer, display, Cancellation));
         HarmfulScore score = judge.Score(answers.Select(static answer => answer.Text));
         if (parsed.GetValue(Json) is { } file)
         {

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Data;
+using NativeVaccine.Engine;
 
 namespace NativeVaccine.Cli.Commands;
 
@@ -17,7 +18,7 @@ internal sealed class GenerateCommand : ModelVerb
 
     public GenerateCommand(CommandContext context) : base(
         "generate",
-        "Continue prompts, always taking the likeliest token",
+        "Continue prompts, taking the likeliest token, or drawing tokens with --temperature",
         "nvaccine generate --run ./runs/aligned --prompt \"How do I boil an egg?\" --max-new-tokens 64",
         context) => AddWithModel([prompt, prompts, .. generation.All]);
 
@@ -33,11 +34,25 @@ internal sealed class GenerateCommand : ModelVerb
     /// <inheritdoc/>
     protected override int Execute(LoadedModel model, ParseResult parsed)
     {
-        List<Continuation> continuations =
-            WithProgress(display => generation.Run(model, records, parsed, display, Cancellation));
+        PreparedPrompts prepared = generation.Prepare(model, records, parsed, Terminal.Error.WriteLine);
+        if (records.Count == 1 && parsed.GetValue(Json) is null)
+        {
+            Session session = WithProgress(display => prepared.Start(model, display));
+            prepared.Stream(session, model.Tokenizer, Terminal, Cancellation);
+            return ExitCode.Success;
+        }
+
+        List<Continuation> continuations = WithProgress(display =>
+            prepared.Run(prepared.Start(model, display), model.Tokenizer, display, Cancellation));
         WriteJsonOr(parsed.GetValue(Json), ToJson(continuations), () =>
         {
-            foreach (Continuation continuation in continuations) Terminal.Out.WriteLine(continuation.Text);
+            foreach ((AlpacaRecord record, Continuation continuation) in records.Zip(continuations))
+            {
+                string asked = record.Input.Length == 0 ? record.Instruction : $"{record.Instruction}\n{record.Input}";
+                foreach (string line in asked.Split('\n')) Terminal.Out.WriteLine($"> {line.TrimEnd('\r')}");
+                Terminal.Out.WriteLine(continuation.Text);
+                Terminal.Out.WriteLine();
+            }
         });
         return ExitCode.Success;
     }

@@ -34,6 +34,9 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Which model and adapters it was made of.</summary>
     public SelectedModel Selection { get; }
 
+    /// <summary>Its shape.</summary>
+    public ModelConfiguration Configuration => folder.Configuration;
+
     /// <summary>The tokenizer of the model's folder.</summary>
     public Tokenizer Tokenizer { get; }
 
@@ -65,7 +68,8 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="progress">Shows how far loading is.</param>
     public Session Start(SessionOptions options, ProgressDisplay progress)
     {
-        device = deviceOptions.Open(parsed);
+        // A plan that does not fit may be asked for again with less.
+        device ??= deviceOptions.Open(parsed);
         NumberTypes types =
             RunDevice.Types(device, OptionKinds.Word(parsed, deviceOptions.Precision, WeightPrecision.Stored), folder, adapters.Count);
         plan = MemoryPlan.Create(device, folder.Configuration, options with

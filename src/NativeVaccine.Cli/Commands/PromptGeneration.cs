@@ -1,8 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
 using NativeVaccine.Cli.Options;
-using NativeVaccine.Cli.Output;
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
+using NativeVaccine.Models;
 
 namespace NativeVaccine.Cli.Commands;
 
@@ -13,50 +14,86 @@ namespace NativeVaccine.Cli.Commands;
 /// <param name="Text">Their text.</param>
 internal sealed record Continuation(string Prompt, int[] PromptIds, int[] NewIds, string Text);
 
-/// <summary>Options of verbs that let a model write, and the writing.</summary>
+/// <summary>Options of verbs that let a model write, and what is made of them.</summary>
 internal sealed class PromptGeneration
 {
-    private const int PromptsAtATime = 16;
     private const int DefaultNewTokens = 128;
 
     public Option<string?> Template { get; } =
-        OptionKinds.Choice("--template", "how a prompt is put to the model; that of --run, else alpaca unless given", "alpaca", "none");
+        OptionKinds.Choice(
+            "--template",
+            "how a prompt is put to the model; that of --run, else alpaca unless given; in prompts the text of special tokens stays text",
+            "alpaca",
+            "none");
     public Option<int?> MaxNewTokens { get; } =
         OptionKinds.WholeNumber("--max-new-tokens", "longest continuation in tokens; 128 unless given", 1);
+    public Option<double?> Temperature { get; } =
+        OptionKinds.NonNegative("--temperature", "draw tokens, from logits divided by this; 0, the default, takes the likeliest token");
+    public Option<int?> TopK { get; } = OptionKinds.WholeNumber(
+        "--top-k", "with a temperature: draw among the likeliest so many, 0 for all; generation_config.json's, else 0 unless given", 0);
+    public Option<double?> TopP { get; } = OptionKinds.Number(
+        "--top-p",
+        "with a temperature: draw among the likeliest that reach this probability; generation_config.json's, else 1 unless given",
+        static value => value is > 0 and <= 1,
+        "a number above 0, at most 1");
+    public Option<ulong?> Seed { get; } = OptionKinds.Seed("--seed", "with a temperature: seed of the draws; 0 unless given");
 
-    public IEnumerable<Option> All => [Template, MaxNewTokens];
+    public IEnumerable<Option> All => [Template, MaxNewTokens, Temperature, TopK, TopP, Seed];
 
-    /// <summary>Continues prompts greedily.</summary>
-    public List<Continuation> Run(
-        LoadedModel model,
-        IReadOnlyList<AlpacaRecord> prompts,
-        ParseResult parsed,
-        ProgressDisplay progress,
-        CancellationToken cancellation)
+    /// <summary>The template that was asked for, or the model's own.</summary>
+    public PromptTemplate TemplateFor(LoadedModel model, ParseResult parsed) =>
+        PromptTemplate.Parse(parsed.GetValue(Template) ?? model.Selection.Template);
+
+    /// <summary>The prompts in tokens, and how they are to be continued. Nothing is loaded yet.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="prompts">The prompts.</param>
+    /// <param name="parsed">The options.</param>
+    /// <param name="notice">Told in a line what a user should know.</param>
+    /// <exception cref="InputException">An option is given that would do nothing, or a prompt has no tokens.</exception>
+    public PreparedPrompts Prepare(
+        LoadedModel model, IReadOnlyList<AlpacaRecord> prompts, ParseResult parsed, Action<string> notice)
     {
-        PromptTemplate template = PromptTemplate.Parse(parsed.GetValue(Template) ?? model.Selection.Template);
+        PromptTemplate template = TemplateFor(model, parsed);
         string[] texts = [.. prompts.Select(prompt => template.Prompt(prompt.Instruction, prompt.Input))];
-        int[][] ids = [.. texts.Select(text => model.Tokenizer.Encode(text))];
-        int newTokens = parsed.GetValue(MaxNewTokens) ?? DefaultNewTokens;
-        int longest = ids.Max(static prompt => prompt.Length);
-        int atATime = Math.Min(PromptsAtATime, ids.Length);
-        Session session = model.Start(
-            new SessionOptions
-            {
-                MaxTokens = atATime * longest,
-                MaxSamples = atATime,
-                LongestSample = longest,
-                DecodeSamples = atATime,
-                DecodeCapacity = longest + newTokens,
-            },
-            progress);
-        ProgressStage stage = progress.Stage("generating");
-        int done = 0;
-        IReadOnlyList<int[]> continuations = session.Decoder.Generate(
-            ids,
-            new GenerationOptions { MaxNewTokens = newTokens, EndIds = model.Tokenizer.EndOfSequenceIds },
-            new ImmediateProgress<int>(_ => stage.Report((double)++done / ids.Length, $"{done} of {ids.Length}")),
-            cancellation);
-        return [.. continuations.Select((added, i) => new Continuation(texts[i], ids[i], added, model.Tokenizer.Decode(added)))];
+        GenerationOptions options = Options(model, parsed, notice);
+        int special = texts.Count(model.Tokenizer.HoldsSpecialText);
+        if (special > 0)
+            notice($"{special} of {texts.Length} prompts hold the text of a special token, which is taken as text, not as the token");
+        var prepared = new PreparedPrompts(texts, [.. texts.Select(text => model.Tokenizer.Encode(text))], options);
+        prepared.NotePositions(model.Configuration.MaximumPositions, notice);
+        return prepared;
+    }
+
+    private GenerationOptions Options(LoadedModel model, ParseResult parsed, Action<string> notice)
+    {
+        var file = GenerationConfiguration.Read(model.Selection.Model, model.Configuration);
+        foreach (string line in file.Notices) notice(line);
+        double temperature = parsed.GetValue(Temperature) ?? 0;
+        if (temperature > 0)
+        {
+            foreach (string line in file.NoticesOnDraws) notice(line);
+        }
+        else if (new Option[] { TopK, TopP, Seed }.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } useless)
+        {
+            throw new InputException($"{useless.Name} is for drawing tokens: expected a --temperature above 0 with it");
+        }
+
+        var options = new GenerationOptions
+        {
+            MaxNewTokens = parsed.GetValue(MaxNewTokens) ?? DefaultNewTokens,
+            EndIds = file.EndIds,
+            Temperature = (float)temperature,
+            TopK = parsed.GetValue(TopK) ?? file.TopK ?? 0,
+            TopP = (float)(parsed.GetValue(TopP) ?? file.TopP ?? 1),
+            Seed = parsed.GetValue(Seed) ?? 0,
+        };
+        bool fromFile = (parsed.GetValue(TopK) is null && file.TopK is > 0) || (parsed.GetValue(TopP) is null && file.TopP is < 1);
+        if (temperature > 0 && fromFile)
+        {
+            notice(string.Create(
+                CultureInfo.InvariantCulture,
+                $"drawing with top-k {options.TopK} and top-p {options.TopP}, from generation_config.json where not given (--top-k 0 --top-p 1 draw among all)"));
+        }
+        return options;
     }
 }

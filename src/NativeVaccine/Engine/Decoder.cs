@@ -3,6 +3,12 @@ using NativeVaccine.Interop;
 
 namespace NativeVaccine.Engine;
 
+/// <summary>A token as it is made.</summary>
+/// <param name="Prompt">Index of the prompt that it continues.</param>
+/// <param name="Id">The token.</param>
+/// <param name="IsLast">True if it ends the continuation.</param>
+public readonly record struct DecodedToken(int Prompt, int Id, bool IsLast);
+
 /// <summary>
 /// Continues prompts with keys and values cached, many at a time. It uses the activations' memory: no backward pass can follow.
 /// </summary>
@@ -20,40 +26,40 @@ public sealed class Decoder
     /// <summary>Continues prompts.</summary>
     /// <param name="prompts">Token ids.</param>
     /// <param name="options">When to stop, and how to choose.</param>
-    /// <param name="progress">Told how many prompts are done, as they are.</param>
+    /// <param name="onToken">Told of every token as it is made; null if nobody asks.</param>
     /// <param name="cancellation">Looked at before every token.</param>
     /// <returns>
     /// The new tokens of each prompt, in the order given; the end token, where one came, is the last. Greedy results do not depend on how
-    /// the prompts fall into groups; drawn ones are the same for the same prompts, options and plan.
+    /// the prompts fall into groups, and drawn ones are drawn one prompt at a time, so they do not either.
     /// </returns>
     /// <exception cref="InputException">A prompt is empty, or too long for the plan; the message names it and the limit.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<int[]> Generate(
-        IReadOnlyList<int[]> prompts, GenerationOptions options, IProgress<int>? progress = null, CancellationToken cancellation = default)
+        IReadOnlyList<int[]> prompts, GenerationOptions options, Action<DecodedToken>? onToken = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.MaxNewTokens, nameof(options));
         RequireRoom(prompts, options.MaxNewTokens);
         int[][] results = new int[prompts.Count][];
-        int done = 0;
-        foreach (int[] group in Groups(prompts))
+        foreach (int[] group in Groups(prompts, options.Temperature > 0 ? 1 : limits.DecodeSamples))
         {
-            // Draws are numbered within a group, so each group needs its own seed.
-            ulong seed = options.Seed + (ulong)group[0];
+            // A draw is numbered by the seed, the place in the group and the position: a prompt's own seed lets it depend on no other.
+            ulong seed = options.Seed ^ ((ulong)group[0] * 0x9E3779B97F4A7C15);
             var run = new DecoderGroup(session, [.. group.Select(index => prompts[index])], options, seed);
-            List<int>[] continuations = run.Generate(() => progress?.Report(++done), cancellation);
+            List<int>[] continuations = run.Generate(
+                (slot, id, isLast) => onToken?.Invoke(new DecodedToken(group[slot], id, isLast)), cancellation);
             for (int slot = 0; slot < group.Length; slot++) results[group[slot]] = [.. continuations[slot]];
         }
         return results;
     }
 
-    /// <summary>The prompts' indices, shortest prompts first, in groups that the plan has room for.</summary>
-    internal IEnumerable<int[]> Groups(IReadOnlyList<int[]> prompts)
+    /// <summary>The prompts' indices, shortest prompts first, in groups of at most so many that the plan has room for.</summary>
+    private IEnumerable<int[]> Groups(IReadOnlyList<int[]> prompts, int most)
     {
         var group = new List<int>();
         int tokens = 0;
         foreach (int index in Enumerable.Range(0, prompts.Count).OrderBy(index => prompts[index].Length))
         {
-            if (group.Count == Math.Min(limits.DecodeSamples, limits.MaxSamples) || tokens + prompts[index].Length > limits.MaxTokens)
+            if (group.Count == Math.Min(most, limits.MaxSamples) || tokens + prompts[index].Length > limits.MaxTokens)
             {
                 yield return [.. group];
                 group.Clear();
@@ -94,15 +100,15 @@ internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationO
         Seed = seed,
     };
 
-    /// <summary>All continuations of the group; <paramref name="onFinished"/> is called for each prompt that is done.</summary>
-    public List<int>[] Generate(Action onFinished, CancellationToken cancellation)
+    /// <summary>All continuations of the group; <paramref name="onToken"/> is told of each token, with its slot and whether it is the last.</summary>
+    public List<int>[] Generate(Action<int, int, bool> onToken, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         int[] samples = [.. Enumerable.Range(0, prompts.Length)];
         int[] tokens = Begin();
         while (true)
         {
-            (samples, tokens) = Append(samples, tokens, onFinished);
+            (samples, tokens) = Append(samples, tokens, onToken);
             if (samples.Length == 0) return continuations;
             cancellation.ThrowIfCancellationRequested();
             int[] next = new int[samples.Length];
@@ -120,15 +126,16 @@ internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationO
     }
 
     /// <summary>Appends a token to each sample, and gives the samples that go on, with their tokens.</summary>
-    private (int[] Samples, int[] Tokens) Append(int[] samples, int[] tokens, Action onFinished)
+    private (int[] Samples, int[] Tokens) Append(int[] samples, int[] tokens, Action<int, int, bool> onToken)
     {
         var active = new List<int>(samples.Length);
         for (int i = 0; i < samples.Length; i++)
         {
             List<int> continuation = continuations[samples[i]];
             continuation.Add(tokens[i]);
-            if (continuation.Count == options.MaxNewTokens || options.EndIds.Contains(tokens[i])) onFinished();
-            else active.Add(i);
+            bool isLast = continuation.Count == options.MaxNewTokens || options.EndIds.Contains(tokens[i]);
+            if (!isLast) active.Add(i);
+            onToken(samples[i], tokens[i], isLast);
         }
         return ([.. active.Select(i => samples[i])], [.. active.Select(i => tokens[i])]);
     }

@@ -73,13 +73,18 @@ public sealed class DecoderTests
         int[] order = [.. Enumerable.Range(0, 7).Select(index => index * 3 % prompts.Length)];
         SessionOptions room = Options with { MaxSamples = samples, DecodeSamples = samples, MaxTokens = tokens };
         using var model = new FixtureSession("tiny-llama", room);
-        var finished = new List<int>();
+        var seen = new List<DecodedToken>();
 
         IReadOnlyList<int[]> continuations = model.Session.Decoder.Generate(
-            [.. order.Select(index => prompts[index])], new GenerationOptions { MaxNewTokens = 8 }, new Recorder(finished));
+            [.. order.Select(index => prompts[index])], new GenerationOptions { MaxNewTokens = 8 }, seen.Add);
 
         Assert.Equal(order.Select(index => expected[index][..8]), continuations);
-        Assert.Equal(Enumerable.Range(1, 7), finished);
+        for (int prompt = 0; prompt < order.Length; prompt++)
+        {
+            DecodedToken[] ofPrompt = [.. seen.Where(token => token.Prompt == prompt)];
+            Assert.Equal(continuations[prompt], ofPrompt.Select(static token => token.Id));
+            Assert.Equal(Enumerable.Range(1, 8).Select(static number => number == 8), ofPrompt.Select(static token => token.IsLast));
+        }
     }
 
     [Fact]
@@ -130,11 +135,30 @@ public sealed class DecoderTests
         using var model = new FixtureSession("tiny-llama", Options);
         int[][] prompts = Greedy("tiny-llama").Prompts;
         using var cancellation = new CancellationTokenSource();
-        var progress = new Recorder([], cancellation.Cancel);
+        int seen = 0;
 
         Assert.Throws<OperationCanceledException>(() => model.Session.Decoder.Generate(
-            [.. prompts, .. prompts], new GenerationOptions { MaxNewTokens = 4 }, progress, cancellation.Token));
+            [.. prompts, .. prompts], new GenerationOptions { MaxNewTokens = 4 }, StopAtTheThird, cancellation.Token));
         Assert.Equal(4, model.Session.Decoder.Generate(prompts, new GenerationOptions { MaxNewTokens = 4 })[0].Length);
+
+        void StopAtTheThird(DecodedToken token)
+        {
+            if (++seen == 3) cancellation.Cancel();
+        }
+    }
+
+    /// <summary>What is drawn for a prompt depends on its place in the list and the seed, not on the other prompts.</summary>
+    [Fact]
+    public void DrawsDependOnNoOtherPrompt()
+    {
+        using var model = new FixtureSession("tiny-llama", Options);
+        int[][] prompts = Greedy("tiny-llama").Prompts;
+        var options = new GenerationOptions { MaxNewTokens = 16, Temperature = 1, Seed = 5 };
+        IReadOnlyList<int[]> all = model.Session.Decoder.Generate(prompts, options);
+        Assert.Equal(all[0], model.Session.Decoder.Generate([prompts[0]], options)[0]);
+        Assert.Equal(all[1], model.Session.Decoder.Generate([[9], prompts[1], [7, 8]], options)[1]);
+        IReadOnlyList<int[]> same = model.Session.Decoder.Generate([prompts[0], prompts[0]], options);
+        Assert.NotEqual(same[0], same[1]);
     }
 
     private static int UpTo(int[] tokens, int end)
@@ -151,14 +175,5 @@ public sealed class DecoderTests
 
         static int[] Ids(JsonElement row, string name) =>
             [.. row.GetProperty(name).EnumerateArray().Select(static id => id.GetInt32())];
-    }
-
-    private sealed class Recorder(List<int> reports, Action? onReport = null) : IProgress<int>
-    {
-        public void Report(int value)
-        {
-            reports.Add(value);
-            onReport?.Invoke();
-        }
     }
 }

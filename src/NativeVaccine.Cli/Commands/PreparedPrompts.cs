@@ -1,0 +1,148 @@
+using System.Diagnostics;
+using System.Globalization;
+using NativeVaccine.Cli.Output;
+using NativeVaccine.Engine;
+using NativeVaccine.Tokenization;
+
+namespace NativeVaccine.Cli.Commands;
+
+/// <summary>Prompts in tokens, and how they are to be continued.</summary>
+/// <param name="texts">The prompts, template included.</param>
+/// <param name="ids">Their tokens.</param>
+/// <param name="options">How they are continued.</param>
+internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOptions options)
+{
+    private const int MostAtATime = 16;
+
+    /// <summary>Keys and values of this many positions are kept without asking whether they are worth it.</summary>
+    private const int PositionsAtATime = 16 * 2048;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    /// <summary>Tokens of the longest prompt.</summary>
+    public int Longest { get; } = ids.Max(static prompt => prompt.Length);
+
+    /// <summary>Says which prompt goes beyond the positions that the model was made for, if any does.</summary>
+    public void NotePositions(int positions, Action<string> notice)
+    {
+        int beyond = ids.Count(prompt => prompt.Length + (long)options.MaxNewTokens > positions);
+        if (beyond == 0) return;
+        int index = Array.FindIndex(ids, prompt => prompt.Length == Longest);
+        string others = beyond == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $" ({beyond} of {ids.Length} prompts go beyond that)");
+        notice(string.Create(
+            CultureInfo.InvariantCulture,
+            $"prompt {index} with {options.MaxNewTokens} new tokens takes {Longest + (long)options.MaxNewTokens} positions; the model was made for {positions}{others}"));
+    }
+
+    /// <summary>
+    /// Puts the model on its device, with room for as many prompts at a time as are worth it and fit. Memory is planned before anything is
+    /// loaded.
+    /// </summary>
+    /// <exception cref="InputException">Not even one prompt at a time fits.</exception>
+    public Session Start(LoadedModel model, ProgressDisplay progress)
+    {
+        long capacity = Longest + (long)options.MaxNewTokens;
+        if (capacity > int.MaxValue)
+            throw new InputException($"a prompt of {Longest} tokens and {options.MaxNewTokens} new ones take {capacity} positions: expected fewer");
+        int atATime = (int)Math.Clamp(PositionsAtATime / capacity, 1, Math.Min(MostAtATime, ids.Length));
+        while (true)
+        {
+            try
+            {
+                return model.Start(Room(atATime), progress);
+            }
+            catch (EngineException exception) when (exception.Error == EngineError.OutOfMemory && atATime > 1)
+            {
+                atATime /= 2;
+            }
+        }
+    }
+
+    /// <summary>Continues the prompts.</summary>
+    /// <param name="session">From <see cref="Start"/>.</param>
+    /// <param name="tokenizer">The model's.</param>
+    /// <param name="progress">Shows how far it is.</param>
+    /// <param name="cancellation">Looked at before every token.</param>
+    /// <param name="onFinished">Told of each answer as it is done, in whatever order; null if nobody asks.</param>
+    public List<Continuation> Run(
+        Session session,
+        Tokenizer tokenizer,
+        ProgressDisplay progress,
+        CancellationToken cancellation,
+        Action<int, Continuation>? onFinished = null)
+    {
+        ProgressStage stage = progress.Stage("generating");
+        var gate = new Lock();
+        var written = new List<int>[ids.Length];
+        int done = 0;
+        string doing = string.Create(CultureInfo.InvariantCulture, $"reading prompts of up to {Longest} tokens");
+        // The first token of a long prompt is long in coming, and no other sign of life does.
+        using var sign = new Timer(_ => Report(), null, Pause, Pause);
+        IReadOnlyList<int[]> all = session.Decoder.Generate(ids, options, token =>
+        {
+            (written[token.Prompt] ??= []).Add(token.Id);
+            if (!token.IsLast)
+            {
+                if (done == 0) doing = "writing";
+                return;
+            }
+            onFinished?.Invoke(token.Prompt, Make(token.Prompt, [.. written[token.Prompt]], tokenizer));
+            lock (gate) doing = string.Create(CultureInfo.InvariantCulture, $"{++done} of {ids.Length}");
+            Report();
+        }, cancellation);
+        return [.. all.Select((added, index) => Make(index, added, tokenizer))];
+
+        void Report()
+        {
+            lock (gate) stage.Report((double)done / ids.Length, doing);
+        }
+    }
+
+    /// <summary>Continues the only prompt, and writes its text as it comes.</summary>
+    public Continuation Stream(Session session, Tokenizer tokenizer, Terminal terminal, CancellationToken cancellation)
+    {
+        var added = new List<int>();
+        string shown = "";
+        var clock = Stopwatch.StartNew();
+        // The first token of a long prompt is long in coming.
+        using var sign = new Timer(
+            _ => terminal.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"reading the prompt of {Longest} tokens, {clock.Elapsed.TotalSeconds:F0} s so far")),
+            null,
+            Pause * 2,
+            Pause * 10);
+        try
+        {
+            int[] all = session.Decoder.Generate(ids, options, token =>
+            {
+                if (added.Count == 0) sign.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                added.Add(token.Id);
+                string text = tokenizer.Decode([.. added]);
+                // A character may be several tokens; until its last one it ends in U+FFFD.
+                string whole = token.IsLast ? text : text.TrimEnd('\uFFFD');
+                if (whole.Length <= shown.Length || !whole.StartsWith(shown, StringComparison.Ordinal)) return;
+                terminal.Out.Write(whole[shown.Length..]);
+                terminal.Out.Flush();
+                shown = whole;
+            }, cancellation)[0];
+            return Make(0, all, tokenizer);
+        }
+        finally
+        {
+            if (added.Count > 0) terminal.Out.WriteLine();
+        }
+    }
+
+    private Continuation Make(int index, int[] added, Tokenizer tokenizer) =>
+        new(texts[index], ids[index], added, tokenizer.Decode(added));
+
+    /// <summary>Room for groups of the decoder, which goes from the shortest prompts to the longest.</summary>
+    private SessionOptions Room(int atATime) => new()
+    {
+        MaxTokens = checked((int)ids.Select(static prompt => (long)prompt.Length).OrderDescending().Take(atATime).Sum()),
+        MaxSamples = atATime,
+        LongestSample = Longest,
+        DecodeSamples = atATime,
+        DecodeCapacity = Longest + options.MaxNewTokens,
+    };
+}
