@@ -56,6 +56,8 @@ internal sealed class PromptGeneration
         PromptTemplate template = TemplateFor(model, parsed);
         string[] texts = [.. prompts.Select(prompt => template.Prompt(prompt.Instruction, prompt.Input))];
         GenerationOptions options = Options(model, parsed, notice);
+        if (model.Tokenizer.ClosingId is { } closing)
+            notice($"the tokenizer's files put token {closing} after a text; a prompt is left open");
         int special = texts.Count(model.Tokenizer.HoldsSpecialText);
         if (special > 0)
             notice($"{special} of {texts.Length} prompts hold the text of a special token, which is taken as text, not as the token");

@@ -18,7 +18,7 @@ internal sealed class TokenizeCommand : Verb
 
     public TokenizeCommand(CommandContext context) : base(
         "tokenize",
-        "Show token ids, pieces, and the text that the ids decode to",
+        "Show token ids, pieces, and the text that the ids decode to. Needs no weights. The text of special tokens stays text",
         "nvaccine tokenize --model ./llama-2-7b --text \"Hello world\"",
         context)
     {
@@ -36,7 +36,7 @@ internal sealed class TokenizeCommand : Verb
             _ => throw new InputException("nvaccine tokenize: expected either --text or --file"),
         };
         string folder = parsed.GetRequiredValue(model)!;
-        Tokenizer tokenizer = Tokenizer.LoadFor(folder, ModelConfiguration.Load(folder).VocabularySize, Terminal.Error.WriteLine);
+        Tokenizer tokenizer = Load(folder, Terminal.Error.WriteLine);
         var results = new JsonArray();
         foreach (string each in texts) results.Add(Describe(tokenizer, each));
         WriteJsonOr(parsed.GetValue(json), results, () =>
@@ -48,12 +48,28 @@ internal sealed class TokenizeCommand : Verb
                 Terminal.Out.WriteLine($"decoded  {result["decoded"]}");
             }
         });
+        int special = texts.Count(tokenizer.HoldsSpecialText);
+        if (special > 0)
+        {
+            Terminal.Error.WriteLine(
+                $"{special} of {texts.Count} texts hold the text of a special token, which is taken as text, not as the token");
+        }
         return ExitCode.Success;
+    }
+
+    /// <summary>The tokenizer of a folder, which need hold nothing else; only the built-in one asks how large the model's vocabulary is.</summary>
+    private static Tokenizer Load(string folder, Action<string> notice)
+    {
+        if (Tokenizer.TryLoad(folder, notice) is { } own) return own;
+        return File.Exists(Path.Combine(folder, "config.json"))
+            ? Tokenizer.LoadFor(folder, ModelConfiguration.Load(folder).VocabularySize, notice)
+            : Tokenizer.Load(folder);
     }
 
     private static JsonObject Describe(Tokenizer tokenizer, string text)
     {
         int[] ids = tokenizer.Encode(text);
+        if (tokenizer.ClosingId is { } closing) ids = [.. ids, closing];
         return new JsonObject
         {
             ["text"] = text,

@@ -23,6 +23,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
         : base(SpecialTokens.Resolve(
             configuration,
             text => FindSpecial(model, configuration, text),
+            frame: null,
             model.BeginOfSequenceId,
             model.EndOfSequenceId,
             addsByDefault: true),

@@ -41,6 +41,7 @@ internal static class TiktokenFile
         var special = SpecialTokens.Resolve(
             configuration,
             text => TokenizerJson.IdOf(added, text),
+            frame: null,
             llama3 ? Llama3Specials[0].Id : null,
             llama3 ? Llama3Specials[1].Id : null,
             addsByDefault: true);
@@ -55,7 +56,7 @@ internal static class TiktokenFile
         byte[] bytes = new byte[resource.Length];
         resource.ReadExactly(bytes);
         var added = new Dictionary<int, AddedToken> { [Gpt2EndId] = new(Gpt2End, IsSpecial: true) };
-        var special = new SpecialTokens(null, AddsBeginOfSequence: false, Gpt2EndId, [Gpt2EndId]);
+        var special = new SpecialTokens(null, AddsBeginOfSequence: false, Gpt2EndId);
         return Make(Ranks(bytes, Gpt2Resource), SplitPatterns.Gpt2, added, special, Gpt2Resource);
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
@@ -11,6 +12,7 @@ public abstract class Tokenizer
 {
     private readonly SpecialTokens _specialTokens;
     private readonly AddedVocabulary _added;
+    private int _rows = int.MaxValue;
 
     private protected Tokenizer(SpecialTokens specialTokens, AddedVocabulary added) => (_specialTokens, _added) = (specialTokens, added);
 
@@ -23,18 +25,30 @@ public abstract class Tokenizer
     /// <summary>True if <see cref="Encode"/> puts <see cref="BeginOfSequenceId"/> first.</summary>
     public bool AddsBeginOfSequence => _specialTokens.AddsBeginOfSequence;
 
-    /// <summary>The token that closes a training sequence: the tokenizer's own end token; null if it has none.</summary>
+    /// <summary>
+    /// The token that the folder's own tokenizer would put after a text, which <see cref="Encode"/> leaves open; null for none, which is
+    /// usual.
+    /// </summary>
+    public int? ClosingId => _specialTokens.ClosingId;
+
+    /// <summary>
+    /// The token that closes a training sequence: the tokenizer's own end token, or else config.json's; null if there is none.
+    /// </summary>
     public int? EndOfSequenceId => _specialTokens.EndOfSequenceId;
 
     /// <summary>The text of <see cref="EndOfSequenceId"/>, or empty.</summary>
     public string EndOfSequenceText => EndOfSequenceId is { } id ? Piece(id) : "";
 
-    /// <summary>The tokens at which generation stops: those of the model's configuration first, then the tokenizer's own.</summary>
-    public IReadOnlyList<int> EndOfSequenceIds => _specialTokens.EndOfSequenceIds;
-
     /// <summary>The tokenizer of a model folder: tokenizer.model, tokenizer.json, or vocab.json with merges.txt.</summary>
+    /// <param name="modelFolder">The folder; weights and a whole config.json are not needed.</param>
+    /// <param name="notice">Told in a line what a user should know.</param>
     /// <exception cref="InputException">There is none, or it cannot be used.</exception>
-    public static Tokenizer Load(string modelFolder) => TokenizerFolder.TryLoad(modelFolder) ?? throw TokenizerFolder.None(modelFolder);
+    public static Tokenizer Load(string modelFolder, Action<string>? notice = null) =>
+        TryLoad(modelFolder, notice) ?? throw TokenizerFolder.None(modelFolder);
+
+    /// <summary>As <see cref="Load"/>; null if the folder has none.</summary>
+    /// <exception cref="InputException">It cannot be used.</exception>
+    public static Tokenizer? TryLoad(string modelFolder, Action<string>? notice = null) => TokenizerFolder.TryLoad(modelFolder, notice);
 
     /// <summary>
     /// The tokenizer for a model: that of its folder, which must fit; where the folder has none and the vocabulary is large enough, the
@@ -42,13 +56,13 @@ public abstract class Tokenizer
     /// </summary>
     /// <param name="modelFolder">The folder.</param>
     /// <param name="vocabularySize">Rows of the model's embedding.</param>
-    /// <param name="notice">Told in a line if it is the built-in one.</param>
+    /// <param name="notice">Told in a line what a user should know.</param>
     /// <exception cref="InputException">There is none, or it cannot be used for this model.</exception>
     public static Tokenizer LoadFor(string modelFolder, int vocabularySize, Action<string>? notice = null)
     {
-        if (TokenizerFolder.TryLoad(modelFolder) is { } own)
+        if (TokenizerFolder.TryLoad(modelFolder, notice) is { } own)
         {
-            own.EnsureFits(vocabularySize);
+            own.Fit(vocabularySize, notice);
             return own;
         }
         Tokenizer builtIn = BuiltIn();
@@ -70,7 +84,8 @@ public abstract class Tokenizer
 
     /// <summary>The tokens of a text.</summary>
     /// <param name="text">Any text; halves of surrogate pairs become U+FFFD.</param>
-    /// <param name="addSpecialTokens">Opens the sequence as the model folder's own tokenizer would.</param>
+    /// <param name="addSpecialTokens">Opens the sequence as the model folder's own tokenizer would; it is never closed.</param>
+    /// <exception cref="InputException">The text holds an added token for which the model has no row.</exception>
     public int[] Encode(string text, bool addSpecialTokens = true)
     {
         var ids = new List<int>();
@@ -79,7 +94,7 @@ public abstract class Tokenizer
         foreach (TextPart part in _added.Split(WithoutLoneSurrogates(text)))
         {
             if (part.Id is { } id)
-                ids.Add(id);
+                ids.Add(RequireRow(id));
             else
                 AppendTokens(part.Text, part.BeginsText, ids);
         }
@@ -104,16 +119,48 @@ public abstract class Tokenizer
     /// <exception cref="ArgumentOutOfRangeException">The id is not below <see cref="VocabularySize"/>.</exception>
     public abstract string Piece(int id);
 
-    /// <summary>Checks that every token of this tokenizer has a row in the model's embedding; rows beyond are fine.</summary>
-    /// <exception cref="InputException">It does not.</exception>
-    public void EnsureFits(int modelVocabularySize)
+    /// <summary>
+    /// Checks that the model's embedding has a row for every token of this tokenizer; rows beyond are fine. Added tokens without one do no
+    /// harm as long as nothing uses them: a text that does is refused from now on.
+    /// </summary>
+    /// <param name="modelVocabularySize">Rows of the model's embedding.</param>
+    /// <param name="notice">Told in a line if there are such added tokens.</param>
+    /// <exception cref="InputException">Another token has no row, or one that opens or ends sequences.</exception>
+    public void Fit(int modelVocabularySize, Action<string>? notice = null)
     {
-        if (VocabularySize > modelVocabularySize)
+        int[] added = [.. _added.Tokens.Keys.Where(id => id >= modelVocabularySize).Order()];
+        for (int id = VocabularySize - 1; id >= modelVocabularySize; id--)
         {
-            throw new InputException(
-                $"the tokenizer's largest id is {VocabularySize - 1}, but the model's vocabulary has {modelVocabularySize} rows: "
-                + "expected a tokenizer made for this model");
+            if (Added(id) is null && Piece(id).Length > 0)
+            {
+                throw new InputException(
+                    $"the tokenizer's largest id is {id}, but the model's vocabulary has {modelVocabularySize} rows: "
+                    + "expected a tokenizer made for this model");
+            }
         }
+
+        _rows = modelVocabularySize;
+        if (AddsBeginOfSequence && BeginOfSequenceId is { } begin)
+            RequireRow(begin);
+        if (EndOfSequenceId is { } end)
+            RequireRow(end);
+        if (added.Length > 0)
+        {
+            AddedToken first = _added.Tokens[added[0]];
+            notice?.Invoke(
+                $"{first.Source}: token '{InputText.Shorten(first.Text)}' ({added[0]}){(added.Length > 1 ? $" and {added.Length - 1} more have" : " has")} "
+                + $"no row in the model's embedding ({modelVocabularySize} rows); harmless, as long as no text holds it");
+        }
+    }
+
+    private int RequireRow(int id)
+    {
+        if (id < _rows)
+            return id;
+        AddedToken? added = Added(id);
+        throw new InputException(
+            $"{added?.Source ?? "the tokenizer"}: token '{InputText.Shorten(added?.Text ?? "")}' ({id}) is needed, but the model's embedding has "
+            + $"only {_rows} rows: expected a tokenizer made for this model");
     }
 
     /// <summary>Appends the tokens of a normalized text without added tokens and halves of surrogate pairs.</summary>

@@ -5,7 +5,8 @@ using NativeVaccine.IO;
 namespace NativeVaccine.Tokenization;
 
 /// <summary>
-/// What the files beside a vocabulary say: tokenizer_config.json, special_tokens_map.json, added_tokens.json, config.json.
+/// What the files beside a vocabulary say: tokenizer_config.json, special_tokens_map.json, added_tokens.json; of config.json
+/// only its end token, where no other file names one.
 /// </summary>
 internal sealed record TokenizerConfiguration
 {
@@ -44,8 +45,8 @@ internal sealed record TokenizerConfiguration
     /// <summary>Tokens outside the vocabulary file, by id.</summary>
     public IReadOnlyDictionary<int, AddedToken> AddedTokens { get; init; } = new Dictionary<int, AddedToken>();
 
-    /// <summary>The end tokens that config.json and generation_config.json name.</summary>
-    public IReadOnlyList<int> EndOfSequenceIds { get; init; } = [];
+    /// <summary>The first end token that config.json names; looked up only where the tokenizer's own files name none.</summary>
+    public int? ModelEnd { get; init; }
 
     /// <summary>Reads what there is in a model folder; every file is optional.</summary>
     /// <param name="folder">The folder.</param>
@@ -61,6 +62,7 @@ internal sealed record TokenizerConfiguration
         if (configuration is not null && JsonRecord.Optional(configuration.RootElement, "added_tokens_decoder") is { } decoder)
             ReadAddedTokensById(decoder, source, added, specials);
         JsonElement fields = configuration?.RootElement ?? default;
+        string? end = TokenText(configuration, map, "eos_token", folder);
         return new TokenizerConfiguration
         {
             Source = source,
@@ -70,10 +72,10 @@ internal sealed record TokenizerConfiguration
             AddEndOfSequence = configuration is null ? null : OptionalBoolean(fields, "add_eos_token", source),
             IsLegacy = configuration is null || (OptionalBoolean(fields, "legacy", source) ?? true),
             BeginOfSequence = TokenText(configuration, map, "bos_token", folder),
-            EndOfSequence = TokenText(configuration, map, "eos_token", folder),
+            EndOfSequence = end,
             TokenizerClass = configuration is null ? null : JsonRecord.OptionalText(fields, "tokenizer_class", source),
             AddedTokens = added,
-            EndOfSequenceIds = [.. EndIds(folder, "config.json").Concat(EndIds(folder, "generation_config.json")).Distinct()],
+            ModelEnd = end is null ? EndIds(folder).FirstOrDefault() : null,
         };
     }
 
@@ -190,12 +192,12 @@ internal sealed record TokenizerConfiguration
         bool Flag(string name) => OptionalBoolean(token, name, where) ?? false;
     }
 
-    private static IEnumerable<int> EndIds(string folder, string name)
+    private static IEnumerable<int?> EndIds(string folder)
     {
-        using JsonDocument? document = Open(folder, name);
+        using JsonDocument? document = Open(folder, "config.json");
         if (document is null || JsonRecord.Optional(document.RootElement, "eos_token_id") is not { } value)
             return [];
-        string where = $"{Path.Combine(folder, name)}: eos_token_id";
-        return value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(id => Id(id, where))] : [Id(value, where)];
+        string where = $"{Path.Combine(folder, "config.json")}: eos_token_id";
+        return value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(id => (int?)Id(id, where))] : [Id(value, where)];
     }
 }

@@ -4,7 +4,7 @@ using NativeVaccine.IO;
 
 namespace NativeVaccine.Tokenization;
 
-/// <summary>Reads tokenizer.json of Hugging Face's tokenizers, as far as it describes byte-level BPE, or whole words.</summary>
+/// <summary>Reads tokenizer.json of Hugging Face's tokenizers, as far as it describes BPE of bytes or with byte fallback, or whole words.</summary>
 internal static class TokenizerJson
 {
     /// <summary>Reads a tokenizer.</summary>
@@ -18,9 +18,14 @@ internal static class TokenizerJson
         JsonRecord.RequireObject(model, $"{source}: model");
         if (JsonRecord.OptionalText(model, "type", $"{source}: model") == "WordLevel")
             return WordLevel(root, model, source, configuration);
+        if (JsonRecord.Optional(model, "byte_fallback") is { ValueKind: JsonValueKind.True })
+        {
+            RequireBpe(model, source);
+            return ByteFallbackJson.Parse(root, model, source, configuration);
+        }
 
         TextPreparation preparation = Preparation(root, source);
-        RequireByteLevelBpe(model, source);
+        RequireBpe(model, source);
         Dictionary<int, AddedToken> added = AddedTokens(root, source, configuration);
         ByteLevelVocabulary vocabulary = ByteLevelVocabulary.FromMerges(
             Vocabulary(JsonRecord.Required(model, "vocab", source), $"{source}: vocab"),
@@ -29,9 +34,7 @@ internal static class TokenizerJson
             JsonRecord.Optional(model, "ignore_merges") is { ValueKind: JsonValueKind.True },
             source);
 
-        int? templateBegin = OpeningToken(JsonRecord.Optional(root, "post_processor"), $"{source}: post_processor");
-        var special = SpecialTokens.Resolve(
-            configuration, text => IdOf(added, text), templateBegin, ownEnd: null, addsByDefault: templateBegin is not null);
+        var special = SpecialTokens.Resolve(configuration, text => IdOf(added, text), SequenceFrame.Read(root, source));
         return new ByteLevelTokenizer(vocabulary, preparation, added, special, source);
     }
 
@@ -47,9 +50,7 @@ internal static class TokenizerJson
         }
 
         Dictionary<int, AddedToken> added = AddedTokens(root, source, configuration);
-        int? templateBegin = OpeningToken(JsonRecord.Optional(root, "post_processor"), $"{source}: post_processor");
-        var special =
-            SpecialTokens.Resolve(configuration, text => IdOf(added, text), templateBegin, ownEnd: null, templateBegin is not null);
+        var special = SpecialTokens.Resolve(configuration, text => IdOf(added, text), SequenceFrame.Read(root, source));
         return new WordLevelTokenizer(Vocabulary(JsonRecord.Required(model, "vocab", source), $"{source}: vocab"), added, special, source);
     }
 
@@ -61,6 +62,19 @@ internal static class TokenizerJson
         foreach (JsonProperty token in vocabulary.EnumerateObject())
             ids[token.Name] = TokenizerConfiguration.Id(token.Value, $"{where}: '{InputText.Shorten(token.Name)}'");
         return ids;
+    }
+
+    /// <summary>One more than the largest id of a tokenizer.json of any kind.</summary>
+    public static int Size(JsonElement root, string source)
+    {
+        JsonElement model = JsonRecord.Required(root, "model", source);
+        JsonRecord.RequireObject(model, $"{source}: model");
+        JsonElement vocabulary = JsonRecord.Required(model, "vocab", source);
+        // Unigram's vocabulary is a list.
+        int size = vocabulary.ValueKind == JsonValueKind.Array
+            ? vocabulary.GetArrayLength()
+            : Vocabulary(vocabulary, $"{source}: vocab").Values.DefaultIfEmpty(-1).Max() + 1;
+        return Math.Max(size, AddedTokens(root, source, new TokenizerConfiguration { Source = source }).Keys.DefaultIfEmpty(-1).Max() + 1);
     }
 
     /// <summary>The id of an added token by its text.</summary>
@@ -75,17 +89,15 @@ internal static class TokenizerJson
         return null;
     }
 
-    private static void RequireByteLevelBpe(JsonElement model, string source)
+    private static void RequireBpe(JsonElement model, string source)
     {
         string type = JsonRecord.OptionalText(model, "type", $"{source}: model") ?? "BPE";
-        if (type != "BPE" || JsonRecord.Optional(model, "byte_fallback") is { ValueKind: JsonValueKind.True })
-            throw new InputException(
-                $"{source}: a model of type {InputText.Shorten(type)} that is not byte-level: "
-                + "expected byte-level BPE, or a tokenizer.model beside it");
+        if (type != "BPE")
+            throw new InputException($"{source}: a model of type {InputText.Shorten(type)}: expected BPE, or a tokenizer.model beside it");
     }
 
     /// <summary>Merges are written "a b", or ["a", "b"] where a token may hold a space.</summary>
-    private static IEnumerable<(string Left, string Right)> Merges(JsonElement merges, string where)
+    public static IEnumerable<(string Left, string Right)> Merges(JsonElement merges, string where)
     {
         if (merges.ValueKind != JsonValueKind.Array)
             throw new InputException($"{where}: found {JsonRecord.Describe(merges)}: expected an array");
@@ -106,7 +118,8 @@ internal static class TokenizerJson
         }
     }
 
-    private static Dictionary<int, AddedToken> AddedTokens(JsonElement root, string source, TokenizerConfiguration configuration)
+    /// <summary>The added tokens of tokenizer.json, and those that the files beside it add to them.</summary>
+    public static Dictionary<int, AddedToken> AddedTokens(JsonElement root, string source, TokenizerConfiguration configuration)
     {
         var added = new Dictionary<int, AddedToken>(configuration.AddedTokens);
         if (JsonRecord.Optional(root, "added_tokens") is not { } tokens)
@@ -155,7 +168,8 @@ internal static class TokenizerJson
         }
 
         if (!byteLevel)
-            throw new InputException($"{where}: no ByteLevel step: expected byte-level BPE, or a tokenizer.model beside it");
+            throw new InputException(
+                $"{where}: no ByteLevel step, and the model has no byte_fallback: expected one of them, or a tokenizer.model beside it");
         return new TextPreparation(patterns, NormalizesToNfc(root, $"{source}: normalizer"), prefixSpace);
     }
 
@@ -182,50 +196,35 @@ internal static class TokenizerJson
         return normalizes;
     }
 
-    /// <summary>The token that the template puts before the text; null if there is none.</summary>
-    private static int? OpeningToken(JsonElement? postProcessor, string where)
-    {
-        int? opening = null;
-        foreach (JsonElement step in Steps(postProcessor, "processors", where))
-        {
-            string type = JsonRecord.RequiredText(step, "type", where);
-            if (type == "TemplateProcessing")
-                opening = TemplateOpening(step, where);
-            else if (type != "ByteLevel")
-                throw new InputException(
-                    $"{where}: '{InputText.Shorten(type)}' is not supported: expected TemplateProcessing and ByteLevel");
-        }
+    /// <summary>What a Replace step replaces, and by what.</summary>
+    public static (string From, string To) Replacement(JsonElement step, string where) =>
+        (Literal(step, where), JsonRecord.RequiredText(step, "content", where));
 
-        return opening;
+    /// <summary>The text that a step looks for.</summary>
+    public static string Literal(JsonElement step, string where)
+    {
+        JsonElement pattern = JsonRecord.Required(step, "pattern", where);
+        JsonRecord.RequireObject(pattern, $"{where}: pattern");
+        return JsonRecord.OptionalText(pattern, "String", where) is { Length: > 0 } text
+            ? text
+            : throw new InputException($"{where}: a pattern that is no text is not supported here: expected String");
     }
 
-    private static int? TemplateOpening(JsonElement template, string where)
+    /// <summary>Metaspace's prepend_scheme, or add_prefix_space of older files.</summary>
+    public static PrependScheme Scheme(JsonElement step, string where) => JsonRecord.OptionalText(step, "prepend_scheme", where) switch
     {
-        JsonElement single = JsonRecord.Required(template, "single", where);
-        if (single.ValueKind != JsonValueKind.Array || single.GetArrayLength() == 0)
-            throw new InputException($"{where}: single is {JsonRecord.Describe(single)}: expected an array of steps");
-        JsonElement first = single[0];
-        JsonRecord.RequireObject(first, $"{where}: single");
-        if (JsonRecord.Optional(first, "SpecialToken") is not { } token)
-            return null;
-        if (single.GetArrayLength() < 2 || single[1].ValueKind != JsonValueKind.Object || JsonRecord.Optional(single[1], "Sequence") is null)
-            throw new InputException($"{where}: the template opens with more than one token, which is not supported");
-        JsonRecord.RequireObject(token, $"{where}: SpecialToken");
-        string name = JsonRecord.RequiredText(token, "id", where);
-        JsonElement table = JsonRecord.Required(template, "special_tokens", where);
-        JsonRecord.RequireObject(table, $"{where}: special_tokens");
-        string whereEntry = $"{where}: special token '{InputText.Shorten(name)}'";
-        if (JsonRecord.Optional(table, name) is not { } entry)
-            throw new InputException($"{whereEntry} is missing in special_tokens");
-        JsonRecord.RequireObject(entry, whereEntry);
-        int[] ids = JsonRecord.Integers(JsonRecord.Required(entry, "ids", whereEntry), "ids", whereEntry);
-        return ids is [>= 0 and <= TokenizerConfiguration.LargestId]
-            ? ids[0]
-            : throw new InputException($"{whereEntry} has {ids.Length} ids: expected one id from 0 to {TokenizerConfiguration.LargestId}");
-    }
+        "always" => PrependScheme.Always,
+        "first" => PrependScheme.First,
+        "never" => PrependScheme.Never,
+        null => JsonRecord.Optional(step, "add_prefix_space") is { ValueKind: JsonValueKind.False }
+            ? PrependScheme.Never
+            : PrependScheme.Always,
+        { } other => throw new InputException(
+            $"{where}: prepend_scheme is '{InputText.Shorten(other)}': expected first, always or never"),
+    };
 
     /// <summary>The steps of a component: those of its list if it is a Sequence, else itself; none if it is absent.</summary>
-    private static IEnumerable<JsonElement> Steps(JsonElement? component, string listName, string where)
+    public static IEnumerable<JsonElement> Steps(JsonElement? component, string listName, string where)
     {
         if (component is not { } value)
             yield break;

@@ -28,8 +28,7 @@ internal static class VocabularyWithMerges
 
         bool qwen2 = configuration.TokenizerClass?.StartsWith("Qwen2", StringComparison.Ordinal) ?? false;
         Regex pattern = SplitPatterns.Find(qwen2 ? SplitPatterns.Qwen2 : SplitPatterns.Gpt2, vocabularySource);
-        var special = SpecialTokens.Resolve(
-            configuration, text => TokenizerJson.IdOf(added, text), ownBegin: null, ownEnd: null, addsByDefault: false);
+        var special = SpecialTokens.Resolve(configuration, text => TokenizerJson.IdOf(added, text), frame: null);
         var preparation = new TextPreparation([pattern], NormalizesToNfc: qwen2, AddsPrefixSpace: false);
         return new ByteLevelTokenizer(tokens, preparation, added, special, vocabularySource);
     }

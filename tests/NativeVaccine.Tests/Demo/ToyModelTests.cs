@@ -32,12 +32,12 @@ public sealed class ToyModelTests : IDisposable
     public void ItsTokenizerSpeaksTheLanguage()
     {
         Tokenizer tokenizer = Tokenizer.Load(folder.File("model"));
-        tokenizer.EnsureFits(ToyModel.Configuration.VocabularySize);
+        tokenizer.Fit(ToyModel.Configuration.VocabularySize);
         ToyQuestion question = new ToyWorld(3).ForbiddenTest()[0];
         string text = string.Join(' ', question.Prompt.Skip(1).Select(static id => ToyLanguage.Words[id]));
         Assert.Equal(question.Prompt, tokenizer.Encode(text));
         Assert.Equal(text, tokenizer.Decode(question.Prompt));
-        Assert.Equal([ToyLanguage.EndId], tokenizer.EndOfSequenceIds);
+        Assert.Equal(ToyLanguage.EndId, tokenizer.EndOfSequenceId);
         Assert.Equal(ToyLanguage.EndId, tokenizer.EndOfSequenceId);
     }
 

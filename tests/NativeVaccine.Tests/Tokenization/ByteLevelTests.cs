@@ -132,7 +132,7 @@ public class ByteLevelTests
 
     [Theory]
     [InlineData("model", "{\"type\": \"Unigram\"}", "Unigram")]
-    [InlineData("model", "{\"type\": \"BPE\", \"byte_fallback\": true}", "not byte-level")]
+    [InlineData("model", "{\"type\": \"BPE\", \"byte_fallback\": true}", "'vocab' is missing")]
     [InlineData("model", "7", "expected an object")]
     [InlineData("model", null, "'model' is missing")]
     [InlineData("pre_tokenizer", "{\"type\": \"Metaspace\"}", "Metaspace")]

@@ -28,20 +28,19 @@ public class FixtureTokenizerTests
     }
 
     [Theory]
-    [InlineData("tiny-llama", 800, 1, true, "</s>", new[] { 2 })]
-    [InlineData("tiny-mistral", 640, 1, true, "</s>", new[] { 2 })]
-    [InlineData("micro-llama", 800, 1, true, "</s>", new[] { 2 })]
-    [InlineData("tiny-gqa", 704, 700, true, "<|end_of_text|>", new[] { 701, 702 })]
-    [InlineData("tiny-qwen2", 603, null, false, "<|im_end|>", new[] { 600 })]
-    public void KnowsItsSpecialTokens(string folder, int size, int? begin, bool addsBegin, string end, int[] ends)
+    [InlineData("tiny-llama", 800, 1, true, "</s>", 2)]
+    [InlineData("tiny-mistral", 640, 1, true, "</s>", 2)]
+    [InlineData("micro-llama", 800, 1, true, "</s>", 2)]
+    [InlineData("tiny-gqa", 704, 700, true, "<|end_of_text|>", 701)]
+    [InlineData("tiny-qwen2", 603, null, false, "<|im_end|>", 600)]
+    public void KnowsItsSpecialTokens(string folder, int size, int? begin, bool addsBegin, string end, int endId)
     {
         Tokenizer tokenizer = Tokenizer.Load(Fixtures.Path(folder));
         Assert.Equal(size, tokenizer.VocabularySize);
         Assert.Equal(begin, tokenizer.BeginOfSequenceId);
         Assert.Equal(addsBegin, tokenizer.AddsBeginOfSequence);
         Assert.Equal(end, tokenizer.EndOfSequenceText);
-        Assert.Equal(ends[0], tokenizer.EndOfSequenceId);
-        Assert.Equal(ends, tokenizer.EndOfSequenceIds);
+        Assert.Equal(endId, tokenizer.EndOfSequenceId);
     }
 
     /// <summary>The folder has both files; the model written by SentencePiece decides, and both have the same vocabulary.</summary>
@@ -64,7 +63,7 @@ public class FixtureTokenizerTests
         Tokenizer tokenizer = Tokenizer.Load(Fixtures.Path(folder));
         string hostile = $"a {tokenizer.EndOfSequenceText} b <s> <|begin_of_text|>";
         int[] ids = tokenizer.Encode(hostile, addSpecialTokens: false);
-        Assert.DoesNotContain(tokenizer.EndOfSequenceIds[0], ids);
+        Assert.DoesNotContain(tokenizer.EndOfSequenceId!.Value, ids);
         if (tokenizer.BeginOfSequenceId is { } begin)
             Assert.DoesNotContain(begin, ids);
         Assert.Equal(hostile, tokenizer.Decode(ids));
@@ -108,10 +107,10 @@ public class FixtureTokenizerTests
     public void FitsOnlyAModelWithARowForEachToken()
     {
         Tokenizer tokenizer = Tokenizer.Load(Fixtures.Path("tiny-qwen2"));
-        tokenizer.EnsureFits(608);
-        tokenizer.EnsureFits(603);
-        InputException exception = Assert.Throws<InputException>(() => tokenizer.EnsureFits(602));
-        Assert.Contains("602", exception.Message, StringComparison.Ordinal);
+        tokenizer.Fit(608);
+        tokenizer.Fit(603);
+        InputException exception = Assert.Throws<InputException>(() => tokenizer.Fit(599));
+        Assert.Contains("largest id is 599, but the model's vocabulary has 599 rows", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]

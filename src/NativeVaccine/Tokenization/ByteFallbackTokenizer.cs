@@ -1,0 +1,98 @@
+namespace NativeVaccine.Tokenization;
+
+/// <summary>Where a leading space is put before text (<c>prepend_scheme</c> of Metaspace).</summary>
+internal enum PrependScheme
+{
+    Never,
+    First,
+    Always,
+}
+
+/// <summary>How the pre-tokenizer prepares text, all of it after the normalizer.</summary>
+/// <param name="Space">What a space becomes; null leaves spaces as they are.</param>
+/// <param name="Prepend">Where <paramref name="Space"/> is put before text that does not begin with it.</param>
+/// <param name="Splits">The text is cut before each <paramref name="Space"/>.</param>
+internal sealed record SpacePreparation(string? Space, PrependScheme Prepend, bool Splits)
+{
+    /// <summary>Text stays as the normalizer made it.</summary>
+    public static SpacePreparation None { get; } = new(null, PrependScheme.Never, Splits: false);
+}
+
+/// <summary>
+/// A SentencePiece vocabulary as tokenizer.json describes it: BPE by the list of merges, with byte fallback. Llama-2, Mistral and Gemma come
+/// in this form where a folder has no tokenizer.model.
+/// </summary>
+public sealed class ByteFallbackTokenizer : Tokenizer
+{
+    private readonly ByteFallbackVocabulary _vocabulary;
+    private readonly SpacePreparation _preparation;
+    private readonly PieceDecoder _decoder;
+
+    internal ByteFallbackTokenizer(
+        ByteFallbackVocabulary vocabulary,
+        Func<string, string> normalize,
+        SpacePreparation preparation,
+        PieceDecoder decoder,
+        IReadOnlyDictionary<int, AddedToken> addedTokens,
+        SpecialTokens specialTokens)
+        : base(specialTokens, new AddedVocabulary(addedTokens, normalize))
+    {
+        (_vocabulary, _preparation, _decoder) = (vocabulary, preparation, decoder);
+        VocabularySize = vocabulary.Pieces.Keys.Concat(addedTokens.Keys).Max() + 1;
+    }
+
+    /// <inheritdoc/>
+    public override int VocabularySize { get; }
+
+    /// <inheritdoc/>
+    public override string Piece(int id)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(id);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
+        return Added(id)?.Text ?? _vocabulary.Pieces.GetValueOrDefault(id, "");
+    }
+
+    /// <inheritdoc/>
+    public override string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true)
+    {
+        var pieces = new List<string>(ids.Length);
+        foreach (int id in ids)
+        {
+            if ((uint)id < (uint)VocabularySize && !(skipSpecialTokens && Added(id) is { IsSpecial: true }) && Piece(id) is { Length: > 0 } piece)
+                pieces.Add(piece);
+        }
+
+        return _decoder.Decode(pieces);
+    }
+
+    private protected override void AppendTokens(string text, bool beginsText, List<int> ids)
+    {
+        if (_preparation.Space is { } space)
+        {
+            text = text.Replace(" ", space, StringComparison.Ordinal);
+            bool prepends = _preparation.Prepend == PrependScheme.Always || (_preparation.Prepend == PrependScheme.First && beginsText);
+            if (prepends && !text.StartsWith(space, StringComparison.Ordinal))
+                text = space + text;
+            if (_preparation.Splits)
+            {
+                foreach (string word in Words(text, space))
+                    _vocabulary.AppendTokens(word, ids);
+                return;
+            }
+        }
+
+        _vocabulary.AppendTokens(text, ids);
+    }
+
+    private static IEnumerable<string> Words(string text, string space)
+    {
+        int begin = 0;
+        while (begin < text.Length)
+        {
+            int end = text.IndexOf(space, begin + 1, StringComparison.Ordinal);
+            end = end < 0 ? text.Length : end;
+            yield return text[begin..end];
+            begin = end;
+        }
+    }
+}
