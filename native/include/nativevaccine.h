@@ -5,8 +5,9 @@
  *   argument, expected, got. Out parameters are then unchanged, except that create calls set *out = NULL first.
  * - Pointers to structs, arrays and strings are borrowed for the call, unless the entry says otherwise. Strings are UTF-8.
  * - Option structs begin with struct_size = sizeof of the struct that the caller was compiled with.
- * - A device, a plan or a session may be used by one thread at a time; different sessions on one device also take turns. Plans do not
- *   change and may be read by many. A session keeps its device's memory; destroy sessions before their device.
+ * - Any thread may call. Calls on a device and on its sessions take turns: one waits until those of other threads are over, and what it
+ *   computes is what it would compute alone. Devices do not wait for each other. Plans do not change and may be read by many. Nothing may
+ *   be called on a handle that is being destroyed. A session keeps its device's memory; destroy sessions before their device.
  * - Calls on a session are queued in order; those that return values to the host (marked "waits") wait for what was queued before them.
  * - A device error poisons the session: every later call on it returns NV_DEVICE and says what failed first. One that the device cannot
  *   recover from (a kernel's illegal access) poisons the device handle in the same way; only a new process can use that device again.

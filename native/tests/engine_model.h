@@ -83,10 +83,11 @@ public:
         return o;
     }
 
-    explicit Model(const Setup& setup) {
+    /// shared: a device that outlives the model; NULL for one of its own.
+    explicit Model(const Setup& setup, nv_device* shared = nullptr) : device(shared), owns_device_(shared == nullptr) {
         const nv_model_shape s = shape(setup);
         const nv_plan_options o = options(setup);
-        ok(nv_device_create(0, setup.threads, &device));
+        if (owns_device_) ok(nv_device_create(0, setup.threads, &device));
         ok(nv_plan_create(device, &s, &o, &plan));
         ok(nv_session_create(device, plan, &session));
         fill();
@@ -97,7 +98,7 @@ public:
     ~Model() {
         nv_session_destroy(session);
         nv_plan_destroy(plan);
-        nv_device_destroy(device);
+        if (owns_device_) nv_device_destroy(device);
     }
     Model(const Model&) = delete;
     Model& operator=(const Model&) = delete;
@@ -155,6 +156,8 @@ public:
     nv_session* session = nullptr;
 
 private:
+    const bool owns_device_;
+
     void fill() {
         int32_t tensors = 0, trainable = 0;
         ok(nv_session_get_tensor_count(session, &tensors, &trainable));

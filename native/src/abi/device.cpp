@@ -21,7 +21,7 @@ nv_status nv_device_create(int32_t index, int32_t threads, nv_device** out) noex
         nv::require(threads >= 0 && threads <= 4096, "threads is " + std::to_string(threads) + ", expected 0 to 4096");
         auto device = nv::Device::open(index, threads);
         nv::ops::choose_gemm(device->stream(), nv::GemmChoice::Auto);
-        *out = new nv_device{std::move(device), ""};
+        *out = new nv_device(std::move(device));
     });
 }
 

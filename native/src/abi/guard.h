@@ -1,5 +1,6 @@
 #pragma once
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <string>
 
@@ -42,10 +43,11 @@ inline void remember(const nv_device& device, const Error& error) {
     if (error.status() == Status::Device && device.failure.empty() && device.device->lost()) device.failure = error.what();
 }
 
-/// guard for calls on a device: body receives it. An error that the device does not recover from poisons it.
+/// guard for calls on a device, which take turns: body receives it. An error that the device does not recover from poisons it.
 template <class Body> nv_status guard_device(const char* function, const nv_device* device, Body body) noexcept {
     return guard(function, [&] {
         not_null(device, "device");
+        const std::lock_guard<std::mutex> turn(device->busy);
         require_works(*device);
         try {
             body(*device->device);
@@ -56,10 +58,12 @@ template <class Body> nv_status guard_device(const char* function, const nv_devi
     });
 }
 
-/// guard for calls on a session: body receives the session, ready to work. A device error poisons it, and its device where that is lost.
+/// guard for calls on a session, which wait for the calls of other threads on the same device: body receives the session, ready to work.
+/// A device error poisons it, and its device where that is lost.
 template <class Handle, class Body> nv_status guard_session(const char* function, Handle* session, Body body) noexcept {
     return guard(function, [&] {
         not_null(session, "session");
+        const std::lock_guard<std::mutex> turn(session->owner.busy);
         if (!session->failure.empty()) throw Error(Status::Device, "the session failed earlier: " + session->failure);
         require_works(session->owner);
         try {

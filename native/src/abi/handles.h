@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "core/device.h"
@@ -9,8 +10,12 @@
 
 struct nv_device {
     std::unique_ptr<nv::Device> device;
+    // Held for the length of a call on the device or on a session of it: they share its stream, its scratch and its threads.
+    mutable std::mutex busy;
     // What it failed of; empty while it works. Calls that only ask may be the ones that find out.
     mutable std::string failure;
+
+    explicit nv_device(std::unique_ptr<nv::Device> opened) : device(std::move(opened)) {}
 };
 
 struct nv_plan {
@@ -18,7 +23,7 @@ struct nv_plan {
 };
 
 struct nv_session {
-    // Calls that only ask leave the session as it is, but the engine's stream is shared: mutable, and one thread at a time by contract.
+    // Calls that only ask leave the session as it is, but they use the device's stream like all others.
     const nv_device& owner;
     mutable nv::Session session;
     mutable std::string failure;

@@ -1,12 +1,33 @@
 #include "train/optimizer.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "abi/guard.h"
 
 using namespace nv::abi;
 
 namespace {
+
+constexpr int64_t kMostSteps = int64_t{1} << 53;  // exact in fp64, in which corrections are computed, and far from overflow
+
+/// As torch.optim.AdamW: every other number would make weights infinite or NaN.
+void check_numbers(const nv_adamw_options& o) {
+    const auto in_range = [](const char* name, double value, bool good, const char* expected) {
+        nv::require(good, std::string("options.") + name + " is " + std::to_string(value) + ", expected " + expected);
+    };
+    const auto not_negative = [&](const char* name, double value) {
+        in_range(name, value, value >= 0 && std::isfinite(value), "0 or a positive number");
+    };
+    not_negative("learning_rate", o.learning_rate);
+    in_range("beta1", o.beta1, o.beta1 >= 0 && o.beta1 < 1, "0 or more, less than 1");
+    in_range("beta2", o.beta2, o.beta2 >= 0 && o.beta2 < 1, "0 or more, less than 1");
+    not_negative("epsilon", o.epsilon);
+    not_negative("weight_decay", o.weight_decay);
+    in_range("clip", static_cast<double>(o.clip), o.clip >= 0, "0 or a positive number");
+    nv::require(o.gradient_vector == NV_VECTOR_GRADIENTS || o.gradient_vector >= NV_VECTOR_EXTRA,
+                "options.gradient_vector is " + std::to_string(o.gradient_vector) + ", expected 1, or 4 or more");
+}
 
 void check_count(const nv::Session& s, int32_t count) {
     const auto expected = static_cast<int32_t>(s.optimizer.steps().size());
@@ -20,6 +41,7 @@ extern "C" {
 nv_status nv_adamw_step(nv_session* session, const nv_adamw_options* options) noexcept {
     return guard_session("nv_adamw_step", session, [&](nv::Session& s) {
         check_struct(options, "options");
+        check_numbers(*options);
         nv::ops::AdamW o;
         o.learning_rate = options->learning_rate;
         o.beta1 = options->beta1;
@@ -43,7 +65,9 @@ nv_status nv_adamw_write_steps(nv_session* session, int32_t count, const int64_t
     return guard_session("nv_adamw_write_steps", session, [&](nv::Session& s) {
         not_null(steps, "steps");
         check_count(s, count);
-        for (int32_t i = 0; i < count; ++i) nv::require(steps[i] >= 0, "steps[" + std::to_string(i) + "] is negative");
+        for (int32_t i = 0; i < count; ++i)
+            nv::require(steps[i] >= 0 && steps[i] <= kMostSteps, "steps[" + std::to_string(i) + "] is " + std::to_string(steps[i]) +
+                                                                     ", expected 0 to " + std::to_string(kMostSteps));
         s.optimizer.set_steps(steps);
     });
 }

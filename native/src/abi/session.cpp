@@ -17,6 +17,8 @@ nv_status nv_session_create(nv_device* device, const nv_plan* plan, nv_session**
 }
 
 void nv_session_destroy(nv_session* session) noexcept {
+    if (session == nullptr) return;
+    const std::lock_guard<std::mutex> turn(session->owner.busy);
     delete session;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "core/error.h"
@@ -46,6 +47,10 @@ void Network::check(const BackwardOptions& options) const {
     const int vectors = static_cast<int>(buffers_.vectors.size());
     require(options.gradient_vector >= -1 && options.gradient_vector != 0 && options.gradient_vector < vectors,
             "gradient_vector is " + std::to_string(options.gradient_vector) + ", expected -1 or 1 to " + std::to_string(vectors - 1));
+    require(options.gradient_vector < 0 || plan_.tensors().vector_length() == 0 ||
+                !buffers_.vectors[static_cast<size_t>(options.gradient_vector)].empty(),
+            "gradient_vector is " + std::to_string(options.gradient_vector) + ", and the plan has no such parameter vector");
+    require(std::isfinite(options.loss_scale), "loss_scale is not a finite number");
     require(options.floor >= 0 && options.floor < shape_.layers,
             "floor is " + std::to_string(options.floor) + ", expected 0 to " + std::to_string(shape_.layers - 1));
     for (int k = 0; k < kSites; ++k) {

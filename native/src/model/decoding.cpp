@@ -10,10 +10,11 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
     const PlanOptions& options = plan_.options();
     require(prompts.samples <= options.decode_samples, "prompts.samples is " + std::to_string(prompts.samples) + ", expected at most " +
                                                            std::to_string(options.decode_samples) + " (the plan's decode_samples)");
+    const int64_t longest = batch_.check(prompts);
+    require(prompts.labels == nullptr, "prompts.labels is not NULL: prompts have no labels");
+    require(longest <= options.decode_capacity, "the longest prompt has " + std::to_string(longest) + " tokens, expected at most " +
+                                                    std::to_string(options.decode_capacity) + " (the plan's decode_capacity)");
     batch_.load(prompts);
-    require(batch_.longest() <= options.decode_capacity, "the longest prompt has " + std::to_string(batch_.longest()) +
-                                                             " tokens, expected at most " + std::to_string(options.decode_capacity) +
-                                                             " (the plan's decode_capacity)");
     now_ = {};
     ready_ = false;
     consumed_from_ = 0;
@@ -33,6 +34,7 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
     for (int64_t l = 0; l < shape_.layers; ++l) forward_layer(l, T, Caching::Prefill);
     device_.upload(buffers_.label_rows.data, last.data(), B * 4);
     ops::gather_rows(stream(), residual(shape_.layers, T), buffers_.label_rows.slice(0, B), buffers_.head_in.rows_from(0, B));
+    batch_.forget();
     next_tokens(buffers_.head_in.rows_from(0, B), B, sampling, out_tokens);
 }
 
@@ -55,6 +57,9 @@ void Network::decode_next(int64_t count, const int32_t* samples, const int32_t* 
         rows.push_back(static_cast<int32_t>(s * capacity + position));
         decoding_.push_back(s);
     }
+    now_ = {};  // a forward pass may have come between
+    ready_ = false;
+    batch_.forget();
     for (const int64_t s : decoding_) ++lengths_[static_cast<size_t>(s)];
     std::vector<int32_t> lengths;
     for (const int64_t s : decoding_) lengths.push_back(static_cast<int32_t>(lengths_[static_cast<size_t>(s)]));

@@ -34,9 +34,10 @@ int64_t Network::forward(const BatchInput& input, const ForwardOptions& options)
     require(from == 0 || plan_.options().training, "from_layer needs a plan with training");
     require(options.head_weights.empty() || static_cast<int64_t>(options.head_weights.size()) == L + 1,
             "head_weights must have layers + 1 entries");
+    if (options.loss_scalar >= 0) sites_.scalar(options.loss_scalar);
     for (int k = 0; k < kSites; ++k) {
-        if (options.record[k] >= 0) sites_.get(k, options.record[k]).set_tokens(input.tokens);
-        if (options.add[k] >= 0)
+        if (options.record[k] >= 0) sites_.get(k, options.record[k]);
+        if (options.add[k] >= 0 && options.add[k] != options.record[k])
             require(sites_.get(k, options.add[k]).tokens() == input.tokens,
                     "the site tensor to add has " + std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " +
                         std::to_string(input.tokens) + " as the batch");
@@ -46,6 +47,8 @@ int64_t Network::forward(const BatchInput& input, const ForwardOptions& options)
     else
         require(input.tokens == batch_.tokens() && input.samples == batch_.samples(),
                 "from_layer needs the batch of the forward pass before");
+    for (int k = 0; k < kSites; ++k)
+        if (options.record[k] >= 0) sites_.get(k, options.record[k]).set_tokens(input.tokens);
 
     now_ = options;
     ready_ = false;

@@ -16,14 +16,16 @@ std::string quantity(const char* name, int64_t value, const char* limit, int64_t
 
 }  // namespace
 
-void PackedBatch::check(const BatchInput& in) const {
+int64_t PackedBatch::check(const BatchInput& in) const {
     const PlanOptions& o = plan_.options();
     require(in.tokens >= 1 && in.tokens <= o.max_tokens, quantity("batch.tokens", in.tokens, "max_tokens", o.max_tokens));
     require(in.samples >= 1 && in.samples <= o.max_samples, quantity("batch.samples", in.samples, "max_samples", o.max_samples));
     require(in.input_ids != nullptr && in.offsets != nullptr, "batch.input_ids and batch.offsets must not be NULL");
     require(in.offsets[0] == 0 && in.offsets[in.samples] == in.tokens, "batch.offsets must go from 0 to batch.tokens");
+    int64_t longest = 0;
     for (int64_t s = 0; s < in.samples; ++s) {
         const int64_t length = int64_t{in.offsets[s + 1]} - in.offsets[s];
+        longest = std::max(longest, length);
         require(length >= 1 && length <= o.longest_sample,
                 quantity(("length of sample " + std::to_string(s)).c_str(), length, "longest_sample", o.longest_sample));
     }
@@ -34,19 +36,18 @@ void PackedBatch::check(const BatchInput& in) const {
         require(in.labels == nullptr || in.labels[i] == kIgnored || in_vocabulary(in.labels[i]),
                 "batch.labels[" + std::to_string(i) + "] is neither -100 nor a token of the vocabulary");
     }
+    return longest;
 }
 
 void PackedBatch::load(const BatchInput& in) {
-    check(in);
+    longest_ = check(in);
     tokens_ = in.tokens;
     samples_ = in.samples;
     offsets_.assign(in.offsets, in.offsets + in.samples + 1);
-    longest_ = 0;
 
     std::vector<int32_t> positions(static_cast<size_t>(in.tokens)), rows, targets;
     for (int64_t s = 0; s < in.samples; ++s) {
         const int32_t first = offsets_[s], end = offsets_[s + 1];
-        longest_ = std::max<int64_t>(longest_, end - first);
         for (int32_t i = first; i < end; ++i) {
             positions[static_cast<size_t>(i)] = i - first;
             if (in.labels == nullptr || i == first || in.labels[i] == kIgnored) continue;
@@ -64,6 +65,11 @@ void PackedBatch::load(const BatchInput& in) {
     upload(buffers_.offsets, offsets_.data(), samples_ + 1);
     upload(buffers_.label_rows, rows.data(), labels_);
     upload(buffers_.targets, targets.data(), labels_);
+}
+
+void PackedBatch::forget() {
+    tokens_ = samples_ = longest_ = labels_ = 0;
+    offsets_.clear();
 }
 
 }  // namespace nv

@@ -20,8 +20,12 @@ class PackedBatch {
 public:
     PackedBatch(Device& device, const Plan& plan, const Buffers& buffers) : device_(device), plan_(plan), buffers_(buffers) {}
 
+    /// The longest sample of a batch that the plan has room for; throws at any other.
+    int64_t check(const BatchInput& input) const;
     /// Throws before anything has changed.
     void load(const BatchInput& input);
+    /// No batch: what a pass has left in the buffers is not to be read any more.
+    void forget();
 
     int64_t tokens() const { return tokens_; }
     int64_t samples() const { return samples_; }
@@ -37,8 +41,6 @@ public:
     View target_view() const { return buffers_.targets.slice(0, labels_); }
 
 private:
-    void check(const BatchInput& input) const;
-
     Device& device_;
     const Plan& plan_;
     const Buffers& buffers_;

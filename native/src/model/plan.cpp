@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "core/checked.h"
 #include "core/error.h"
 #include "model/sizes.h"
 #include "ops/ops.h"
@@ -22,7 +23,12 @@ int64_t choose_head_rows(const ModelShape& shape, const PlanOptions& options) {
 }
 
 std::string mib(int64_t bytes) {
-    return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
+    return std::to_string((bytes >> 20) + (bytes % (1 << 20) != 0)) + " MiB";
+}
+
+/// A layer has its own, but those that recompute share one, and all do where nothing is trained.
+int64_t slot_count(const ModelShape& shape, const PlanOptions& options, int64_t recomputed) {
+    return options.training ? shape.layers - recomputed + (recomputed > 0) : 1;
 }
 
 LayerSlot take_slot(Layout& to, const ModelShape& shape, const PlanOptions& options) {
@@ -81,8 +87,7 @@ void take_passes(Buffers& b, Layout& to, const ModelShape& shape, const PlanOpti
     for (int64_t p = 0; p < points; ++p) b.residual.push_back(to.take("residual stream", T, C, type));
     b.residual.resize(static_cast<size_t>(L + 1), b.residual.front());
 
-    const int64_t slots = options.training ? L - recomputed + (recomputed > 0) : 1;
-    for (int64_t s = 0; s < slots; ++s) b.slots.push_back(take_slot(to, shape, options));
+    for (int64_t s = 0; s < slot_count(shape, options, recomputed); ++s) b.slots.push_back(take_slot(to, shape, options));
     for (int64_t l = 0; l < L; ++l)
         b.down_h.push_back(options.lora.on(Down) && (options.training || l == 0) ? to.take("activations", T, options.lora.rank, DType::F32)
                            : l > 0                                               ? b.down_h.front()
@@ -138,8 +143,9 @@ void take_decoding(Buffers& b, Layout& to, const ModelShape& shape, const PlanOp
 View Layout::take(const char* item, int64_t rows, int64_t columns, DType type) {
     if (rows <= 0 || columns <= 0) return {};
     const View view{base_ + bytes_, type, rows, columns};
-    const int64_t bytes = (view.bytes() + kAlignment - 1) / kAlignment * kAlignment;
-    bytes_ += bytes;
+    const int64_t exact = checked_product(checked_product(rows, columns), size_of(type));
+    const int64_t bytes = checked_sum(exact, kAlignment - 1) / kAlignment * kAlignment;
+    bytes_ = checked_sum(bytes_, bytes);
     const auto at = std::find_if(items_.begin(), items_.end(), [&](const PlanItem& i) { return i.name == item; });
     if (at == items_.end())
         items_.push_back({item, bytes});
@@ -149,8 +155,7 @@ View Layout::take(const char* item, int64_t rows, int64_t columns, DType type) {
 }
 
 Plan::Plan(const Stream& stream, const ModelShape& shape, const PlanOptions& options)
-    : shape_(shape), options_(options), tensors_(shape, options.lora, options.full) {
-    sizes::check(shape, options);
+    : shape_(sizes::checked(shape, options)), options_(options), tensors_(shape, options.lora, options.full) {
     for (int k = 0; k < kSites; ++k)
         if (options_.site_layers[k] == 0) options_.site_layers[k] = shape.layers + (k == ResidualSite);
     head_rows_ = choose_head_rows(shape, options);
@@ -177,10 +182,12 @@ void Plan::choose_recomputation() {
     recomputed_ = std::max<int64_t>(options_.recomputed_layers, 0);
     if (options_.recomputed_layers >= 0 && options_.memory_limit == 0) return;
 
-    const auto total = [this](int64_t recomputed) {
-        Layout counted(nullptr);
-        lay_out(counted, recomputed);
-        return counted.bytes();
+    Layout first(nullptr), slot(nullptr);
+    lay_out(first, recomputed_);
+    take_slot(slot, shape_, options_);
+    const int64_t slots = slot_count(shape_, options_, recomputed_);
+    const auto total = [&](int64_t recomputed) {
+        return first.bytes() - (slots - slot_count(shape_, options_, recomputed)) * slot.bytes();
     };
     const int64_t most = options_.recomputed_layers >= 0 ? recomputed_ : shape_.layers;
     while (options_.memory_limit > 0 && total(recomputed_) > options_.memory_limit) {

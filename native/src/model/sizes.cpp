@@ -1,5 +1,7 @@
 #include "model/sizes.h"
 
+#include <cmath>
+#include <limits>
 #include <string>
 
 #include "core/error.h"
@@ -14,6 +16,11 @@ void in_range(const char* name, int64_t value, int64_t least, int64_t most = kMo
             std::string(name) + " is " + std::to_string(value) + ", expected " + std::to_string(least) + " to " + std::to_string(most));
 }
 
+/// Frequencies are computed in fp32: numbers near its limits would become infinite there, or 0.
+void positive(const char* name, double value) {
+    require(value >= 1e-15 && value <= 1e15, std::string(name) + " is " + std::to_string(value) + ", expected a number from 1e-15 to 1e15");
+}
+
 void check_shape(const ModelShape& s) {
     in_range("vocabulary", s.vocabulary, 1);
     in_range("hidden", s.hidden, 1);
@@ -26,20 +33,28 @@ void check_shape(const ModelShape& s) {
     require(s.head_size % 2 == 0, "head_size is " + std::to_string(s.head_size) + ", expected an even number");
     require(s.heads % s.kv_heads == 0,
             "heads is " + std::to_string(s.heads) + ", expected a multiple of kv_heads, which is " + std::to_string(s.kv_heads));
-    require(s.rms_epsilon > 0, "rms_epsilon is not above 0");
-    require(s.rope_theta > 0, "rope_theta is not above 0");
-    require(s.rope_scaling == RopeScaling::Plain || s.rope_factor > 0, "rope_factor is not above 0");
+    in_range("heads * head_size", s.query_size(), 1);
+    positive("rms_epsilon", static_cast<double>(s.rms_epsilon));
+    positive("rope_theta", s.rope_theta);
+    if (s.rope_scaling != RopeScaling::Plain) positive("rope_factor", s.rope_factor);
+    if (s.rope_scaling != RopeScaling::Llama3) return;
+    positive("rope_low_frequency_factor", s.rope_low);
+    positive("rope_high_frequency_factor", s.rope_high);
+    positive("rope_original_positions", s.rope_original);
+    require(s.rope_low < s.rope_high, "rope_low_frequency_factor is " + std::to_string(s.rope_low) +
+                                          ", expected less than rope_high_frequency_factor, which is " + std::to_string(s.rope_high));
 }
 
 }  // namespace
 
-void check(const ModelShape& shape, const PlanOptions& o) {
+const ModelShape& checked(const ModelShape& shape, const PlanOptions& o) {
     check_shape(shape);
     in_range("max_tokens", o.max_tokens, 1);
     in_range("max_samples", o.max_samples, 1, o.max_tokens);
     in_range("longest_sample", o.longest_sample, 1, o.max_tokens);
     in_range("lora_rank", o.lora.rank, 0, 1024);
     in_range("lora_targets", o.lora.targets, 0, (1 << kProjections) - 1);
+    require(std::isfinite(o.lora.alpha), "lora_alpha is not a finite number");
     require(o.lora.dropout >= 0 && o.lora.dropout < 1, "lora_dropout is not in [0, 1)");
     require(!(o.full && o.lora.rank > 0), "full and lora_rank exclude each other: either all weights train or adapters do");
     in_range("extra_vectors", o.extra_vectors, 0, 1024);
@@ -49,9 +64,11 @@ void check(const ModelShape& shape, const PlanOptions& o) {
     }
     in_range("head_rows", o.head_rows, 0);
     in_range("recomputed_layers", o.recomputed_layers, -1, shape.layers);
+    in_range("memory_limit", o.memory_limit, 0, std::numeric_limits<int64_t>::max());
     in_range("decode_samples", o.decode_samples, 0, o.max_tokens);
     in_range("decode_capacity", o.decode_capacity, o.decode_samples > 0 ? 1 : 0);
     in_range("decode_samples * decode_capacity", o.decode_samples * o.decode_capacity, 0, int64_t{1} << 31);
+    return shape;
 }
 
 }  // namespace nv::sizes

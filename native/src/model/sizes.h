@@ -7,7 +7,7 @@ namespace nv::sizes {
 /// Numbered fp64 results of a session; nativevaccine.h calls it NV_SCALARS.
 constexpr int64_t kScalars = 4096;
 
-/// Throws Error(InvalidArgument) naming the first field of a shape or of plan options that cannot be.
-void check(const ModelShape& shape, const PlanOptions& options);
+/// The shape itself. Throws Error(InvalidArgument) naming the first field of a shape or of plan options that cannot be.
+const ModelShape& checked(const ModelShape& shape, const PlanOptions& options);
 
 }  // namespace nv::sizes

@@ -1,5 +1,7 @@
 #include "model/tensors.h"
 
+#include "core/checked.h"
+
 namespace nv {
 namespace {
 
@@ -36,10 +38,10 @@ void TensorTable::add(TensorKind kind, int layer, int projection, int64_t rows, 
     if (trains) {
         t.trainable = static_cast<int>(trainable_.size());
         t.offset = vector_length_;
-        vector_length_ += (t.count() + 3) / 4 * 4;
+        vector_length_ = checked_sum(vector_length_, (t.count() + 3) / 4 * 4);
         trainable_.push_back(static_cast<int>(tensors_.size()));
     }
-    if (kind != TensorKind::LoraA && kind != TensorKind::LoraB) model_parameters_ += t.count();
+    if (kind != TensorKind::LoraA && kind != TensorKind::LoraB) model_parameters_ = checked_sum(model_parameters_, t.count());
     places_[place(kind, layer, projection)] = static_cast<int>(tensors_.size());
     tensors_.push_back(t);
 }

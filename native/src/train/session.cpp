@@ -28,8 +28,8 @@ Device& with_workspace(Device& device, const Buffers& buffers) {
 
 void check_range(View view, int64_t first, int64_t count) {
     require(first >= 0 && count >= 0 && count <= view.count() && first <= view.count() - count,
-            "elements " + std::to_string(first) + " to " + std::to_string(first + count - 1) + ", expected within 0 to " +
-                std::to_string(view.count() - 1));
+            std::to_string(count) + " elements from element " + std::to_string(first) + " on, expected some of the " +
+                std::to_string(view.count()) + " that there are");
 }
 
 }  // namespace
