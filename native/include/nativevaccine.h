@@ -36,7 +36,7 @@ extern "C" {
 #define NV_NOEXCEPT
 #endif
 
-#define NV_ABI_VERSION 2u
+#define NV_ABI_VERSION 3u
 
 /* Numbers are never reused. */
 typedef enum nv_status {
@@ -81,6 +81,8 @@ typedef struct nv_device_info {
     int64_t total_bytes, free_bytes;
     int32_t driver_version, runtime_version; /* of CUDA: 11080 is 11.8; 0 on a CPU */
     int32_t gemm;                            /* nv_gemm: who multiplies now, our own kernels or cuBLAS (see nv_device_set_gemm) */
+    int32_t cublas;                          /* 1 where cublasLt is installed, so that it can be chosen; 0 on a CPU */
+    char instructions[32];                   /* which a CPU's kernels use: "plain", "avx2" or "avx512"; empty on a GPU. Ends with 0 */
     char name[128];                          /* ends with 0 */
 } nv_device_info;
 
@@ -323,10 +325,12 @@ NV_API nv_status nv_adamw_write_steps(nv_session* session, int32_t count, const 
 
 typedef struct nv_sampling {
     uint32_t struct_size;
-    float temperature; /* 0: greedy */
-    int32_t top_k;     /* 0: all */
-    float top_p;       /* 1: all */
-    uint64_t seed;     /* sample s at position p draws the same number whatever else is in the batch */
+    float temperature;        /* 0: greedy */
+    int32_t top_k;            /* 0: all */
+    float top_p;              /* 1: all */
+    float repetition_penalty; /* above 0; 1: none. The logits of tokens that a sample has already, prompt included, are divided by it, or
+                                 multiplied where they are negative, before anything else */
+    uint64_t seed;            /* sample s at position p draws the same number whatever else is in the batch */
 } nv_sampling;
 
 /* Reads the prompts (labels NULL) and gives each sample's next token. Waits. */

@@ -189,6 +189,7 @@ struct Inputs {
         sampling.temperature = 0.5f;
         sampling.top_k = 3;
         sampling.top_p = 0.9f;
+        sampling.repetition_penalty = 1.2f;
     }
     Inputs(const Inputs&) = delete;
     Inputs& operator=(const Inputs&) = delete;

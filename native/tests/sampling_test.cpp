@@ -173,6 +173,34 @@ void every_place() {
         });
 }
 
+/// The rows' lists lie one behind another and may be empty; what they do not name keeps its bits.
+void penalty() {
+    for (int64_t V : {1, 31, 33, 1500})
+        for (float by : {1.3f, 0.5f})
+            testing::on_every_machine_and_alignment([&](Machine& machine) {
+                testing::Random random(17);
+                const int64_t N = 5;
+                Buffer logits(machine, N, V);
+                logits.fill(random, 4);
+                std::vector<double> want = logits.values();
+                std::vector<int32_t> tokens, offsets{0};
+                for (int64_t n = 0; n < N; ++n) {
+                    for (int64_t v = 0; v < V && n != 2; ++v) {
+                        if (random.below(n + 1) != 0) continue;
+                        tokens.push_back(static_cast<int32_t>(v));
+                        const auto logit = static_cast<float>(want[static_cast<size_t>(n * V + v)]);
+                        want[static_cast<size_t>(n * V + v)] = static_cast<double>(logit < 0 ? logit * by : logit / by);
+                    }
+                    std::reverse(tokens.begin() + offsets.back(), tokens.end());  // any order
+                    offsets.push_back(static_cast<int32_t>(tokens.size()));
+                }
+                Buffer list(machine, 1, static_cast<int64_t>(tokens.size()), tokens), place(machine, 1, N + 1, offsets);
+                ops::penalize_repetition(machine.stream(), logits, list, place, by);
+                testing::near_all(logits, want, {0, 0}, "logits, V=" + std::to_string(V));
+                return testing::collect({&logits, &list, &place});
+            });
+}
+
 /// A row's draw depends on its own logits and its place in the sequence only.
 void rows_are_independent() {
     Machine machine;
@@ -244,6 +272,11 @@ void refusals() {
     testing::expect_refused([&] { sample(0, 0, 1); }, {"sample_rows", "temperature"});
     testing::expect_refused([&] { sample(1, -1, 1); }, {"sample_rows", "top_k"});
     testing::expect_refused([&] { sample(1, 0, 0); }, {"sample_rows", "top_p"});
+    Buffer tokens(machine, 1, 2, {0, 2}), offsets(machine, 1, 3, {0, 1, 2});
+    testing::expect_refused([&] { ops::penalize_repetition(machine.stream(), logits, tokens, offsets, 0); },
+                            {"penalize_repetition", "penalty"});
+    testing::expect_refused([&] { ops::penalize_repetition(machine.stream(), logits, tokens, out, 2); },
+                            {"penalize_repetition", "offsets"});
     testing::expect_refused([&] { ops::argmax_rows(machine.stream(), logits, numbers); }, {"argmax_rows", "out", "int32"});
 }
 
@@ -258,6 +291,7 @@ int main() {
     failed |=
         testing::run_all("sample_rows against sorting", sorted, agrees_with_sorting, [](const Case& k) { return std::string(k.name); });
     failed |= testing::run_all("sampling, rules", {{"every place", every_place},
+                                                   {"repetition penalty", penalty},
                                                    {"rows are independent", rows_are_independent},
                                                    {"boundary", boundary},
                                                    {"zeros", zeros},

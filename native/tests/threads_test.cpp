@@ -48,6 +48,7 @@ std::vector<float> train(Model& model, int which) {
     sampling.struct_size = sizeof sampling;
     sampling.temperature = 1;
     sampling.top_p = 0.9f;
+    sampling.repetition_penalty = 1.2f;
     int32_t next[3];
     ok(nv_decode_begin(model.session, &prompts, &sampling, next));
     seen.insert(seen.end(), next, next + 3);

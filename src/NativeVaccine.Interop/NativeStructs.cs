@@ -27,6 +27,12 @@ internal struct NativeText128
     private byte first;
 }
 
+[InlineArray(32)]
+internal struct NativeText32
+{
+    private byte first;
+}
+
 [InlineArray(64)]
 internal struct NativeText64
 {
@@ -45,6 +51,8 @@ internal struct NativeDeviceInfo
     public int DriverVersion;
     public int RuntimeVersion;
     public int Gemm;
+    public int Cublas;
+    public NativeText32 Instructions;
     public NativeText128 Name;
 }
 
@@ -194,5 +202,6 @@ internal struct NativeSampling
     public float Temperature;
     public int TopK;
     public float TopP;
+    public float RepetitionPenalty;
     public ulong Seed;
 }

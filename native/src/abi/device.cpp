@@ -41,6 +41,8 @@ nv_status nv_device_get_info(const nv_device* device, nv_device_info* out) noexc
         out->driver_version = info.driver_version;
         out->runtime_version = info.runtime_version;
         out->gemm = d.stream().cublas == nullptr ? NV_GEMM_OWN : NV_GEMM_CUBLAS;
+        out->cublas = nv::ops::has_cublas();
+        copy_text(out->instructions, info.instructions);
         copy_text(out->name, info.name);
     });
 }

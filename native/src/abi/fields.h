@@ -13,6 +13,8 @@
     FIELD(nv_device_info, driver_version) \
     FIELD(nv_device_info, runtime_version) \
     FIELD(nv_device_info, gemm) \
+    FIELD(nv_device_info, cublas) \
+    FIELD(nv_device_info, instructions) \
     FIELD(nv_device_info, name) \
     STRUCT(nv_model_shape) \
     FIELD(nv_model_shape, struct_size) \
@@ -122,5 +124,6 @@
     FIELD(nv_sampling, temperature) \
     FIELD(nv_sampling, top_k) \
     FIELD(nv_sampling, top_p) \
+    FIELD(nv_sampling, repetition_penalty) \
     FIELD(nv_sampling, seed)
 // clang-format on

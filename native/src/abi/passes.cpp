@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "abi/guard.h"
 
 using namespace nv::abi;
@@ -13,7 +15,10 @@ nv::Network::Sampling sampling_of(const nv_sampling* sampling) {
     check_struct(sampling, "sampling");
     nv::require(sampling->temperature >= 0 && sampling->top_k >= 0 && sampling->top_p > 0 && sampling->top_p <= 1,
                 "sampling wants temperature >= 0, top_k >= 0 and top_p in (0, 1]");
-    return {sampling->temperature, sampling->top_k, sampling->top_p, sampling->seed};
+    nv::require(
+        sampling->repetition_penalty > 0 && std::isfinite(sampling->repetition_penalty),
+        "sampling.repetition_penalty is " + std::to_string(sampling->repetition_penalty) + ", expected a positive number; 1 is none");
+    return {sampling->temperature, sampling->top_k, sampling->top_p, sampling->repetition_penalty, sampling->seed};
 }
 
 }  // namespace

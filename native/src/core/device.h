@@ -10,6 +10,7 @@ namespace nv {
 
 struct DeviceInfo {
     std::string name;
+    std::string instructions;  // that the kernels of a CPU use: "plain", "avx2" or "avx512"; empty on a GPU
     int64_t total_bytes = 0, free_bytes = 0;
     int32_t compute_major = 0, compute_minor = 0;     // 0.0 on a CPU
     int32_t threads = 0;                              // worker threads of a CPU, multiprocessors of a GPU

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "core/cpu_features.h"
 #include "core/device.h"
 #include "core/error.h"
 #include "core/platform.h"
@@ -22,6 +23,7 @@ public:
         const platform::Memory memory = platform::memory();
         DeviceInfo info;
         info.name = platform::processor_name();
+        info.instructions = name_of(active_isa());
         info.total_bytes = memory.total_bytes;
         info.free_bytes = memory.free_bytes;
         info.threads = pool_.threads();

@@ -22,12 +22,16 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
     std::vector<int32_t> rows, last;
     lengths_.clear();
     decoding_.clear();
+    seen_.clear();
     for (int64_t s = 0; s < B; ++s) {
         const int32_t first = batch_.offsets()[static_cast<size_t>(s)], end = batch_.offsets()[static_cast<size_t>(s + 1)];
         for (int32_t i = 0; i < end - first; ++i) rows.push_back(static_cast<int32_t>(s * options.decode_capacity) + i);
         last.push_back(end - 1);
         lengths_.push_back(end - first);
         decoding_.push_back(s);
+        seen_.emplace_back(prompts.input_ids + first, prompts.input_ids + end);
+        std::sort(seen_.back().begin(), seen_.back().end());
+        seen_.back().erase(std::unique(seen_.back().begin(), seen_.back().end()), seen_.back().end());
     }
     device_.upload(buffers_.cache_rows.data, rows.data(), T * 4);
     embed(T);
@@ -60,7 +64,12 @@ void Network::decode_next(int64_t count, const int32_t* samples, const int32_t* 
     now_ = {};  // a forward pass may have come between
     ready_ = false;
     batch_.forget();
-    for (const int64_t s : decoding_) ++lengths_[static_cast<size_t>(s)];
+    for (int64_t i = 0; i < count; ++i) {
+        const auto s = static_cast<size_t>(samples[i]);
+        ++lengths_[s];
+        const auto at = std::lower_bound(seen_[s].begin(), seen_[s].end(), tokens[i]);
+        if (at == seen_[s].end() || *at != tokens[i]) seen_[s].insert(at, tokens[i]);
+    }
     std::vector<int32_t> lengths;
     for (const int64_t s : decoding_) lengths.push_back(static_cast<int32_t>(lengths_[static_cast<size_t>(s)]));
 
@@ -93,13 +102,29 @@ void Network::attend_cache(int64_t l, const LayerSlot& s, int64_t T) {
     }
 }
 
+void Network::upload_seen() {
+    std::vector<int32_t> tokens, offsets{0};
+    for (const int64_t s : decoding_) {
+        const std::vector<int32_t>& of_sample = seen_[static_cast<size_t>(s)];
+        tokens.insert(tokens.end(), of_sample.begin(), of_sample.end());
+        offsets.push_back(static_cast<int32_t>(tokens.size()));
+    }
+    device_.upload(buffers_.seen_tokens.data, tokens.data(), static_cast<int64_t>(tokens.size()) * 4);
+    device_.upload(buffers_.seen_offsets.data, offsets.data(), static_cast<int64_t>(offsets.size()) * 4);
+}
+
 void Network::next_tokens(View rows, int64_t count, const Sampling& sampling, int32_t* out_tokens) {
+    const bool penalizes = sampling.repetition_penalty != 1;
+    if (penalizes) upload_seen();
     for (int64_t first = 0; first < count; first += plan_.head_rows()) {
         const int64_t n = std::min(plan_.head_rows(), count - first);
         const View normed = buffers_.head_normed.rows_from(0, n);
         ops::rmsnorm_forward(stream(), rows.rows_from(first, n), weights_.get(TensorKind::FinalNorm), shape_.rms_epsilon, normed,
                              buffers_.head_rstd.slice(0, n));
         const View logits = logits_of(normed), out = buffers_.next_tokens.slice(first, n);
+        if (penalizes)
+            ops::penalize_repetition(stream(), logits, buffers_.seen_tokens, buffers_.seen_offsets.slice(first, n + 1),
+                                     sampling.repetition_penalty);
         if (sampling.temperature <= 0) {
             ops::argmax_rows(stream(), logits, out);
             continue;

@@ -53,7 +53,7 @@ public:
     struct Sampling {
         float temperature = 0;
         int32_t top_k = 0;
-        float top_p = 1;
+        float top_p = 1, repetition_penalty = 1;
         uint64_t seed = 0;
     };
     void decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens);
@@ -108,6 +108,7 @@ private:
     // decoding.cpp
     void cache_layer(int64_t l, int64_t T, const LayerSlot& slot);
     void attend_cache(int64_t l, const LayerSlot& slot, int64_t T);
+    void upload_seen();
     void next_tokens(View rows, int64_t count, const Sampling& sampling, int32_t* out_tokens);
 
     Stream& stream() { return device_.stream(); }
@@ -121,16 +122,17 @@ private:
     PackedBatch batch_;
     ops::AttentionShape attention_shape_;
 
-    ForwardOptions now_;             // of the forward pass that the state belongs to
-    std::vector<Head> heads_;        // of the same, ascending
-    bool ready_ = false;             // a backward pass may follow
-    int64_t intact_from_ = 0;        // no layer below it has what a backward pass needs
-    int64_t consumed_from_ = 0;      // layers from here on have been used up by a backward pass
-    bool recomputing_ = false;       // a layer's forward pass is run again for its backward pass
-    int64_t shared_layer_ = -1;      // whose activations lie in the slot shared by recomputing layers; -1: nobody's
-    int64_t resident_first_ = -1;    // first labelled row of the logits chunk that lies in the buffer; -1: none
-    std::vector<int64_t> decoding_;  // samples of the step being decoded, in the order of their rows
-    std::vector<int64_t> lengths_;   // of each sample in the cache
+    ForwardOptions now_;                      // of the forward pass that the state belongs to
+    std::vector<Head> heads_;                 // of the same, ascending
+    bool ready_ = false;                      // a backward pass may follow
+    int64_t intact_from_ = 0;                 // no layer below it has what a backward pass needs
+    int64_t consumed_from_ = 0;               // layers from here on have been used up by a backward pass
+    bool recomputing_ = false;                // a layer's forward pass is run again for its backward pass
+    int64_t shared_layer_ = -1;               // whose activations lie in the slot shared by recomputing layers; -1: nobody's
+    int64_t resident_first_ = -1;             // first labelled row of the logits chunk that lies in the buffer; -1: none
+    std::vector<int64_t> decoding_;           // samples of the step being decoded, in the order of their rows
+    std::vector<int64_t> lengths_;            // of each sample in the cache
+    std::vector<std::vector<int32_t>> seen_;  // the tokens of each sample in the cache, ascending, each once
 };
 
 }  // namespace nv

@@ -74,6 +74,7 @@ struct Buffers {
     std::array<std::vector<View>, kSites> sites;  // each (site_layers * T, C) fp32
     std::vector<View> k_cache, v_cache;           // by layer
     View cache_rows, lengths, next_tokens;
+    View seen_tokens, seen_offsets;  // what the samples being decoded consist of, each token once; and where each sample begins
     View workspace;
 };
 

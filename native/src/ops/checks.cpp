@@ -1,5 +1,7 @@
 #include "ops/checks.h"
 
+#include <cmath>
+
 namespace nv::ops {
 namespace {
 
@@ -107,6 +109,13 @@ void check_argmax(const Check& check, const View& logits, const View& out) {
     check.that(logits.columns > 0, "logits", "at least one column", logits.columns);
     check.matrix("logits", logits, DType::F32, logits.rows, logits.columns);
     check.vector("out", out, DType::I32, logits.rows);
+}
+
+void check_repetition(const Check& check, const View& logits, const View& tokens, const View& offsets, float penalty) {
+    check.matrix("logits", logits, DType::F32, logits.rows, logits.columns);
+    check.vector("tokens", tokens, DType::I32, tokens.count());
+    check.vector("offsets", offsets, DType::I32, logits.rows + 1);
+    check.that(penalty > 0 && std::isfinite(penalty), "penalty", "a positive number", penalty);
 }
 
 void check_sampling(const Check& check, const View& logits, float temperature, int32_t top_k, float top_p, const View& out) {

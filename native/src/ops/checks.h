@@ -43,6 +43,7 @@ void check_cross_entropy(const Check& check, const View& logits, const View& tar
 void check_rope(const Check& check, const View& x, const View& positions, const View& cosine, const View& sine, int64_t head_size);
 void check_rope_table(const Check& check, const View& frequency, const View& cosine, const View& sine);
 void check_argmax(const Check& check, const View& logits, const View& out);
+void check_repetition(const Check& check, const View& logits, const View& tokens, const View& offsets, float penalty);
 void check_sampling(const Check& check, const View& logits, float temperature, int32_t top_k, float top_p, const View& out);
 
 }  // namespace nv::ops

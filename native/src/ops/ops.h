@@ -33,6 +33,8 @@ int64_t workspace_bytes(const Stream& stream, const WorkspaceNeed& need);
 /// the call. Auto: what was measured to be faster: cublasLt on compute capability 9 where it is installed, else our own. A stream begins
 /// with our own.
 void choose_gemm(Stream& stream, GemmChoice choice);
+/// Whether cublasLt is installed; false in the cpu build.
+bool has_cublas();
 
 // ---- plain vectors: fp32 unless said otherwise; x and y have the same number of elements ------------------------------------------------
 
@@ -164,6 +166,11 @@ void adamw(Stream& stream, View p, View g, View m, View v, const AdamW& options,
 
 /// out[n] = the first index of the largest logit of row n.  logits (N, V) fp32; out (N) int32.
 void argmax_rows(Stream& stream, View logits, View out);
+/// For each of row n's tokens, tokens[offsets[n]] .. tokens[offsets[n+1]-1], each at most once in a row:
+///     logits[n,token] = logits[n,token] < 0 ? logits[n,token] * penalty : logits[n,token] / penalty
+/// (Keskar et al. 2019, arXiv 1909.05858; RepetitionPenaltyLogitsProcessor in transformers). logits (N, V) fp32; tokens (M) int32, each in
+/// [0, V); offsets (N+1) int32, ascending, within 0 .. M.
+void penalize_repetition(Stream& stream, View logits, View tokens, View offsets, float penalty);
 /// out[n] drawn from softmax(logits[n] / temperature) restricted to the top_k largest (0: all) and then to the smallest set whose
 /// probability reaches top_p (1: all). Row n uses element n of the key's sequence.
 void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, float top_p, const RandomKey& key, View out);

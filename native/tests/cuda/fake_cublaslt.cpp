@@ -7,8 +7,17 @@
 #include <vector>
 
 #include "core/bf16.h"
+#include "ops/cuda/cublaslt.h"
 
 namespace {
+
+// The engine's own declarations.
+namespace own = nv::ops::cublaslt;
+static_assert(own::kSuccess == CUBLAS_STATUS_SUCCESS && own::kAsItIs == CUBLAS_OP_N && own::kTransposed == CUBLAS_OP_T);
+static_assert(own::kCompute32F == CUBLAS_COMPUTE_32F);
+static_assert(own::kTransposeA == CUBLASLT_MATMUL_DESC_TRANSA && own::kTransposeB == CUBLASLT_MATMUL_DESC_TRANSB);
+static_assert(sizeof(own::Status) == sizeof(cublasStatus_t) && sizeof(own::Operation) == sizeof(cublasOperation_t));
+static_assert(sizeof(int) == sizeof(cublasComputeType_t) && sizeof(int) == sizeof(cublasLtMatmulDescAttributes_t));
 
 struct FakeDescription {
     cublasOperation_t operations[2] = {CUBLAS_OP_N, CUBLAS_OP_N};

@@ -97,6 +97,7 @@ internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationO
         Temperature = options.Temperature,
         TopK = options.TopK,
         TopP = options.TopP,
+        RepetitionPenalty = options.RepetitionPenalty,
         Seed = seed,
     };
 

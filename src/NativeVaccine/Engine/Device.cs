@@ -15,6 +15,8 @@ namespace NativeVaccine.Engine;
 /// <param name="DriverVersion">The CUDA version that a GPU's driver is for, as 12.2; null on a CPU.</param>
 /// <param name="RuntimeVersion">The CUDA version of the engine's runtime; null on a CPU.</param>
 /// <param name="Gemm">Who multiplies matrices on it: <see cref="GemmChoice.Own"/> or <see cref="GemmChoice.Cublas"/>.</param>
+/// <param name="HasCublas">Whether cuBLAS is installed, so that it can be chosen; false on a CPU.</param>
+/// <param name="Instructions">What the engine's kernels use of a CPU: "plain", "avx2" or "avx512"; null on a GPU.</param>
 public sealed record DeviceInfo(
     string Name,
     int Threads,
@@ -23,7 +25,9 @@ public sealed record DeviceInfo(
     Version? ComputeCapability,
     Version? DriverVersion,
     Version? RuntimeVersion,
-    GemmChoice Gemm);
+    GemmChoice Gemm,
+    bool HasCublas,
+    string? Instructions);
 
 /// <summary>What there is of an engine on this machine.</summary>
 /// <param name="Name">"cpu" or "cuda".</param>
@@ -148,7 +152,9 @@ public sealed class Device : IDisposable
         info.ComputeMajor > 0 ? new Version(info.ComputeMajor, info.ComputeMinor) : null,
         CudaVersion(info.DriverVersion),
         CudaVersion(info.RuntimeVersion),
-        (GemmChoice)info.Gemm);
+        (GemmChoice)info.Gemm,
+        info.Cublas != 0,
+        NativeText.Read(info.Instructions) is { Length: > 0 } instructions ? instructions : null);
 
     /// <summary>CUDA writes 11.8 as 11080.</summary>
     private static Version? CudaVersion(int number) => number > 0 ? new Version(number / 1000, number % 1000 / 10) : null;

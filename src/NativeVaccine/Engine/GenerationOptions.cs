@@ -18,6 +18,12 @@ public sealed record GenerationOptions
     /// <summary>Only the likeliest tokens that together reach this probability are drawn; 1 for all.</summary>
     public float TopP { get; init; } = 1;
 
+    /// <summary>
+    /// The logits of tokens that are there already, in the prompt or the continuation, are divided by it, or multiplied where they are
+    /// negative, before a token is taken or drawn (Keskar et al., arXiv 1909.05858; repetition_penalty in transformers). 1 for none.
+    /// </summary>
+    public float RepetitionPenalty { get; init; } = 1;
+
     /// <summary>Seed of the draws.</summary>
     public ulong Seed { get; init; }
 }

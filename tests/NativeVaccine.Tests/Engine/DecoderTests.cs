@@ -115,6 +115,21 @@ public sealed class DecoderTests
         Assert.NotEqual(first, model.Session.Decoder.Generate(prompts, options with { Temperature = 0 }));
     }
 
+    /// <summary>Ids of transformers 5.23: generate(do_sample=False, repetition_penalty=1.5) on "The quick brown fox".</summary>
+    [Fact]
+    public void ARepetitionPenaltyIsThatOfTransformers()
+    {
+        if (TestDevice.IsBFloat16) return;  // the best two logits may change places
+        using var model = new FixtureSession("tiny-llama", Options);
+        int[][] prompts = [[1, 388, 531, 288, 732, 286, 299, 727, 713, 283, 711, 738]];
+        var options = new GenerationOptions { MaxNewTokens = 12, RepetitionPenalty = 1.5f };
+
+        Assert.Equal([714, 726, 13, 262, 357, 707, 742, 748, 726, 337, 733, 338], model.Session.Decoder.Generate(prompts, options)[0]);
+        Assert.Equal(
+            [714, 726, 13, 13, 262, 357, 13, 262, 357, 13, 262, 357],
+            model.Session.Decoder.Generate(prompts, options with { RepetitionPenalty = 1 })[0]);
+    }
+
     [Fact]
     public void APromptThatDoesNotFitIsNamed()
     {

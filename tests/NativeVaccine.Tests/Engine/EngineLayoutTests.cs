@@ -57,6 +57,15 @@ public sealed partial class EngineLayoutTests
         Assert.Contains(TestDevice.IsGpu ? "cuda 1" : "cpu", NativeMethods.BuildDescription(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void AProcessorsEngineSaysWhatItsKernelsUse()
+    {
+        using Device device = TestDevice.Open();
+        if (TestDevice.IsGpu) Assert.Null(device.Info.Instructions);
+        else Assert.Contains(device.Info.Instructions, (string[])["plain", "avx2", "avx512"]);
+        Assert.True(device.Info.HasCublas || device.Info.Gemm == GemmChoice.Own);
+    }
+
     private static string SnakeCase(string name) => CapitalsInside().Replace(name, "_$1").ToLowerInvariant();
 
     [GeneratedRegex("(?<!^)([A-Z])")]

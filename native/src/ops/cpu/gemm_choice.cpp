@@ -8,4 +8,8 @@ void choose_gemm(Stream&, GemmChoice choice) {
         throw Error(Status::Unsupported, "gemm: cuBLAS multiplies on a GPU only; expected own or auto on a CPU");
 }
 
+bool has_cublas() {
+    return false;
+}
+
 }  // namespace nv::ops

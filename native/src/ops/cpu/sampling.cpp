@@ -86,6 +86,25 @@ void argmax_rows(Stream& stream, View logits, View out) {
     });
 }
 
+void penalize_repetition(Stream& stream, View logits, View tokens, View offsets, float penalty) {
+    const int64_t N = logits.rows, V = logits.columns;
+    const Check check("penalize_repetition");
+    check_repetition(check, logits, tokens, offsets, penalty);
+    const int32_t* offset = offsets.as<int32_t>();
+    for (int64_t n = 0; n < N; ++n)
+        check.that(offset[n] >= 0 && offset[n + 1] >= offset[n] && offset[n + 1] <= tokens.count(), "offsets", "ascending places in tokens",
+                   offset[n + 1]);
+    for_rows(stream, N, V, 1, [&](int64_t first, int64_t last) {
+        for (int64_t n = first; n < last; ++n)
+            for (int32_t i = offset[n]; i < offset[n + 1]; ++i) {
+                const int32_t token = tokens.as<int32_t>()[i];
+                check.that(token >= 0 && token < V, "tokens", "tokens of the vocabulary", token);
+                float& logit = logits.as<float>()[n * V + token];
+                logit = logit < 0 ? logit * penalty : logit / penalty;
+            }
+    });
+}
+
 void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, float top_p, const RandomKey& key, View out) {
     const int64_t N = logits.rows, V = logits.columns;
     check_sampling(Check("sample_rows"), logits, temperature, top_k, top_p, out);

@@ -1,6 +1,5 @@
 #include "ops/cuda/cublas.h"
 
-#include <cublasLt.h>
 #if defined(_WIN32)
 #include <windows.h>
 #else
@@ -10,10 +9,13 @@
 #include <string>
 
 #include "core/error.h"
+#include "ops/cuda/cublaslt.h"
 #include "ops/cuda/stream.h"
 
 namespace nv::ops {
 namespace {
+
+using namespace cublaslt;
 
 void* open_library() {
 #if defined(_WIN32)
@@ -33,40 +35,39 @@ void* symbol(void* library, const char* name) {
     void* found = dlsym(library, name);
 #endif
     if (found == nullptr)
-        throw Error(Status::Unsupported, std::string("gemm: this cublasLt has no ") + name + "; expected that of CUDA 11 to 13");
+        throw Error(nv::Status::Unsupported, std::string("gemm: this cublasLt has no ") + name + "; expected that of CUDA 11 to 13");
     return found;
 }
 
-void check(cublasStatus_t status, const char* what) {
-    if (status != CUBLAS_STATUS_SUCCESS)
-        throw Error(Status::Device, std::string(what) + " failed with cuBLAS status " + std::to_string(static_cast<int>(status)));
+void check(cublaslt::Status status, const char* what) {
+    if (status != kSuccess) throw Error(nv::Status::Device, std::string(what) + " failed with cuBLAS status " + std::to_string(status));
 }
 
 /// The functions that are used, and a handle.
 struct Cublas {
     void* library;
-    decltype(&cublasLtCreate) create = find<decltype(&cublasLtCreate)>("cublasLtCreate");
-    decltype(&cublasLtMatmul) multiply = find<decltype(&cublasLtMatmul)>("cublasLtMatmul");
-    decltype(&cublasLtMatmulDescCreate) describe = find<decltype(&cublasLtMatmulDescCreate)>("cublasLtMatmulDescCreate");
-    decltype(&cublasLtMatmulDescSetAttribute) set = find<decltype(&cublasLtMatmulDescSetAttribute)>("cublasLtMatmulDescSetAttribute");
-    decltype(&cublasLtMatmulDescDestroy) forget = find<decltype(&cublasLtMatmulDescDestroy)>("cublasLtMatmulDescDestroy");
-    decltype(&cublasLtMatrixLayoutCreate) lay_out = find<decltype(&cublasLtMatrixLayoutCreate)>("cublasLtMatrixLayoutCreate");
-    decltype(&cublasLtMatrixLayoutDestroy) forget_layout = find<decltype(&cublasLtMatrixLayoutDestroy)>("cublasLtMatrixLayoutDestroy");
-    cublasLtHandle_t handle = nullptr;
+    Create* create = find<Create>("cublasLtCreate");
+    Multiply* multiply = find<Multiply>("cublasLtMatmul");
+    Describe* describe = find<Describe>("cublasLtMatmulDescCreate");
+    Set* set = find<Set>("cublasLtMatmulDescSetAttribute");
+    Destroy* forget = find<Destroy>("cublasLtMatmulDescDestroy");
+    LayOut* lay_out = find<LayOut>("cublasLtMatrixLayoutCreate");
+    Destroy* forget_layout = find<Destroy>("cublasLtMatrixLayoutDestroy");
+    void* handle = nullptr;
 
     explicit Cublas(void* opened) : library(opened) {
-        const cublasStatus_t status = create(&handle);
-        if (status != CUBLAS_STATUS_SUCCESS)
-            throw Error(Status::Unsupported, "gemm: cublasLt does not start on this GPU (cuBLAS status " +
-                                                 std::to_string(static_cast<int>(status)) + "); choose own or auto");
+        const cublaslt::Status status = create(&handle);
+        if (status != kSuccess)
+            throw Error(nv::Status::Unsupported,
+                        "gemm: cublasLt does not start on this GPU (cuBLAS status " + std::to_string(status) + "); choose own or auto");
     }
-    template <class F> F find(const char* name) const { return reinterpret_cast<F>(symbol(library, name)); }
+    template <class F> F* find(const char* name) const { return reinterpret_cast<F*>(symbol(library, name)); }
 };
 
 /// A row-major matrix, which cuBLAS sees as its transpose.
 struct MatrixLayout {
     const Cublas& cublas;
-    cublasLtMatrixLayout_t layout = nullptr;
+    void* layout = nullptr;
 
     MatrixLayout(const Cublas& library, cudaDataType_t type, int64_t rows, int64_t columns, int64_t row) : cublas(library) {
         check(cublas.lay_out(&layout, type, static_cast<uint64_t>(columns), static_cast<uint64_t>(rows), row),
@@ -79,25 +80,30 @@ struct MatrixLayout {
 
 struct Description {
     const Cublas& cublas;
-    cublasLtMatmulDesc_t description = nullptr;
+    void* description = nullptr;
 
-    Description(const Cublas& library, cublasOperation_t first, cublasOperation_t second) : cublas(library) {
-        check(cublas.describe(&description, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
-        check(cublas.set(description, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first), "cublasLtMatmulDescSetAttribute");
-        check(cublas.set(description, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second), "cublasLtMatmulDescSetAttribute");
+    Description(const Cublas& library, Operation first, Operation second) : cublas(library) {
+        check(cublas.describe(&description, kCompute32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
+        check(cublas.set(description, kTransposeA, &first, sizeof first), "cublasLtMatmulDescSetAttribute");
+        check(cublas.set(description, kTransposeB, &second, sizeof second), "cublasLtMatmulDescSetAttribute");
     }
     ~Description() { cublas.forget(description); }
     Description(const Description&) = delete;
     Description& operator=(const Description&) = delete;
 };
 
-/// cublasLt, opened once. Throws Error(Unsupported) where it is not found or does not start.
-const Cublas& the_cublas() {
+/// cublasLt, opened once; NULL where it is not found.
+void* the_library() {
     static void* const library = open_library();
-    if (library == nullptr)
-        throw Error(Status::Unsupported,
+    return library;
+}
+
+/// Throws Error(Unsupported) where it is not found or does not start.
+const Cublas& the_cublas() {
+    if (!has_cublas())
+        throw Error(nv::Status::Unsupported,
                     "gemm: cublasLt was not found (libcublasLt.so.13, .12 or .11); install cuBLAS, or choose own or auto");
-    static const Cublas cublas(library);
+    static const Cublas cublas(the_library());
     return cublas;
 }
 
@@ -107,6 +113,10 @@ bool is_faster_here() {
 }
 
 }  // namespace
+
+bool has_cublas() {
+    return the_library() != nullptr;
+}
 
 void choose_gemm(Stream& stream, GemmChoice choice) {
     stream.cublas = nullptr;
@@ -124,7 +134,7 @@ void gemm_cublas(const char* op, const Stream& stream, GemmKind kind, DType c_ty
     const Cublas& cublas = *static_cast<const Cublas*>(stream.cublas);
     const bool a_turned = kind == GemmKind::WeightGradient, b_turned = kind == GemmKind::Forward;
     const cudaDataType_t type = c_type == DType::BF16 ? CUDA_R_16BF : CUDA_R_32F;
-    const Description description(cublas, b_turned ? CUBLAS_OP_T : CUBLAS_OP_N, a_turned ? CUBLAS_OP_T : CUBLAS_OP_N);
+    const Description description(cublas, b_turned ? kTransposed : kAsItIs, a_turned ? kTransposed : kAsItIs);
     const MatrixLayout a(cublas, CUDA_R_16BF, a_turned ? g.K : g.M, a_turned ? g.M : g.K, g.a_row);
     const MatrixLayout b(cublas, CUDA_R_16BF, b_turned ? g.N : g.K, b_turned ? g.K : g.N, g.b_row);
     const MatrixLayout c(cublas, type, g.M, g.N, g.c_row);

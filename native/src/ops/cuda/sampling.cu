@@ -78,6 +78,17 @@ template <int N, int THREADS> __global__ void __launch_bounds__(THREADS) argmax(
     if (threadIdx.x == 0) out[blockIdx.x] = static_cast<int32_t>(index);
 }
 
+/// A block a row. No token is there twice, so that each thread has its logits for itself.
+__global__ void __launch_bounds__(kLargeBlock)
+    penalize(float* logits, int64_t V, const int32_t* tokens, const int32_t* offsets, float penalty) {
+    float* row = logits + blockIdx.x * V;
+    const int32_t end = offsets[blockIdx.x + 1];
+    for (int32_t i = offsets[blockIdx.x] + static_cast<int32_t>(threadIdx.x); i < end; i += kLargeBlock) {
+        const float logit = row[tokens[i]];
+        row[tokens[i]] = logit < 0 ? logit * penalty : logit / penalty;
+    }
+}
+
 using Amount = uint64_t;  // of probability; a number of elements is uint32_t
 
 /// The elements of a row in an order: by key, largest first, and those of one key by index.
@@ -234,6 +245,13 @@ void argmax_rows(Stream& stream, View logits, View out) {
         small ? (packs ? argmax<4, kSmallBlock> : argmax<1, kSmallBlock>) : (packs ? argmax<4, kLargeBlock> : argmax<1, kLargeBlock>);
     launch("argmax_rows", stream, kernel, dim3(static_cast<unsigned>(N)), small ? kSmallBlock : kLargeBlock, 0, logits.as<float>(), V,
            out.as<int32_t>());
+}
+
+void penalize_repetition(Stream& stream, View logits, View tokens, View offsets, float penalty) {
+    check_repetition(Check("penalize_repetition"), logits, tokens, offsets, penalty);
+    if (logits.rows == 0 || tokens.count() == 0) return;
+    launch("penalize_repetition", stream, penalize, dim3(static_cast<unsigned>(logits.rows)), kLargeBlock, 0, logits.as<float>(),
+           logits.columns, tokens.as<int32_t>(), offsets.as<int32_t>(), penalty);
 }
 
 void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, float top_p, const RandomKey& key, View out) {
