@@ -187,7 +187,7 @@ public sealed class ModelConfigurationTests : IDisposable
         "rope_scaling and rope_parameters disagree; rope_scaling counts")]
     [InlineData(
         "tiny-llama-linear-rope", "rope_scaling", "{\"type\":\"llama3\",\"rope_type\":\"linear\",\"factor\":4.0}",
-        "rope_scaling.type disagree; rope_type counts")]
+        "rope_scaling.rope_type and type disagree; rope_type counts")]
     [InlineData(
         "tiny-llama-linear-rope", "rope_scaling", "{\"type\":\"linear\",\"factor\":4.0,\"beta_fast\":32}",
         "field rope_scaling.beta_fast is not known")]
@@ -247,7 +247,8 @@ public sealed class ModelConfigurationTests : IDisposable
             Assert.Equal(isQwen ? [] : [2], absent.EndOfSequenceIds.ToArray());
             JsonObject written = JsonNode.Parse(absent.ToJson())!.AsObject();
             Assert.False(written.ContainsKey("bos_token_id") || written.ContainsKey("eos_token_id"));
-            json["bos_token_id"] = json["eos_token_id"] = null;
+            json["bos_token_id"] = null;
+            json["eos_token_id"] = null;
             Assert.Null(Parse(json).BeginOfSequenceId);
             Assert.Empty(Parse(json).EndOfSequenceIds);
         }
@@ -261,7 +262,8 @@ public sealed class ModelConfigurationTests : IDisposable
         json["auto_map"] = JsonNode.Parse("""{"AutoModel":"code.Model"}""");
         json["a"] = JsonNode.Parse("[1.0,2]");
         JsonObject written = JsonNode.Parse((Parse(json) with { StoredType = ElementType.BFloat16 }).ToJson())!.AsObject();
-        json["dtype"] = json["torch_dtype"] = "bfloat16";
+        json["dtype"] = "bfloat16";
+        json["torch_dtype"] = "bfloat16";
         json.Remove("auto_map");
         Assert.True(JsonNode.DeepEquals(json, written), written.ToJsonString());
         json.Remove("dtype");
