@@ -15,6 +15,7 @@ internal sealed class LoadedModel : IDisposable
     private readonly List<Adapter> adapters;
     private readonly DeviceOptionSet deviceOptions;
     private readonly ParseResult parsed;
+    private readonly Action<string> notice;
     private Device? device;
     private MemoryPlan? plan;
     private Session? session;
@@ -25,9 +26,10 @@ internal sealed class LoadedModel : IDisposable
         List<Adapter> adapters,
         Tokenizer tokenizer,
         DeviceOptionSet deviceOptions,
-        ParseResult parsed)
+        ParseResult parsed,
+        Action<string> notice)
     {
-        (this.folder, this.adapters, this.deviceOptions, this.parsed) = (folder, adapters, deviceOptions, parsed);
+        (this.folder, this.adapters, this.deviceOptions, this.parsed, this.notice) = (folder, adapters, deviceOptions, parsed, notice);
         (Selection, Tokenizer) = (selection, tokenizer);
     }
 
@@ -52,9 +54,9 @@ internal sealed class LoadedModel : IDisposable
         try
         {
             List<Adapter> adapters = [.. selection.Adapters.Select(path => Adapter.Load(path, folder))];
-            foreach (string line in adapters.SelectMany(static adapter => adapter.Notices)) notice(line);
+            foreach (string line in folder.Notices.Concat(adapters.SelectMany(static adapter => adapter.Notices))) notice(line);
             Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, notice);
-            return new LoadedModel(selection, folder, adapters, tokenizer, options.Device, parsed);
+            return new LoadedModel(selection, folder, adapters, tokenizer, options.Device, parsed, notice);
         }
         catch
         {
@@ -81,7 +83,13 @@ internal sealed class LoadedModel : IDisposable
             MemoryLimit = parsed.GetValue(deviceOptions.DeviceMemory) is { } limit and > 0 ? limit : device.PlannableBytes,
         });
         session = Session.Create(device, plan);
-        session.Load(adapters.Count == 0 ? folder : new MergedWeights(folder, adapters), progress.Stage("loading the model"));
+        var merged = new MergedWeights(folder, adapters);
+        IReadOnlyList<KeptChange> kept = merged.MeasureRounding(types.Weights);
+        session.Load(merged, progress.Stage("loading the model"));
+        foreach (KeptChange change in kept)
+        {
+            if (change.Describe("--precision fp32 keeps it") is { } line) notice(line);
+        }
         return session;
     }
 

@@ -32,17 +32,26 @@ internal sealed class MergeCommand : Verb
         if (selected.Adapters.Count == 0) throw new InputException("nvaccine merge: expected --adapter, or --run of a run that trained one");
         using ModelFolder folder = ModelFolder.Open(selected.Model);
         List<Adapter> loaded = [.. selected.Adapters.Select(adapter => Adapter.Load(adapter, folder))];
-        foreach (string line in loaded.SelectMany(static adapter => adapter.Notices)) Terminal.Error.WriteLine(line);
+        foreach (string line in folder.Notices.Concat(loaded.SelectMany(static adapter => adapter.Notices))) Terminal.Error.WriteLine(line);
         ElementType elementType = parsed.GetValue(type) switch
         {
             "fp32" => ElementType.Float32,
             "fp16" => ElementType.Float16,
             "bf16" => ElementType.BFloat16,
-            _ => folder.Configuration.StoredType,
+            _ => folder.StoredType,
         };
         Terminal.Error.WriteLine($"merging {loaded.Count} adapter{(loaded.Count == 1 ? "" : "s")} into {folder.Path}");
-        ModelMerger.Merge(folder, loaded, path, elementType);
+        IReadOnlyList<KeptChange> kept =
+            ModelMerger.Merge(folder, loaded, path, elementType, notice: Terminal.Error.WriteLine);
+        foreach (KeptChange change in kept)
+        {
+            if (change.Describe(WayOut(elementType)) is { } line) Terminal.Error.WriteLine(line);
+        }
         Terminal.Error.WriteLine($"wrote {path} ({elementType.TorchName()})");
         return ExitCode.Success;
     }
+
+    private static string WayOut(ElementType type) => type == ElementType.BFloat16
+        ? "--dtype fp32 keeps it (fp16 most of it), and so does using the adapter beside the model, without merge"
+        : "--dtype fp32 keeps it, and so does using the adapter beside the model, without merge";
 }

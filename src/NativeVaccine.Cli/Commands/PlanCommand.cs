@@ -51,11 +51,12 @@ internal sealed class PlanCommand : Verb
     /// <summary>
     /// A folder's own weights say what they are kept as; for a published shape it is bf16 where it is not asked for otherwise.
     /// </summary>
-    private static (ModelConfiguration Configuration, NumberTypes Types) Resolve(string model, TrainingOptions training, Device device)
+    private (ModelConfiguration Configuration, NumberTypes Types) Resolve(string model, TrainingOptions training, Device device)
     {
         if (!model.StartsWith(ShapePrefix, StringComparison.Ordinal))
         {
             using ModelFolder folder = ModelFolder.Open(model);
+            foreach (string line in folder.Notices) Terminal.Error.WriteLine(line);
             return (folder.Configuration, RunDevice.Types(device, training.Precision, folder, training.Adapter.Count));
         }
         NumberTypes types = RunDevice.Types(device, training.Precision, isStoredAsBFloat16: true);

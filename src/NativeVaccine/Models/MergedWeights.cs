@@ -5,29 +5,82 @@ namespace NativeVaccine.Models;
 /// </summary>
 public sealed class MergedWeights : IWeightSource
 {
+    private const int BlockSize = 1 << 13;
     private readonly IWeightSource weights;
-    private readonly Dictionary<string, List<(LoraMatrices Matrices, float Scale)>> additions = new(StringComparer.Ordinal);
+    private readonly List<Adapter> adapters;
+    private readonly Dictionary<string, List<Addition>> additions = new(StringComparer.Ordinal);
+    private KeptChange[]? kept;
 
     /// <summary>Merges adapters that were loaded for this model.</summary>
     public MergedWeights(IWeightSource weights, IEnumerable<Adapter> adapters)
     {
-        this.weights = weights;
-        foreach (Adapter adapter in adapters)
+        (this.weights, this.adapters) = (weights, [.. adapters]);
+        for (int i = 0; i < this.adapters.Count; i++)
         {
-            foreach (AdapterModule module in adapter.Modules)
+            foreach (AdapterModule module in this.adapters[i].Modules)
             {
                 string name = WeightNames.Weight(module.Layer, module.Projection);
-                if (!additions.TryGetValue(name, out var list)) additions.Add(name, list = []);
-                list.Add((module.Matrices, (float)module.Scale));
+                if (!additions.TryGetValue(name, out List<Addition>? list)) additions.Add(name, list = []);
+                list.Add(new Addition(i, module.Matrices, (float)module.Scale));
             }
         }
+    }
+
+    /// <summary>
+    /// From now on compares what is read with what it becomes when it is rounded, adapter by adapter. It needs memory for a few thousand
+    /// elements.
+    /// </summary>
+    /// <param name="type">What the reader rounds to.</param>
+    /// <returns>One for each adapter, complete when all weights were read; none if nothing is rounded.</returns>
+    public IReadOnlyList<KeptChange> MeasureRounding(ElementType type)
+    {
+        if (type == ElementType.Float32) return [];
+        kept = [.. adapters.Select((adapter, i) => new KeptChange(adapter.Source ?? $"adapter {i + 1}", type))];
+        return kept;
     }
 
     /// <inheritdoc/>
     public void ReadFloat32(string name, Span<float> destination, long firstElement = 0)
     {
         weights.ReadFloat32(name, destination, firstElement);
-        if (!additions.TryGetValue(name, out var list)) return;
-        foreach ((LoraMatrices matrices, float scale) in list) matrices.AddTo(destination, scale, firstElement);
+        if (!additions.TryGetValue(name, out List<Addition>? list)) return;
+        if (kept is not null) AddMeasured(name, list, destination, firstElement);
+        else foreach (Addition addition in list) addition.Matrices.AddTo(destination, addition.Scale, firstElement);
     }
+
+    private void AddMeasured(string name, List<Addition> list, Span<float> destination, long firstElement)
+    {
+        float[][] changes = [.. list.Select(static _ => new float[BlockSize])];
+        float[] with = new float[BlockSize];
+        float[] without = new float[BlockSize];
+        byte[] bytes = new byte[BlockSize * sizeof(float)];
+        for (int start = 0; start < destination.Length; start += BlockSize)
+        {
+            Span<float> block = destination.Slice(start, Math.Min(BlockSize, destination.Length - start));
+            for (int a = 0; a < list.Count; a++)
+            {
+                block.CopyTo(changes[a]);
+                list[a].Matrices.AddTo(block, list[a].Scale, firstElement + start);
+                for (int i = 0; i < block.Length; i++) changes[a][i] = block[i] - changes[a][i];
+            }
+            block.CopyTo(with);
+            Round(with.AsSpan(0, block.Length), bytes);
+            for (int a = 0; a < list.Count; a++)
+            {
+                for (int i = 0; i < block.Length; i++) without[i] = block[i] - changes[a][i];
+                Round(without.AsSpan(0, block.Length), bytes);
+                kept![list[a].Adapter].Add(name, changes[a].AsSpan(0, block.Length), without, with);
+            }
+        }
+    }
+
+    private void Round(Span<float> values, byte[] bytes)
+    {
+        ElementType type = kept![0].Type;
+        Span<byte> stored = bytes.AsSpan(0, values.Length * type.BitSize() / 8);
+        ElementConversion.FromFloat32(type, values, stored);
+        ElementConversion.ToFloat32(type, stored, values);
+    }
+
+    private readonly record struct Addition(int Adapter, LoraMatrices Matrices, float Scale);
 }

@@ -9,16 +9,25 @@ public static class ModelMerger
     /// <param name="folder">A new or empty folder.</param>
     /// <param name="type">What the weights are rounded to, once, after all adapters.</param>
     /// <param name="maximumShardBytes">Weights beyond this go into several files with an index.</param>
+    /// <param name="notice">Told in a line each which files were left out.</param>
+    /// <returns>What rounding left of each adapter's change; none if nothing is rounded.</returns>
     /// <exception cref="InputException">The folder is not empty or cannot be written, or a weight cannot be read.</exception>
-    public static void Merge(
+    public static IReadOnlyList<KeptChange> Merge(
         ModelFolder model,
         IReadOnlyList<Adapter> adapters,
         string folder,
         ElementType type,
-        long maximumShardBytes = ModelWriter.DefaultMaximumShardBytes) => ModelWriter.Write(
+        long maximumShardBytes = ModelWriter.DefaultMaximumShardBytes,
+        Action<string>? notice = null)
+    {
+        var merged = new MergedWeights(model, adapters);
+        IReadOnlyList<KeptChange> kept = merged.MeasureRounding(type);
+        ModelWriter.Write(
             folder,
             model.Configuration with { StoredType = type },
-            new MergedWeights(model, adapters),
-            temporary => ModelWriter.CopyCompanionFiles(model.Path, temporary),
+            merged,
+            temporary => CompanionFiles.Copy(model.Path, temporary, notice),
             maximumShardBytes);
+        return kept;
+    }
 }

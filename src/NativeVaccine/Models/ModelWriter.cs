@@ -10,13 +10,10 @@ public static class ModelWriter
     /// <summary>The size at which transformers begins another file.</summary>
     public const long DefaultMaximumShardBytes = 5_000_000_000;
 
-    private static readonly string[] CompanionFileNames =
-    [
-        ModelConfigurationReader.GenerationFileName, "tokenizer.model", "tokenizer.json", "tokenizer_config.json",
-        "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
-    ];
-
-    /// <summary>Writes config.json, generation_config.json and the weights, as <see cref="ModelConfiguration.StoredType"/>.</summary>
+    /// <summary>
+    /// Writes config.json and the weights, as <see cref="ModelConfiguration.StoredType"/>; generation_config.json only for a model that was
+    /// not read from files.
+    /// </summary>
     /// <param name="folder">A new or empty folder.</param>
     /// <param name="configuration">Shape and type of what is written.</param>
     /// <param name="weights">Gives the values, piece by piece, tensor after tensor.</param>
@@ -33,17 +30,10 @@ public static class ModelWriter
             addFiles?.Invoke(temporary);
             AtomicFile.WriteAllText(Path.Combine(temporary, ModelConfigurationReader.FileName), configuration.ToJson());
             string generation = Path.Combine(temporary, ModelConfigurationReader.GenerationFileName);
-            if (!File.Exists(generation)) AtomicFile.WriteAllText(generation, ModelConfigurationWriter.WriteGeneration(configuration));
+            if (configuration.SourceJson is null && !File.Exists(generation))
+                AtomicFile.WriteAllText(generation, ModelConfigurationWriter.WriteGeneration(configuration));
             WriteWeights(temporary, Shards(configuration, weights, maximumShardBytes));
         });
-
-    /// <summary>Copies what belongs to a model beside its weights: the tokenizer's files and the generation settings.</summary>
-    public static void CopyCompanionFiles(string from, string to)
-    {
-        IEnumerable<string> files = CompanionFileNames.Select(name => Path.Combine(from, name)).Where(File.Exists)
-            .Concat(Directory.EnumerateFiles(from, "*.tiktoken"));
-        foreach (string file in files) File.Copy(file, Path.Combine(to, Path.GetFileName(file)), overwrite: true);
-    }
 
     private static List<List<TensorToWrite>> Shards(ModelConfiguration configuration, IWeightSource weights, long maximumShardBytes)
     {

@@ -19,11 +19,12 @@ internal sealed class TrainingFiles : IDisposable
         (Options, Method, Model) = (options, method, model);
         method.RequireFits(model.Configuration.LayerCount);
         stored = new HashedWeights(model);
-        Weights = options.Adapter.Count == 0
-            ? stored
-            : new MergedWeights(stored, [.. options.Adapter.Select(path => Adapter.Load(path, model))]);
+        List<Adapter> adapters = [.. options.Adapter.Select(path => Adapter.Load(path, model))];
+        Weights = new MergedWeights(stored, adapters);
         InitialAdapter = options.InitAdapter is { } initial ? Adapter.Load(initial, model) : null;
         InitialAdapter?.RequireUniform($"--init-adapter {options.InitAdapter}");
+        if (InitialAdapter is not null) adapters.Add(InitialAdapter);
+        notices.AddRange(model.Notices.Concat(adapters.SelectMany(static adapter => adapter.Notices)));
         Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, notices.Add);
         Samples = Read(options.Data!, options, tokenizer);
         if (method.Needs.HarmfulPool)
@@ -50,7 +51,7 @@ internal sealed class TrainingFiles : IDisposable
     public ModelFolder Model { get; }
 
     /// <summary>The model with its adapters merged.</summary>
-    public IWeightSource Weights { get; }
+    public MergedWeights Weights { get; }
 
     /// <summary>The adapter to start from; null for a fresh one.</summary>
     public Adapter? InitialAdapter { get; }

@@ -113,7 +113,7 @@ public sealed class TrainingRun : IDisposable
     {
         var record = AdapterRecord.Of(Options, folder.ResultPath); // now: what it stands on may change while it trains
         using Session session = Session.Create(device, Plan);
-        session.Load(files.Weights, Loading);
+        LoadWeights(session);
         if (files.InitialAdapter is { } adapter) session.LoadAdapter(adapter);
         else if (!Options.Full) session.InitializeAdapter(Options.Seed);
 
@@ -217,10 +217,21 @@ public sealed class TrainingRun : IDisposable
         }
     }
 
+    /// <summary>Says what rounding leaves of the adapters that are merged.</summary>
+    private void LoadWeights(Session session)
+    {
+        IReadOnlyList<KeptChange> kept = files.Weights.MeasureRounding(Plan.Options.WeightType);
+        session.Load(files.Weights, Loading);
+        foreach (KeptChange change in kept)
+        {
+            if (change.Describe("--precision fp32 keeps it") is { } line) Notice?.Invoke(line);
+        }
+    }
+
     /// <summary>In fp32, whatever the model was stored as: rounding would undo small steps.</summary>
     private void SaveModel(Session session) => ModelWriter.Write(
         folder.ResultPath,
         files.Model.Configuration with { StoredType = ElementType.Float32 },
         session.SnapshotWeights(),
-        to => ModelWriter.CopyCompanionFiles(files.Model.Path, to));
+        to => CompanionFiles.Copy(files.Model.Path, to, Notice));
 }

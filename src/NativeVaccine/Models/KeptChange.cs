@@ -1,0 +1,65 @@
+namespace NativeVaccine.Models;
+
+/// <summary>
+/// How much of an adapter's change is left in weights that were rounded after it was added. With D = round(W + C) - round(W), what became
+/// of the change C, the share is (D . C) / (C . C): 1 if all of it is left, 0 if none. W has what the other adapters changed.
+/// </summary>
+/// <remarks>
+/// Neither the norm of D nor that of D - C says as much. Where C lies below the spacing of bf16, few elements of W move, but those by a
+/// whole step, so the norms of D and C are close; and where W itself was rounded in the same step, D - C is as long as C though nothing is
+/// lost on average. Seen on a model of 3.2B parameters in bf16: |D - C| / |C| = 0.82 in a projection whose share is a half, and merging
+/// had taken half of what the adapter did to the loss.
+/// </remarks>
+public sealed class KeptChange
+{
+    /// <summary>Below this share a warning is due.</summary>
+    public const double Enough = 0.9;
+
+    private readonly Dictionary<string, (double Along, double Meant)> sums = new(StringComparer.Ordinal);
+
+    internal KeptChange(string adapter, ElementType type) => (Adapter, Type) = (adapter, type);
+
+    /// <summary>The folder of the adapter, or which one of several it is.</summary>
+    public string Adapter { get; }
+
+    /// <summary>What the weights were rounded to.</summary>
+    public ElementType Type { get; }
+
+    /// <summary>The share of the whole change; 1 where there is none.</summary>
+    public double Share => Ratio(sums.Values.Sum(static sum => sum.Along), sums.Values.Sum(static sum => sum.Meant));
+
+    /// <summary>The weight that kept least, with its share; null where nothing changes.</summary>
+    public (string Weight, double Share)? Worst => sums
+        .Where(static sum => sum.Value.Meant > 0)
+        .Select(static sum => ((string Weight, double Share)?)(sum.Key, Ratio(sum.Value.Along, sum.Value.Meant)))
+        .MinBy(static weight => weight!.Value.Share);
+
+    /// <summary>A line for a person; null where nothing changes.</summary>
+    /// <param name="wayOut">What keeps all of it, for a warning.</param>
+    public string? Describe(string wayOut)
+    {
+        if (Worst is not { } worst) return null;
+        string type = Type == ElementType.BFloat16 ? "bf16" : "fp16";
+        string line = FormattableString.Invariant(
+            $"{Adapter}: {Share:P0} of its change is left after rounding to {type} (least in {worst.Weight}: {worst.Share:P0})");
+        return Share < Enough ? $"warning: {line}; the rest is too small for {type}; {wayOut}" : line;
+    }
+
+    /// <summary>Takes in some elements of a weight.</summary>
+    /// <param name="weight">Its name.</param>
+    /// <param name="change">C.</param>
+    /// <param name="without">round(W).</param>
+    /// <param name="with">round(W + C).</param>
+    internal void Add(string weight, ReadOnlySpan<float> change, ReadOnlySpan<float> without, ReadOnlySpan<float> with)
+    {
+        (double along, double meant) = sums.GetValueOrDefault(weight);
+        for (int i = 0; i < change.Length; i++)
+        {
+            along += change[i] * ((double)with[i] - without[i]);
+            meant += (double)change[i] * change[i];
+        }
+        sums[weight] = (along, meant);
+    }
+
+    private static double Ratio(double along, double meant) => meant > 0 ? Math.Clamp(along / meant, 0, 1) : 1;
+}
