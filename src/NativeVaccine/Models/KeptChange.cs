@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NativeVaccine.Models;
 
 /// <summary>
@@ -52,10 +54,22 @@ public sealed class KeptChange
     /// <param name="with">round(W + C).</param>
     internal void Add(string weight, ReadOnlySpan<float> change, ReadOnlySpan<float> without, ReadOnlySpan<float> with)
     {
-        (double along, double meant) = sums.GetValueOrDefault(weight);
-        for (int i = 0; i < change.Length; i++)
+        (Vector<double> Along, Vector<double> Meant) lanes = default;
+        int i = 0;
+        for (; i + Vector<float>.Count <= change.Length; i += Vector<float>.Count)
         {
-            along += change[i] * ((double)with[i] - without[i]);
+            Vector.Widen(new Vector<float>(change[i..]), out Vector<double> lower, out Vector<double> upper);
+            var moved = new Vector<float>(with[i..]) - new Vector<float>(without[i..]);
+            Vector.Widen(moved, out Vector<double> lowerMoved, out Vector<double> upperMoved);
+            lanes.Along += (lower * lowerMoved) + (upper * upperMoved);
+            lanes.Meant += (lower * lower) + (upper * upper);
+        }
+        (double along, double meant) = sums.GetValueOrDefault(weight);
+        along += Vector.Sum(lanes.Along);
+        meant += Vector.Sum(lanes.Meant);
+        for (; i < change.Length; i++)
+        {
+            along += (double)change[i] * (with[i] - without[i]);
             meant += (double)change[i] * change[i];
         }
         sums[weight] = (along, meant);

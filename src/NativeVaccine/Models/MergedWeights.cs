@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NativeVaccine.Models;
 
 /// <summary>
@@ -61,17 +63,25 @@ public sealed class MergedWeights : IWeightSource
             {
                 block.CopyTo(changes[a]);
                 list[a].Matrices.AddTo(block, list[a].Scale, firstElement + start);
-                for (int i = 0; i < block.Length; i++) changes[a][i] = block[i] - changes[a][i];
+                Subtract(block, changes[a], changes[a]);
             }
             block.CopyTo(with);
             Round(with.AsSpan(0, block.Length), bytes);
             for (int a = 0; a < list.Count; a++)
             {
-                for (int i = 0; i < block.Length; i++) without[i] = block[i] - changes[a][i];
+                Subtract(block, changes[a], without);
                 Round(without.AsSpan(0, block.Length), bytes);
                 kept![list[a].Adapter].Add(name, changes[a].AsSpan(0, block.Length), without, with);
             }
         }
+    }
+
+    private static void Subtract(ReadOnlySpan<float> from, ReadOnlySpan<float> what, Span<float> result)
+    {
+        int i = 0;
+        for (; i + Vector<float>.Count <= from.Length; i += Vector<float>.Count)
+            (new Vector<float>(from[i..]) - new Vector<float>(what[i..])).CopyTo(result[i..]);
+        for (; i < from.Length; i++) result[i] = from[i] - what[i];
     }
 
     private void Round(Span<float> values, byte[] bytes)

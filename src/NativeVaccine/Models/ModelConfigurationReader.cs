@@ -75,19 +75,28 @@ internal static class ModelConfigurationReader
         };
     }
 
+    /// <summary>transformers goes by model_type, so the two must name one family.</summary>
     private static Architecture ReadArchitecture(JsonFields fields)
     {
-        (string field, string found) = fields.Texts("architectures") is { Count: > 0 } names
-            ? ("architectures", names[0])
-            : ("model_type", fields.Text("model_type") ?? throw fields.Missing("architectures", "a list with the model's class"));
-        return found switch
+        const string expected = "LlamaForCausalLM, MistralForCausalLM or Qwen2ForCausalLM";
+        string? type = fields.Text("model_type");
+        if (fields.Texts("architectures") is not { Count: > 0 } names)
         {
-            "LlamaForCausalLM" or "llama" => Architecture.Llama,
-            "MistralForCausalLM" or "mistral" => Architecture.Mistral,
-            "Qwen2ForCausalLM" or "qwen2" => Architecture.Qwen2,
-            _ => throw fields.Wrong(field, InputText.Quote(found), "LlamaForCausalLM, MistralForCausalLM or Qwen2ForCausalLM"),
-        };
+            if (type is null) throw fields.Missing("architectures", "a list with the model's class");
+            return Family(type) ?? throw fields.Wrong("model_type", InputText.Quote(type), "llama, mistral or qwen2");
+        }
+        Architecture family = Family(names[0]) ?? throw fields.Wrong("architectures", InputText.Quote(names[0]), expected);
+        if (type is null || Family(type) == family) return family;
+        throw fields.Wrong("model_type", InputText.Quote(type), $"the family of architectures, {InputText.Quote(names[0])}");
     }
+
+    private static Architecture? Family(string name) => name switch
+    {
+        "LlamaForCausalLM" or "llama" => Architecture.Llama,
+        "MistralForCausalLM" or "mistral" => Architecture.Mistral,
+        "Qwen2ForCausalLM" or "qwen2" => Architecture.Qwen2,
+        _ => null,
+    };
 
     /// <summary>Refuses what would change the numbers and is not implemented: better no answer than a wrong one.</summary>
     private static void RequireKnownFeatures(JsonFields fields)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
@@ -65,6 +66,11 @@ internal sealed record RopeReader(double Theta, RopeScaling Scaling)
     private static RopeScaling ReadScaling(JsonFields fields, JsonFields rope)
     {
         RequireWhole(rope);
+        foreach (JsonProperty field in rope.Element.EnumerateObject())
+        {
+            if (field.Value.ValueKind == JsonValueKind.Object)
+                throw rope.Wrong(InputText.Shorten(field.Name), field.Value, "no object: the same rotary embedding in every layer");
+        }
         string kindField = rope.Has(TypeName) ? TypeName : OldTypeName;
         string kind = rope.Text(kindField) ?? "default";
         return kind switch

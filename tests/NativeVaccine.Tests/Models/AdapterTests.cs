@@ -201,6 +201,12 @@ public sealed class AdapterTests : IDisposable
         Refusal.Of(() => Adapter.Load(folder.File("a"), model), embedding, "differs from the model's own");
         WriteWith(own with { Name = "base_model.model.lm_head.weight" });
         Refusal.Of(() => Adapter.Load(folder.File("a"), model), "lm_head.weight", "differs from the model's own");
+        TinyModel.Write(folder.File("tied"), TinyModel.Configuration with { TieWordEmbeddings = true });
+        using (ModelFolder tied = ModelFolder.Open(folder.File("tied")))
+        {
+            WriteWith(own with { Name = "base_model.model.lm_head.weight" });
+            Assert.Empty(Adapter.Load(folder.File("a"), tied).Notices);
+        }
         foreach (string name in new[] { "lora_magnitude_vector", "lora_B.bias", "lora_a_new_idea" })
         {
             WriteWith(own with { Name = $"base_model.model.model.layers.0.self_attn.q_proj.{name}" });
