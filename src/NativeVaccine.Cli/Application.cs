@@ -9,8 +9,8 @@ namespace NativeVaccine.Cli;
 
 /// <summary>The command line: finds the verb, runs it, and turns whatever happens into one line and an exit code.</summary>
 /// <param name="terminal">Where the verbs write.</param>
-/// <param name="cancellation">Stops a run at its next step.</param>
-internal sealed class Application(Terminal terminal, CancellationToken cancellation)
+/// <param name="interruption">Stops a run at its next step.</param>
+internal sealed class Application(Terminal terminal, Interruption interruption)
 {
     private static readonly Option<bool> Verbose = new("--verbose") { Description = "show where an error came from", Recursive = true };
 
@@ -24,7 +24,8 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
         bool isVerbose = arguments.Contains(Verbose.Name);
         try
         {
-            return Invoke(arguments);
+            int result = Invoke(arguments);
+            return result == ExitCode.Cancelled ? interruption.ExitCode : result;
         }
         catch (InputException exception) when (!IsFailureOfTheEngine(exception))
         {
@@ -33,12 +34,16 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
         catch (OperationCanceledException)
         {
             terminal.Error.WriteLine("stopped");
-            return ExitCode.Cancelled;
+            return interruption.ExitCode;
+        }
+        catch (OutputException exception)
+        {
+            return exception.IsReaderGone ? ExitCode.ReaderGone : Refuse(exception.Message, isVerbose ? exception : null, ExitCode.Failed);
         }
         catch (Exception exception) when (exception is not StackOverflowException)
         {
             string hint = isVerbose ? "" : " (--verbose shows where)";
-            return Refuse($"the run failed: {OneLine(exception.Message)}{hint}", isVerbose ? exception : null, ExitCode.Failed);
+            return Refuse($"the run failed: {exception.Message}{hint}", isVerbose ? exception : null, ExitCode.Failed);
         }
     }
 
@@ -69,7 +74,7 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
 
     private int Invoke(string[] arguments)
     {
-        RootCommand root = CreateRoot(new CommandContext(terminal, cancellation) { Demo = Demo });
+        RootCommand root = CreateRoot(new CommandContext(terminal, interruption) { Demo = Demo });
         if (arguments.Length == 0) arguments = ["--help"];
         ParseResult parsed = root.Parse(ConfigurationFile.Expand(root, arguments, Parsing), Parsing);
         var invocation = new InvocationConfiguration
@@ -89,7 +94,7 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
     private int Refuse(string message, Exception? cause, int exitCode)
     {
         terminal.Error.WriteLine($"error: {message}");
-        if (cause is not null) terminal.Error.WriteLine(cause);
+        foreach (string line in (cause?.ToString() ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries)) terminal.Error.WriteLine(line);
         return exitCode;
     }
 
@@ -98,6 +103,4 @@ internal sealed class Application(Terminal terminal, CancellationToken cancellat
     /// </summary>
     private static bool IsFailureOfTheEngine(InputException exception) =>
         exception is EngineException { Error: EngineError.Device or EngineError.Internal or EngineError.WrongState };
-
-    private static string OneLine(string message) => message.ReplaceLineEndings(" ");
 }

@@ -1,41 +1,111 @@
 using System.Runtime.InteropServices;
+using NativeVaccine.Cli.Output;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Cli;
 
 /// <summary>
-/// Turns Ctrl-C and a request to terminate into a cancellation, which a run answers by stopping at the next step with a checkpoint. The
-/// second Ctrl-C ends the process at once.
+/// Turns Ctrl-C, a request to terminate and a terminal that hangs up into a cancellation. A verb answers it within a second, or is ended
+/// then, unless it has something to save first. The second signal always ends the process at once. What it was writing is removed.
 /// </summary>
-internal sealed class Interruption : IDisposable
+internal sealed partial class Interruption : IDisposable
 {
-    private readonly CancellationTokenSource source = new();
-    private readonly List<PosixSignalRegistration> registrations = [];
+    private const string ShowCursor = "\e[?25h";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    private Interruption() { }
+    /// <summary>The signals, with their numbers, which shells add to 128.</summary>
+    private static readonly (PosixSignal Signal, int Number)[] Signals =
+        [(PosixSignal.SIGHUP, 1), (PosixSignal.SIGINT, 2), (PosixSignal.SIGTERM, 15)];
+
+    private readonly CancellationTokenSource source;
+    private readonly Terminal? terminal;
+    private readonly List<PosixSignalRegistration> registrations = [];
+    private readonly Lock ending = new();
+    private Timer? patience;
+    private int signals;
+
+    private Interruption(Terminal? terminal, CancellationTokenSource source) => (this.terminal, this.source) = (terminal, source);
 
     /// <summary>Cancelled at the first signal.</summary>
     public CancellationToken Token => source.Token;
 
-    /// <summary>Listens to the signals of this process.</summary>
-    public static Interruption OfProcess()
+    /// <summary>What the process tells its caller when it was stopped: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.</summary>
+    public int ExitCode { get; private set; } = Cli.ExitCode.Cancelled;
+
+    /// <summary>
+    /// What is still to be done after the first signal, in a few words that the user is told; null where nothing would be lost, so that the
+    /// process may end after a second.
+    /// </summary>
+    public string? Saving { get; set; }
+
+    /// <summary>Listens to the signals of this process; not to those that it was started to ignore (nohup).</summary>
+    public static Interruption OfProcess(Terminal terminal)
     {
-        var interruption = new Interruption();
-        foreach (PosixSignal signal in new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM })
-            interruption.registrations.Add(PosixSignalRegistration.Create(signal, interruption.OnSignal));
+        var interruption = new Interruption(terminal, new CancellationTokenSource());
+        foreach ((PosixSignal signal, int number) in Signals.Where(static one => !IsIgnored(one.Number)))
+            interruption.registrations.Add(PosixSignalRegistration.Create(signal, context => interruption.OnSignal(context, number)));
         return interruption;
     }
+
+    /// <summary>One that a token stands for, without signals.</summary>
+    public static Interruption By(CancellationToken token) => new(null, CancellationTokenSource.CreateLinkedTokenSource(token));
 
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (PosixSignalRegistration registration in registrations) registration.Dispose();
+        patience?.Dispose();
         source.Dispose();
     }
 
-    private void OnSignal(PosixSignalContext context)
+    private void OnSignal(PosixSignalContext context, int number)
     {
-        if (source.IsCancellationRequested) return;
         context.Cancel = true;
+        if (Interlocked.Increment(ref signals) > 1)
+        {
+            EndNow();
+            return;
+        }
+        ExitCode = 128 + number;
+        if (Saving is { } work) terminal?.Error.WriteLine($"stopping: {work}; the same signal again ends at once");
+        patience = new Timer(_ => EndUnlessSaving(), null, Patience, Timeout.InfiniteTimeSpan);
         source.Cancel();
     }
+
+    private void EndUnlessSaving()
+    {
+        if (Saving is null) EndNow();
+    }
+
+    /// <summary>Without waiting for anything: another thread may be in the engine for long.</summary>
+    private void EndNow()
+    {
+        lock (ending)
+        {
+            AtomicFile.Abandon();
+            if (terminal is { IsErrorScreen: true }) terminal.Error.Write(ShowCursor);
+            terminal?.Error.WriteLine("stopped");
+            if (OperatingSystem.IsWindows()) Environment.Exit(ExitCode);
+            ExitProcess(ExitCode);
+        }
+    }
+
+    /// <summary>From the system where it says so; elsewhere .NET is left to know.</summary>
+    private static bool IsIgnored(int number)
+    {
+        const string Field = "SigIgn:";
+        if (!OperatingSystem.IsLinux()) return false;
+        try
+        {
+            string line = File.ReadLines("/proc/self/status").First(static line => line.StartsWith(Field, StringComparison.Ordinal));
+            return (Convert.ToUInt64(line[Field.Length..].Trim(), 16) >> (number - 1) & 1) != 0;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidOperationException or FormatException)
+        {
+            return false;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    private static partial void ExitProcess(int code);
 }

@@ -1,5 +1,6 @@
 using NativeVaccine.Cli;
 using NativeVaccine.Cli.Output;
 
-using Interruption interruption = Interruption.OfProcess();
-return new Application(Terminal.OfProcess(), interruption.Token).Run(args);
+var terminal = Terminal.OfProcess();
+using Interruption interruption = Interruption.OfProcess(terminal);
+return new Application(terminal, interruption).Run(args);

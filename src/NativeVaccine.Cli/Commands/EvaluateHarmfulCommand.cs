@@ -42,14 +42,9 @@ internal sealed class EvaluateHarmfulCommand : ModelVerb
     {
         PreparedPrompts prepared = generation.Prepare(model, questions, parsed, Terminal.Error.WriteLine);
         List<Continuation> answers = WithProgress(display =>
-            prepared.Run(prepared.Start(model, display), model.Tokenizer, display, Cancellation));
+            prepared.Run(prepared.Start(model, display, Cancellation), model.Tokenizer, display, Cancellation));
         HarmfulScore score = judge.Score(answers.Select(static answer => answer.Text));
-        if (parsed.GetValue(Json) is { } file)
-        {
-            JsonValues.Save(file, ToJson(answers, score));
-            Terminal.Error.WriteLine($"wrote {file}");
-        }
-        Terminal.Write(ToTable(score));
+        WriteJsonAnd(parsed.GetValue(Json), ToJson(answers, score), () => Terminal.Write(ToTable(score)));
         return ExitCode.Success;
     }
 

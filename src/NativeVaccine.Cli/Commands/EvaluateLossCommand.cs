@@ -51,7 +51,7 @@ internal sealed class EvaluateLossCommand : ModelVerb
         int longest = samples.Samples.Max(static sample => sample.InputIds.Length);
         int atATime = Math.Min(SamplesAtATime, samples.Samples.Count);
         Session session =
-            model.Start(new SessionOptions { MaxTokens = atATime * longest, MaxSamples = atATime, LongestSample = longest }, display);
+            model.Start(new SessionOptions { MaxTokens = atATime * longest, MaxSamples = atATime, LongestSample = longest }, display, Cancellation);
         return LossEvaluator.Evaluate(session, samples, display.Stage("evaluating"), Cancellation);
     }
 

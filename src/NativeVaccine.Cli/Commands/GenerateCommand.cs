@@ -37,13 +37,13 @@ internal sealed class GenerateCommand : ModelVerb
         PreparedPrompts prepared = generation.Prepare(model, records, parsed, Terminal.Error.WriteLine);
         if (records.Count == 1 && parsed.GetValue(Json) is null)
         {
-            Session session = WithProgress(display => prepared.Start(model, display));
+            Session session = WithProgress(display => prepared.Start(model, display, Cancellation));
             prepared.Stream(session, model.Tokenizer, Terminal, Cancellation);
             return ExitCode.Success;
         }
 
         List<Continuation> continuations = WithProgress(display =>
-            prepared.Run(prepared.Start(model, display), model.Tokenizer, display, Cancellation));
+            prepared.Run(prepared.Start(model, display, Cancellation), model.Tokenizer, display, Cancellation));
         WriteJsonOr(parsed.GetValue(Json), ToJson(continuations), () =>
         {
             foreach ((AlpacaRecord record, Continuation continuation) in records.Zip(continuations))

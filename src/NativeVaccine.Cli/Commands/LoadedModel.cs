@@ -68,7 +68,8 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Puts the model on its device.</summary>
     /// <param name="options">What there must be room for; the form of the weights and the memory limit are set here.</param>
     /// <param name="progress">Shows how far loading is.</param>
-    public Session Start(SessionOptions options, ProgressDisplay progress)
+    /// <param name="cancellation">Stops loading.</param>
+    public Session Start(SessionOptions options, ProgressDisplay progress, CancellationToken cancellation)
     {
         // A plan that does not fit may be asked for again with less.
         device ??= deviceOptions.Open(parsed);
@@ -85,7 +86,7 @@ internal sealed class LoadedModel : IDisposable
         session = Session.Create(device, plan);
         var merged = new MergedWeights(folder, adapters);
         IReadOnlyList<KeptChange> kept = merged.MeasureRounding(types.Weights);
-        session.Load(merged, progress.Stage("loading the model"));
+        session.Load(merged, progress.Stage("loading the model"), cancellation);
         foreach (KeptChange change in kept)
         {
             if (change.Describe("--precision fp32 keeps it") is { } line) notice(line);

@@ -39,13 +39,9 @@ internal sealed class PlanCommand : Verb
         MemoryPlan? fitting = TryCreate(device, configuration, session);
         SessionOptions smallest = session with { MemoryLimit = 0, RecomputedLayers = configuration.LayerCount };
         using MemoryPlan plan = fitting ?? MemoryPlan.Create(device, configuration, smallest);
-        if (parsed.GetValue(json) is { } file)
-        {
-            JsonValues.Save(file, ToJson(plan, training, fits: fitting is not null));
-            Terminal.Error.WriteLine($"wrote {file}");
-        }
-        Write(plan, training, fits: fitting is not null);
-        return fitting is not null ? ExitCode.Success : ExitCode.Failed;
+        bool fits = fitting is not null;
+        WriteJsonAnd(parsed.GetValue(json), ToJson(plan, training, fits), () => Write(plan, training, fits));
+        return fits ? ExitCode.Success : ExitCode.Failed;
     }
 
     /// <summary>

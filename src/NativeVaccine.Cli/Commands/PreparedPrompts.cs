@@ -39,7 +39,7 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
     /// loaded.
     /// </summary>
     /// <exception cref="InputException">Not even one prompt at a time fits.</exception>
-    public Session Start(LoadedModel model, ProgressDisplay progress)
+    public Session Start(LoadedModel model, ProgressDisplay progress, CancellationToken cancellation)
     {
         long capacity = Longest + (long)options.MaxNewTokens;
         if (capacity > int.MaxValue)
@@ -49,7 +49,7 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
         {
             try
             {
-                return model.Start(Room(atATime), progress);
+                return model.Start(Room(atATime), progress, cancellation);
             }
             catch (EngineException exception) when (exception.Error == EngineError.OutOfMemory && atATime > 1)
             {

@@ -29,6 +29,7 @@ internal abstract class TrainingVerb : Verb
     {
         using TrainingRun run = Open(parsed);
         Describe(run);
+        Saving = "a checkpoint is written after this step";
         try
         {
             string result = ProgressDisplay.Run(Terminal, display => Train(run, display));

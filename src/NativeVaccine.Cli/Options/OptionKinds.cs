@@ -10,6 +10,9 @@ namespace NativeVaccine.Cli.Options;
 /// </summary>
 internal static class OptionKinds
 {
+    /// <summary>The name of the option made by <see cref="JsonOutput"/>.</summary>
+    public const string JsonOutputName = "--json";
+
     /// <summary>A whole number that is not below <paramref name="minimum"/>.</summary>
     public static Option<int?> WholeNumber(string name, string description, int minimum) => Create<int?>(
         name, "N", description, text =>
@@ -56,7 +59,7 @@ internal static class OptionKinds
         Create<string?>(name, valueName, description, static text => text);
 
     /// <summary>Where a verb writes its result for other programs.</summary>
-    public static Option<string?> JsonOutput() => Text("--json", "FILE", "write the result to this file as JSON");
+    public static Option<string?> JsonOutput() => Text(JsonOutputName, "FILE", "write the result to this file as JSON; - is the standard output");
 
     /// <summary>An option that may be repeated.</summary>
     public static Option<string[]> Repeated(string name, string valueName, string description) => new(name)
@@ -69,10 +72,14 @@ internal static class OptionKinds
     };
 
     /// <summary>One of a few words.</summary>
-    public static Option<string?> Choice(string name, string description, params string[] choices) => Create<string?>(
-        name, string.Join('|', choices), description, text => choices.Contains(text)
+    public static Option<string?> Choice(string name, string description, params string[] choices)
+    {
+        Option<string?> option = Create<string?>(name, string.Join('|', choices), description, text => choices.Contains(text)
             ? text
             : throw Refusal(name, text, $"one of {string.Join(", ", choices)}"));
+        option.CompletionSources.Add(choices);
+        return option;
+    }
 
     /// <summary>One of an enumeration's words: "constant-with-warmup".</summary>
     public static Option<string?> Words<T>(string name, string description)

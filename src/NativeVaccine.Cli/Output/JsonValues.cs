@@ -13,7 +13,10 @@ internal static class JsonValues
 
     /// <summary>Writes a file, whole or not at all.</summary>
     /// <exception cref="InputException">It cannot be written.</exception>
-    public static void Save(string path, JsonNode json) => AtomicFile.WriteAllText(path, json.ToJsonString(Indented) + "\n");
+    public static void Save(string path, JsonNode json) => AtomicFile.WriteAllText(path, Text(json));
+
+    /// <summary>The text of such a file.</summary>
+    public static string Text(JsonNode json) => json.ToJsonString(Indented) + "\n";
 
     /// <summary>A list of numbers.</summary>
     public static JsonArray Array(IEnumerable<int> values) => [.. values.Select(static value => (JsonNode)value)];

@@ -14,10 +14,10 @@ internal sealed class Terminal
     private Terminal(TextWriter output, TextWriter error, bool isOutputScreen, bool isErrorScreen)
     {
         Out = output;
-        Error = error;
+        Error = new MessageWriter(error);
         IsOutputScreen = isOutputScreen;
-        OutConsole = Create(output, isOutputScreen);
-        ErrorConsole = Create(error, isErrorScreen);
+        OutConsole = Create(Out, isOutputScreen);
+        ErrorConsole = Create(Error, isErrorScreen);
         IsErrorScreen = isErrorScreen && ErrorConsole.Profile.Capabilities.Interactive;
     }
 
@@ -42,9 +42,8 @@ internal sealed class Terminal
     /// <summary>The standard streams of this process.</summary>
     public static Terminal OfProcess()
     {
-        // Without this, .NET writes '?' for box glyphs where the system's own encoding lacks them.
-        Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
-        return new Terminal(Console.Out, Console.Error, !Console.IsOutputRedirected, !Console.IsErrorRedirected);
+        (TextWriter output, TextWriter error) = StandardStreams.Open();
+        return new Terminal(output, error, !Console.IsOutputRedirected, !Console.IsErrorRedirected);
     }
 
     /// <summary>Plain text into the given writers.</summary>
@@ -68,12 +67,46 @@ internal sealed class Terminal
     {
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
         {
-            Out = new AnsiConsoleOutput(writer),
+            Out = new ConsoleOutput(writer, isScreen),
             Ansi = isScreen ? AnsiSupport.Detect : AnsiSupport.No,
             ColorSystem = isScreen ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
             Interactive = isScreen ? InteractionSupport.Detect : InteractionSupport.No,
         });
         if (!isScreen) console.Profile.Width = PlainWidth;
         return console;
+    }
+
+    /// <summary>Spectre's own takes only .NET's own writers for a screen.</summary>
+    private sealed class ConsoleOutput(TextWriter writer, bool isScreen) : IAnsiConsoleOutput
+    {
+        private const int DefaultWidth = 80;
+        private const int DefaultHeight = 24;
+
+        /// <inheritdoc/>
+        public TextWriter Writer => writer;
+
+        /// <inheritdoc/>
+        public bool IsTerminal => isScreen;
+
+        /// <inheritdoc/>
+        public int Width => Ask(static () => Console.WindowWidth, DefaultWidth);
+
+        /// <inheritdoc/>
+        public int Height => Ask(static () => Console.WindowHeight, DefaultHeight);
+
+        /// <inheritdoc/>
+        public void SetEncoding(Encoding encoding) { }
+
+        private int Ask(Func<int> size, int otherwise)
+        {
+            try
+            {
+                return isScreen && size() is > 0 and var known ? known : otherwise;
+            }
+            catch (IOException)
+            {
+                return otherwise;
+            }
+        }
     }
 }

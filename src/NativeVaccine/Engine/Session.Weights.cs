@@ -12,8 +12,10 @@ public sealed partial class Session
     /// <summary>Loads the model's own weights, which stream through in pieces; adapters are not touched.</summary>
     /// <param name="weights">Where they come from.</param>
     /// <param name="progress">Told the part that is done, from 0 to 1.</param>
+    /// <param name="cancellation">Looked at before every piece.</param>
     /// <exception cref="InputException">A tensor is missing, or holds NaN or infinity; the message names tensor and element.</exception>
-    public void Load(IWeightSource weights, IProgress<double>? progress = null)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public void Load(IWeightSource weights, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         float[] chunk = new float[ChunkSize];
         long loaded = 0;
@@ -21,6 +23,7 @@ public sealed partial class Session
         {
             for (long first = 0; first < tensor.ElementCount; first += ChunkSize)
             {
+                cancellation.ThrowIfCancellationRequested();
                 Span<float> values = chunk.AsSpan(0, (int)Math.Min(ChunkSize, tensor.ElementCount - first));
                 weights.ReadFloat32(tensor.Name, values, first);
                 FiniteCheck.Require(values, "model", tensor.Name, first);

@@ -5,23 +5,27 @@ namespace NativeVaccine.IO;
 /// <summary>Opens and reads files that the user named; what goes wrong becomes one line with the path.</summary>
 public static class InputFile
 {
+    /// <summary>Nobody trains on more text than this at once, and it must fit into memory.</summary>
+    public const int MaximumTextBytes = 1 << 30;
+
     /// <summary>Opens a file for positioned reads.</summary>
-    /// <exception cref="InputException">Missing, a folder, or not readable.</exception>
-    public static SafeFileHandle Open(string path)
+    /// <exception cref="InputException">Missing, a folder, a pipe, empty, not readable, or something else in its place.</exception>
+    public static SafeFileHandle Open(string path) => Guard(path, () =>
     {
+        RequireFile(path, mayBePipe: false);
+        SafeFileHandle handle = File.OpenHandle(path);
         try
         {
-            return File.OpenHandle(path);
+            byte[] head = new byte[StandIn.HeadLength];
+            RequireItself(head.AsSpan(0, RandomAccess.Read(handle, head, 0)), path);
+            return handle;
         }
-        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        catch
         {
-            throw new InputException($"{path}: no such file", exception);
+            handle.Dispose();
+            throw;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw CannotRead(path, exception);
-        }
-    }
+    });
 
     /// <summary>The whole content of a file of at most <paramref name="maximumBytes"/> bytes.</summary>
     /// <exception cref="InputException">Missing, not readable, or longer than that.</exception>
@@ -37,27 +41,29 @@ public static class InputFile
     }
 
     /// <summary>The whole content of a text file or pipe, without a byte order mark.</summary>
-    /// <exception cref="InputException">Missing, a folder, or not readable.</exception>
-    public static ReadOnlyMemory<byte> ReadText(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="mayBeEmpty">Whether there may be nothing in it.</param>
+    /// <exception cref="InputException">
+    /// Missing, a folder or device, empty, not readable, too long, or something else in its place.
+    /// </exception>
+    public static ReadOnlyMemory<byte> ReadText(string path, bool mayBeEmpty = false) => Guard(path, () =>
     {
-        try
+        RequireFile(path, mayBePipe: true);
+        // Others may write meanwhile: a run that reports reads the lines of the file that it holds open.
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        long expected = stream.CanSeek ? stream.Length : 0;
+        if (expected > MaximumTextBytes) throw TooLong(path);
+        using var content = new MemoryStream((int)expected);
+        byte[] piece = new byte[1 << 16];
+        while (stream.Read(piece) is > 0 and var read)
         {
-            // Others may write meanwhile: a run that reports reads the lines of the file that it holds open.
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-            using var content = new MemoryStream(stream.CanSeek ? checked((int)stream.Length) : 0);
-            stream.CopyTo(content);
-            return InputText.WithoutMark(content.GetBuffer().AsMemory(0, (int)content.Length));
+            if (content.Length + read > MaximumTextBytes) throw TooLong(path);
+            content.Write(piece, 0, read);
         }
-        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new InputException($"{path}: no such file", exception);
-        }
-        catch (Exception exception)
-            when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException or OverflowException)
-        {
-            throw CannotRead(path, exception);
-        }
-    }
+        ReadOnlyMemory<byte> text = content.GetBuffer().AsMemory(0, (int)content.Length);
+        if (!mayBeEmpty || !text.IsEmpty) RequireItself(text.Span[..Math.Min(StandIn.HeadLength, text.Length)], path);
+        return InputText.WithoutMark(text);
+    });
 
     /// <summary>Fills <paramref name="destination"/> from the file at <paramref name="offset"/>.</summary>
     /// <exception cref="InputException">The file ends before that, or cannot be read.</exception>
@@ -81,6 +87,47 @@ public static class InputFile
         }
     }
 
-    private static InputException CannotRead(string path, Exception exception) =>
-        new($"{path}: cannot be read: {InputText.OneLine(exception.Message)}", exception);
+    private static void RequireFile(string path, bool mayBePipe)
+    {
+        string expected = mayBePipe ? "a file or a pipe" : "a file";
+        string? found = FileKinds.Of(path) switch
+        {
+            FileKind.Missing => throw new InputException($"{path}: no such file"),
+            FileKind.Folder => "a folder",
+            FileKind.Device => "a device",
+            FileKind.Pipe when !mayBePipe => "a pipe",
+            _ => null,
+        };
+        if (found is not null) throw new InputException($"{path}: is {found}; expected {expected}");
+    }
+
+    private static void RequireItself(ReadOnlySpan<byte> head, string path)
+    {
+        if (head.IsEmpty) throw new InputException($"{path}: is empty");
+        if (StandIn.Find(head, path) is { } other) throw new InputException($"{path}: {other}");
+    }
+
+    private static T Guard<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InputException($"{path}: no such file", exception);
+        }
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw CannotRead(path, exception);
+        }
+    }
+
+    private static InputException TooLong(string path) =>
+        new($"{path}: has more than {MaximumTextBytes >> 30} GiB of text; expected at most that");
+
+    private static InputException CannotRead(string path, Exception exception) => new(
+        $"{path}: cannot be read: {(exception is UnauthorizedAccessException ? "permission denied" : InputText.OneLine(exception.Message))}",
+        exception);
 }

@@ -25,8 +25,9 @@ public static class JsonFile
     {
         JsonDocument document = Parse(bytes, file);
         if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
+        string found = JsonRecord.Describe(document.RootElement);
         document.Dispose();
-        throw new InputException($"{file}:1: expected a JSON object, begun with '{{'");
+        throw new InputException($"{file}:1: is {found}; expected a JSON object, begun with '{{'");
     }
 
     /// <summary>Parses one JSON value. Dispose the result.</summary>

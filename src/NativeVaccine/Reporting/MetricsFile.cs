@@ -34,7 +34,7 @@ internal static class MetricsFile
     public static IReadOnlyList<ReportedStep> Read(string path, int layerCount)
     {
         var steps = new List<ReportedStep>();
-        foreach ((int number, ReadOnlyMemory<byte> text) in JsonFile.Lines(InputFile.ReadText(path)))
+        foreach ((int number, ReadOnlyMemory<byte> text) in JsonFile.Lines(InputFile.ReadText(path, mayBeEmpty: true)))
         {
             using JsonDocument document = JsonFile.Parse(text, path, number);
             string where = FormattableString.Invariant($"{path}:{number}");

@@ -113,7 +113,7 @@ public sealed class TrainingRun : IDisposable
     {
         var record = AdapterRecord.Of(Options, folder.ResultPath); // now: what it stands on may change while it trains
         using Session session = Session.Create(device, Plan);
-        LoadWeights(session);
+        LoadWeights(session, cancellation);
         if (files.InitialAdapter is { } adapter) session.LoadAdapter(adapter);
         else if (!Options.Full) session.InitializeAdapter(Options.Seed);
 
@@ -218,10 +218,10 @@ public sealed class TrainingRun : IDisposable
     }
 
     /// <summary>Says what rounding leaves of the adapters that are merged.</summary>
-    private void LoadWeights(Session session)
+    private void LoadWeights(Session session, CancellationToken cancellation)
     {
         IReadOnlyList<KeptChange> kept = files.Weights.MeasureRounding(Plan.Options.WeightType);
-        session.Load(files.Weights, Loading);
+        session.Load(files.Weights, Loading, cancellation);
         foreach (KeptChange change in kept)
         {
             if (change.Describe("--precision fp32 keeps it") is { } line) Notice?.Invoke(line);

@@ -31,7 +31,8 @@ internal static class CommandLine
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        int exitCode = new Application(Terminal.Plain(output, error), cancellation) { Demo = demo }.Run(arguments);
+        using Interruption interruption = Interruption.By(cancellation);
+        int exitCode = new Application(Terminal.Plain(output, error), interruption) { Demo = demo }.Run(arguments);
         return new CommandResult(exitCode, output.ToString(), error.ToString());
     }
 

@@ -82,6 +82,13 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void APathWithControlCharactersIsQuotedInOneLine()
+    {
+        CommandResult result = CommandLine.Run("tokenize", "--model", "no\n\u001b[31msuch", "--text", "x");
+        Assert.Equal("error: no ?[31msuch: no such folder; expected a Hugging Face model folder", result.ErrorLine);
+    }
+
+    [Fact]
     public void VerboseAddsWhereTheErrorCameFrom()
     {
         CommandResult result = CommandLine.Run("generate", "--model", "no-such-folder", "--prompt", "b", "--verbose");
@@ -109,7 +116,7 @@ public sealed class CommandLineTests
     private static RootCommand Root()
     {
         Terminal terminal = Terminal.Plain(TextWriter.Null, TextWriter.Null);
-        return Application.CreateRoot(new CommandContext(terminal, CancellationToken.None));
+        return Application.CreateRoot(new CommandContext(terminal, Interruption.By(CancellationToken.None)));
     }
 
     private static Command Find(string verb)
