@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Engine;
-using NativeVaccine.Models;
 using NativeVaccine.Training;
 using Spectre.Console;
 
@@ -13,7 +12,6 @@ namespace NativeVaccine.Cli.Commands;
 /// <summary>Says what memory a training run would take, without loading anything.</summary>
 internal sealed class PlanCommand : Verb
 {
-    private const string ShapePrefix = "shape:";
     private const int BarWidth = 30;
     private readonly TrainingOptionSet options = new();
     private readonly Option<string?> json = OptionKinds.JsonOutput();
@@ -27,51 +25,49 @@ internal sealed class PlanCommand : Verb
     /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
-        TrainingOptions training = options.Read(parsed, TrainingStage.Align);
-        string model = training.Model
-            ?? throw new InputException($"nvaccine plan: expected --model, a folder or {ShapePrefix}llama-2-7b");
+        string? run = parsed.GetValue(options.Resume);
+        TrainingOptions training = run is null ? options.Read(parsed, TrainingStage.Align) : OfRun(parsed, run);
         training.Validate("options");
         training = training with { Adapter = AdapterChain.Complete(training.Adapter, Terminal.Error.WriteLine, training.InitAdapter) };
         using Device device = Device.Open(training.Device, training.Threads, training.Gemm);
-        training = RunDevice.Effective(training, device);
-        (ModelConfiguration configuration, NumberTypes types) = Resolve(model, training, device);
-        SessionOptions session = TrainingPlan.For(training, MethodCatalog.Create(training), types);
-        MemoryPlan? fitting = TryCreate(device, configuration, session);
-        SessionOptions smallest = session with { MemoryLimit = 0, RecomputedLayers = configuration.LayerCount };
-        using MemoryPlan plan = fitting ?? MemoryPlan.Create(device, configuration, smallest);
-        bool fits = fitting is not null;
-        WriteJsonAnd(parsed.GetValue(json), ToJson(plan, training, fits), () => Write(plan, training, fits));
+        var planner = new RunPlanner(RunDevice.Effective(training, device), device);
+        foreach (string line in planner.Notices) Terminal.Error.WriteLine(line);
+        // A run on a CPU takes what it needs unless told otherwise, but the machine has only so much.
+        long limit = planner.Options.DeviceMemory;
+        long room = limit > 0 ? limit : device.Info.TotalBytes;
+        MemoryPlan? fitting = planner.Within(limit);
+        using MemoryPlan plan = fitting ?? planner.Smallest();
+        bool fits = fitting is not null && plan.TotalBytes <= room;
+        var verdict = new PlanVerdict(planner, plan, room, limit > 0, fits);
+        string? time = run is null ? null : RemainingTime(planner, run);
+        WriteJsonAnd(parsed.GetValue(json), ToJson(plan, limit, verdict), () => Write(plan, verdict, time));
         return fits ? ExitCode.Success : ExitCode.Failed;
     }
 
-    /// <summary>
-    /// A folder's own weights say what they are kept as; for a published shape it is bf16 where it is not asked for otherwise.
-    /// </summary>
-    private (ModelConfiguration Configuration, NumberTypes Types) Resolve(string model, TrainingOptions training, Device device)
+    /// <summary>The options of a run that is there, perhaps with another limit.</summary>
+    private TrainingOptions OfRun(ParseResult parsed, string run)
     {
-        if (!model.StartsWith(ShapePrefix, StringComparison.Ordinal))
-        {
-            using ModelFolder folder = ModelFolder.Open(model);
-            foreach (string line in folder.Notices) Terminal.Error.WriteLine(line);
-            return (folder.Configuration, RunDevice.Types(device, training.Precision, folder, training.Adapter.Count));
-        }
-        NumberTypes types = RunDevice.Types(device, training.Precision, isStoredAsBFloat16: true);
-        return (ModelConfiguration.Shape(model[ShapePrefix.Length..]), types);
+        Option[] allowed = [options.Resume, options.Device.DeviceMemory, json];
+        Option? other = Options.FirstOrDefault(option => !allowed.Contains(option) && option.Name.StartsWith("--", StringComparison.Ordinal)
+            && option.Name != "--help" && parsed.GetResult(option) is { Implicit: false });
+        if (other is not null)
+            throw new InputException($"nvaccine plan: {other.Name} cannot be given with --resume, which takes everything from the run's config.json");
+        string file = Path.Combine(run, RunFolder.ConfigurationFileName);
+        if (!File.Exists(file)) throw new InputException($"{run}: has no {RunFolder.ConfigurationFileName}; expected the folder of a run");
+        TrainingOptions training = TrainingOptionsJson.Read(file);
+        return training with { DeviceMemory = parsed.GetValue(options.Device.DeviceMemory) ?? training.DeviceMemory };
     }
 
-    private static MemoryPlan? TryCreate(Device device, ModelConfiguration configuration, SessionOptions session)
+    /// <summary>From what the run itself took so far; nothing else tells how fast a machine is.</summary>
+    private static string? RemainingTime(RunPlanner planner, string run)
     {
-        try
-        {
-            return MemoryPlan.Create(device, configuration, session);
-        }
-        catch (EngineException exception) when (exception.Error == EngineError.OutOfMemory && session.MemoryLimit > 0)
-        {
-            return null;
-        }
+        if (planner.TotalSteps is not { } total || RunPlanner.Measured(run) is not var (seconds, done)) return null;
+        int left = Math.Max(0, total - done);
+        string all = left * seconds < 120 ? Invariant($"{left * seconds:F0} s") : Invariant($"{left * seconds / 60:F0} min");
+        return Invariant($"{done} of {total} steps are done, {seconds:G3} s each (median); the other {left} take about {all} here, if they ran here");
     }
 
-    private void Write(MemoryPlan plan, TrainingOptions training, bool fits)
+    private void Write(MemoryPlan plan, PlanVerdict verdict, string? time)
     {
         Table table = new Table()
             .AddColumn("memory for")
@@ -82,16 +78,13 @@ internal sealed class PlanCommand : Verb
         table.AddRow("all together", ByteSize.Format(plan.TotalBytes), "");
         Terminal.Write(table);
         string batch = $"batches of up to {plan.Options.MaxSamples} samples and {plan.Options.MaxTokens} tokens";
-        Terminal.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{plan.ParameterCount:N0} parameters, {plan.TrainableParameterCount:N0} that train; {batch}"));
+        string source = verdict.Planner.KnowsData ? ", as the data has them" : "";
+        Terminal.Out.WriteLine(Invariant($"{plan.ParameterCount:N0} parameters, {plan.TrainableParameterCount:N0} that train; {batch}{source}"));
         Terminal.Out.WriteLine(plan.RecomputedLayers == 0
             ? "all layers keep their activations"
             : $"{plan.RecomputedLayers} of {plan.Configuration.LayerCount} layers recompute their activations");
-        if (training.DeviceMemory == 0) return;
-        Terminal.Out.WriteLine(fits
-            ? $"fits into {ByteSize.Format(training.DeviceMemory)}"
-            : $"does not fit into {ByteSize.Format(training.DeviceMemory)}, even where every layer recomputes: "
-                + $"{ByteSize.Format(plan.TotalBytes - training.DeviceMemory)} too much; a smaller --batch or --max-length helps");
+        foreach (string line in verdict.Lines()) Terminal.Out.WriteLine(line);
+        if (time is not null) Terminal.Out.WriteLine(time);
     }
 
     private string Bar(double share)
@@ -100,7 +93,7 @@ internal sealed class PlanCommand : Verb
         return Terminal.IsOutputScreen ? new string('█', filled) : new string('#', filled);
     }
 
-    private static JsonObject ToJson(MemoryPlan plan, TrainingOptions training, bool fits) => new()
+    private static JsonObject ToJson(MemoryPlan plan, long limit, PlanVerdict verdict) => new()
     {
         ["total_bytes"] = plan.TotalBytes,
         ["items"] = new JsonArray([.. plan.Items.Select(static item => (JsonNode)new JsonObject
@@ -113,7 +106,12 @@ internal sealed class PlanCommand : Verb
         ["recomputed_layers"] = plan.RecomputedLayers,
         ["layers"] = plan.Configuration.LayerCount,
         ["max_tokens"] = plan.Options.MaxTokens,
-        ["device_memory"] = training.DeviceMemory == 0 ? null : training.DeviceMemory,
-        ["fits"] = fits,
+        ["max_samples"] = plan.Options.MaxSamples,
+        ["device_memory"] = limit == 0 ? null : limit,
+        ["room"] = verdict.Room,
+        ["fits"] = verdict.Fits,
+        ["largest_batch"] = verdict.LargestBatch,
     };
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

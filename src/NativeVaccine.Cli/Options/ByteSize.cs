@@ -7,7 +7,9 @@ internal static class ByteSize
 {
     private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-    /// <summary>Reads "24GiB", "1.5 GiB", "512MiB", "4096B"; a bare number counts bytes, and 0 is no limit.</summary>
+    /// <summary>
+    /// Reads "24GiB", "1.5 GiB", "512MiB", "4096B". A bare number is refused, since nobody means 24 bytes by 24; but 0, no limit, needs no unit.
+    /// </summary>
     public static bool TryParse(string text, out long bytes)
     {
         string trimmed = text.Trim();
@@ -16,7 +18,7 @@ internal static class ByteSize
         const NumberStyles Style = NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite;
         bool isNumber = double.TryParse(number, Style, CultureInfo.InvariantCulture, out double value);
         double size = value * Math.Pow(1024, Math.Max(unit, 0));
-        bool isGood = isNumber && size is >= 0 and < long.MaxValue;
+        bool isGood = isNumber && size is >= 0 and < long.MaxValue && (unit >= 0 || size == 0);
         bytes = isGood ? (long)size : 0;
         return isGood;
     }

@@ -51,6 +51,8 @@ internal static class ConfigurationFile
     {
         JsonValueKind.Null => [],
         JsonValueKind.String => [field.Value.GetString()!],
+        // Sizes in a file are whole numbers of bytes, as a run's config.json has them.
+        JsonValueKind.Number when option is Option<long?> && field.Value.TryGetInt64(out long bytes) => [FormattableString.Invariant($"{bytes}B")],
         JsonValueKind.Number => [field.Value.GetRawText()],
         JsonValueKind.True => ["true"],
         JsonValueKind.False => ["false"],

@@ -97,7 +97,7 @@ internal static class OptionKinds
     public static Option<long?> Bytes(string name, string description) =>
         Create<long?>(name, "24GiB", description, text => ByteSize.TryParse(text, out long bytes)
         ? bytes
-        : throw Refusal(name, text, "a size such as 24GiB or 512MiB"));
+        : throw Refusal(name, text, "a size with its unit, such as 24GiB or 512MiB"));
 
     /// <summary>A switch, off unless given.</summary>
     public static Option<bool> Switch(string name, string description) => new(name) { Description = description };

@@ -66,7 +66,7 @@ public sealed class CommandLineTests
     [InlineData("generate --model a --prompt b --max-new-tokens 1.5",
         "error: nvaccine generate: --max-new-tokens: '1.5' cannot be used; expected a whole number, at least 1")]
     [InlineData("generate --model a --prompt b --device-memory lots",
-        "error: nvaccine generate: --device-memory: 'lots' cannot be used; expected a size such as 24GiB or 512MiB")]
+        "error: nvaccine generate: --device-memory: 'lots' cannot be used; expected a size with its unit, such as 24GiB or 512MiB")]
     [InlineData("align --model a --data b --out c --rho nan",
         "error: nvaccine align: --rho: 'nan' cannot be used; expected a number, at least 0")]
     [InlineData("align --model a --data b --out c --dropout 1",
