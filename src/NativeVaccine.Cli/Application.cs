@@ -62,6 +62,7 @@ internal sealed class Application(Terminal terminal, Interruption interruption)
             new EvaluateCommand(context),
             new TokenizeCommand(context),
             new MergeCommand(context),
+            new ReportCommand(context),
             new DemoCommand(context),
             new BenchCommand(context),
         };

@@ -3,18 +3,22 @@ using System.Xml.Linq;
 
 namespace NativeVaccine.Reporting;
 
-/// <summary>Charts as elements of a page; their colours come from its style sheet.</summary>
+/// <summary>
+/// Charts as elements of a page; their colours come from its style sheet. They are drawn about as wide as a phone is, so that their text is
+/// as large as the page's wherever they are shown.
+/// </summary>
 internal static class Svg
 {
-    private const int Width = 640;
+    private const int Width = 400;
     private const int Height = 200;
-    private const int Left = 72;
+    private const int Left = 58;
+    private const int Right = Width - 8;
     private const int Bottom = 24;
-    private const int Top = 12;
+    private const int Top = 10;
+    private const int MostTicks = 6;
 
     /// <summary>More points than this cannot be told apart: a point stands for the mean of its share of the steps.</summary>
-    private const int MostColumns = 320;
-    private const int RowHeight = 12;
+    private const int MostColumns = 160;
 
     /// <summary>A curve over the steps; gaps where a value is not finite.</summary>
     public static XElement Curve(string name, IReadOnlyList<(int Step, double Value)> points)
@@ -23,14 +27,15 @@ internal static class Svg
         double[] finite = [.. shown.Select(static point => point.Value).Where(double.IsFinite)];
         XElement chart = Chart(name, Height);
         if (finite.Length == 0) return With(chart, Text(Left, Height / 2, "start", "no finite value"));
-        (double low, double high) = (finite.Min(), finite.Max());
         (int first, int last) = (points[0].Step, points[^1].Step);
-        double X(int step) => Left + ((Width - Left - 8.0) * (step - first) / Math.Max(1, last - first));
-        double Y(double value) => high > low ? Top + ((Height - Top - Bottom) * (high - value) / (high - low)) : (Height - Bottom + Top) / 2.0;
-        With(chart, Line(Left, Top, Left, Height - Bottom), Line(Left, Height - Bottom, Width - 8, Height - Bottom));
-        With(chart, Text(Left - 6, Y(high) + 4, "end", Number(high)));
-        if (high > low) With(chart, Text(Left - 6, Y(low) + 4, "end", Number(low)));
-        AddSteps(chart, first, last, Height);
+        double[] ticks = Ticks(finite.Min(), finite.Max(), MostTicks);
+        (double low, double high) = (ticks[0], ticks[^1]);
+        double X(double step) => Left + ((Right - Left) * (step - first) / Math.Max(1, last - first));
+        double Y(double value) => Top + ((Height - Top - Bottom) * (high - value) / (high - low));
+        foreach (double tick in ticks)
+            With(chart, Line("grid", Left, Y(tick), Right, Y(tick)), Text(Left - 6, Y(tick) + 4, "end", Number(tick)));
+        With(chart, Line("axis", Left, Top, Left, Height - Bottom), Line("axis", Left, Height - Bottom, Right, Height - Bottom));
+        AddSteps(chart, Height, first, last, X);
         foreach (string path in Paths(shown, X, Y)) chart.Add(new XElement("path", new XAttribute("class", "curve"), new XAttribute("d", path)));
         return chart;
     }
@@ -39,33 +44,77 @@ internal static class Svg
     public static XElement HeatMap(string name, IReadOnlyList<(int Step, double[] Layers)> columns, double most)
     {
         int layers = columns.Max(static column => column.Layers.Length);
-        int height = Top + (layers * RowHeight) + Bottom;
+        int rowHeight = Math.Clamp(180 / layers, 5, 14);
+        int height = Top + (layers * rowHeight) + Bottom;
         XElement chart = Chart(name, height);
+        int labelled = Math.Max(1, (int)Math.Ceiling(14.0 / rowHeight));
         int count = Math.Min(columns.Count, MostColumns);
-        double width = (Width - Left - 8.0) / count;
+        double width = (Right - Left) / (double)count;
         for (int layer = 0; layer < layers; layer++)
         {
-            int y = Top + ((layers - 1 - layer) * RowHeight);
-            if (layers <= 8 || layer % 4 == 0) With(chart, Text(Left - 6, y + 10, "end", $"layer {layer}"));
-            for (int i = 0; i < count; i++)
+            double y = Top + ((layers - 1 - layer) * rowHeight);
+            if (layer % labelled == 0) With(chart, Text(Left - 6, y + (rowHeight / 2.0) + 4, "end", layer == 0 ? "layer 0" : $"{layer}"));
+            foreach ((int from, int length, double opacity) in Runs(columns, layer, count, most))
             {
-                int from = i * columns.Count / count;
-                int to = Math.Max(from + 1, (i + 1) * columns.Count / count);
-                double mean = Enumerable.Range(from, to - from)
-                    .Average(column => layer < columns[column].Layers.Length ? columns[column].Layers[layer] : 0);
-                if (!(mean > 0)) continue;
                 chart.Add(new XElement(
-                    "rect", new XAttribute("class", "cell"), At("x", Left + (i * width)), At("y", y), At("width", width),
-                    At("height", RowHeight - 1), At("fill-opacity", Math.Min(1, mean / most))));
+                    "rect", new XAttribute("class", "cell"), At("x", Left + (from * width)), At("y", y), At("width", length * width),
+                    At("height", rowHeight - 1), At("fill-opacity", opacity)));
             }
         }
-        AddSteps(chart, columns[0].Step, columns[^1].Step, height);
+        With(chart, Line("axis", Left, Top, Left, height - Bottom), Line("axis", Left, height - Bottom, Right, height - Bottom));
+        // Columns are as wide as each other, whatever the steps between them.
+        foreach (int at in Enumerable.Range(0, 3).Select(part => part * (columns.Count - 1) / 2).Distinct())
+        {
+            double x = Left + ((Right - Left) * (at + 0.5) / columns.Count);
+            With(chart, Line("axis", x, height - Bottom, x, height - Bottom + 4), Text(x, height - 6, Anchor(x), StepName(columns[at].Step, at == 0)));
+        }
         return chart;
     }
 
-    /// <summary>A number in few digits.</summary>
-    public static string Number(double value) =>
-        double.IsFinite(value) ? value.ToString("G4", CultureInfo.InvariantCulture) : "not finite";
+    /// <summary>A number in few digits, without a sign for a positive power: 0.0002, 1e-5, 3e6.</summary>
+    public static string Number(double value)
+    {
+        if (!double.IsFinite(value)) return "not finite";
+        double size = Math.Abs(value);
+        return value == 0 || size is >= 1e-4 and < 1e6
+            ? value.ToString("0.######", CultureInfo.InvariantCulture)
+            : value.ToString("0.###e0", CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>
+    /// Round numbers, at most about <paramref name="most"/> of them and never fewer than two, of which the first is not above the lowest value
+    /// and the last not below the highest.
+    /// </summary>
+    internal static double[] Ticks(double low, double high, int most)
+    {
+        if (high - low <= Math.Abs(high) * 1e-9) (low, high) = high == 0 ? (0, 1) : (high - (Math.Abs(high) / 10), high + (Math.Abs(high) / 10));
+        double least = (high - low) / (most - 1);
+        double power = Math.Pow(10, Math.Floor(Math.Log10(least)));
+        double step = power * (least <= power * 1.000001 ? 1 : least <= power * 2.000001 ? 2 : least <= power * 5.000001 ? 5 : 10);
+        long from = (long)Math.Floor((low / step) + 1e-9);
+        long to = (long)Math.Ceiling((high / step) - 1e-9);
+        // Rounded, so that 3 * 0.1 is 0.3.
+        return [.. Enumerable.Range(0, (int)(to - from) + 1).Select(i => double.Parse(
+            ((from + i) * step).ToString("G12", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture))];
+    }
+
+    private static IEnumerable<(int From, int Length, double Opacity)> Runs(
+        IReadOnlyList<(int Step, double[] Layers)> columns, int layer, int count, double most)
+    {
+        double[] opacities = [.. Enumerable.Range(0, count).Select(i =>
+        {
+            int from = (int)((long)i * columns.Count / count);
+            int to = Math.Max(from + 1, (int)((long)(i + 1) * columns.Count / count));
+            double mean = Enumerable.Range(from, to - from)
+                .Average(column => layer < columns[column].Layers.Length ? columns[column].Layers[layer] : 0);
+            return mean > 0 ? Math.Round(Math.Min(1, mean / most), 3) : 0;
+        })];
+        for (int from = 0, length; from < count; from += length)
+        {
+            length = opacities.AsSpan(from).IndexOfAnyExcept(opacities[from]) is > 0 and var same ? same : count - from;
+            if (opacities[from] > 0) yield return (from, length, opacities[from]);
+        }
+    }
 
     private static IEnumerable<(int Step, double Value)> Thinned(IReadOnlyList<(int Step, double Value)> points)
     {
@@ -78,7 +127,7 @@ internal static class Svg
         }
     }
 
-    private static IEnumerable<string> Paths((int Step, double Value)[] points, Func<int, double> x, Func<double, double> y)
+    private static IEnumerable<string> Paths((int Step, double Value)[] points, Func<double, double> x, Func<double, double> y)
     {
         int from = 0;
         while (from < points.Length)
@@ -96,11 +145,22 @@ internal static class Svg
         "svg", new XAttribute("viewBox", FormattableString.Invariant($"0 0 {Width} {height}")), new XAttribute("role", "img"),
         new XAttribute("aria-label", name));
 
-    private static void AddSteps(XElement chart, int first, int last, int height)
+    private static void AddSteps(XElement chart, int height, int first, int last, Func<double, double> x)
     {
-        With(chart, Text(Left, height - 6, "start", FormattableString.Invariant($"step {first}")));
-        if (last > first) With(chart, Text(Width - 8, height - 6, "end", FormattableString.Invariant($"{last}")));
+        IEnumerable<double> inner = last - first < 2 ? [] : Ticks(first, last, MostTicks).Where(tick => tick > first && tick < last && tick == Math.Floor(tick));
+        With(chart, Text(Left, height - 6, "start", StepName(first, isFirst: true)));
+        foreach (double step in inner.Append(last).Where(step => step > first))
+        {
+            bool isCrowded = x(step) - Left < 60 || (step < last && x(last) - x(step) < 40);
+            With(chart, Line("axis", x(step), height - Bottom, x(step), height - Bottom + 4));
+            if (!isCrowded) With(chart, Text(x(step), height - 6, Anchor(x(step)), StepName((int)step, isFirst: false)));
+        }
     }
+
+    private static string StepName(int step, bool isFirst) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(isFirst ? "step " : "")}{step}");
+
+    private static string Anchor(double x) => x < Left + 30 ? "start" : x > Right - 20 ? "end" : "middle";
 
     private static XElement With(XElement chart, params XElement[] parts)
     {
@@ -108,8 +168,8 @@ internal static class Svg
         return chart;
     }
 
-    private static XElement Line(double x1, double y1, double x2, double y2) =>
-        new("line", new XAttribute("class", "axis"), At("x1", x1), At("y1", y1), At("x2", x2), At("y2", y2));
+    private static XElement Line(string kind, double x1, double y1, double x2, double y2) =>
+        new("line", new XAttribute("class", kind), At("x1", x1), At("y1", y1), At("x2", x2), At("y2", y2));
 
     private static XElement Text(double x, double y, string anchor, string text) =>
         new("text", At("x", x), At("y", y), new XAttribute("text-anchor", anchor), text);

@@ -119,11 +119,12 @@ public sealed class RunFolder : IDisposable
     /// <summary>Writes report.html from what the folder holds so far.</summary>
     /// <param name="layerCount">Layers of the model: a damaged line may name any number.</param>
     /// <param name="plannedBytes">What the memory plan said, if it is known.</param>
+    /// <param name="totalSteps">The optimizer steps of the whole run, if they are known.</param>
     /// <exception cref="InputException">The disk is full, or a line is damaged.</exception>
-    public void WriteReport(int layerCount, long? plannedBytes = null)
+    public void WriteReport(int layerCount, long? plannedBytes = null, int? totalSteps = null)
     {
         metrics.FlushToDisk();
-        RunReport.Write(Path, plannedBytes, layerCount);
+        RunReport.Write(Path, plannedBytes, layerCount, totalSteps);
     }
 
     /// <summary>Saves the state after some steps, and removes all but the newest two checkpoints.</summary>

@@ -133,12 +133,12 @@ public sealed class TrainingRun : IDisposable
         }
         catch (Exception exception) when (exception is OperationCanceledException or NotFiniteNumberException)
         {
-            WriteReport();
+            WriteReport(totalSteps);
             throw;
         }
         if (Options.Full) SaveModel(session);
         else folder.SaveAdapter(session.SaveAdapter(Options.Model), record);
-        WriteReport();
+        WriteReport(totalSteps);
         return folder.ResultPath;
     }
 
@@ -205,11 +205,11 @@ public sealed class TrainingRun : IDisposable
     }
 
     /// <summary>The report is made last, and a run whose report cannot be written is a run all the same.</summary>
-    private void WriteReport()
+    private void WriteReport(int totalSteps)
     {
         try
         {
-            folder.WriteReport(files.Model.Configuration.LayerCount, Plan.TotalBytes);
+            folder.WriteReport(files.Model.Configuration.LayerCount, Plan.TotalBytes, totalSteps);
         }
         catch (InputException exception)
         {

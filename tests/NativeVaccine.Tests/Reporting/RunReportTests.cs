@@ -1,6 +1,7 @@
 using System.Xml;
 using System.Xml.Linq;
 using NativeVaccine.Reporting;
+using NativeVaccine.Tests.Cli;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Training;
 
@@ -42,8 +43,9 @@ public sealed class RunReportTests : IDisposable
         Assert.Contains("/data/refusals.json", facts, StringComparison.Ordinal);
         XElement loss = Chart(page, "Loss");
         Assert.Equal(2, loss.Elements("path").Count());  // a gap where the loss was not finite
-        Assert.Contains(loss.Elements("text"), static text => text.Value == "2.5");
-        Assert.Equal(4, Chart(page, "Active layers").Elements("rect").Count());
+        Assert.Equal(
+            ["1.4", "1.6", "1.8", "2", "2.2", "2.4", "2.6", "step 0", "2"], loss.Elements("text").Select(static text => text.Value));
+        Assert.Equal(3, Chart(page, "Active layers").Elements("rect").Count());
         Assert.Equal(
             ["1", "0.5", "0.5"], Chart(page, "Probe probabilities").Elements("rect").Select(static cell => cell.Attribute("fill-opacity")!.Value));
     }
@@ -65,8 +67,54 @@ public sealed class RunReportTests : IDisposable
     {
         XElement page = Write("");
 
-        Assert.Contains(page.Descendants("p"), static paragraph => paragraph.Value == "No step was taken.");
+        Assert.Equal("No step was taken.", State(page));
         Assert.Empty(page.Descendants("svg"));
+    }
+
+    [Fact]
+    public void TheHeadSaysHowFarTheRunCameAndItsLastNumbers()
+    {
+        string metrics = string.Join('\n', Enumerable.Range(0, 20).Select(
+            static step => FormattableString.Invariant($$"""{"step":{{step}},"loss":{{3 - (step * 0.1)}},"gradient_norm":0.5}""")));
+        XElement page = Write(metrics, totalSteps: 40);
+        Assert.Equal("Stopped after 20 of 40 steps.", State(page));
+        XElement numbers = page.Descendants("div").First(static part => part.Attribute("class")?.Value == "numbers");
+        Assert.Equal(["1.1500", "3.0000", "0.5"], numbers.Descendants("b").Select(static number => number.Value));
+        Assert.Equal("loss, mean of the last 2 steps", numbers.Descendants("span").First().Value);
+        Assert.Contains("rho 0, 8 layers chosen every 20 steps", page.Descendants("table").Single().Value, StringComparison.Ordinal);
+
+        Assert.Equal("Not complete: 20 steps so far.", State(Write(metrics)));
+        Directory.CreateDirectory(folder.File("adapter"));
+        Assert.Equal("Complete: 20 steps.", State(Write(metrics)));
+    }
+
+    [Theory]
+    [InlineData(0, 10, new[] { 0.0, 2, 4, 6, 8, 10 })]
+    [InlineData(0.31, 1.12, new[] { 0.2, 0.4, 0.6, 0.8, 1, 1.2 })]
+    [InlineData(2, 2, new[] { 1.8, 1.9, 2, 2.1, 2.2 })]
+    [InlineData(0, 0, new[] { 0, 0.2, 0.4, 0.6, 0.8, 1 })]
+    [InlineData(-3e-5, 1e-5, new[] { -3e-5, -2e-5, -1e-5, 0, 1e-5 })]
+    public void TicksAreRoundNumbersAroundTheValues(double low, double high, double[] expected) =>
+        Assert.Equal(expected, Svg.Ticks(low, high, 6));
+
+    [Theory]
+    [InlineData(0, "0")]
+    [InlineData(0.0002, "0.0002")]
+    [InlineData(1e-5, "1e-5")]
+    [InlineData(3e6, "3e6")]
+    [InlineData(double.NaN, "not finite")]
+    public void NumbersAreShort(double value, string expected) => Assert.Equal(expected, Svg.Number(value));
+
+    [Fact]
+    public void TheVerbWritesThePageAgain()
+    {
+        Write("""{"step":0,"loss":1}""");
+        string page = folder.File(RunReport.FileName);
+        string before = File.ReadAllText(page);
+        File.Delete(page);
+        Assert.Equal($"wrote {page}", CommandLine.Succeed("report", folder.Root).ErrorLine);
+        Assert.Equal(before, File.ReadAllText(page));
+        Assert.Equal(2, CommandLine.Run("report", folder.File("none")).ExitCode);
     }
 
     [Fact]
@@ -106,11 +154,14 @@ public sealed class RunReportTests : IDisposable
     private static XElement Chart(XElement page, string name) =>
         page.Descendants("svg").Single(chart => chart.Attribute("aria-label")!.Value == name);
 
-    private XElement Write(string metrics, long? plannedBytes = null)
+    private static string State(XElement page) =>
+        page.Descendants("p").Single(static part => part.Attribute("class")?.Value == "state").Value;
+
+    private XElement Write(string metrics, long? plannedBytes = null, int? totalSteps = null)
     {
         File.WriteAllText(folder.File("config.json"), TrainingOptionsJson.Write(Options));
         File.WriteAllText(folder.File("metrics.jsonl"), metrics);
-        RunReport.Write(folder.Root, plannedBytes);
+        RunReport.Write(folder.Root, plannedBytes, totalSteps: totalSteps);
         using var reader = XmlReader.Create(
             folder.File(RunReport.FileName), new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore });
         return XElement.Load(reader);
