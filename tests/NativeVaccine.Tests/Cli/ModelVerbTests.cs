@@ -141,6 +141,16 @@ public sealed class ModelVerbTests : IDisposable
         Assert.Contains("works: nativevaccine cpu", result.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void DoctorTellsOtherProgramsTheSame()
+    {
+        JsonNode found = JsonNode.Parse(CommandLine.Succeed("doctor", "--json", "-").Output)!;
+        Assert.True((bool)found["works"]!);
+        Assert.StartsWith("nativevaccine cpu", (string)found["engine"]!, StringComparison.Ordinal);
+        Assert.Equal("cpu", (string)found["devices"]![0]!["device"]!);
+        Assert.True((long)found["devices"]![0]!["total_bytes"]! > 0);
+    }
+
     private static JsonNode Expected(string model) => JsonNode.Parse(File.ReadAllText(Fixtures.Path(model, "expected.json")))!;
 
     private static IEnumerable<int> Numbers(JsonNode array) => array.AsArray().Select(static number => (int)number!);
