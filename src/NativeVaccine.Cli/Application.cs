@@ -65,8 +65,9 @@ internal sealed class Application(Terminal terminal, Interruption interruption)
             new ReportCommand(context),
             new DemoCommand(context),
             new BenchCommand(context),
+            new CompletionCommand(context),
         };
-        HelpWithExample.Install(root);
+        GroupedHelp.Install(root);
         return root;
     }
 
@@ -76,7 +77,7 @@ internal sealed class Application(Terminal terminal, Interruption interruption)
     private int Invoke(string[] arguments)
     {
         RootCommand root = CreateRoot(new CommandContext(terminal, interruption) { Demo = Demo });
-        if (arguments.Length == 0) arguments = ["--help"];
+        arguments = Usual(arguments);
         ParseResult parsed = root.Parse(ConfigurationFile.Expand(root, arguments, Parsing), Parsing);
         var invocation = new InvocationConfiguration
         {
@@ -89,8 +90,18 @@ internal sealed class Application(Terminal terminal, Interruption interruption)
         bool asksForHelp = parsed.Action is not null && parsed.CommandResult.Command.Action != parsed.Action
             && parsed.Action is not System.CommandLine.Invocation.ParseErrorAction;
         if (!asksForHelp) ParseErrors.Throw(parsed);
+        else if (parsed.Action is GroupedHelp) ParseErrors.ThrowIfVerbIsUnknown(parsed);
         return parsed.Invoke(invocation);
     }
+
+    /// <summary>The ways in which people ask for help and the version, in one form.</summary>
+    private static string[] Usual(string[] arguments) => arguments switch
+    {
+        [] => ["--help"],
+        ["help", .. var verb] => [.. verb, "--help"],
+        ["version"] or ["-V"] => ["--version"],
+        _ => arguments,
+    };
 
     private int Refuse(string message, Exception? cause, int exitCode)
     {

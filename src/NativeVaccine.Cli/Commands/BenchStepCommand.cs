@@ -32,6 +32,9 @@ internal sealed class BenchStepCommand : Verb
     }
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Defaults => TrainingDefaultTexts.Of(TrainingStage.Align);
+
+    /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
         string name = parsed.GetRequiredValue(shape)!;

@@ -23,6 +23,12 @@ internal sealed class PlanCommand : Verb
         context) => AddAll([.. options.All, json, ConfigurationFile.CreateOption()]);
 
     /// <inheritdoc/>
+    public override IReadOnlyCollection<string> Needed => ["--model"];
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Defaults => TrainingDefaultTexts.Of(TrainingStage.Align);
+
+    /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
         string? run = parsed.GetValue(options.Resume);

@@ -25,6 +25,12 @@ internal abstract class TrainingVerb : Verb
     }
 
     /// <inheritdoc/>
+    public override IReadOnlyCollection<string> Needed => ["--model", "--data", "--out"];
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Defaults => TrainingDefaultTexts.Of(stage);
+
+    /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
         using TrainingRun run = Open(parsed);

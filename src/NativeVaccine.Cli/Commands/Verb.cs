@@ -24,6 +24,12 @@ internal abstract class Verb : Command
     /// <summary>A command line that shows how the verb is used.</summary>
     public string Example { get; }
 
+    /// <summary>Names of the options that must be given although the command line can be read without them.</summary>
+    public virtual IReadOnlyCollection<string> Needed => [];
+
+    /// <summary>What options have that are not given, by their names, where their descriptions do not say it.</summary>
+    public virtual IReadOnlyDictionary<string, string> Defaults => new Dictionary<string, string>();
+
     /// <summary>Where the verb writes.</summary>
     protected Terminal Terminal => context.Terminal;
 

@@ -24,6 +24,15 @@ internal static class ParseErrors
         throw new InputException($"{NameOf(parsed)}: {Reworded(error, parsed)}");
     }
 
+    /// <summary>Throws if help is asked for about a verb that there is not.</summary>
+    /// <exception cref="InputException">With the nearest name.</exception>
+    public static void ThrowIfVerbIsUnknown(ParseResult parsed)
+    {
+        Command command = parsed.CommandResult.Command;
+        if (command.Subcommands.Count > 0 && parsed.UnmatchedTokens is [var unknown, ..] && !unknown.StartsWith('-'))
+            throw new InputException(Unknown(parsed, command, unknown));
+    }
+
     /// <summary>The verb as it is typed: "nvaccine evaluate loss".</summary>
     public static string NameOf(ParseResult parsed)
     {
@@ -37,11 +46,11 @@ internal static class ParseErrors
     {
         bool isOption = unknown.StartsWith('-');
         string name = unknown.Split('=')[0];
-        IEnumerable<string> known = isOption
-            ? command.Options.Concat(parsed.RootCommandResult.Command.Options.Where(static option => option.Recursive))
-                .Select(static option => option.Name)
-            : command.Subcommands.Select(static verb => verb.Name);
-        string? nearest = NearestName.Find(name, known);
+        string[] known = isOption
+            ? [.. command.Options.Concat(parsed.RootCommandResult.Command.Options.Where(static option => option.Recursive))
+                .Select(static option => option.Name)]
+            : [.. command.Subcommands.Select(static verb => verb.Name)];
+        string? nearest = (isOption ? FamiliarNames.Find(name, known) : null) ?? NearestName.Find(name, known);
         string suggestion = nearest is null ? $"see {NameOf(parsed)} --help" : $"did you mean {nearest}?";
         string kind = isOption ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
         return $"{NameOf(parsed)}: unknown {kind} '{name}'; {suggestion}";

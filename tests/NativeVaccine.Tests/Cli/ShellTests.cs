@@ -93,6 +93,20 @@ public sealed class ShellTests : IDisposable
         Assert.Equal("stopped", result.ErrorLine);
     }
 
+    [ShellTheory]
+    [InlineData("nvaccine al", "align")]
+    [InlineData("nvaccine align --lora-r", "--lora-rank")]
+    [InlineData("nvaccine merge --dtype b", "bf16")]
+    [InlineData("nvaccine evaluate ", "harmful loss")]
+    public void BashCompletes(string line, string expected)
+    {
+        CommandResult result = Run(
+            "mkdir bin; printf '#!/bin/sh\nexec %s \"$@\"\n' \"$NV\" > bin/nvaccine; chmod +x bin/nvaccine; PATH=$PWD/bin:$PATH; "
+            + $"source <(nvaccine completion bash); COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=($COMP_LINE); "
+            + "[[ $COMP_LINE == *' ' ]] && COMP_WORDS+=(''); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _nvaccine; echo ${COMPREPLY[@]}");
+        Assert.Equal(expected, string.Join(' ', result.Output.Trim().Split(' ').Where(static word => !word.StartsWith("-h", StringComparison.Ordinal) && !word.StartsWith("-?", StringComparison.Ordinal) && !word.StartsWith("--h", StringComparison.Ordinal) && !word.StartsWith("--v", StringComparison.Ordinal)).Order(StringComparer.Ordinal)));
+    }
+
     private static string Train => $"$NV align --model $FIX/micro-llama --data '{SmallRun.SampleFile}#align' --method sft --batch 2";
 
     private CommandResult Run(string command)

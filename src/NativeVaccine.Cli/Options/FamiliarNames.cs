@@ -1,0 +1,58 @@
+namespace NativeVaccine.Cli.Options;
+
+/// <summary>What other programs of the field call options that we have under other names.</summary>
+internal static class FamiliarNames
+{
+    /// <summary>Our names, the likeliest first, each with those of others.</summary>
+    private static readonly (string Ours, string Others)[] Names =
+    [
+        ("--learning-rate", "lr peak-lr"),
+        ("--batch", "bs batch-size per-device-train-batch-size per-device-batch-size train-batch-size micro-batch-size micro-batch b"),
+        ("--accumulate", "gradient-accumulation-steps grad-accumulation-steps grad-accum accumulate-grad-batches accumulation-steps"),
+        ("--epochs", "num-train-epochs num-epochs n-epochs epoch"),
+        ("--max-new-tokens", "max-tokens max-new-token max-output-tokens n-predict num-predict max-completion-tokens"),
+        ("--max-length", "max-seq-length max-seq-len max-sequence-length seq-length seq-len cutoff-len model-max-length block-size max-len"),
+        ("--out", "output output-dir output-path out-dir save-dir save-path o"),
+        ("--json", "output output-path output-file out o"),
+        ("--model", "model-name-or-path base-model base-model-name-or-path model-path model-name model-dir pretrained-model-name-or-path m"),
+        ("--adapter", "peft lora peft-model adapter-path adapter-name-or-path lora-weights lora-path lora-adapter"),
+        ("--data", "dataset train-file train-data data-path dataset-path dataset-name training-data d"),
+        ("--probe-data", "harmful-data harmful-dataset harmful"),
+        ("--prompts", "prompt-file prompts-file questions input-file instructions data"),
+        ("--prompt", "p input query"),
+        ("--template", "prompt-template chat-template prompt-style conv-template"),
+        ("--lora-rank", "lora-r rank lora-dim lora-rank-dim r"),
+        ("--lora-alpha", "alpha"),
+        ("--lora-targets", "target-modules lora-target-modules lora-target lora-modules"),
+        ("--dropout", "lora-dropout"),
+        ("--weight-decay", "wd"),
+        ("--schedule", "lr-scheduler-type lr-scheduler scheduler lr-schedule scheduler-type"),
+        ("--warmup-ratio", "warmup warmup-fraction"),
+        ("--beta1", "adam-beta1"),
+        ("--beta2", "adam-beta2"),
+        ("--adam-epsilon", "eps epsilon adam-eps"),
+        ("--clip", "max-grad-norm grad-clip clip-grad clip-grad-norm gradient-clipping gradient-clip-val max-norm"),
+        ("--checkpoint-every", "save-steps save-every save-interval checkpoint-interval"),
+        ("--resume", "resume-from-checkpoint resume-from continue"),
+        ("--seed", "random-seed manual-seed"),
+        ("--layers", "num-layers n-layers lisa-activated-layers"),
+        ("--resample-every", "lisa-interval-steps interval-steps"),
+        ("--dtype", "torch-dtype outtype out-type precision"),
+        ("--precision", "dtype torch-dtype mixed-precision weight-type bf16 fp16"),
+        ("--device", "gpu cuda device-map devices"),
+        ("--device-memory", "vram max-memory memory gpu-memory mem"),
+        ("--threads", "n-threads num-threads t"),
+        ("--temperature", "temp"),
+        ("--poison-ratio", "poison"),
+        ("--full", "full-finetune full-parameters full-ft"),
+        ("--config", "config-file cfg c"),
+    ];
+
+    /// <summary>Which of the known options is meant by a name that others use, or by one of ours written with underscores; null if none.</summary>
+    public static string? Find(string name, IReadOnlyCollection<string> known)
+    {
+        string plain = name.TrimStart('-').Replace('_', '-').ToLowerInvariant();
+        if (known.Contains($"--{plain}")) return $"--{plain}";
+        return Names.FirstOrDefault(one => known.Contains(one.Ours) && one.Others.Split(' ').Contains(plain)).Ours;
+    }
+}

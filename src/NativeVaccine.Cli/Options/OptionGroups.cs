@@ -1,0 +1,47 @@
+namespace NativeVaccine.Cli.Options;
+
+/// <summary>
+/// The groups in which help shows options, in its order, with the names of their options. A name means the same wherever it is an option;
+/// a test fails for one that has no group.
+/// </summary>
+internal static class OptionGroups
+{
+    /// <summary>A heading, and the options under it in their order.</summary>
+    public static IReadOnlyList<(string Heading, string[] Options)> All { get; } =
+    [
+        ("Model", ["--model", "--shape", "--adapter", "--run", "--init-adapter"]),
+        ("Data",
+        [
+            "--data", "--probe-data", "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--max-length", "--rules", "--replay",
+        ]),
+        ("Method",
+        [
+            "--method", "--preset", "--rho", "--layers", "--resample-every", "--probe-every", "--freeze-scope", "--backward-floor",
+            "--same-masks", "--noise-size",
+        ]),
+        ("Training",
+        [
+            "--epochs", "--batch", "--accumulate", "--loss-mean", "--learning-rate", "--schedule", "--warmup-ratio", "--weight-decay",
+            "--beta1", "--beta2", "--adam-epsilon", "--clip", "--seed", "--seeds", "--poison-ratio", "--checkpoint-every", "--resume", "--full",
+        ]),
+        ("LoRA", ["--lora-rank", "--lora-alpha", "--lora-targets", "--dropout"]),
+        ("Answers", ["--max-new-tokens", "--temperature", "--top-k", "--top-p", "--repetition-penalty"]),
+        ("Measuring", ["--steps", "--warm-up"]),
+        ("Device", ["--device", "--threads", "--precision", "--gemm", "--device-memory"]),
+        ("Output", ["--out", "--dtype", "--json"]),
+        (General, ["--config", "--verbose", "--help", "--version"]),
+    ];
+
+    /// <summary>The last heading.</summary>
+    public const string General = "General";
+
+    /// <summary>The heading of an option; null for one that has none yet.</summary>
+    public static string? Of(string option)
+    {
+        foreach ((string heading, string[] options) in All)
+        {
+            if (options.Contains(option)) return heading;
+        }
+        return null;
+    }
+}
