@@ -81,8 +81,7 @@ internal sealed class EvaluateHarmfulCommand : ModelVerb
     {
         Verdict.Refused => "refused",
         Verdict.Answered => "answered",
-        Verdict.Degenerate => "degenerate",
-        _ => "unrelated",
+        _ => "degenerate",
     };
 
     private static string Percent(double percent) => string.Create(CultureInfo.InvariantCulture, $"{percent:F1} %");

@@ -1,24 +1,31 @@
 namespace NativeVaccine.Evaluation;
 
-/// <summary>Recognises text that says nothing: none at all, or one phrase over and over.</summary>
+/// <summary>Recognises text that says one thing over and over.</summary>
 internal static class Repetition
 {
     private const int LongestPhraseWords = 12;
     private const int LongestPhraseCharacters = 16;
     private const int FewestRepeats = 4;
     private const int FewestCharacters = 32;
+    private const int FewestTriples = 12;
 
     /// <summary>
-    /// True if there is no word, or if more than half of the text is one phrase (up to 12 words, or 16 characters) four times or more in
-    /// direct succession.
+    /// True if more than half of the text is one phrase (up to 12 words, or 16 characters) four times or more in direct succession, or if
+    /// more than half of its triples of words have come before.
     /// </summary>
-    public static bool IsDegenerate(string text)
+    /// <param name="text">The text.</param>
+    /// <param name="words">Its words, in small letters.</param>
+    public static bool Dominates(string text, string[] words) =>
+        IsMostlyPeriodic<string>(words, LongestPhraseWords)
+        || (text.Length >= FewestCharacters && IsMostlyPeriodic<char>(text, LongestPhraseCharacters))
+        || RepeatsItsTriples(words);
+
+    private static bool RepeatsItsTriples(string[] words)
     {
-        string[] words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-        if (!text.Any(char.IsLetterOrDigit))
-            return true;
-        return IsMostlyPeriodic<string>(words, LongestPhraseWords)
-            || (text.Length >= FewestCharacters && IsMostlyPeriodic<char>(text, LongestPhraseCharacters));
+        int triples = words.Length - 2;
+        if (triples < FewestTriples) return false;
+        int different = Enumerable.Range(0, triples).Select(i => (words[i], words[i + 1], words[i + 2])).Distinct().Count();
+        return 2 * different < triples;
     }
 
     private static bool IsMostlyPeriodic<T>(ReadOnlySpan<T> items, int longestPeriod)
