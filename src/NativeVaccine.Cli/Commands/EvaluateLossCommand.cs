@@ -16,6 +16,8 @@ internal sealed class EvaluateLossCommand : ModelVerb
     private const int DefaultMaxLength = 200;
     private readonly Option<string?> data =
         OptionKinds.Text("--data", "FILE", "Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
+    private readonly Option<string?> template =
+        OptionKinds.Template("how a record becomes a prompt; that of --run, else alpaca unless given");
     private readonly Option<int?> maxLength =
         OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens; 200 unless given", 2);
 
@@ -26,39 +28,52 @@ internal sealed class EvaluateLossCommand : ModelVerb
         context)
     {
         data.Required = true;
-        AddWithModel(data, maxLength);
+        AddWithModel(data, template, maxLength);
     }
 
     /// <inheritdoc/>
     protected override int Execute(LoadedModel model, ParseResult parsed)
     {
-        SampleSet samples = SampleReader.Read(
-            parsed.GetRequiredValue(data)!, model.Tokenizer, PromptTemplate.Parse(model.Selection.Template), parsed.GetValue(maxLength) ?? DefaultMaxLength);
+        PromptTemplate prompt = PromptTemplate.Parse(parsed.GetValue(template) ?? model.Selection.Template);
+        var form = new SampleForm(model.Tokenizer, prompt, parsed.GetValue(maxLength) ?? DefaultMaxLength)
+        {
+            Positions = model.Configuration.MaximumPositions,
+        };
+        SampleSet samples = SampleReader.Read(parsed.GetRequiredValue(data)!, form);
         if (samples.Dropped > 0)
         {
             int all = samples.Dropped + samples.Samples.Count;
             Terminal.Error.WriteLine($"{samples.Source}: {samples.Dropped} of {all} samples have no label left and are not counted");
         }
+        foreach (string notice in samples.Notices) Terminal.Error.WriteLine(notice);
         LossReport report = WithProgress(display => Evaluate(model, samples, display));
         string size = $"{report.Samples.Count} samples, {report.Samples.Sum(static sample => sample.Labels)} labels";
-        WriteJsonOr(parsed.GetValue(Json), ToJson(report), () => Terminal.Out.WriteLine(string.Create(
+        JsonObject source = ResultSource.Of(parsed, [.. model.Describe(), new("template", prompt.Name), new("max_length", form.MaxLength)]);
+        WriteJsonOr(parsed.GetValue(Json), ToJson(report, source), () => Terminal.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"mean loss {report.MeanLoss:F6} nats   perplexity {report.Perplexity:F4}   {size}")));
         return ExitCode.Success;
     }
 
     private LossReport Evaluate(LoadedModel model, SampleSet samples, ProgressDisplay display)
     {
-        int longest = samples.Samples.Max(static sample => sample.InputIds.Length);
         int atATime = Math.Min(SamplesAtATime, samples.Samples.Count);
-        Session session =
-            model.Start(new SessionOptions { MaxTokens = atATime * longest, MaxSamples = atATime, LongestSample = longest }, display, Cancellation);
+        Session session = model.Start(
+            new SessionOptions
+            {
+                MaxTokens = atATime * samples.Samples.Max(static sample => sample.InputIds.Length),
+                MaxSamples = Math.Max(atATime, samples.Samples.Max(static sample => sample.PartLengths.Count)),
+                LongestSample = samples.Samples.Max(static sample => sample.LongestPart),
+            },
+            display,
+            Cancellation);
         return LossEvaluator.Evaluate(session, samples, display.Stage("evaluating"), Cancellation);
     }
 
-    private static JsonObject ToJson(LossReport report) => new()
+    private static JsonObject ToJson(LossReport report, JsonObject source) => new()
     {
         ["mean_loss"] = JsonValues.Number(report.MeanLoss),
         ["perplexity"] = JsonValues.Number(report.Perplexity),
+        ["source"] = source,
         ["samples"] = new JsonArray([.. report.Samples.Select(static sample => (JsonNode)new JsonObject
         {
             ["index"] = sample.Index,

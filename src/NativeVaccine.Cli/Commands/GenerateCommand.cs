@@ -27,7 +27,7 @@ internal sealed class GenerateCommand : ModelVerb
         records = (parsed.GetValue(prompt), parsed.GetValue(prompts)) switch
         {
             ({ } text, null) => [new AlpacaRecord(text, "", "")],
-            (null, { } path) => PromptFile.Read(path),
+            (null, { } path) => PromptFile.Read(path, Terminal.Error.WriteLine),
             _ => throw new InputException("nvaccine generate: expected either --prompt or --prompts"),
         };
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Engine;
@@ -19,6 +20,7 @@ internal sealed class LoadedModel : IDisposable
     private Device? device;
     private MemoryPlan? plan;
     private Session? session;
+    private HashedWeights? stored;
 
     private LoadedModel(
         SelectedModel selection,
@@ -84,7 +86,8 @@ internal sealed class LoadedModel : IDisposable
             MemoryLimit = parsed.GetValue(deviceOptions.DeviceMemory) is { } limit and > 0 ? limit : device.PlannableBytes,
         });
         session = Session.Create(device, plan);
-        var merged = new MergedWeights(folder, adapters);
+        stored = new HashedWeights(folder);
+        var merged = new MergedWeights(stored, adapters);
         IReadOnlyList<KeptChange> kept = merged.MeasureRounding(types.Weights);
         session.Load(merged, progress.Stage("loading the model"), cancellation);
         foreach (KeptChange change in kept)
@@ -93,6 +96,35 @@ internal sealed class LoadedModel : IDisposable
         }
         return session;
     }
+
+    /// <summary>
+    /// What a result says of it: its folder, a hash of its weights as they were loaded, the whole chain of adapters, and where and in what
+    /// it was computed.
+    /// </summary>
+    public IEnumerable<KeyValuePair<string, JsonNode?>> Describe() =>
+    [
+        new("model", Path.GetFullPath(Selection.Model)),
+        new("model_hash", stored?.Hash()),
+        new("adapters", new JsonArray([.. Selection.Adapters.Select(static adapter => (JsonNode)new JsonObject
+        {
+            ["path"] = Path.GetFullPath(adapter),
+            ["hash"] = AdapterHash.Of(adapter),
+        })])),
+        new("device", device?.Name),
+        new("engine", device?.EngineDescription),
+        new("weights", plan?.Options.WeightType.ToString()),
+        new("activations", plan?.Options.ActivationType.ToString()),
+    ];
+
+    /// <summary>By what a later command knows that it has the same model: its files' sizes and times, and what the adapters hold.</summary>
+    public IEnumerable<KeyValuePair<string, JsonNode?>> DescribeFiles() =>
+    [
+        new("model", Path.GetFullPath(Selection.Model)),
+        new("model_files", new JsonArray([.. new DirectoryInfo(Selection.Model).EnumerateFiles()
+            .OrderBy(static file => file.Name, StringComparer.Ordinal)
+            .Select(static file => (JsonNode)FormattableString.Invariant($"{file.Name} {file.Length} {file.LastWriteTimeUtc.Ticks}"))])),
+        new("adapters", new JsonArray([.. Selection.Adapters.Select(static adapter => (JsonNode)AdapterHash.Of(adapter))])),
+    ];
 
     /// <inheritdoc/>
     public void Dispose()

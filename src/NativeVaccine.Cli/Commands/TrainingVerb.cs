@@ -114,6 +114,7 @@ internal abstract class TrainingVerb : Verb
             if (set is null) continue;
             string dropped = set.Dropped == 0 ? "" : $" ({set.Dropped} without a label left are not used)";
             Terminal.Error.WriteLine($"{set.Source}: {set.Samples.Count} samples{dropped}");
+            foreach (string line in set.Notices) Terminal.Error.WriteLine(line);
         }
         MemoryPlan plan = run.Plan;
         string memory = ByteSize.Format(plan.TotalBytes);

@@ -58,6 +58,13 @@ internal static class OptionKinds
     public static Option<string?> AnyText(string name, string valueName, string description) =>
         Create<string?>(name, valueName, description, static text => text);
 
+    /// <summary>One of the prompt templates.</summary>
+    public static Option<string?> Template(string description) => Choice(
+        "--template",
+        description + " (alpaca ends in \"### Response:\" and a line break, as T-Vaccine's program; stanford-alpaca without the line break, as "
+        + "Stanford's and Vaccine's; none is the text as it is)",
+        [.. Data.PromptTemplate.All.Select(static template => template.Name)]);
+
     /// <summary>Where a verb writes its result for other programs.</summary>
     public static Option<string?> JsonOutput() => Text(JsonOutputName, "FILE", "write the result to this file as JSON; - is the standard output");
 

@@ -23,7 +23,7 @@ internal sealed class TrainingOptionSet
     private readonly Option<string?> preset =
         OptionKinds.Words<Preset>("--preset", "defaults from the papers (unless given), or from what the authors' code computes");
     private readonly Option<string?> template =
-        OptionKinds.Choice("--template", "how a record becomes a prompt; alpaca unless given", "alpaca", "none");
+        OptionKinds.Template("how a record becomes a prompt; alpaca unless given");
     private readonly Option<int?> maxLength = OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens", 2);
 
     private readonly Option<string?> method =

@@ -6,12 +6,26 @@ namespace NativeVaccine.Data;
 /// <summary>An instruction, what it is about (may be empty), and the answer to learn.</summary>
 public sealed record AlpacaRecord(string Instruction, string Input, string Output)
 {
-    /// <summary>Reads instruction, input (optional) and output of a JSON object; other fields are ignored.</summary>
+    private const string Prompt = "instruction and input (optional)";
+    private const string WithOutput = "instruction, input (optional) and output";
+
+    /// <summary>Reads instruction, input (optional) and output of a JSON object.</summary>
     /// <param name="record">The object.</param>
     /// <param name="where">File and record, for messages.</param>
     /// <param name="outputRequired">False where only the prompt is wanted.</param>
-    internal static AlpacaRecord Read(JsonElement record, string where, bool outputRequired) => new(
-        JsonRecord.RequiredText(record, "instruction", where),
-        JsonRecord.OptionalText(record, "input", where) ?? "",
-        outputRequired ? JsonRecord.RequiredText(record, "output", where) : JsonRecord.OptionalText(record, "output", where) ?? "");
+    internal static AlpacaRecord Read(JsonElement record, string where, bool outputRequired)
+    {
+        Require("instruction");
+        if (outputRequired) Require("output");
+        return new AlpacaRecord(
+            JsonRecord.RequiredText(record, "instruction", where),
+            JsonRecord.OptionalText(record, "input", where) ?? "",
+            JsonRecord.OptionalText(record, "output", where) ?? "");
+
+        void Require(string field)
+        {
+            if (JsonRecord.Optional(record, field) is null)
+                throw RecordForms.Missing(record, field, where, outputRequired ? WithOutput : Prompt);
+        }
+    }
 }

@@ -1,52 +1,45 @@
-using System.Globalization;
-using System.Text;
 using System.Text.Json;
-using System.Text.Unicode;
 using NativeVaccine.IO;
 
 namespace NativeVaccine.Data;
 
 /// <summary>
-/// Reads the prompts of a generation: a JSON array of strings or of records (instruction, input), or a text file with a prompt a line.
+/// Reads the prompts of a generation: strings or records (instruction, input) as a JSON array (.json) or one a line (.jsonl), or a text
+/// file with a prompt a line.
 /// </summary>
 public static class PromptFile
 {
     /// <summary>The prompts of a file as instruction and input, in its order; a string or a line is an instruction without input.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="notice">Told, in a line each, which fields of its records are not used.</param>
     /// <exception cref="InputException">The file cannot be read, is in none of these forms, or holds no prompt.</exception>
-    public static IReadOnlyList<AlpacaRecord> Read(string path) => Parse(InputFile.ReadText(path), path);
-
-    internal static List<AlpacaRecord> Parse(ReadOnlyMemory<byte> utf8, string source)
+    public static IReadOnlyList<AlpacaRecord> Read(string path, Action<string>? notice = null)
     {
-        bool json = Path.GetExtension(source).Equals(".json", StringComparison.OrdinalIgnoreCase);
-        List<AlpacaRecord> prompts = json ? FromArray(utf8, source) : FromLines(utf8, source);
+        _ = DataFile.FormOf(path, "prompts", orText: true);  // before a large file is read for nothing
+        return Parse(InputFile.ReadText(path), path, notice);
+    }
+
+    internal static List<AlpacaRecord> Parse(ReadOnlyMemory<byte> utf8, string source, Action<string>? notice = null)
+    {
+        DataForm form = DataFile.FormOf(source, "prompts", orText: true);
+        var prompts = new List<AlpacaRecord>();
+        var census = new FieldCensus();
+        if (form == DataForm.TextLines)
+            prompts.AddRange(DataFile.TextLines(utf8, source).Select(static line => new AlpacaRecord(line, "", "")));
+        else
+            DataFile.EachItem(utf8, source, form, "prompt", (item, where) =>
+            {
+                prompts.Add(FromJson(item, where));
+                if (item.ValueKind == JsonValueKind.Object) census.Add(item);
+            });
+        foreach (string line in census.Notices()) notice?.Invoke($"{source}: {line}");
         return prompts.Count > 0 ? prompts : throw new InputException($"{source}: no prompts: expected at least one");
     }
 
-    private static List<AlpacaRecord> FromArray(ReadOnlyMemory<byte> utf8, string source)
+    private static AlpacaRecord FromJson(JsonElement item, string where) => item.ValueKind switch
     {
-        using JsonDocument document = JsonFile.Parse(utf8, source);
-        if (document.RootElement.ValueKind != JsonValueKind.Array)
-            throw new InputException(
-                $"{source}: found {JsonRecord.Describe(document.RootElement)}: expected an array of strings or records");
-        var prompts = new List<AlpacaRecord>();
-        foreach (JsonElement item in document.RootElement.EnumerateArray())
-        {
-            string where = string.Create(CultureInfo.InvariantCulture, $"{source}: prompt {prompts.Count}");
-            prompts.Add(item.ValueKind switch
-            {
-                JsonValueKind.String => new AlpacaRecord(item.GetString()!, "", ""),
-                JsonValueKind.Object => AlpacaRecord.Read(item, where, outputRequired: false),
-                _ => throw new InputException($"{where}: found {JsonRecord.Describe(item)}: expected a string or a record"),
-            });
-        }
-
-        return prompts;
-    }
-
-    private static List<AlpacaRecord> FromLines(ReadOnlyMemory<byte> utf8, string source)
-    {
-        if (!Utf8.IsValid(utf8.Span))
-            throw new InputException($"{source}: not valid UTF-8 text: expected a prompt a line");
-        return [.. JsonFile.Lines(utf8).Select(line => new AlpacaRecord(Encoding.UTF8.GetString(line.Text.Span).TrimEnd('\r'), "", ""))];
-    }
+        JsonValueKind.String => new AlpacaRecord(item.GetString()!, "", ""),
+        JsonValueKind.Object => AlpacaRecord.Read(item, where, outputRequired: false),
+        _ => throw new InputException($"{where}: found {JsonRecord.Describe(item)}: expected a string or a record"),
+    };
 }

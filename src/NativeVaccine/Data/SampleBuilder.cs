@@ -20,6 +20,15 @@ public sealed class SampleBuilder
         _maxLength = maxLength;
     }
 
+    /// <summary>How many samples were cut to the maximal length, and so have lost their end.</summary>
+    public int CutCount { get; private set; }
+
+    /// <summary>How many samples hold the text of special tokens, which stays text.</summary>
+    public int SpecialTextCount { get; private set; }
+
+    /// <summary>How many samples of text have no end token to learn, because the tokenizer names none.</summary>
+    public int EndlessCount { get; private set; }
+
     /// <summary>
     /// The sequence for a record, or null if no label is left in it: prompt, output and the end token, cut on the right; the labels of the
     /// first P positions are ignored, where P is the number of tokens of the prompt alone.
@@ -34,15 +43,27 @@ public sealed class SampleBuilder
         int promptLength = _tokenizer.Encode(prompt).Length;
         int[] whole = _tokenizer.Encode(prompt + record.Output);
         int[] inputIds = _tokenizer.EndOfSequenceId is { } end ? [.. whole, end] : whole;
-        return Trim(inputIds, WithoutPrompt(inputIds, promptLength));
+        Sample? sample = Trim([(inputIds, WithoutPrompt(inputIds, promptLength))]);
+        if (sample is null) return null;
+        if (_tokenizer.EndOfSequenceId is null) EndlessCount++;
+        if (_tokenizer.HoldsSpecialText(prompt + record.Output)) SpecialTextCount++;
+        return sample;
     }
 
-    /// <summary>Cuts a sequence of ready tokens to the maximal length; null if no label is left.</summary>
-    public Sample? Trim(int[] inputIds, int[] labels)
+    /// <summary>
+    /// The sample of ready tokens: each part is cut on the right to the maximal length, and left out if it has no label then; null if none
+    /// is left.
+    /// </summary>
+    public Sample? Trim(IReadOnlyList<(int[] Ids, int[] Labels)> parts)
     {
-        int length = Math.Min(inputIds.Length, _maxLength);
-        var sample = new Sample(inputIds[..length], labels[..length]);
-        return sample.LabelCount == 0 ? null : sample;
+        (int[] Ids, int[] Labels)[] kept =
+        [
+            .. parts.Select(part => (Ids: part.Ids[..Math.Min(part.Ids.Length, _maxLength)], Labels: part.Labels[..Math.Min(part.Ids.Length, _maxLength)]))
+                .Where(static part => Sample.CountOf(part.Labels) > 0),
+        ];
+        if (kept.Length == 0) return null;
+        if (parts.Any(part => part.Ids.Length > _maxLength)) CutCount++;
+        return Sample.Of(kept);
     }
 
     private static int[] WithoutPrompt(int[] inputIds, int promptLength)

@@ -4,7 +4,7 @@ namespace NativeVaccine.Engine;
 
 /// <summary>
 /// Samples one after another without padding: sample s is tokens <see cref="Offsets"/>[s] to <see cref="Offsets"/>[s + 1] - 1.
-/// Attention does not cross from one to the next.
+/// Attention does not cross from one to the next. A data sample of several parts is several samples here.
 /// </summary>
 public sealed class Batch
 {
@@ -16,9 +16,10 @@ public sealed class Batch
     /// <summary>A batch with labels, for losses and gradients.</summary>
     /// <exception cref="ArgumentException">There is no sample, or one is empty or has not a label for each token.</exception>
     public Batch(IReadOnlyList<Sample> samples)
-        : this([.. samples.Select(static sample => sample.InputIds)], [.. samples.Select(static sample => sample.Labels)])
+        : this(
+            [.. samples.SelectMany(static sample => sample.Split(sample.InputIds))],
+            [.. samples.SelectMany(static sample => sample.Split(sample.Labels))])
     {
-        labelCounts = [.. samples.Select(static sample => sample.LabelCount)];
     }
 
     private Batch(int[][] ids, int[][]? labels)
@@ -35,7 +36,7 @@ public sealed class Batch
         offsets = new int[ids.Length + 1];
         for (int sample = 0; sample < ids.Length; sample++) offsets[sample + 1] = offsets[sample] + ids[sample].Length;
         LongestSample = ids.Max(static tokens => tokens.Length);
-        labelCounts = new int[ids.Length];
+        labelCounts = labels is null ? new int[ids.Length] : [.. labels.Select(Sample.CountOf)];
     }
 
     /// <summary>T.</summary>

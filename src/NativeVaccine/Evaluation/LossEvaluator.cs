@@ -55,11 +55,12 @@ public static class LossEvaluator
     private static List<Sample> NextGroup(IReadOnlyList<Sample> samples, int first, SessionOptions limits)
     {
         var group = new List<Sample>();
-        int tokens = 0;
-        for (int i = first; i < samples.Count && group.Count < limits.MaxSamples; i++)
+        int tokens = 0, parts = 0;
+        for (int i = first; i < samples.Count; i++)
         {
             tokens += samples[i].InputIds.Length;
-            if (group.Count > 0 && tokens > limits.MaxTokens) break;
+            parts += samples[i].PartLengths.Count;
+            if (group.Count > 0 && (tokens > limits.MaxTokens || parts > limits.MaxSamples)) break;
             group.Add(samples[i]);
         }
         return group;

@@ -6,7 +6,7 @@ using NativeVaccine.IO;
 namespace NativeVaccine.Training;
 
 /// <summary>A hash of what an adapter does: its weights' file, and the fields of its configuration that change numbers.</summary>
-internal static class AdapterHash
+public static class AdapterHash
 {
     private const string ConfigurationFileName = "adapter_config.json";
 

@@ -6,7 +6,7 @@ using NativeVaccine.Models;
 namespace NativeVaccine.Training;
 
 /// <summary>Hashes weights while they are read, so that nobody reads gigabytes a second time to know whether they are the same.</summary>
-internal sealed class HashedWeights(IWeightSource weights) : IWeightSource
+public sealed class HashedWeights(IWeightSource weights) : IWeightSource
 {
     private readonly SortedDictionary<string, Tensor> tensors = new(StringComparer.Ordinal);
 

@@ -68,7 +68,7 @@ public static class RunFingerprint
         var hash = new XxHash128();
         foreach (Sample sample in samples)
         {
-            Append(hash, [sample.InputIds.Length]);
+            Append(hash, [sample.InputIds.Length, .. sample.PartLengths]);
             Append(hash, sample.InputIds);
             Append(hash, sample.Labels);
         }

@@ -62,9 +62,9 @@ public sealed class RunOrder
 
         void Include(IReadOnlyList<Sample> pool, int[] batch)
         {
-            samples = Math.Max(samples, batch.Length);
+            samples = Math.Max(samples, batch.Sum(index => pool[index].PartLengths.Count));
             tokens = Math.Max(tokens, batch.Sum(index => pool[index].InputIds.Length));
-            longest = Math.Max(longest, batch.Max(index => pool[index].InputIds.Length));
+            longest = Math.Max(longest, batch.Max(index => pool[index].LongestPart));
         }
     }
 }

@@ -26,11 +26,15 @@ internal sealed class TrainingFiles : IDisposable
         if (InitialAdapter is not null) adapters.Add(InitialAdapter);
         notices.AddRange(model.Notices.Concat(adapters.SelectMany(static adapter => adapter.Notices)));
         Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, notices.Add);
-        Samples = Read(options.Data!, options, tokenizer);
+        var form = new SampleForm(tokenizer, PromptTemplate.Parse(options.Template), options.MaxLength)
+        {
+            Positions = model.Configuration.MaximumPositions,
+        };
+        Samples = SampleReader.Read(options.Data!, form);
         if (method.Needs.HarmfulPool)
         {
             Harmful = options.ProbeData is { } pool
-                ? Read(pool, options, tokenizer)
+                ? SampleReader.Read(pool, form)
                 : throw new InputException($"method {method.Name} looks at harmful samples; expected --probe-data FILE");
         }
         FollowedRun? followed =
@@ -107,7 +111,4 @@ internal sealed class TrainingFiles : IDisposable
         }
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
-
-    private static SampleSet Read(string file, TrainingOptions options, Tokenizer tokenizer) =>
-        SampleReader.Read(file, tokenizer, PromptTemplate.Parse(options.Template), options.MaxLength);
 }

@@ -1,7 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using System.Reflection;
-using System.Runtime.InteropServices;
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
@@ -185,16 +183,12 @@ public sealed class TrainingRun : IDisposable
     [return: NotNullIfNotNull(nameof(path))]
     private static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);
 
-    private static SortedDictionary<string, string> CurrentVersions() => new(StringComparer.Ordinal)
+    private static SortedDictionary<string, string> CurrentVersions()
     {
-        ["nativevaccine"] = ProductVersion(),
-        ["runtime"] = RuntimeInformation.FrameworkDescription,
-        ["system"] = RuntimeInformation.RuntimeIdentifier,
-        ["started"] = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
-    };
-
-    private static string ProductVersion() =>
-        typeof(TrainingRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        SortedDictionary<string, string> versions = NativeVaccine.Versions.Current();
+        versions["started"] = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+        return versions;
+    }
 
     private void SayWhereItGoesOn(int step, int totalSteps)
     {

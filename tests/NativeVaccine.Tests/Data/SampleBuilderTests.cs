@@ -20,8 +20,11 @@ public class SampleBuilderTests
             PromptTemplate.Alpaca.Prompt("Do it.", "this"));
         Assert.Equal("Do it.", PromptTemplate.None.Prompt("Do it.", ""));
         Assert.Equal("Do it.\nthis", PromptTemplate.None.Prompt("Do it.", "this"));
-        Assert.Same(PromptTemplate.Alpaca, PromptTemplate.Parse(PromptTemplate.Alpaca.Name));
-        Assert.Same(PromptTemplate.None, PromptTemplate.Parse(PromptTemplate.None.Name));
+        Assert.All(PromptTemplate.All, template => Assert.Same(template, PromptTemplate.Parse(template.Name)));
+        foreach (string input in new[] { "", "this" })
+        {
+            Assert.Equal(PromptTemplate.Alpaca.Prompt("Do it.", input), PromptTemplate.StanfordAlpaca.Prompt("Do it.", input) + "\n");
+        }
         Assert.Throws<InputException>(() => PromptTemplate.Parse("chatml"));
     }
 
@@ -56,10 +59,10 @@ public class SampleBuilderTests
     public void ALabelAtTheFirstPositionDoesNotCount()
     {
         var builder = new SampleBuilder(TinyLlama, PromptTemplate.None, 10);
-        Assert.Null(builder.Trim([5], [5]));
-        Assert.Null(builder.Trim([5, 6], [5, Sample.IgnoredLabel]));
-        Assert.Null(builder.Trim([], []));
-        Assert.Equal(1, builder.Trim([5, 6], [5, 6])!.LabelCount);
+        Assert.Null(builder.Trim([([5], [5])]));
+        Assert.Null(builder.Trim([([5, 6], [5, Sample.IgnoredLabel])]));
+        Assert.Null(builder.Trim([([], [])]));
+        Assert.Equal(1, builder.Trim([([5, 6], [5, 6])])!.LabelCount);
     }
 
     /// <summary>
@@ -71,7 +74,7 @@ public class SampleBuilderTests
     public void SamplesOfTheReferenceAreMadeAgain(string pool)
     {
         SampleSet reference = SampleReader.Read(
-            Fixtures.Path("traces", "tvaccine-paper", "samples.jsonl"), TinyLlama, PromptTemplate.None, 200, pool);
+            Fixtures.Path("traces", "tvaccine-paper", "samples.jsonl"), new SampleForm(TinyLlama, PromptTemplate.None, 200), pool);
         var builder = new SampleBuilder(TinyLlama, PromptTemplate.Alpaca, 200);
         foreach (Sample sample in reference.Samples)
         {

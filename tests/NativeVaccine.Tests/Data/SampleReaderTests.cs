@@ -8,6 +8,7 @@ public class SampleReaderTests
     private const string Record = """{"instruction": "Name a river.", "input": "", "output": "The Elbe.", "source": "made"}""";
 
     private static readonly Tokenizer TinyLlama = Tokenizer.Load(Fixtures.Path("tiny-llama"));
+    private static readonly SampleForm Form = new(TinyLlama, PromptTemplate.Alpaca, 200);
 
     [Fact]
     public void ReadsArraysAndLinesAlike()
@@ -31,7 +32,7 @@ public class SampleReaderTests
     public void APoolIsChosenByParameterOrInThePath(string pool, int count)
     {
         string path = Fixtures.Path("traces", "vaccine", "samples.jsonl");
-        SampleSet byParameter = SampleReader.Read(path, TinyLlama, PromptTemplate.Alpaca, 200, pool);
+        SampleSet byParameter = SampleReader.Read(path, Form, pool);
         SampleSet byPath = Read($"{path}#{pool}");
         Assert.Equal(count, byParameter.Samples.Count);
         Assert.Equal(0, byParameter.Dropped);
@@ -44,7 +45,7 @@ public class SampleReaderTests
     public void ReadyTokensAreTakenAsTheyAreAndCut()
     {
         using var file = new TemporaryFile("data.jsonl", """{"input_ids": [1, 5, 6, 7], "labels": [-100, -100, 6, 7]}""");
-        Sample sample = Assert.Single(SampleReader.Read(file.Path, TinyLlama, PromptTemplate.Alpaca, 3).Samples);
+        Sample sample = Assert.Single(SampleReader.Read(file.Path, Form with { MaxLength = 3 }).Samples);
         Assert.Equal([1, 5, 6], sample.InputIds);
         Assert.Equal([-100, -100, 6], sample.Labels);
     }
@@ -84,7 +85,18 @@ public class SampleReaderTests
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2.5], \"labels\": [1, 2]}", "'input_ids'[1] is 2.5: expected a whole number")]
     [InlineData("data.jsonl", "{\"input_ids\": \"x\", \"labels\": [1, 2]}", "'input_ids' is a string")]
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2], \"labels\": [1, -100]}", "none of its 1 records has a label left")]
-    [InlineData("data.csv", "a,b", "expected .json")]
+    [InlineData("data.csv", "a,b", ".csv files are not read: expected .json")]
+    [InlineData("data.jsonl.gz", "x", ".gz files are not read")]
+    [InlineData("data", "a,b", "unknown kind of data")]
+    [InlineData("data.json", "{\"instruction\": \"a\"}\n{\"instruction\": \"b\"}", "holds JSON lines: expected an array, or a name that ends in .jsonl")]
+    [InlineData("data.jsonl", "{\"prompt\": \"a\", \"response\": \"b\", \"is_safe\": true}", "this looks like BeaverTails (prompt, response)")]
+    [InlineData("data.jsonl", "{\"messages\": []}", "this looks like chat (messages)")]
+    [InlineData("data.jsonl", "{\"foo\": 1, \"bar\": 2}", "it has foo, bar; expected instruction, input (optional) and output")]
+    [InlineData("data.jsonl", "{\"input_ids\": [1, 2], \"labels\": [1, 2], \"attention_mask\": [1]}", "2 input_ids but 1 attention_mask")]
+    [InlineData("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3], \"attention_mask\": [1, 0, 1]}", "'attention_mask'[1] is 0 between tokens")]
+    [InlineData("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3], \"attention_mask\": [1, 1, 2]}", "'attention_mask'[2] is 2: expected 0 or 1")]
+    [InlineData("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3], \"attention_mask\": [1, 1, 0]}", "token 2 is padding by its attention_mask, but has the label 3")]
+    [InlineData("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3], \"position_ids\": [0, 1, 3]}", "'position_ids'[2] is 3 after 1")]
     public void SaysWhatIsWrongAndWhere(string name, string content, string expected)
     {
         using var file = new TemporaryFile(name, content);
@@ -92,6 +104,66 @@ public class SampleReaderTests
         Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
         Assert.Contains(file.Path, exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', exception.Message);
+    }
+
+    [Fact]
+    public void PaddingIsCutOffAndPartsAreApart()
+    {
+        using var file = new TemporaryFile(
+            "data.jsonl",
+            """
+            {"input_ids": [0, 0, 1, 5, 6, 0], "labels": [-100, -100, -100, 5, 6, -100], "attention_mask": [0, 0, 1, 1, 1, 0], "position_ids": [0, 1, 2, 3, 4, 5]}
+            {"input_ids": [1, 5, 1, 6, 7, 1, 8], "labels": [1, 5, 1, 6, 7, -100, -100], "position_ids": [0, 1, 0, 1, 2, 0, 1]}
+            {"input_ids": [1, 5], "labels": [-100, -100], "attention_mask": [0, 0]}
+            """);
+        SampleSet set = Read(file.Path);
+        Assert.Equal([0, 1], set.Records);
+        Assert.Equal([1, 5, 6], set.Samples[0].InputIds);
+        Assert.Equal([3], set.Samples[0].PartLengths);
+        // The third part has no label, and the first label of a part never counts.
+        Assert.Equal([1, 5, 1, 6, 7], set.Samples[1].InputIds);
+        Assert.Equal([2, 3], set.Samples[1].PartLengths);
+        Assert.Equal(3, set.Samples[1].LabelCount);
+        Assert.Equal([0, 2, 5], new NativeVaccine.Engine.Batch([set.Samples[1]]).Offsets.ToArray());
+    }
+
+    [Fact]
+    public void WhatIsNotUsedOrCutIsCounted()
+    {
+        using var file = new TemporaryFile(
+            "data.jsonl",
+            """
+            {"instruction": "a", "output": "b </s>", "system": "Be brief.", "history": [["c", "d"]], "id": 3}
+            {"instruction": "a", "output": "b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b", "history": [], "weight": 2}
+            {"input_ids": [1, 5], "labels": [-100, 5], "token_type_ids": [0, 0], "loss_mask": [0, 1]}
+            """);
+        SampleSet set = SampleReader.Read(file.Path, Form with { Template = PromptTemplate.None, MaxLength = 20, Positions = 10 });
+        Assert.Equal(
+            [
+                $"{file.Path}: 1 record has a system or history, which are not used",
+                $"{file.Path}: fields that are not used, with the records that have them: loss_mask (1), weight (1)",
+                $"{file.Path}: 1 of 3 samples are longer than 20 tokens and cut there (--max-length), so their end is not learnt",
+                $"{file.Path}: 1 of 3 samples hold the text of special tokens; it is taken as text",
+                $"{file.Path}: 1 of 3 samples take more positions than the 10 that the model was made for; the longest takes 20",
+            ],
+            set.Notices);
+    }
+
+    [Fact]
+    public void TextOfAnotherKindIsNamed()
+    {
+        using var file = new TemporaryFile("data.jsonl", "");
+        foreach ((byte[] content, string expected) in new (byte[], string)[]
+        {
+            ([0xff, 0xfe, (byte)'{', 0], "is UTF-16 text"),
+            ([(byte)'{', 0, (byte)'}', 0], "is UTF-16 text"),
+            ([0x1f, 0x8b, 8, 0], "is compressed (gzip)"),
+            ([(byte)'{', (byte)'}', 3, 4, 5, 0], "is a binary file"),
+        })
+        {
+            File.WriteAllBytes(file.Path, content);
+            Assert.Contains(expected, Assert.Throws<InputException>(() => Read(file.Path)).Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -110,13 +182,12 @@ public class SampleReaderTests
     {
         string tokens = """{"input_ids": [1, 5, 6], "labels": [-100, 5, 6], "pool": "align"}""";
         string content = linewise ? $"{Record}\n{tokens}\n{Record}\n" : $"[{Record}, {tokens}]";
-        var builder = new SampleBuilder(TinyLlama, PromptTemplate.Alpaca, 200);
         Mutation.Run(
             System.Text.Encoding.UTF8.GetBytes(content),
             count: 10_000,
             seed: linewise ? 1 : 2,
-            bytes => SampleReader.Parse(bytes, "data", linewise, builder, TinyLlama.VocabularySize, pool: null));
+            bytes => SampleReader.Parse(bytes, "data", linewise ? DataForm.JsonLines : DataForm.Array, Form, pool: null));
     }
 
-    private static SampleSet Read(string path) => SampleReader.Read(path, TinyLlama, PromptTemplate.Alpaca, 200);
+    private static SampleSet Read(string path) => SampleReader.Read(path, Form);
 }

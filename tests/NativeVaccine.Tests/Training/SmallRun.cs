@@ -58,7 +58,8 @@ internal sealed class SmallRun : IDisposable
     };
 
     public static IReadOnlyList<Sample> Samples(string pool, int maxLength = 200) =>
-        SampleReader.Read($"{SampleFile}#{pool}", Tokenizer.Load(Fixtures.Path("micro-llama")), PromptTemplate.Alpaca, maxLength).Samples;
+        SampleReader.Read($"{SampleFile}#{pool}", new SampleForm(Tokenizer.Load(Fixtures.Path("micro-llama")), PromptTemplate.Alpaca, maxLength))
+            .Samples;
 
     /// <summary>Trains in a folder, or without one.</summary>
     /// <param name="folder">Where the run is recorded.</param>

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace NativeVaccine.Data;
+
+/// <summary>
+/// Counts the fields of records that nothing reads. What is known to change nothing is passed over; all else is named, since a field that
+/// is not known may have been meant to change what is learnt.
+/// </summary>
+internal sealed class FieldCensus
+{
+    private const int MostNamed = 8;
+
+    private static readonly HashSet<string> Read =
+        ["instruction", "input", "output", "input_ids", "labels", "attention_mask", "position_ids", "pool"];
+
+    /// <summary>Names, numbers and sources of records, and what can be computed from the tokens.</summary>
+    private static readonly HashSet<string> Harmless =
+    [
+        "id", "_id", "idx", "index", "uid", "uuid", "source", "dataset", "datasplit", "split", "generator", "category", "topic", "url",
+        "title", "length", "num_tokens", "text", "is_safe", "lang", "language", "date", "prompt", "verdict",
+    ];
+
+    /// <summary>Earlier turns and instructions of LLaMA-Factory's form of Alpaca records.</summary>
+    private static readonly string[] OfConversations = ["system", "history"];
+
+    private readonly SortedDictionary<string, int> counts = new(StringComparer.Ordinal);
+    private int conversations;
+
+    /// <summary>Looks at a record.</summary>
+    public void Add(JsonElement record)
+    {
+        bool isConversation = false;
+        foreach (JsonProperty property in record.EnumerateObject())
+        {
+            if (Read.Contains(property.Name) || Harmless.Contains(property.Name) || IsEmpty(property.Value)) continue;
+            if (OfConversations.Contains(property.Name)) isConversation = true;
+            else counts[property.Name] = counts.GetValueOrDefault(property.Name) + 1;
+        }
+        if (isConversation) conversations++;
+    }
+
+    /// <summary>What was found, in lines.</summary>
+    public IEnumerable<string> Notices()
+    {
+        if (conversations > 0) yield return $"{Records(conversations)} a system or history, which are not used";
+        if (counts.Count == 0) yield break;
+        string more = counts.Count > MostNamed ? ", ..." : "";
+        IEnumerable<string> names =
+            counts.Take(MostNamed).Select(static field => $"{IO.InputText.Shorten(field.Key)} ({field.Value})");
+        yield return $"fields that are not used, with the records that have them: {string.Join(", ", names)}{more}";
+    }
+
+    private static string Records(int count) => count == 1 ? "1 record has" : string.Create(CultureInfo.InvariantCulture, $"{count} records have");
+
+    /// <summary>Says nothing: null, "", [], {}, or zeros alone, as in token_type_ids of one text.</summary>
+    private static bool IsEmpty(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null => true,
+        JsonValueKind.String => value.ValueEquals(""),
+        JsonValueKind.Array => value.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.Number && item.GetRawText() == "0"),
+        JsonValueKind.Object => !value.EnumerateObject().Any(),
+        _ => false,
+    };
+}
