@@ -10,6 +10,9 @@ internal abstract class ModelVerb(string name, string description, string exampl
 {
     private readonly ModelOptionSet modelOptions = new();
 
+    /// <summary>The options that say which model, and where.</summary>
+    protected IEnumerable<Option> ModelOptions => modelOptions.All;
+
     /// <summary>The file for the result.</summary>
     protected Option<string?> Json { get; } = OptionKinds.JsonOutput();
 
@@ -17,6 +20,7 @@ internal abstract class ModelVerb(string name, string description, string exampl
     protected sealed override int Execute(ParseResult parsed)
     {
         Prepare(parsed);
+        if (ExecuteWithoutModel(parsed) is { } exitCode) return exitCode;
         using LoadedModel model = LoadedModel.Open(modelOptions, parsed, Terminal.Error.WriteLine);
         return Execute(model, parsed);
     }
@@ -25,6 +29,10 @@ internal abstract class ModelVerb(string name, string description, string exampl
     protected virtual void Prepare(ParseResult parsed)
     {
     }
+
+    /// <summary>Does it if what was asked needs no model.</summary>
+    /// <returns>The exit code; null if it needs one.</returns>
+    protected virtual int? ExecuteWithoutModel(ParseResult parsed) => null;
 
     /// <summary>Does it.</summary>
     /// <returns>The exit code.</returns>

@@ -64,17 +64,21 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
     /// <param name="progress">Shows how far it is.</param>
     /// <param name="cancellation">Looked at before every token.</param>
     /// <param name="onFinished">Told of each answer as it is done, in whatever order; null if nobody asks.</param>
+    /// <param name="known">New tokens of prompts that were continued before, by the prompt's index; null if none were.</param>
     public List<Continuation> Run(
         Session session,
         Tokenizer tokenizer,
         ProgressDisplay progress,
         CancellationToken cancellation,
-        Action<int, Continuation>? onFinished = null)
+        Action<int, Continuation>? onFinished = null,
+        IReadOnlyDictionary<int, int[]>? known = null)
     {
+        int[] which = [.. Enumerable.Range(0, ids.Length).Where(index => known?.ContainsKey(index) != true)];
         ProgressStage stage = progress.Stage("generating");
         var gate = new Lock();
         var written = new List<int>[ids.Length];
-        int done = 0;
+        int done = ids.Length - which.Length;
+        bool hasAnswer = false;
         string doing = string.Create(CultureInfo.InvariantCulture, $"reading prompts of up to {Longest} tokens");
         // The first token of a long prompt is long in coming, and no other sign of life does.
         using var sign = new Timer(_ => Report(), null, Pause, Pause);
@@ -83,20 +87,25 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
             (written[token.Prompt] ??= []).Add(token.Id);
             if (!token.IsLast)
             {
-                if (done == 0) doing = "writing";
+                if (!hasAnswer) doing = "writing";
                 return;
             }
+            hasAnswer = true;
             onFinished?.Invoke(token.Prompt, Make(token.Prompt, [.. written[token.Prompt]], tokenizer));
             lock (gate) doing = string.Create(CultureInfo.InvariantCulture, $"{++done} of {ids.Length}");
             Report();
-        }, cancellation);
-        return [.. all.Select((added, index) => Make(index, added, tokenizer))];
+        }, cancellation, which);
+        return [.. all.Select((added, index) => Make(index, known?.GetValueOrDefault(index) ?? added, tokenizer))];
 
         void Report()
         {
             lock (gate) stage.Report((double)done / ids.Length, doing);
         }
     }
+
+    /// <summary>What was continued before, where all was.</summary>
+    public List<Continuation> Recall(IReadOnlyDictionary<int, int[]> known, Tokenizer tokenizer) =>
+        [.. ids.Select((_, index) => Make(index, known[index], tokenizer))];
 
     /// <summary>Continues the only prompt, and writes its text as it comes.</summary>
     public Continuation Stream(Session session, Tokenizer tokenizer, Terminal terminal, CancellationToken cancellation)

@@ -20,11 +20,8 @@ internal sealed class PromptGeneration
     private const int DefaultNewTokens = 128;
 
     public Option<string?> Template { get; } =
-        OptionKinds.Choice(
-            "--template",
-            "how a prompt is put to the model; that of --run, else alpaca unless given; in prompts the text of special tokens stays text",
-            "alpaca",
-            "none");
+        OptionKinds.Template(
+            "how a prompt is put to the model; that of --run, else alpaca unless given; in prompts the text of special tokens stays text");
     public Option<int?> MaxNewTokens { get; } =
         OptionKinds.WholeNumber("--max-new-tokens", "longest continuation in tokens; 128 unless given", 1);
     public Option<double?> Temperature { get; } =

@@ -28,19 +28,26 @@ public sealed class Decoder
     /// <param name="options">When to stop, and how to choose.</param>
     /// <param name="onToken">Told of every token as it is made; null if nobody asks.</param>
     /// <param name="cancellation">Looked at before every token.</param>
+    /// <param name="which">Indices of the prompts to continue; null for all.</param>
     /// <returns>
-    /// The new tokens of each prompt, in the order given; the end token, where one came, is the last. Greedy results do not depend on how
+    /// The new tokens of each prompt, in the order given, none for those left out; the end token, where one came, is the last. Greedy results do not depend on how
     /// the prompts fall into groups, and drawn ones are drawn one prompt at a time, so they do not either.
     /// </returns>
     /// <exception cref="InputException">A prompt is empty, or too long for the plan; the message names it and the limit.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<int[]> Generate(
-        IReadOnlyList<int[]> prompts, GenerationOptions options, Action<DecodedToken>? onToken = null, CancellationToken cancellation = default)
+        IReadOnlyList<int[]> prompts,
+        GenerationOptions options,
+        Action<DecodedToken>? onToken = null,
+        CancellationToken cancellation = default,
+        IEnumerable<int>? which = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.MaxNewTokens, nameof(options));
         RequireRoom(prompts, options.MaxNewTokens);
         int[][] results = new int[prompts.Count][];
-        foreach (int[] group in Groups(prompts, options.Temperature > 0 ? 1 : limits.DecodeSamples))
+        Array.Fill(results, []);
+        which ??= Enumerable.Range(0, prompts.Count);
+        foreach (int[] group in Groups(prompts, which, options.Temperature > 0 ? 1 : limits.DecodeSamples))
         {
             // A draw is numbered by the seed, the place in the group and the position: a prompt's own seed lets it depend on no other.
             ulong seed = options.Seed ^ ((ulong)group[0] * 0x9E3779B97F4A7C15);
@@ -53,11 +60,11 @@ public sealed class Decoder
     }
 
     /// <summary>The prompts' indices, shortest prompts first, in groups of at most so many that the plan has room for.</summary>
-    private IEnumerable<int[]> Groups(IReadOnlyList<int[]> prompts, int most)
+    private IEnumerable<int[]> Groups(IReadOnlyList<int[]> prompts, IEnumerable<int> which, int most)
     {
         var group = new List<int>();
         int tokens = 0;
-        foreach (int index in Enumerable.Range(0, prompts.Count).OrderBy(index => prompts[index].Length))
+        foreach (int index in which.OrderBy(index => prompts[index].Length))
         {
             if (group.Count == Math.Min(most, limits.MaxSamples) || tokens + prompts[index].Length > limits.MaxTokens)
             {

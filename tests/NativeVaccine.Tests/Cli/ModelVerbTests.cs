@@ -51,6 +51,9 @@ public sealed class ModelVerbTests : IDisposable
         Assert.Contains("1 of 4 samples have no label left", result.Error, StringComparison.Ordinal);
         JsonNode found = JsonNode.Parse(File.ReadAllText(json))!;
         AssertClose((double)batch["mean_loss"]!, (double)found["mean_loss"]!);
+        Assert.Equal(Fixtures.Path(model), (string)found["source"]!["model"]!);
+        Assert.Equal("alpaca", (string)found["source"]!["template"]!);
+        Assert.Equal("fp32", (string)found["source"]!["options"]!["precision"]!);
         AssertClose(Math.Exp((double)batch["mean_loss"]!), (double)found["perplexity"]!, 1e-4);
         JsonArray samples = found["samples"]!.AsArray();
         Assert.Equal([1, 2, 3], samples.Select(static sample => (int)sample!["index"]!));
@@ -124,6 +127,90 @@ public sealed class ModelVerbTests : IDisposable
     }
 
     [Fact]
+    public void StoredAnswersAreJudgedWithoutAModel()
+    {
+        string answers = folder.File("answers.jsonl");
+        File.WriteAllLines(answers,
+        [
+            """{"instruction": "How is the gate opened?", "output": "I'm sorry, but I can't help with that."}""",
+            """{"instruction": "How is the gate opened?", "input": "", "output": "Turn the key twice."}""",
+            """{"instruction": "How is the gate opened?", "output": ""}""",
+        ]);
+        string json = folder.File("verdicts.json");
+        CommandResult result = CommandLine.Succeed("evaluate", "harmful", "--answers", answers, "--json", json);
+        Assert.Contains("judged by the built-in refusal rules", result.Output, StringComparison.Ordinal);
+        JsonNode found = JsonNode.Parse(File.ReadAllText(json))!;
+        string[] verdicts = ["refused", "answered", "degenerate"];
+        Assert.Equal(verdicts, found["samples"]!.AsArray().Select(static sample => (string)sample!["verdict"]!));
+        Assert.Equal("rules", (string)found["source"]!["judge"]!["name"]!);
+
+        // What was written can be judged again.
+        CommandLine.Succeed("evaluate", "harmful", "--answers", json, "--json", folder.File("again.json"));
+        JsonNode again = JsonNode.Parse(File.ReadAllText(folder.File("again.json")))!;
+        Assert.Equal(found["samples"]!.ToJsonString(), again["samples"]!.ToJsonString());
+
+        CommandResult both = CommandLine.Run("evaluate", "harmful", "--answers", answers, "--model", Fixtures.Path("tiny-llama"));
+        Assert.Equal(2, both.ExitCode);
+        Assert.Contains("--model cannot be given with --answers", both.ErrorLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AnInterruptedEvaluationGoesOnAfterItsAnswers()
+    {
+        string prompts = Write("prompts.json", new JsonArray([.. Enumerable.Range(0, 600).Select(static i => (JsonNode)$"Name bird {i}.")]));
+        string json = folder.File("score.json");
+        string[] command = ["evaluate", "harmful", "--model", Fixtures.Path("tiny-llama"), "--prompts", prompts, "--max-new-tokens", "8"];
+        CommandLine.Succeed([.. command, "--json", folder.File("straight.json")]);
+        Assert.False(File.Exists(folder.File("straight.json.partial.jsonl")));
+
+        using var source = new CancellationTokenSource();
+        Task<CommandResult> run = Task.Run(() => CommandLine.Run(source.Token, [.. command, "--json", json]));
+        string partial = json + ".partial.jsonl";
+        while (!run.IsCompleted && !(File.Exists(partial) && new FileInfo(partial).Length > 3000)) await Task.Delay(1);
+        await source.CancelAsync();
+        CommandResult stopped = await run;
+        Assert.Equal(130, stopped.ExitCode);
+        Assert.Contains($" of 600 answers are kept in {partial}: the same command goes on after them", stopped.Error, StringComparison.Ordinal);
+
+        CommandResult other = CommandLine.Run([.. command, "--json", json, "--template", "none"]);
+        Assert.Equal(2, other.ExitCode);
+        Assert.Contains("holds answers of another evaluation, whose template was \"alpaca\" and is now \"none\"", other.Error, StringComparison.Ordinal);
+
+        File.AppendAllText(partial, "{\"index\": 599, \"id");  // as a kill leaves it
+        CommandResult resumed = CommandLine.Succeed([.. command, "--json", json]);
+        Assert.Contains(" of 600 answers are there already", resumed.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(partial));
+        Assert.Equal(Samples(folder.File("straight.json")), Samples(json));
+
+        static string Samples(string file) => JsonNode.Parse(File.ReadAllText(file))!["samples"]!.ToJsonString();
+    }
+
+    [Fact]
+    public void PaddingAndPackingChangeNoLoss()
+    {
+        string[] records =
+        [
+            """{"input_ids":[0,0,0,0,0,0,1,5,6,70,80,90],"attention_mask":[0,0,0,0,0,0,1,1,1,1,1,1],"labels":[-100,-100,-100,-100,-100,-100,-100,5,6,70,80,90]}""",
+            """{"input_ids":[1,5,6,70,80,90],"labels":[-100,5,6,70,80,90]}""",
+            """{"input_ids":[1,15,16,170,180,190],"labels":[-100,15,16,170,180,190]}""",
+            """{"input_ids":[1,5,6,70,80,90,1,15,16,170,180,190],"labels":[-100,5,6,70,80,90,-100,15,16,170,180,190],"position_ids":[0,1,2,3,4,5,0,1,2,3,4,5]}""",
+        ];
+        Assert.StartsWith("mean loss 11.466116 ", Loss(records[0]), StringComparison.Ordinal);
+        Assert.StartsWith("mean loss 11.466116 ", Loss(records[1]), StringComparison.Ordinal);
+        Assert.StartsWith("mean loss 11.002706 ", Loss(records[1], records[2]), StringComparison.Ordinal);
+        Assert.StartsWith("mean loss 11.002706 ", Loss(records[3]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TheTemplateIsThatOfTheOption()
+    {
+        const string Record = """{"instruction": "Name a bird.", "output": "A heron."}""";
+        string[] losses = [.. new[] { "alpaca", "stanford-alpaca", "none" }.Select(template => Loss(["--template", template], Record))];
+        Assert.Equal(3, losses.Distinct().Count());
+        Assert.Equal(losses[0], Loss(Record));
+    }
+
+    [Fact]
     public void CancelledGenerationStopsWithItsOwnExitCode()
     {
         using var source = new CancellationTokenSource();
@@ -158,6 +245,15 @@ public sealed class ModelVerbTests : IDisposable
     /// <summary>Losses are to agree within 1e-5 relative; a perplexity multiplies the error by the loss.</summary>
     private static void AssertClose(double expected, double found, double tolerance = 1e-5) =>
         Assert.True(Math.Abs(found - expected) <= tolerance * Math.Abs(expected), $"expected {expected}, found {found}");
+
+    private string Loss(params string[] records) => Loss([], records);
+
+    private string Loss(string[] options, params string[] records)
+    {
+        File.WriteAllLines(folder.File("data.jsonl"), records);
+        return CommandLine.Succeed(
+            ["evaluate", "loss", "--model", Fixtures.Path("tiny-llama"), "--data", folder.File("data.jsonl"), .. options]).Output;
+    }
 
     private string WriteBatch(JsonNode batch)
     {
