@@ -82,7 +82,7 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
         string doing = string.Create(CultureInfo.InvariantCulture, $"reading prompts of up to {Longest} tokens");
         // The first token of a long prompt is long in coming, and no other sign of life does.
         using var sign = new Timer(_ => Report(), null, Pause, Pause);
-        IReadOnlyList<int[]> all = session.Decoder.Generate(ids, options, token =>
+        IReadOnlyList<int[]> all = session.Decoder.Generate(ids, options with { Only = which }, token =>
         {
             (written[token.Prompt] ??= []).Add(token.Id);
             if (!token.IsLast)
@@ -94,7 +94,7 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
             onFinished?.Invoke(token.Prompt, Make(token.Prompt, [.. written[token.Prompt]], tokenizer));
             lock (gate) doing = string.Create(CultureInfo.InvariantCulture, $"{++done} of {ids.Length}");
             Report();
-        }, cancellation, which);
+        }, cancellation);
         return [.. all.Select((added, index) => Make(index, known?.GetValueOrDefault(index) ?? added, tokenizer))];
 
         void Report()

@@ -28,7 +28,6 @@ public sealed class Decoder
     /// <param name="options">When to stop, and how to choose.</param>
     /// <param name="onToken">Told of every token as it is made; null if nobody asks.</param>
     /// <param name="cancellation">Looked at before every token.</param>
-    /// <param name="which">Indices of the prompts to continue; null for all.</param>
     /// <returns>
     /// The new tokens of each prompt, in the order given, none for those left out; the end token, where one came, is the last. Greedy results do not depend on how
     /// the prompts fall into groups, and drawn ones are drawn one prompt at a time, so they do not either.
@@ -36,17 +35,13 @@ public sealed class Decoder
     /// <exception cref="InputException">A prompt is empty, or too long for the plan; the message names it and the limit.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<int[]> Generate(
-        IReadOnlyList<int[]> prompts,
-        GenerationOptions options,
-        Action<DecodedToken>? onToken = null,
-        CancellationToken cancellation = default,
-        IEnumerable<int>? which = null)
+        IReadOnlyList<int[]> prompts, GenerationOptions options, Action<DecodedToken>? onToken = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.MaxNewTokens, nameof(options));
         RequireRoom(prompts, options.MaxNewTokens);
         int[][] results = new int[prompts.Count][];
         Array.Fill(results, []);
-        which ??= Enumerable.Range(0, prompts.Count);
+        IEnumerable<int> which = options.Only ?? Enumerable.Range(0, prompts.Count);
         foreach (int[] group in Groups(prompts, which, options.Temperature > 0 ? 1 : limits.DecodeSamples))
         {
             // A draw is numbered by the seed, the place in the group and the position: a prompt's own seed lets it depend on no other.

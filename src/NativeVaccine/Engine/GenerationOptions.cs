@@ -26,4 +26,7 @@ public sealed record GenerationOptions
 
     /// <summary>Seed of the draws.</summary>
     public ulong Seed { get; init; }
+
+    /// <summary>Indices of the prompts to continue; null for all. Which others are continued changes no continuation.</summary>
+    public IReadOnlyList<int>? Only { get; init; }
 }

@@ -23,8 +23,13 @@ public sealed class AnswerLog : IDisposable
     /// <summary>The new tokens of the prompts that are answered, by the prompt's index.</summary>
     public IReadOnlyDictionary<int, int[]> Answers => answers;
 
-    /// <summary>The file that goes with a result.</summary>
-    public static string PathFor(string result) => result + ".partial.jsonl";
+    /// <summary>The file that goes with a result; null if that is no file of its own: standard output, a pipe, a device.</summary>
+    public static string? PathFor(string result)
+    {
+        string real = RealPath.Of(result);
+        bool isFile = result != "-" && RealPath.Descriptor(real) is null && FileKinds.Of(real) is FileKind.Regular or FileKind.Missing;
+        return isFile ? result + ".partial.jsonl" : null;
+    }
 
     /// <summary>Opens the answers that an interrupted evaluation left, or begins anew if it left none.</summary>
     /// <param name="path">The file.</param>

@@ -52,7 +52,7 @@ public sealed class RunPlanner
         else
         {
             using TrainingFiles files = TrainingFiles.Open(options);
-            (Configuration, data, Notices) = (files.Model.Configuration, files.Data, files.Notices);
+            (Configuration, data, Notices) = (files.Model.Configuration, files.Data, [.. files.Notices, .. files.Samples.Notices, .. files.Harmful?.Notices ?? []]);
             types = RunDevice.Types(device, options.Precision, files.Model, options.Adapter.Count);
         }
         method.RequireFits(Configuration.LayerCount);
@@ -154,6 +154,6 @@ public sealed class RunPlanner
     private void ReadProbe(ModelFolder folder, string path)
     {
         Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, static _ => { });
-        SampleReader.Read(path, tokenizer, PromptTemplate.Parse(Options.Template), Options.MaxLength);
+        SampleReader.Read(path, new SampleForm(tokenizer, PromptTemplate.Parse(Options.Template), Options.MaxLength));
     }
 }
