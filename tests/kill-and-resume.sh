@@ -69,6 +69,7 @@ for round in $(seq "$rounds"); do
     cmp -s "$work/merged/model.safetensors" "$merged/model.safetensors" || fail "another merged model"
     [ -z "$(find "$work" -maxdepth 1 -name '*.partial')" ] || fail "the merge left $(find "$work" -maxdepth 1 -name '*.partial' | tr '\n' ' ')"
     rm -rf "$merged" "$work"/.*.partial
+    [ $((round % 10)) != 0 ] || echo "$round rounds, $failures failures" >&2
 done
 echo "$rounds rounds, $kills kills of runs, $rounds of merges, $failures failures"
 [ "$failures" = 0 ]
