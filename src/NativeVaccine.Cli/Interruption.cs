@@ -38,11 +38,11 @@ internal sealed partial class Interruption : IDisposable
     /// </summary>
     public string? Saving { get; set; }
 
-    /// <summary>Listens to the signals of this process; not to those that it was started to ignore (nohup).</summary>
+    /// <summary>Listens to the signals of this process; not to a hang-up that it was started to ignore (nohup).</summary>
     public static Interruption OfProcess(Terminal terminal)
     {
         var interruption = new Interruption(terminal, new CancellationTokenSource());
-        foreach ((PosixSignal signal, int number) in Signals.Where(static one => !IsIgnored(one.Number)))
+        foreach ((PosixSignal signal, int number) in Signals.Where(static one => one.Signal != PosixSignal.SIGHUP || !IsIgnored(one.Number)))
             interruption.registrations.Add(PosixSignalRegistration.Create(signal, context => interruption.OnSignal(context, number)));
         return interruption;
     }
@@ -90,7 +90,10 @@ internal sealed partial class Interruption : IDisposable
         }
     }
 
-    /// <summary>From the system where it says so; elsewhere .NET is left to know.</summary>
+    /// <summary>
+    /// From the system where it says so; elsewhere .NET is left to know. Scripts' background jobs ignore SIGINT, but whoever sends it to one
+    /// of them by its number means it.
+    /// </summary>
     private static bool IsIgnored(int number)
     {
         const string Field = "SigIgn:";

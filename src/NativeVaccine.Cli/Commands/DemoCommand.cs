@@ -40,7 +40,7 @@ internal sealed class DemoCommand : Verb
     {
         string folder = parsed.GetValue(output) ?? $"runs/demo-{DateTime.Now.ToString("yyyy-MM-dd-HHmmss", CultureInfo.InvariantCulture)}";
         AtomicFolder.RequireFree(folder);
-        Directory.CreateDirectory(folder);
+        Directory.CreateDirectory(AtomicFolder.Real(folder));
         DemoSettings settings = size with
         {
             PoisonRatio = parsed.GetValue(poisonRatio) ?? size.PoisonRatio,

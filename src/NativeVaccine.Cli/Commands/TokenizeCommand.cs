@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
@@ -44,8 +45,8 @@ internal sealed class TokenizeCommand : Verb
             foreach (JsonNode? result in results)
             {
                 Terminal.Out.WriteLine($"ids      {string.Join(' ', result!["ids"]!.AsArray())}");
-                Terminal.Out.WriteLine($"pieces   {string.Join(' ', result["pieces"]!.AsArray())}");
-                Terminal.Out.WriteLine($"decoded  {result["decoded"]}");
+                Terminal.Out.WriteLine($"pieces   {Visible(string.Join(' ', result["pieces"]!.AsArray()))}");
+                Terminal.Out.WriteLine($"decoded  {Visible((string)result["decoded"]!)}");
             }
         });
         int special = texts.Count(tokenizer.HoldsSpecialText);
@@ -65,6 +66,16 @@ internal sealed class TokenizeCommand : Verb
             ? Tokenizer.LoadFor(folder, ModelConfiguration.Load(folder).VocabularySize, notice)
             : Tokenizer.Load(folder);
     }
+
+    /// <summary>In one line: a line break as \n, other control characters by their numbers.</summary>
+    private static string Visible(string text) => string.Concat(text.Select(static character => character switch
+    {
+        '\n' => "\\n",
+        '\r' => "\\r",
+        '\t' => "\\t",
+        _ when char.IsControl(character) => string.Create(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}"),
+        _ => character.ToString(),
+    }));
 
     private static JsonObject Describe(Tokenizer tokenizer, string text)
     {

@@ -25,7 +25,8 @@ internal abstract class TrainingVerb : Verb
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyCollection<string> Needed => ["--model", "--data", "--out"];
+    public override IReadOnlyCollection<string> Needed =>
+        stage == TrainingStage.Align ? ["--model", "--data", "--method", "--out"] : ["--model", "--data", "--out"];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Defaults => TrainingDefaultTexts.Of(stage);

@@ -12,14 +12,12 @@ internal static class TrainingDefaultTexts
     {
         (string Method, JsonObject Fields)[] all = [.. MethodCatalog.Names.Select(method => (method, Fields(stage, method)))];
         var texts = new Dictionary<string, string>();
-        foreach (string field in all[0].Fields.Select(static field => field.Key))
+        foreach (string field in all.SelectMany(static one => one.Fields.Select(static field => field.Key)).Distinct())
         {
-            (string Method, string? Text)[] values = [.. all.Select(one => (one.Method, Text(one.Fields[field])))];
-            string[] known = [.. values.Select(static value => value.Text ?? "").Distinct()];
-            // 0 is where a method does not use the option.
-            string text = known.Length == 1
-                ? known[0]
-                : string.Join(", ", values.Where(static value => value.Text is not null and not "0").Select(static value => $"{value.Method} {value.Text}"));
+            (string Method, string? Text)[] values =
+                [.. all.Select(one => (one.Method, Text(one.Fields[field]))).Where(static value => value.Item2 is not null)];
+            string[] known = [.. values.Select(static value => value.Text!).Distinct()];
+            string text = known.Length == 1 ? known[0] : string.Join(", ", values.Select(static value => $"{value.Method} {value.Text}"));
             if (text.Length > 0) texts[$"--{field.Replace('_', '-')}"] = text;
         }
         return texts;

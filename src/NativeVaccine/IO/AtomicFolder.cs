@@ -51,6 +51,9 @@ public static class AtomicFolder
         }
     });
 
+    /// <summary>The folder that a path leads to, there or not yet.</summary>
+    public static string Real(string path) => Path.TrimEndingDirectorySeparator(RealPath.Of(path));
+
     private static void RequireEmpty(string path, string real)
     {
         if (FileKinds.Of(real) is not FileKind.Missing and not FileKind.Folder)
@@ -106,6 +109,4 @@ public static class AtomicFolder
             throw AtomicFile.CannotWrite(path, exception);
         }
     }
-
-    private static string Real(string path) => Path.TrimEndingDirectorySeparator(RealPath.Of(path));
 }

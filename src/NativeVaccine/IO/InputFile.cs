@@ -8,6 +8,17 @@ public static class InputFile
     /// <summary>Nobody trains on more text than this at once, and it must fit into memory.</summary>
     public const int MaximumTextBytes = 1 << 30;
 
+    /// <summary>Refuses anything but a folder.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="expected">What should be there: "a PEFT adapter".</param>
+    /// <exception cref="InputException">Nothing is there, or a file.</exception>
+    public static void RequireFolder(string path, string expected)
+    {
+        if (Directory.Exists(path)) return;
+        string found = File.Exists(path) ? "is a file, not a folder" : "no such folder";
+        throw new InputException($"{path}: {found}; expected {expected}");
+    }
+
     /// <summary>Opens a file for positioned reads.</summary>
     /// <exception cref="InputException">Missing, a folder, a pipe, empty, not readable, or something else in its place.</exception>
     public static SafeFileHandle Open(string path) => Guard(path, () =>

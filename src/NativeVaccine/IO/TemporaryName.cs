@@ -16,6 +16,7 @@ internal static partial class TemporaryName
 {
     /// <summary>Names may have 255 bytes, and host, process and time come after this.</summary>
     private const int LongestTarget = 120;
+    private const int MostAttempts = 10;
 
     /// <summary>What another host left is nobody's after this.</summary>
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
@@ -63,7 +64,15 @@ internal static partial class TemporaryName
     /// <summary>Removes everything that this process is writing: for ending it at once.</summary>
     public static void RemoveLive()
     {
-        foreach (string path in Live.Keys) Remove(path);
+        // Whoever writes there is not stopped, and may add to a folder while it is being removed.
+        for (int attempt = 0; attempt < MostAttempts && !Live.IsEmpty; attempt++)
+        {
+            foreach (string path in Live.Keys.ToList())
+            {
+                RemoveQuietly(path);
+                if (!Path.Exists(path)) Live.TryRemove(path, out _);
+            }
+        }
     }
 
     private static IEnumerable<(string Path, Match Owner)> Of(string folder, string target)

@@ -16,7 +16,7 @@ internal static class AdapterFiles
     /// <param name="weights">The model's weights, with which those beside the adapter are compared; null if they are not at hand.</param>
     public static Adapter Load(string folder, ModelConfiguration model, IWeightSource? weights)
     {
-        if (!Directory.Exists(folder)) throw new InputException($"{folder}: no such folder; expected a PEFT adapter");
+        InputFile.RequireFolder(folder, "a PEFT adapter");
         Settings settings = LoadSettings(Path.Combine(folder, ConfigurationFileName), model);
         string file = Path.Combine(folder, WeightsFileName);
         if (!File.Exists(file) && File.Exists(Path.ChangeExtension(file, ".bin")))

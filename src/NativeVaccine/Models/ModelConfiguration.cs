@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
 
@@ -129,7 +130,7 @@ public sealed record ModelConfiguration
     /// <exception cref="InputException">Missing, broken, of an unknown architecture, or with sizes that do not fit together.</exception>
     public static ModelConfiguration Load(string folder, Action<string>? notice = null)
     {
-        if (!Directory.Exists(folder)) throw new InputException($"{folder}: no such folder; expected a Hugging Face model folder");
+        InputFile.RequireFolder(folder, "a Hugging Face model folder");
         return ModelConfigurationReader.Read(folder, notice);
     }
 

@@ -20,7 +20,7 @@ public static class AdapterHash
     /// <exception cref="InputException">The folder or one of its files is missing or cannot be read.</exception>
     public static string Of(string folder)
     {
-        if (!Directory.Exists(folder)) throw new InputException($"{folder}: no such folder; expected a PEFT adapter");
+        InputFile.RequireFolder(folder, "a PEFT adapter");
         var hash = new XxHash128();
         AppendConfiguration(hash, Path.Combine(folder, ConfigurationFileName));
         string weights = WeightsFileNames.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)

@@ -59,8 +59,7 @@ internal static class RunFolderFiles
         try
         {
             Directory.CreateDirectory(folder);
-            string probe = Path.Combine(folder, $".step-probe.checkpoint.{Guid.NewGuid():N}.partial");
-            new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose).Dispose();
+            AtomicFile.RequireWritable(Path.Combine(folder, "step-probe.checkpoint"));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -82,6 +82,23 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void AFileInThePlaceOfAFolderIsNamed()
+    {
+        string file = Fixtures.Path("tiny-llama", "config.json");
+        Assert.Equal(
+            $"error: {file}: is a file, not a folder; expected a Hugging Face model folder",
+            CommandLine.Run("generate", "--model", file, "--prompt", "b").ErrorLine);
+    }
+
+    [Fact]
+    public void TokenizeShowsATextOfManyLinesInOne()
+    {
+        CommandResult result = CommandLine.Succeed("tokenize", "--model", Fixtures.Path("tiny-llama"), "--text", "a\nb\u001bc");
+        Assert.Contains("decoded  a\\nb\\u001bc", result.Output, StringComparison.Ordinal);
+        Assert.Equal(3, result.Output.ReplaceLineEndings("\n").TrimEnd().Split('\n').Length);
+    }
+
+    [Fact]
     public void APathWithControlCharactersIsQuotedInOneLine()
     {
         CommandResult result = CommandLine.Run("tokenize", "--model", "no\n\u001b[31msuch", "--text", "x");
