@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using NativeVaccine.Tokenization;
 
 namespace NativeVaccine.Tests.Tokenization;
@@ -41,6 +42,32 @@ public sealed class PublishedTokenizerTests : IDisposable
         Assert.Equal((null, 151645, 151646), (tokenizer.BeginOfSequenceId, tokenizer.EndOfSequenceId, tokenizer.VocabularySize));
         Assert.Equal(tokenizer.Encode("caf\u00E9"), tokenizer.Encode("cafe\u0301"));
     }
+
+    /// <summary>9,004 strings a vocabulary, made and answered by tests/published-tokenizers.sh FOLDER.</summary>
+    [PublishedVocabularyTheory]
+    [InlineData("llama2")]
+    [InlineData("mistral")]
+    [InlineData("llama3_1")]
+    [InlineData("qwen3")]
+    [InlineData("gemma3")]
+    [InlineData("deepseek_v3")]
+    public void IdsAndTextAreThoseOfTheRustLibrary(string name)
+    {
+        string folder = PublishedVocabularyTheoryAttribute.Folder!;
+        Tokenizer tokenizer = Tokenizer.Load(Path.Combine(folder, name));
+        string[] texts = Read<string[]>(Path.Combine(folder, "texts.json"));
+        Expected expected = Read<Expected>(Path.Combine(folder, name, "expected.json"));
+        Assert.True(texts.Length > 9_000);
+        for (int i = 0; i < texts.Length; i++)
+        {
+            Assert.Equal(expected.Ids[i], tokenizer.Encode(texts[i]));
+            Assert.Equal(expected.Decoded[i], tokenizer.Decode(expected.Ids[i]));
+        }
+    }
+
+    private static T Read<T>(string path) => JsonSerializer.Deserialize<T>(File.ReadAllText(path), JsonSerializerOptions.Web)!;
+
+    private sealed record Expected(int[][] Ids, string[] Decoded);
 
     private void Copy(string from, string to) => File.Copy(Fixtures.PublishedTokenizer(from), Path.Combine(_folder.FullName, to));
 
