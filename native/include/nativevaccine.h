@@ -36,7 +36,7 @@ extern "C" {
 #define NV_NOEXCEPT
 #endif
 
-#define NV_ABI_VERSION 3u
+#define NV_ABI_VERSION 4u
 
 /* Numbers are never reused. */
 typedef enum nv_status {
@@ -46,7 +46,8 @@ typedef enum nv_status {
     NV_UNSUPPORTED = 3,
     NV_WRONG_STATE = 4,
     NV_DEVICE = 5,
-    NV_INTERNAL = 6
+    NV_INTERNAL = 6,
+    NV_INTERRUPTED = 7
 } nv_status;
 
 typedef enum nv_dtype { NV_F32 = 0, NV_BF16 = 1 } nv_dtype;
@@ -254,6 +255,16 @@ NV_API nv_status nv_site_scale_to_norm(nv_session* session, int32_t kind, int32_
 NV_API nv_status nv_site_write(nv_session* session, int32_t kind, int32_t site, int32_t layer, int64_t count,
                                const float* values) NV_NOEXCEPT;
 NV_API nv_status nv_site_read(nv_session* session, int32_t kind, int32_t site, int32_t layer, int64_t count, float* out_values) NV_NOEXCEPT;
+
+/* ---- ending a pass early ----------------------------------------------------------------------------------------------------------------
+ */
+
+/* While `on` is not 0, the session's passes (nv_session_forward, nv_session_backward, nv_decode_begin, nv_decode_next) end with
+ * NV_INTERRUPTED: one that runs, within a fraction of a second, and each that is called; 0 takes it back. Does not wait, and may be called
+ * while another thread's pass runs. An interrupted pass leaves undefined what it works on: activations, site tensors that it records or
+ * reads gradients into, the gradients that it adds to, the KV cache. Everything else is as it was; nv_session_forward and nv_decode_begin
+ * may be called next. A GPU still ends what is queued. */
+NV_API nv_status nv_session_interrupt(nv_session* session, int32_t on) NV_NOEXCEPT;
 
 /* ---- the two passes ------------------------------------------------------------------------------------------------------------------ */
 

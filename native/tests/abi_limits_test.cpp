@@ -538,6 +538,7 @@ void null_pointers() {
         [&] { return nv_scalars_read(nullptr, 0, 1, &wide); },
         [&] { return nv_vector_write(s, 0, 0, 1, nullptr); },
         [&] { return nv_vector_read(s, 0, 0, 1, nullptr); },
+        [] { return nv_session_interrupt(nullptr, 1); },
         [] { return nv_vector_zero(nullptr, 0, nullptr); },
         [&] { return nv_site_select(s, 0, 0, nullptr); },
         [&] { return nv_site_write(s, 0, 0, 0, 0, nullptr); },

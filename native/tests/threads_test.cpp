@@ -1,6 +1,7 @@
 // Calls from several threads: sessions of one device take turns, devices do not wait for each other, and what each computes is what it
 // computes alone. The tsan preset runs it too.
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <thread>
 
@@ -111,12 +112,112 @@ void one_session() {
     check(model.vector(NV_VECTOR_EXTRA)[0] == 20.0f * kSteps, "additions were lost");
 }
 
+/// A pass that is asked to end says so, and leaves the weights and the next passes as they would have been.
+void interrupted_passes_end() {
+    const TestBatch batch;
+    const nv_batch view = batch.view();
+    nv_batch prompts = view;
+    prompts.labels = nullptr;
+    nv_sampling greedy{};
+    greedy.struct_size = sizeof greedy;
+    greedy.top_p = greedy.repetition_penalty = 1;
+    const nv_forward_options forward = Model::forward_options();
+    const nv_backward_options backward = Model::backward_options();
+    int64_t labels = 0;
+    int32_t next[3] = {};
+    const int32_t sample = 0, token = 0;
+    const auto gradient = [&](Model& model) {
+        ok(nv_vector_zero(model.session, NV_VECTOR_GRADIENTS, nullptr));
+        model.forward(batch);
+        model.backward();
+        return model.vector(NV_VECTOR_GRADIENTS);
+    };
+    Model model({});
+    const std::vector<float> before = gradient(model), weights = model.vector(NV_VECTOR_PARAMETERS);
+    const auto interrupted = [&](const char* what, auto prepare, auto pass) {
+        prepare();
+        ok(nv_session_interrupt(model.session, 1));
+        check(pass() == NV_INTERRUPTED && pass() == NV_INTERRUPTED, std::string(what) + " was not interrupted");
+        check(std::string(nv_last_error_message()).find("interrupted") != std::string::npos, "the message does not say it");
+        ok(nv_session_interrupt(model.session, 0));
+        check(pass() != NV_INTERRUPTED, std::string(what) + " is interrupted although that was taken back");
+    };
+    const auto run_forward = [&] { return nv_session_forward(model.session, &view, &forward, &labels); };
+    interrupted(
+        "forward", [] {}, run_forward);
+    // Without its forward pass the second one would be refused: each is asked to end in its first loop.
+    ok(run_forward());
+    ok(nv_session_interrupt(model.session, 1));
+    check(nv_session_backward(model.session, &backward) == NV_INTERRUPTED, "backward was not interrupted");
+    ok(nv_session_interrupt(model.session, 0));
+    check(nv_session_backward(model.session, &backward) == NV_WRONG_STATE, "backward goes on after an interruption");
+    interrupted(
+        "decode_begin", [] {}, [&] { return nv_decode_begin(model.session, &prompts, &greedy, next); });
+    ok(nv_session_interrupt(model.session, 1));
+    check(nv_decode_next(model.session, 1, &sample, &token, &greedy, next) == NV_INTERRUPTED, "decode_next was not interrupted");
+    ok(nv_vector_scale(model.session, NV_VECTOR_EXTRA, 1, nullptr));  // no pass
+    ok(nv_session_interrupt(model.session, 0));
+    check(nv_decode_next(model.session, 1, &sample, &token, &greedy, next) == NV_INVALID_ARGUMENT, "decoding goes on after it");
+    check(model.vector(NV_VECTOR_PARAMETERS) == weights, "an interrupted pass changed weights");
+    check(gradient(model) == before, "a pass after an interrupted one has other bits");
+}
+
+#ifndef NV_TEST_CUDA
+/// One layer and one long sample: most of the time goes into one op. Somebody else asks in the middle of it.
+void long_ops_end_soon(bool backwards) {
+    using Clock = std::chrono::steady_clock;
+    nv_model_shape shape = Model::shape({});
+    nv_plan_options options = Model::options({});
+    shape.layers = 1;
+    shape.sliding_window = 0;
+    options.max_tokens = options.longest_sample = 30000;
+    options.decode_samples = options.decode_capacity = 0;
+    nv_device* device = nullptr;
+    nv_plan* plan = nullptr;
+    nv_session* session = nullptr;
+    ok(nv_device_create(0, 2, &device));
+    ok(nv_plan_create(device, &shape, &options, &plan));
+    ok(nv_session_create(device, plan, &session));
+    const std::vector<int32_t> ids(30000, 1), offsets{0, 30000};
+    const auto pass = [&](int32_t tokens) {
+        const std::vector<int32_t> ends{0, tokens};
+        const nv_batch batch{sizeof batch, tokens, 1, ids.data(), ids.data(), ends.data()};
+        const nv_forward_options forward = Model::forward_options();
+        const nv_backward_options backward = Model::backward_options();
+        int64_t labels = 0;
+        const nv_status status = nv_session_forward(session, &batch, &forward, &labels);
+        return status == NV_OK && backwards ? nv_session_backward(session, &backward) : status;
+    };
+    ok(pass(10));
+    std::atomic<bool> asked{false};
+    Clock::time_point when;
+    std::thread other([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(backwards ? 300 : 30));
+        when = Clock::now();
+        asked = true;
+        nv_session_interrupt(session, 1);
+    });
+    const nv_status status = pass(30000);
+    const auto end = Clock::now();
+    other.join();
+    nv_session_destroy(session);
+    nv_plan_destroy(plan);
+    nv_device_destroy(device);
+    check(status == NV_INTERRUPTED, "the pass was not interrupted, or was over before: status " + std::to_string(status));
+    check(end - when < std::chrono::seconds(1), "an interrupted pass went on for more than a second");
+}
+#endif
+
 }  // namespace
 
 int main() {
-    std::vector<NamedTest> tests{{"two sessions of one device", [] { sessions(true); }}, {"one session", one_session}};
+    std::vector<NamedTest> tests{{"two sessions of one device", [] { sessions(true); }},
+                                 {"one session", one_session},
+                                 {"interrupted passes", interrupted_passes_end}};
 #ifndef NV_TEST_CUDA
     tests.push_back({"two devices", [] { sessions(false); }});
+    tests.push_back({"a long forward pass", [] { long_ops_end_soon(false); }});
+    tests.push_back({"a long backward pass", [] { long_ops_end_soon(true); }});
 #endif
     return run_all("threads", tests);
 }

@@ -11,6 +11,9 @@ internal static partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "nv_session_destroy"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial void SessionDestroy(nint session);
 
+    [LibraryImport(Library, EntryPoint = "nv_session_interrupt"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus SessionInterrupt(SessionHandle session, int on);
+
     [LibraryImport(Library, EntryPoint = "nv_session_get_memory"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus SessionGetMemory(SessionHandle session, out long taken, out long used);
 

@@ -10,6 +10,7 @@ internal enum NativeStatus
     WrongState = 4,
     Device = 5,
     Internal = 6,
+    Interrupted = 7,
 }
 
 /// <summary>No engine library that can be used was found, or it cannot describe its devices; the message is for the user.</summary>

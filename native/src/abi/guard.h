@@ -76,6 +76,24 @@ template <class Handle, class Body> nv_status guard_session(const char* function
     });
 }
 
+/// guard_session for passes, which nv_session_interrupt can end.
+template <class Body> nv_status guard_pass(const char* function, nv_session* session, Body body) noexcept {
+    return guard_session(function, session, [&](nv::Session& s) {
+        struct Watching {
+            nv::Device& device;
+            Watching(nv::Device& watched, const std::atomic<bool>& asked) : device(watched) { device.watch(&asked); }
+            ~Watching() { device.watch(nullptr); }
+        };
+        const Watching watching(s.device(), session->interrupted);
+        try {
+            body(s);
+        } catch (const Error& e) {
+            if (e.status() == Status::Interrupted) s.network.forget();
+            throw;
+        }
+    });
+}
+
 /// The caller's struct must be the one of this header: its first field says how large it is.
 template <class Struct> void check_struct(const Struct* s, const char* name) {
     not_null(s, name);

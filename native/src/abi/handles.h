@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,6 +28,7 @@ struct nv_session {
     const nv_device& owner;
     mutable nv::Session session;
     mutable std::string failure;
+    std::atomic<bool> interrupted{false};  // set and cleared by any thread, without waiting for its turn
 
     nv_session(const nv_device& device, const nv::Plan& plan) : owner(device), session(*device.device, plan) {}
 };

@@ -25,8 +25,15 @@ nv::Network::Sampling sampling_of(const nv_sampling* sampling) {
 
 extern "C" {
 
+nv_status nv_session_interrupt(nv_session* session, int32_t on) noexcept {
+    return guard("nv_session_interrupt", [&] {
+        not_null(session, "session");
+        session->interrupted.store(on != 0, std::memory_order_relaxed);
+    });
+}
+
 nv_status nv_session_forward(nv_session* session, const nv_batch* batch, const nv_forward_options* options, int64_t* out_labels) noexcept {
-    return guard_session("nv_session_forward", session, [&](nv::Session& s) {
+    return guard_pass("nv_session_forward", session, [&](nv::Session& s) {
         check_struct(options, "options");
         not_null(out_labels, "out_labels");
         nv::ForwardOptions o;
@@ -48,7 +55,7 @@ nv_status nv_session_forward(nv_session* session, const nv_batch* batch, const n
 }
 
 nv_status nv_session_backward(nv_session* session, const nv_backward_options* options) noexcept {
-    return guard_session("nv_session_backward", session, [&](nv::Session& s) {
+    return guard_pass("nv_session_backward", session, [&](nv::Session& s) {
         check_struct(options, "options");
         nv::BackwardOptions o;
         o.loss_scale = options->loss_scale;
@@ -79,7 +86,7 @@ nv_status nv_session_read_logits(nv_session* session, int32_t first_row, int32_t
 }
 
 nv_status nv_decode_begin(nv_session* session, const nv_batch* prompts, const nv_sampling* sampling, int32_t* out_tokens) noexcept {
-    return guard_session("nv_decode_begin", session, [&](nv::Session& s) {
+    return guard_pass("nv_decode_begin", session, [&](nv::Session& s) {
         not_null(out_tokens, "out_tokens");
         s.network.decode_begin(input_of(prompts, "prompts"), sampling_of(sampling), out_tokens);
     });
@@ -87,7 +94,7 @@ nv_status nv_decode_begin(nv_session* session, const nv_batch* prompts, const nv
 
 nv_status nv_decode_next(nv_session* session, int32_t count, const int32_t* samples, const int32_t* tokens, const nv_sampling* sampling,
                          int32_t* out_tokens) noexcept {
-    return guard_session("nv_decode_next", session, [&](nv::Session& s) {
+    return guard_pass("nv_decode_next", session, [&](nv::Session& s) {
         not_null(samples, "samples");
         not_null(tokens, "tokens");
         not_null(out_tokens, "out_tokens");

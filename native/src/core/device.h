@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,6 +37,9 @@ public:
     virtual bool computes_in(DType type) const = 0;
     /// True once a kernel has failed in a way from which the device does not recover in this process. Waits.
     virtual bool lost() { return false; }
+
+    /// While `asked` is set, ops end early and throw Error(Interrupted); NULL: they do not. Not while an op runs.
+    virtual void watch(const std::atomic<bool>* asked) = 0;
 
     /// Zeroed memory, aligned to 256 bytes. Throws Error(OutOfMemory).
     virtual void* allocate(int64_t bytes) = 0;

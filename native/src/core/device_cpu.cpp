@@ -33,6 +33,8 @@ public:
     Stream& stream() override { return stream_; }
     bool computes_in(DType type) const override { return type == DType::F32; }
 
+    void watch(const std::atomic<bool>* asked) override { pool_.watch(asked); }
+
     void* allocate(int64_t bytes) override {
         require(bytes >= 0, "Device::allocate: " + std::to_string(bytes) + " bytes; expected 0 or more");
         if (bytes == 0) return nullptr;

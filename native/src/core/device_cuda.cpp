@@ -136,6 +136,8 @@ public:
     bool computes_in(DType type) const override { return type == DType::F32 || type == DType::BF16; }
     bool lost() override { return is_sticky(cudaStreamSynchronize(queue_)); }
 
+    void watch(const std::atomic<bool>* asked) override { stream_.interrupt = asked; }
+
     void* allocate(int64_t bytes) override {
         require(bytes >= 0, "Device::allocate: " + std::to_string(bytes) + " bytes; expected 0 or more");
         if (bytes == 0) return nullptr;

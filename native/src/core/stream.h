@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 
 namespace nv {
@@ -13,6 +14,7 @@ struct Stream {
     void* handle = nullptr;
     void* workspace = nullptr;
     int64_t workspace_bytes = 0;
+    const std::atomic<bool>* interrupt = nullptr;  // of a cuda stream: see Device::watch
     void* cublas = nullptr;  // where cuBLAS is to multiply (ops::choose_gemm): its handle, which lives as long as the process
 };
 

@@ -61,7 +61,10 @@ void ThreadPool::run(int64_t tasks, void* context, Call call) {
     const bool nested = place.pool == this;
     if (nested || helpers_.empty() || tasks <= 1) {
         const int32_t worker = nested ? place.worker : 0;
-        for (int64_t task = 0; task < tasks; ++task) call(context, task, worker);
+        for (int64_t task = 0; task < tasks; ++task) {
+            check_interrupt();
+            call(context, task, worker);
+        }
         return;
     }
     call_ = call;
@@ -94,6 +97,7 @@ void ThreadPool::work(int32_t worker) {
         for (;;) {
             const int64_t task = next_.fetch_add(1, std::memory_order_relaxed);
             if (task >= tasks_) break;
+            check_interrupt();
             call_(context_, task, worker);
         }
     } catch (...) {

@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/error.h"
+
 namespace nv {
 
 /// Threads that share out the tasks of one loop at a time. Tasks are taken one by one, so that a thread which the system has put aside
@@ -21,12 +23,17 @@ public:
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
 
+    /// See Device::watch.
+    void watch(const std::atomic<bool>* asked) { asked_ = asked; }
+    /// For tasks that take long: throws where the loop is to end.
+    void check_interrupt() const { nv::check_interrupt(asked_); }
+
     int32_t threads() const { return static_cast<int32_t>(helpers_.size()) + 1; }
 
     /// Calls f(task) or f(task, worker) for every task in [0, tasks), in any order and on any thread; returns when all are done.
     /// worker: in [0, threads()), different for tasks that run at the same time: an index for scratch memory.
     /// The first exception of a task is thrown here, once the tasks that had begun are over; the others are left out.
-    /// Called from within a task, it runs there, in order. One caller at a time.
+    /// Called from within a task, it runs there, in order. One caller at a time. Before each task it looks whether it is to end (watch).
     template <class F> void parallel_for(int64_t tasks, F&& f) {
         using Function = std::remove_reference_t<F>;
         run(tasks, const_cast<void*>(static_cast<const void*>(&f)), [](void* context, int64_t task, int32_t worker) {
@@ -55,6 +62,7 @@ private:
     Call call_ = nullptr;
     void* context_ = nullptr;
     int64_t tasks_ = 0;
+    const std::atomic<bool>* asked_ = nullptr;
     std::exception_ptr failure_;  // guarded by mutex_
 
     alignas(64) std::atomic<int64_t> next_{0};

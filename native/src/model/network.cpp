@@ -63,4 +63,14 @@ int64_t Network::forward(const BatchInput& input, const ForwardOptions& options)
     return batch_.labels();
 }
 
+void Network::forget() {
+    batch_.forget();
+    ready_ = false;
+    recomputing_ = false;
+    shared_layer_ = resident_first_ = -1;
+    lengths_.clear();
+    seen_.clear();
+    decoding_.clear();
+}
+
 }  // namespace nv

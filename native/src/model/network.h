@@ -46,6 +46,9 @@ public:
     int64_t forward(const BatchInput& input, const ForwardOptions& options);
     void backward(const BackwardOptions& options);
 
+    /// After a pass that did not end: nothing that it left may be used, as if there had been none.
+    void forget();
+
     /// Losses of the last forward's labelled rows at its highest head.
     void read_losses(int64_t count, float* out);
     void read_logits(int64_t first_row, int64_t rows, float* out);

@@ -27,7 +27,7 @@ public sealed class Decoder
     /// <param name="prompts">Token ids.</param>
     /// <param name="options">When to stop, and how to choose.</param>
     /// <param name="onToken">Told of every token as it is made; null if nobody asks.</param>
-    /// <param name="cancellation">Looked at before every token.</param>
+    /// <param name="cancellation">Ends it early, also within a long prompt.</param>
     /// <returns>
     /// The new tokens of each prompt, in the order given, none for those left out; the end token, where one came, is the last. Greedy results do not depend on how
     /// the prompts fall into groups, and drawn ones are drawn one prompt at a time, so they do not either.
@@ -106,25 +106,27 @@ internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationO
     /// <summary>All continuations of the group; <paramref name="onToken"/> is told of each token, with its slot and whether it is the last.</summary>
     public List<int>[] Generate(Action<int, int, bool> onToken, CancellationToken cancellation)
     {
-        cancellation.ThrowIfCancellationRequested();
         int[] samples = [.. Enumerable.Range(0, prompts.Length)];
-        int[] tokens = Begin();
+        int[] tokens = Begin(cancellation);
         while (true)
         {
             (samples, tokens) = Append(samples, tokens, onToken);
             if (samples.Length == 0) return continuations;
-            cancellation.ThrowIfCancellationRequested();
             int[] next = new int[samples.Length];
-            NativeMethods.DecodeNext(session.Handle, samples.Length, samples, tokens, sampling, next).ThrowIfFailed();
+            session.RunPass(
+                () => NativeMethods.DecodeNext(session.Handle, samples.Length, samples, tokens, sampling, next), cancellation);
             tokens = next;
         }
     }
 
-    private int[] Begin()
+    private int[] Begin(CancellationToken cancellation)
     {
         int[] tokens = new int[prompts.Length];
         Session.WithNativeBatch(Batch.OfPrompts(prompts), (in NativeBatch batch) =>
-            NativeMethods.DecodeBegin(session.Handle, batch, sampling, tokens).ThrowIfFailed());
+        {
+            NativeBatch given = batch;
+            session.RunPass(() => NativeMethods.DecodeBegin(session.Handle, given, sampling, tokens), cancellation);
+        });
         return tokens;
     }
 

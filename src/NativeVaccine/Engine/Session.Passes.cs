@@ -14,10 +14,12 @@ public sealed partial class Session
     /// <summary>Runs a batch through the model. What a plan has room for, it does without taking memory.</summary>
     /// <param name="batch">At most as large as the plan says.</param>
     /// <param name="options">What to do besides; null for the loss alone.</param>
+    /// <param name="cancellation">Ends the pass early; what the session holds of it cannot be used then.</param>
     /// <returns>The loss, unread.</returns>
     /// <exception cref="EngineException">The batch does not fit the plan, or a token is not in the vocabulary; nothing is done.</exception>
     /// <exception cref="ArgumentException">Two site tensors of one kind, one of another session, or not L + 1 head weights.</exception>
-    public unsafe PassResult Forward(Batch batch, ForwardOptions? options = null)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public unsafe PassResult Forward(Batch batch, ForwardOptions? options = null, CancellationToken cancellation = default)
     {
         options ??= new ForwardOptions();
         if (options.HeadWeights is { } weights && weights.Length != LayerCount + 1)
@@ -41,7 +43,10 @@ public sealed partial class Session
                 HeadWeights = headWeights,
             };
             WithNativeBatch(batch, (in NativeBatch nativeBatch) =>
-                NativeMethods.SessionForward(Handle, nativeBatch, native, out labels).ThrowIfFailed());
+            {
+                NativeBatch given = nativeBatch;
+                RunPass(() => NativeMethods.SessionForward(Handle, given, native, out labels), cancellation);
+            });
         }
         lastLabelCount = labels;
         lastTokenCount = batch.TokenCount;
@@ -51,10 +56,12 @@ public sealed partial class Session
 
     /// <summary>The backward pass of the last forward pass, once.</summary>
     /// <param name="options">What to compute.</param>
+    /// <param name="cancellation">Ends the pass early; gradients may then be added in part.</param>
     /// <returns>The norms that <see cref="BackwardOptions.NormsOf"/> asked for, unread; null if it did not.</returns>
     /// <exception cref="EngineException"><see cref="EngineError.WrongState"/>: no forward pass with ForBackward came before.</exception>
     /// <exception cref="ArgumentException">Two site tensors of one kind, or one, or a vector or set, of another session.</exception>
-    public unsafe SiteNorms? Backward(BackwardOptions options)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public unsafe SiteNorms? Backward(BackwardOptions options, CancellationToken cancellation = default)
     {
         SiteNorms? norms = null;
         NativeSiteKinds normScalars = NativeSiteKinds.All(-1);
@@ -79,7 +86,7 @@ public sealed partial class Session
                 AddSite = SiteNumbers(options.Add),
                 NormScalar = normScalars,
             };
-            NativeMethods.SessionBackward(Handle, native).ThrowIfFailed();
+            RunPass(() => NativeMethods.SessionBackward(Handle, native), cancellation);
         }
         foreach (SiteTensor site in options.Read) site.TokenCount = lastTokenCount;
         return norms;
@@ -107,6 +114,24 @@ public sealed partial class Session
         if (destination.Length != expected)
             throw new ArgumentException($"{destination.Length} places for logits; expected {expected}", nameof(destination));
         NativeMethods.SessionReadLogits(Handle, firstRow, rows, destination).ThrowIfFailed();
+    }
+
+    /// <summary>Runs a pass, which a cancellation ends within a fraction of a second.</summary>
+    internal void RunPass(Func<NativeStatus> pass, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        try
+        {
+            NativeStatus status;
+            using (cancellation.UnsafeRegister(static handle => NativeMethods.SessionInterrupt((SessionHandle)handle!, 1), Handle))
+                status = pass();
+            if (status == NativeStatus.Interrupted) throw new OperationCanceledException(cancellation);
+            status.ThrowIfFailed();
+        }
+        finally
+        {
+            if (cancellation.IsCancellationRequested) NativeMethods.SessionInterrupt(Handle, 0);
+        }
     }
 
     internal static unsafe void WithNativeBatch(Batch batch, BatchAction action)

@@ -52,6 +52,44 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void ACancelledPassEndsSoonAndTheNextOneIsAsItWouldHaveBeen()
+    {
+        if (TestDevice.IsGpu) return;  // a GPU ends what is queued
+        const int Length = 8000;
+        using var model = new FixtureSession(
+            "tiny-llama", FixtureSession.Options with { MaxTokens = Length, LongestSample = Length, Lora = Lora });
+        using var expected = new ExpectedFile("tiny-llama");
+        Batch batch = FixtureSession.BatchOf(expected);
+        int[] ids = [.. Enumerable.Repeat(5, Length)];
+        var backward = new BackwardOptions { Gradients = model.Session.Gradients };
+        double before = model.Session.Forward(batch).Loss!.Value;
+        using var cancelled = new CancellationTokenSource();
+        using var later = new CancellationTokenSource();
+
+        var forward = Task.Run(() => model.Session.Forward(new Batch([new Sample(ids, ids)]), cancellation: later.Token));
+        Thread.Sleep(20);
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        later.Cancel();
+        Assert.Throws<OperationCanceledException>(() => forward.GetAwaiter().GetResult());
+        Assert.True(clock.ElapsedMilliseconds < 1000, $"a cancelled pass went on for {clock.ElapsedMilliseconds} ms");
+
+        Assert.Equal(before, model.Session.Forward(batch).Loss!.Value);
+        cancelled.Cancel();
+        Assert.Throws<OperationCanceledException>(() => model.Session.Backward(backward, cancelled.Token));
+        Assert.Throws<OperationCanceledException>(() => model.Session.Forward(batch, cancellation: cancelled.Token));
+        Assert.NotNull(model.Session.Forward(batch).Loss);
+    }
+
+    [Fact]
+    public void LoadingStopsWhenItIsCancelled()
+    {
+        using var model = new FixtureSession("tiny-llama");
+        using var folder = ModelFolder.Open(Fixtures.Path("tiny-llama"));
+
+        Assert.Throws<OperationCanceledException>(() => model.Session.Load(folder, null, new CancellationToken(canceled: true)));
+    }
+
+    [Fact]
     public void WeightsComeBackAsTheyWentIn()
     {
         using var model = new FixtureSession("tiny-qwen2", FixtureSession.Options with { Full = true });

@@ -76,6 +76,7 @@ struct BackwardScratch {
 
 /// One task of the forward pass.
 struct ForwardTask {
+    const ThreadPool& pool;
     const VectorKernels& kernels;
     const AttentionShape& shape;
     const View &q, &k, &v, &out, &lse;
@@ -90,8 +91,10 @@ struct ForwardTask {
         kernels.transpose(keys.at(low), keys.row, end_query - low, HD, scratch.k_transposed, scratch.key_row);
         copy_rows(kernels, values.at(low), values.row, end_query - low, HD, 1, scratch.v);
         for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
-            for (int64_t query = first_query; query < end_query; query += kQueries)
+            for (int64_t query = first_query; query < end_query; query += kQueries) {
+                pool.check_interrupt();  // many keys make a task long
                 block(scratch, head, query, std::min(kQueries, end_query - query), low);
+            }
     }
 
     /// Queries [first, first + rows) of one head. low: the key in the scratch's row 0.
@@ -119,6 +122,7 @@ struct ForwardTask {
 
 /// One task of the backward pass: a kv head of one sample, with all heads that read it.
 struct BackwardTask {
+    const ThreadPool& pool;
     const VectorKernels& kernels;
     const AttentionShape& shape;
     const View &dout, &q, &k, &v, &out, &lse, &dq, &dk, &dv, &delta;
@@ -128,6 +132,7 @@ struct BackwardTask {
         const int64_t HD = shape.head_size, group = shape.heads / shape.kv_heads, first_head = kv_head * group;
         for (int64_t head = first_head; head < first_head + group; ++head) prepare(head);
         for (int64_t key = 0; key < length; key += kKeys) {
+            pool.check_interrupt();
             const int64_t keys = std::min(kKeys, length - key);
             const HeadRows key_rows(k, sample_first, kv_head, HD), value_rows(v, sample_first, kv_head, HD);
             kernels.transpose(key_rows.at(key), key_rows.row, keys, HD, scratch.k_transposed, scratch.key_row);
@@ -227,7 +232,8 @@ void attention_forward(Stream& stream, View q, View k, View v, View offsets, int
         const int64_t sample = task / (shape.kv_heads * runs), kv_head = task / runs % shape.kv_heads, first = task % runs * kQueryRun;
         const int64_t begin = offsets.as<int32_t>()[sample], length = offsets.as<int32_t>()[sample + 1] - begin;
         if (first >= length) return;
-        const ForwardTask forward{kernels, shape, q, k, v, out, lse, begin, first, std::min(length, first + kQueryRun), kv_head};
+        const ForwardTask forward{pool(stream), kernels, shape, q, k, v, out, lse, begin, first, std::min(length, first + kQueryRun),
+                                  kv_head};
         forward.run(ForwardScratch(Scratch(stream, worker, bytes), longest, shape.head_size));
     });
 }
@@ -256,7 +262,8 @@ void attention_backward(Stream& stream, View dout, View q, View k, View v, View 
     pool(stream).parallel_for(B * shape.kv_heads, [&](int64_t task, int32_t worker) {
         const int64_t sample = task / shape.kv_heads, begin = offsets.as<int32_t>()[sample];
         const int64_t length = offsets.as<int32_t>()[sample + 1] - begin;
-        const BackwardTask backward{kernels, shape, dout, q, k, v, out, lse, dq, dk, dv, delta, begin, length, task % shape.kv_heads};
+        const BackwardTask backward{pool(stream), kernels, shape, dout, q,     k,     v,      out,
+                                    lse,          dq,      dk,    dv,   delta, begin, length, task % shape.kv_heads};
         backward.run(BackwardScratch(Scratch(stream, worker, bytes), shape.head_size));
     });
 }

@@ -131,6 +131,7 @@ void choose_gemm(Stream& stream, GemmChoice choice) {
 // c^T = b^T a^T: cuBLAS counts columns first, so that our matrices are the transposes it sees. Without a workspace and with its own choice
 // of algorithm, whose sums are in fp32.
 void gemm_cublas(const char* op, const Stream& stream, GemmKind kind, DType c_type, const Gemm& g) {
+    check_interrupt(stream.interrupt);
     const Cublas& cublas = *static_cast<const Cublas*>(stream.cublas);
     const bool a_turned = kind == GemmKind::WeightGradient, b_turned = kind == GemmKind::Forward;
     const cudaDataType_t type = c_type == DType::BF16 ? CUDA_R_16BF : CUDA_R_32F;

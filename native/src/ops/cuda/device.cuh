@@ -89,9 +89,11 @@ template <class F> void dispatch(DType type, F f) {
         f(float{});
 }
 
-/// Queues a kernel and throws if it could not be started. `shared`: bytes of dynamic shared memory, which may be more than 48 KB.
+/// Queues a kernel and throws if it could not be started, or if the pass is to end. `shared`: bytes of dynamic shared memory, which may be
+/// more than 48 KB.
 template <class... Parameters, class... Arguments> void launch(const char* op, const Stream& stream, void (*kernel)(Parameters...),
                                                                dim3 grid, dim3 block, int64_t shared, Arguments&&... arguments) {
+    check_interrupt(stream.interrupt);
     constexpr int64_t kWithoutAsking = 48 << 10;
     if (shared > kWithoutAsking)
         check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)), op);
