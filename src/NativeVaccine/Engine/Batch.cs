@@ -63,6 +63,13 @@ public sealed class Batch
     /// <summary>B counts of the labels that take part in the loss.</summary>
     public ReadOnlySpan<int> LabelCounts => labelCounts;
 
+    /// <summary>Tokens of a batch that is still to be made, as a number that a batch can have.</summary>
+    /// <exception cref="InputException">They are more than 31 bits count.</exception>
+    public static int RequireTokens(long tokens) => tokens <= int.MaxValue
+        ? (int)tokens
+        : throw new InputException(
+            $"a batch of {tokens} tokens is too large; expected at most {int.MaxValue}: fewer samples at a time, or shorter ones");
+
     /// <summary>A batch without labels, for logits or generation.</summary>
     /// <exception cref="ArgumentException">There is no prompt, or one is empty.</exception>
     public static Batch OfPrompts(IReadOnlyList<int[]> prompts) => new([.. prompts], null);

@@ -1,4 +1,5 @@
 using NativeVaccine.Data;
+using NativeVaccine.Engine;
 
 namespace NativeVaccine.Training;
 
@@ -63,7 +64,7 @@ public sealed class RunOrder
         void Include(IReadOnlyList<Sample> pool, int[] batch)
         {
             samples = Math.Max(samples, batch.Sum(index => pool[index].PartLengths.Count));
-            tokens = Math.Max(tokens, batch.Sum(index => pool[index].InputIds.Length));
+            tokens = Math.Max(tokens, Batch.RequireTokens(batch.Sum(index => (long)pool[index].InputIds.Length)));
             longest = Math.Max(longest, batch.Max(index => pool[index].LongestPart));
         }
     }

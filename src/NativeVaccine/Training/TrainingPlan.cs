@@ -7,26 +7,15 @@ namespace NativeVaccine.Training;
 /// <summary>What a session must have room for, so that a run fits into it exactly.</summary>
 public static class TrainingPlan
 {
-    /// <summary>Of a batch; the engine's own limit.</summary>
-    private const int MostTokens = 1 << 24;
-
     /// <summary>The session's options for a run whose data is known.</summary>
     /// <exception cref="InputException">The adapted projections cannot be parsed, or the data is empty.</exception>
     public static SessionOptions For(TrainingOptions options, Method method, TrainingData data, NumberTypes types) =>
         For(options, method, new RunOrder(options, data).Limits(), types);
 
     /// <summary>The same for a run whose data is not: every sample may have the largest length.</summary>
-    /// <exception cref="InputException">The batch has more tokens than can be counted.</exception>
-    public static SessionOptions For(TrainingOptions options, Method method, NumberTypes types)
-    {
-        long tokens = (long)options.Batch * options.MaxLength;
-        if (tokens > MostTokens)
-        {
-            throw new InputException(FormattableString.Invariant(
-                $"a batch of {options.Batch} samples of {options.MaxLength} tokens has {tokens} tokens; expected at most {MostTokens}"));
-        }
-        return For(options, method, new BatchLimits((int)tokens, options.Batch, options.MaxLength), types);
-    }
+    /// <exception cref="InputException">Batch and length together are more tokens than a batch can have, or as above.</exception>
+    public static SessionOptions For(TrainingOptions options, Method method, NumberTypes types) =>
+        For(options, method, new BatchLimits(Batch.RequireTokens((long)options.Batch * options.MaxLength), options.Batch, options.MaxLength), types);
 
     private static SessionOptions For(TrainingOptions options, Method method, BatchLimits limits, NumberTypes types) => new()
     {

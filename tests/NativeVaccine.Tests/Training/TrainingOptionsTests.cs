@@ -1,5 +1,6 @@
 using System.Text;
 using NativeVaccine.Methods;
+using NativeVaccine.Tests.Models;
 using NativeVaccine.Training;
 
 namespace NativeVaccine.Tests.Training;
@@ -19,6 +20,14 @@ public sealed class TrainingOptionsTests
         Assert.Equal((1e-3, 20, 10), (options.LearningRate, options.Epochs, options.Batch));
         Assert.Equal((0.1, 0.1, 1), (options.WeightDecay, options.WarmupRatio, options.Clip));
         Assert.False(options.SameMasks);
+    }
+
+    [Fact]
+    public void ABatchOfMoreTokensThan31BitsCountIsRefused()
+    {
+        TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, "sft", default) with { Batch = 100_000, MaxLength = 100_000 };
+
+        Refusal.Of(() => TrainingPlan.For(options, MethodCatalog.Create(options), TestDevice.Types), "10000000000 tokens", "2147483647");
     }
 
     [Fact]
