@@ -23,7 +23,7 @@ target_include_directories(nv_cuda PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 # -no-compress and -lineinfo: any build can be run, and its faults located, by ptxmachine. Spills are errors with the nvcc of
 # bench/results/kernels.md; another one allots registers in its own way.
 target_compile_options(nv_cuda PRIVATE
-  $<$<COMPILE_LANGUAGE:CUDA>:-lineinfo;-no-compress;-Xcompiler=-Wall,-Wextra,-Wshadow,-Wno-unknown-pragmas;--Werror=all-warnings$<$<VERSION_LESS:$<CUDA_COMPILER_VERSION>,12>:;-Xptxas=--warn-on-spills>>)
+  $<$<COMPILE_LANGUAGE:CUDA>:-lineinfo;-no-compress;-Xcompiler=-Wall,-Wextra,-Wshadow,-Wno-unknown-pragmas;$<$<BOOL:${NV_WARNINGS_AS_ERRORS}>:--Werror=all-warnings>$<$<VERSION_LESS:$<CUDA_COMPILER_VERSION>,12>:;-Xptxas=--warn-on-spills>>)
 if(NV_CUDART STREQUAL "shared")
   target_link_libraries(nv_cuda PUBLIC CUDA::cudart)
 else()
