@@ -38,7 +38,7 @@ public static class LossEvaluator
         {
             cancellation.ThrowIfCancellationRequested();
             List<Sample> group = NextGroup(data.Samples, losses.Count, session.Plan.Options);
-            session.Forward(new Batch(group), new ForwardOptions { ForBackward = false });
+            session.Forward(new Batch(group), new ForwardOptions { ForBackward = false }, cancellation);
             ReadOnlySpan<float> rows = session.ReadLosses();
             foreach (Sample sample in group)
             {
