@@ -67,12 +67,13 @@ internal sealed class DoctorCommand : Verb
             if (device.ComputeCapability is not { } capability)
             {
                 Add(table, Cpu, string.Create(CultureInfo.InvariantCulture, $"{device.Name}, {device.Threads} threads, {memory}"));
+                Add(table, "instructions", WordsFor(device.Instructions));
                 continue;
             }
             Add(table, NameOf(device, index), string.Create(
                 CultureInfo.InvariantCulture,
                 $"{device.Name}, compute capability {capability}, {device.Threads} multiprocessors, {memory}"));
-            string multiplies = device.Gemm == GemmChoice.Cublas ? "cuBLAS" : "our own kernels";
+            string multiplies = device.Gemm == GemmChoice.Cublas ? "cuBLAS" : device.HasCublas ? "our own kernels" : "our own kernels (cuBLAS is not installed)";
             Add(table, "", $"driver for CUDA {device.DriverVersion}, engine's runtime {device.RuntimeVersion}; {multiplies} multiply matrices (--gemm)");
             if (device.Name.StartsWith(PtxMachine, StringComparison.Ordinal))
                 Add(table, "", "this is no GPU: ptxmachine interprets the kernels on the CPU, for tests");
@@ -103,12 +104,23 @@ internal sealed class DoctorCommand : Verb
         ["device"] = NameOf(device, index),
         ["name"] = device.Name,
         [device.ComputeCapability is null ? "threads" : "multiprocessors"] = device.Threads,
+        ["instructions"] = device.Instructions,
         ["total_bytes"] = device.TotalBytes,
         ["free_bytes"] = device.FreeBytes,
         ["compute_capability"] = device.ComputeCapability?.ToString(),
         ["driver_version"] = device.DriverVersion?.ToString(),
         ["runtime_version"] = device.RuntimeVersion?.ToString(),
+        ["cublas"] = device.ComputeCapability is null ? null : device.HasCublas,
         ["gemm"] = device.ComputeCapability is null ? null : device.Gemm.ToString().ToLowerInvariant(),
+    };
+
+    /// <summary>What the engine itself chose, not what .NET was compiled for.</summary>
+    private static string WordsFor(string? instructions) => instructions switch
+    {
+        "avx512" => "AVX-512",
+        "avx2" => "AVX2",
+        "plain" => "no vector extensions that the engine uses; it will be slow",
+        _ => instructions ?? "unknown",
     };
 
     private static string NameOf(DeviceInfo device, int index) =>

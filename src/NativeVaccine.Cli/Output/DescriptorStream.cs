@@ -19,6 +19,9 @@ internal sealed partial class DescriptorStream(int descriptor, string name) : St
 {
     private const int Interrupted = 4;
     private const int BrokenPipe = 32;
+    private const int TryAgain = 11;
+    private const int TryAgainOnMac = 35;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
 
     /// <inheritdoc/>
     public override bool CanRead => false;
@@ -67,6 +70,12 @@ internal sealed partial class DescriptorStream(int descriptor, string name) : St
             }
             int error = Marshal.GetLastPInvokeError();
             if (error == Interrupted) continue;
+            if (error == (OperatingSystem.IsMacOS() ? TryAgainOnMac : TryAgain))
+            {
+                // A pipe that another program made non-blocking is full.
+                Thread.Sleep(Pause);
+                continue;
+            }
             throw new OutputException($"{name}: cannot be written: {Marshal.GetPInvokeErrorMessage(error)}", error == BrokenPipe);
         }
     }

@@ -235,6 +235,8 @@ public sealed class ModelVerbTests : IDisposable
         Assert.True((bool)found["works"]!);
         Assert.StartsWith("nativevaccine cpu", (string)found["engine"]!, StringComparison.Ordinal);
         Assert.Equal("cpu", (string)found["devices"]![0]!["device"]!);
+        string[] sets = ["plain", "avx2", "avx512"];
+        Assert.Contains((string)found["devices"]![0]!["instructions"]!, sets);
         Assert.True((long)found["devices"]![0]!["total_bytes"]! > 0);
     }
 
