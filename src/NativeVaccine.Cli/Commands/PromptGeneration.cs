@@ -35,7 +35,11 @@ internal sealed class PromptGeneration
         "a number above 0, at most 1");
     public Option<ulong?> Seed { get; } = OptionKinds.Seed("--seed", "with a temperature: seed of the draws; 0 unless given");
 
-    public IEnumerable<Option> All => [Template, MaxNewTokens, Temperature, TopK, TopP, Seed];
+    public Option<double?> RepetitionPenalty { get; } = OptionKinds.Positive(
+        "--repetition-penalty",
+        "divide the logits of tokens that are there already by this, 1 for none; generation_config.json's, else 1 unless given");
+
+    public IEnumerable<Option> All => [Template, MaxNewTokens, Temperature, TopK, TopP, Seed, RepetitionPenalty];
 
     /// <summary>The template that was asked for, or the model's own.</summary>
     public PromptTemplate TemplateFor(LoadedModel model, ParseResult parsed) =>
@@ -67,6 +71,14 @@ internal sealed class PromptGeneration
     {
         var file = GenerationConfiguration.Read(model.Selection.Model, model.Configuration);
         foreach (string line in file.Notices) notice(line);
+        double penalty = parsed.GetValue(RepetitionPenalty) ?? file.RepetitionPenalty;
+        if (parsed.GetValue(RepetitionPenalty) is null && penalty != 1)
+        {
+            notice(string.Create(
+                CultureInfo.InvariantCulture,
+                $"generation_config.json: repetition_penalty {penalty} is applied, as transformers does (--repetition-penalty 1 for none)"));
+        }
+
         double temperature = parsed.GetValue(Temperature) ?? 0;
         if (temperature > 0)
         {
@@ -82,6 +94,7 @@ internal sealed class PromptGeneration
             MaxNewTokens = parsed.GetValue(MaxNewTokens) ?? DefaultNewTokens,
             EndIds = file.EndIds,
             Temperature = (float)temperature,
+            RepetitionPenalty = (float)penalty,
             TopK = parsed.GetValue(TopK) ?? file.TopK ?? 0,
             TopP = (float)(parsed.GetValue(TopP) ?? file.TopP ?? 1),
             Seed = parsed.GetValue(Seed) ?? 0,

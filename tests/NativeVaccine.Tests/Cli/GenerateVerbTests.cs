@@ -70,18 +70,42 @@ public sealed class GenerateVerbTests : IDisposable
     [Fact]
     public void GenerationConfigurationIsObeyedOrNamed()
     {
+        int[] plain = Ids(Json("--prompt", "The quick brown fox", "--max-new-tokens", "8"))[0];
+        (int[] found, string said) = With($$"""{"eos_token_id": [{{plain[2]}}], "no_repeat_ngram_size": 2}""", "--max-new-tokens", "8");
+        Assert.Equal(plain[..(Array.IndexOf(plain, plain[2]) + 1)], found);
+        Assert.Contains("no_repeat_ngram_size 2 would change what is written, and is not applied here", said, StringComparison.Ordinal);
+    }
+
+    /// <summary>Ids of transformers 5.23 with do_sample=False: the file's penalty counts for greedy decoding too.</summary>
+    [Fact]
+    public void TheRepetitionPenaltyOfTheFileIsAppliedUnlessSwitchedOff()
+    {
+        const string Penalty = "{\"eos_token_id\": 2, \"repetition_penalty\": 1.5}";
+        int[] plain = [714, 726, 13, 13, 262, 357, 13, 262, 357, 13, 262, 357];
+        int[] penalized = [714, 726, 13, 262, 357, 707, 742, 748, 726, 337, 733, 338];
+        (int[] found, string said) = With(Penalty, "--max-new-tokens", "12");
+        Assert.Equal(penalized, found);
+        Assert.Contains("repetition_penalty 1.5 is applied, as transformers does", said, StringComparison.Ordinal);
+        (found, said) = With(Penalty, "--max-new-tokens", "12", "--repetition-penalty", "1");
+        Assert.Equal(plain, found);
+        Assert.DoesNotContain("repetition_penalty", said, StringComparison.Ordinal);
+        (found, said) = With("{\"eos_token_id\": 2}", "--max-new-tokens", "12", "--repetition-penalty", "1.5");
+        Assert.Equal(penalized, found);
+        Assert.DoesNotContain("repetition_penalty", said, StringComparison.Ordinal);
+    }
+
+    /// <summary>What tiny-llama with this generation_config.json makes of "The quick brown fox", and what is said.</summary>
+    private (int[] Ids, string Said) With(string generation, params string[] options)
+    {
         string model = folder.File("model");
         Directory.CreateDirectory(model);
         foreach (string name in new[] { "config.json", "model.safetensors", "tokenizer.model", "tokenizer_config.json" })
-            File.Copy(Fixtures.Path("tiny-llama", name), Path.Combine(model, name));
-        int[] expected = Ids(Json("--prompt", "The quick brown fox", "--max-new-tokens", "8"))[0];
-        File.WriteAllText(Path.Combine(model, "generation_config.json"), $$"""{"eos_token_id": [{{expected[2]}}], "no_repeat_ngram_size": 2}""");
-        string json = folder.File("ended.json");
+            File.Copy(Fixtures.Path("tiny-llama", name), Path.Combine(model, name), overwrite: true);
+        File.WriteAllText(Path.Combine(model, "generation_config.json"), generation);
+        string json = folder.File("with.json");
         CommandResult result = CommandLine.Succeed(
-            "generate", "--model", model, "--template", "none", "--prompt", "The quick brown fox", "--max-new-tokens", "8", "--json", json);
-        int end = Array.IndexOf(expected, expected[2]);
-        Assert.Equal(expected[..(end + 1)], Ids(JsonNode.Parse(File.ReadAllText(json))!.AsArray())[0]);
-        Assert.Contains("no_repeat_ngram_size 2 would change what is written, and is not applied here", result.Error, StringComparison.Ordinal);
+            ["generate", "--model", model, "--template", "none", "--precision", "fp32", "--prompt", "The quick brown fox", .. options, "--json", json]);
+        return (Ids(JsonNode.Parse(File.ReadAllText(json))!.AsArray())[0], result.Error);
     }
 
     private static int[][] Ids(JsonArray found) =>
