@@ -108,7 +108,7 @@ internal abstract class TrainingVerb : Verb
     {
         Terminal.Error.WriteLine(run.Settings);
         if (run.Options is { Stage: TrainingStage.Finetune, Adapter.Count: 0 })
-            Terminal.Error.WriteLine("no --adapter and no --run: the model itself is fine-tuned, without an alignment adapter");
+            Terminal.Error.WriteLine("no adapter is merged: the model itself is fine-tuned");
         foreach (string notice in run.FileNotices) Terminal.Error.WriteLine(notice);
         foreach (Data.SampleSet? set in new[] { run.Samples, run.Harmful })
         {

@@ -37,7 +37,7 @@ public sealed class TrainingVerbTests : IDisposable
         run = CommandLine.Succeed(
             "finetune", "--model", Model, "--adapter", adapter, "--data", $"{Samples}#align", "--epochs", "1", "--out", attacked);
         AssertEnds(run, $"next: nvaccine evaluate harmful --run {attacked} --prompts QUESTIONS.json");
-        Assert.DoesNotContain("without an alignment adapter", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("no adapter is merged", run.Error, StringComparison.Ordinal);
 
         string merged = folder.File("merged");
         CommandLine.Succeed(
@@ -220,8 +220,7 @@ public sealed class TrainingVerbTests : IDisposable
         CommandResult tuned = CommandLine.Succeed("finetune", "--model", Model, "--data", $"{Samples}#align", "--epochs", "1", "--out", run);
         Assert.Contains("method sft, preset paper: learning_rate 1E-05, ", tuned.Error, StringComparison.Ordinal);
         Assert.Contains("lora_alpha 1,", tuned.Error, StringComparison.Ordinal);
-        Assert.Contains(
-            "no --adapter and no --run: the model itself is fine-tuned, without an alignment adapter\n", tuned.Error, StringComparison.Ordinal);
+        Assert.Contains("no adapter is merged: the model itself is fine-tuned", tuned.Error, StringComparison.Ordinal);
     }
 
     [Theory]
