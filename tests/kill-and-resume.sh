@@ -3,7 +3,7 @@
 # as one that was never killed: the same adapter, the same metrics, and no leftovers.
 #   tests/kill-and-resume.sh [ROUNDS]    60 rounds unless given; a few minutes. SEED=N repeats the moments as far as the machine does.
 # Needs the command line built (dotnet build -c Release). Not in CI. Last result:
-#   (none yet)
+#   2026-11-27, two shared cores, SEED=3, 12 rounds: 17 kills of runs, 12 of merges, 0 failures
 set -uo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-60}
