@@ -10,6 +10,7 @@ internal static class TokenizerFolder
     /// <exception cref="InputException">It cannot be used.</exception>
     public static Tokenizer? TryLoad(string folder, Action<string>? notice = null)
     {
+        InputFile.RequireFolder(folder, "a Hugging Face model folder");
         string model = Path.Combine(folder, "tokenizer.model");
         string json = Path.Combine(folder, "tokenizer.json");
         string vocabulary = Path.Combine(folder, "vocab.json");

@@ -61,7 +61,7 @@ public sealed class TokenizerConfigurationTests : IDisposable
     [InlineData("special_tokens_map.json", "{\"bos_token\": 3}", "'bos_token' is 3: expected a string")]
     [InlineData("added_tokens.json", "{\"a\": \"b\"}", "token id a string")]
     [InlineData("tokenizer.model", "hello", "expected a SentencePiece model")]
-    [InlineData("tokenizer.model", "", "0 pieces")]
+    [InlineData("tokenizer.model", "", "is empty")]
     public void SaysWhatIsWrongAndWhere(string name, string content, string expected)
     {
         Put(name, content);
