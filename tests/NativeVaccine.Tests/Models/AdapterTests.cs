@@ -250,6 +250,16 @@ public sealed class AdapterTests : IDisposable
         Refusal.Of(() => Load(), "adapter_model.safetensors: no such file");
     }
 
+    [Theory]
+    [InlineData("adapter_config.json")]
+    [InlineData("adapter_model.safetensors")]
+    public void A_pointer_of_git_lfs_is_named_as_such(string file)
+    {
+        TinyModel.Adapter(targets: [Projection.Query]).Save(folder.File("a"));
+        File.WriteAllText(folder.File("a", file), "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 7160096\n");
+        Refusal.Of(() => Load(), folder.File("a", file), "is a Git LFS pointer");
+    }
+
     [Fact]
     public void NaN_is_refused()
     {

@@ -316,7 +316,7 @@ public sealed class ModelConfigurationTests : IDisposable
         File.WriteAllText(path, "{\"a\":1,\n\"a\":2}");
         Refusal.Of(() => ModelConfiguration.Load(folder.Root), path, "Duplicate");
         File.WriteAllText(path, "");
-        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}:1");
+        Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}: is empty");
         File.Delete(path);
         Refusal.Of(() => ModelConfiguration.Load(folder.Root), $"{path}: no such file");
         Refusal.Of(() => ModelConfiguration.Load(folder.File("nowhere")), "no such folder");

@@ -182,6 +182,16 @@ public sealed class ModelFolderTests : IDisposable
         Refusal.Of(() => ModelFolder.Open(path).Dispose(), "pytorch_model.bin; expected model.safetensors");
     }
 
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("model.safetensors")]
+    public void A_pointer_of_git_lfs_is_named_as_such(string file)
+    {
+        TinyModel.Write(folder.File("m"));
+        File.WriteAllText(folder.File("m", file), "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 7160096\n");
+        Refusal.Of(() => ModelFolder.Open(folder.File("m")).Dispose(), folder.File("m", file), "is a Git LFS pointer");
+    }
+
     [Fact]
     public void Mutations_of_the_index_are_read_or_refused()
     {

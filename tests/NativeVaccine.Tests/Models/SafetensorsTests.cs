@@ -111,7 +111,7 @@ public sealed class SafetensorsTests : IDisposable
             Refusal.Of(() => new SafetensorsReader(path).Dispose(), path, "header says");
         }
         Refusal.Of(() => new SafetensorsReader(folder.File("none")).Dispose(), "no such file");
-        Refusal.Of(() => new SafetensorsReader(folder.Root).Dispose(), "cannot be read");
+        Refusal.Of(() => new SafetensorsReader(folder.Root).Dispose(), "is a folder; expected a file");
     }
 
     [Fact]
