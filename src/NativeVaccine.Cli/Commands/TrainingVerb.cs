@@ -45,7 +45,8 @@ internal abstract class TrainingVerb : Verb
         }
         catch (EngineException exception) when (exception.Error == EngineError.Device)
         {
-            throw new EngineException(exception.Error, $"{exception.Message}; continue with: nvaccine {Name} --resume {Argument(run.FolderPath)}");
+            throw new EngineException(
+                exception.Error, $"{exception.Message}; continue with: nvaccine {Name} --resume {Argument(run.FolderPath)}");
         }
         catch (OperationCanceledException exception)
         {
@@ -77,7 +78,8 @@ internal abstract class TrainingVerb : Verb
         {
             string output =
                 parsed.GetValue(options.Out) ?? throw new InputException($"nvaccine {Name}: expected --out, the folder of the new run");
-            return TrainingRun.Create(options.Read(parsed, stage, stage == TrainingStage.Align ? null : "sft"), output, Terminal.Error.WriteLine);
+            TrainingOptions training = options.Read(parsed, stage, stage == TrainingStage.Align ? null : "sft");
+            return TrainingRun.Create(training, output, Terminal.Error.WriteLine);
         }
         Option? other = Options.FirstOrDefault(option => option != options.Resume && option.Name.StartsWith("--", StringComparison.Ordinal)
             && option.Name != "--help" && !options.FreeOnResume.Contains(option) && parsed.GetResult(option) is { Implicit: false });

@@ -19,7 +19,10 @@ internal sealed class TrainingOptionSet
         OptionKinds.Text("--data", "FILE", "training data: Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
     public Option<string?> Out { get; } = OptionKinds.Text("--out", "RUN", "folder of the run, new or empty");
     public Option<string?> Resume { get; } =
-        OptionKinds.Text("--resume", "RUN", "continue an interrupted run; takes all from its config.json but, if given, --threads, --device, --device-memory, --checkpoint-every");
+        OptionKinds.Text(
+            "--resume",
+            "RUN",
+            "continue an interrupted run; takes all from its config.json but, if given, --threads, --device, --device-memory, --checkpoint-every");
     private readonly Option<string?> preset =
         OptionKinds.Words<Preset>("--preset", "defaults from the papers (unless given), or from what the authors' code computes");
     private readonly Option<string?> template =
@@ -27,7 +30,8 @@ internal sealed class TrainingOptionSet
     private readonly Option<int?> maxLength = OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens", 2);
 
     private readonly Option<string?> method =
-        OptionKinds.Text("--method", string.Join('|', MethodCatalog.Names), "how to train; finetune, plan and bench step take sft unless given");
+        OptionKinds.Text(
+            "--method", string.Join('|', MethodCatalog.Names), "how to train; finetune, plan and bench step take sft unless given");
     private readonly Option<double?> rho = OptionKinds.NonNegative("--rho", "size of the perturbation");
     private readonly Option<int?> layers = OptionKinds.WholeNumber("--layers", "S: layers that T-Vaccine chooses", 1);
     private readonly Option<int?> resampleEvery =
@@ -45,9 +49,12 @@ internal sealed class TrainingOptionSet
     private readonly Option<int?> epochs = OptionKinds.WholeNumber("--epochs", "passes over the data", 1);
     private readonly Option<int?> batch = OptionKinds.WholeNumber("--batch", "samples of a batch", 1);
     private readonly Option<int?> accumulate = OptionKinds.WholeNumber(
-        "--accumulate", "batches of an optimizer step; each batch's mean loss counts alike, however many labels it has (see --loss-mean)", 1);
+        "--accumulate",
+        "batches of an optimizer step; each batch's mean loss counts alike, however many labels it has (see --loss-mean)",
+        1);
     private readonly Option<string?> lossMean = OptionKinds.Words<LossMean>(
-        "--loss-mean", "with --accumulate: mean of the batches' means (unless given), or over the labels of all of them, as transformers 4.46");
+        "--loss-mean",
+        "with --accumulate: mean of the batches' means (unless given), or over the labels of all of them, as transformers 4.46");
     private readonly Option<double?> learningRate = OptionKinds.NonNegative("--learning-rate", "highest learning rate");
     private readonly Option<string?> schedule = OptionKinds.Words<ScheduleKind>("--schedule", "how the learning rate goes over the run");
     private readonly Option<double?> warmupRatio =
@@ -62,7 +69,8 @@ internal sealed class TrainingOptionSet
     private readonly Option<int?> loraRank = OptionKinds.WholeNumber("--lora-rank", "rank of the adapter", 1);
     private readonly Option<double?> loraAlpha = OptionKinds.Positive(
         "--lora-alpha",
-        "the adapter's scale is alpha / rank; 4 in align (1 with --preset reference), 1 in finetune unless given; the authors fine-tune on GSM8K with 0.5");
+        "the adapter's scale is alpha / rank; 4 in align (1 with --preset reference), 1 in finetune unless given; "
+        + "the authors fine-tune on GSM8K with 0.5");
     private readonly Option<string?> loraTargets =
         OptionKinds.Text("--lora-targets", "q_proj,v_proj,...", "adapted projections; all seven unless given");
     private readonly Option<double?> dropout = OptionKinds.ShareBelowOne("--dropout", "dropout on the adapter's input");

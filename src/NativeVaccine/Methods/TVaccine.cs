@@ -105,7 +105,8 @@ public sealed class TVaccine(TVaccineOptions options) : Method
             throw new InputException("the checkpoint has no state of T-Vaccine; expected probabilities and chosen layers");
         bool isOfTheModel = savedProbabilities.Count <= layersOfModel && savedLayers.All(IsLayer);
         if (!isOfTheModel) throw new InputException($"the checkpoint names other layers than the model's {layersOfModel}");
-        probabilities = [.. savedProbabilities.Select(static p => p is JsonValue value && value.TryGetValue(out double share) ? share : double.NaN)];
+        probabilities =
+            [.. savedProbabilities.Select(static p => p is JsonValue value && value.TryGetValue(out double share) ? share : double.NaN)];
         chosen = LayerSet.Of(savedLayers.Select(static layer => layer!.GetValue<int>()));
 
         bool IsLayer(JsonNode? node) => node is JsonValue value && value.TryGetValue(out int layer) && (uint)layer < (uint)layersOfModel;

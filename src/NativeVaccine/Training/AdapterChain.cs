@@ -93,7 +93,8 @@ public static class AdapterChain
         if (place < bases.Count && bases[place].Path == Path.GetFullPath(chain[place]))
             return new InputException($"adapter {adapter} stands on {chain[place]}, which has changed since; expected it as it was");
         string expected = bases.Count == 0 ? "the model itself" : string.Join(", ", bases.Select(static needed => needed.Path));
+        string found = string.Join(", ", chain);
         return new InputException(
-            $"adapter {adapter} stands on {expected}, but {string.Join(", ", chain)} would be before it; expected {adapter} alone, or its own chain");
+            $"adapter {adapter} stands on {expected}, but {found} would be before it; expected {adapter} alone, or its own chain");
     }
 }

@@ -159,7 +159,8 @@ internal static class CheckpointFile
         bool isWhole = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length;
         if (!isWhole || !start.StartsWith(Magic)) throw new InputException($"{path}: is no checkpoint of this version");
         long length = BinaryPrimitives.ReadInt64LittleEndian(start[Magic.Length..]);
-        if (length is < 2 or > LargestHeader || length > stream.Length - start.Length) throw new InputException($"{path}: the header is damaged");
+        if (length is < 2 or > LargestHeader || length > stream.Length - start.Length)
+            throw new InputException($"{path}: the header is damaged");
         byte[] json = new byte[length];
         stream.ReadExactly(json);
         try
