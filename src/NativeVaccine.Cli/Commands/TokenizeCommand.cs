@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Data;
+using NativeVaccine.IO;
 using NativeVaccine.Models;
 using NativeVaccine.Tokenization;
 
@@ -61,6 +62,7 @@ internal sealed class TokenizeCommand : Verb
     /// <summary>The tokenizer of a folder, which need hold nothing else; only the built-in one asks how large the model's vocabulary is.</summary>
     private static Tokenizer Load(string folder, Action<string> notice)
     {
+        InputFile.RequireFolder(folder, "a Hugging Face model folder");
         if (Tokenizer.TryLoad(folder, notice) is { } own) return own;
         return File.Exists(Path.Combine(folder, "config.json"))
             ? Tokenizer.LoadFor(folder, ModelConfiguration.Load(folder).VocabularySize, notice)

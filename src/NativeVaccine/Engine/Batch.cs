@@ -8,6 +8,9 @@ namespace NativeVaccine.Engine;
 /// </summary>
 public sealed class Batch
 {
+    /// <summary>The engine's limit of every size.</summary>
+    private const int MostTokens = 1 << 24;
+
     private readonly int[] inputIds;
     private readonly int[]? labels;
     private readonly int[] offsets;
@@ -64,11 +67,11 @@ public sealed class Batch
     public ReadOnlySpan<int> LabelCounts => labelCounts;
 
     /// <summary>Tokens of a batch that is still to be made, as a number that a batch can have.</summary>
-    /// <exception cref="InputException">They are more than 31 bits count.</exception>
-    public static int RequireTokens(long tokens) => tokens <= int.MaxValue
+    /// <exception cref="InputException">They are more than the engine takes.</exception>
+    public static int RequireTokens(long tokens) => tokens <= MostTokens
         ? (int)tokens
         : throw new InputException(
-            $"a batch of {tokens} tokens is too large; expected at most {int.MaxValue}: fewer samples at a time, or shorter ones");
+            $"a batch of {tokens} tokens is too large; expected at most {MostTokens}: fewer samples at a time, or shorter ones");
 
     /// <summary>A batch without labels, for logits or generation.</summary>
     /// <exception cref="ArgumentException">There is no prompt, or one is empty.</exception>

@@ -317,14 +317,14 @@ public sealed class TrainingVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--batch", "100000", "a batch of 100000 samples of 200 tokens has 20000000 tokens; expected at most 16777216")]
-    [InlineData("--batch", "2147483647", "has 429496729400 tokens; expected at most 16777216")]
+    [InlineData("--batch", "100000", "a batch of 20000000 tokens is too large; expected at most 16777216")]
+    [InlineData("--batch", "2147483647", "a batch of 429496729400 tokens is too large; expected at most 16777216")]
     [InlineData("--adapter", "no-such-adapter", "no-such-adapter")]
     [InlineData("--data", "no-such-data.json", "no-such-data.json: no such file")]
     [InlineData("--probe-data", "no-such-data.json", "no-such-data.json: no such file")]
     public void APlanOfWhatCannotBeIsOneLine(string option, string value, string expected)
     {
-        CommandResult result = CommandLine.Run("plan", "--model", Model, option, value);
+        CommandResult result = CommandLine.Run("plan", "--model", Model, "--method", "tvaccine", "--layers", "2", option, value);
         Assert.Equal(ExitCode.BadInput, result.ExitCode);
         Assert.Contains(expected, result.ErrorLine, StringComparison.Ordinal);
     }

@@ -44,7 +44,7 @@ public sealed class RunReportTests : IDisposable
         XElement loss = Chart(page, "Loss");
         Assert.Equal(2, loss.Elements("path").Count());  // a gap where the loss was not finite
         Assert.Equal(
-            ["1.4", "1.6", "1.8", "2", "2.2", "2.4", "2.6", "step 0", "2"], loss.Elements("text").Select(static text => text.Value));
+            ["1.4", "1.6", "1.8", "2", "2.2", "2.4", "2.6", "step 0", "1", "2"], loss.Elements("text").Select(static text => text.Value));
         Assert.Equal(3, Chart(page, "Active layers").Elements("rect").Count());
         Assert.Equal(
             ["1", "0.5", "0.5"], Chart(page, "Probe probabilities").Elements("rect").Select(static cell => cell.Attribute("fill-opacity")!.Value));

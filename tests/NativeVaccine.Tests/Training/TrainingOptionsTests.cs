@@ -27,7 +27,7 @@ public sealed class TrainingOptionsTests
     {
         TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, "sft", default) with { Batch = 100_000, MaxLength = 100_000 };
 
-        Refusal.Of(() => TrainingPlan.For(options, MethodCatalog.Create(options), TestDevice.Types), "10000000000 tokens", "2147483647");
+        Refusal.Of(() => TrainingPlan.For(options, MethodCatalog.Create(options), TestDevice.Types), "10000000000 tokens", "16777216");
     }
 
     [Fact]
