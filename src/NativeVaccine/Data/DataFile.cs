@@ -47,17 +47,15 @@ internal static class DataFile
         };
     }
 
-    /// <summary>Refuses what is no UTF-8 text, and says what it is.</summary>
+    /// <summary>Refuses what is no UTF-8 text, and says what it is, beyond what <see cref="InputFile"/> knows of any file.</summary>
     /// <exception cref="InputException">It is not.</exception>
     public static void RequireText(ReadOnlySpan<byte> content, string source)
     {
         string? found = content switch
         {
             [0xff, 0xfe, ..] or [0xfe, 0xff, ..] => "UTF-16 text",
-            [0x1f, 0x8b, ..] => "compressed (gzip)",
             [0xfd, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', ..] => "compressed (xz)",
             [0x28, 0xb5, 0x2f, 0xfd, ..] => "compressed (zstd)",
-            [(byte)'P', (byte)'K', 3, 4, ..] => "a zip archive",
             [(byte)'P', (byte)'A', (byte)'R', (byte)'1', ..] => "a Parquet file",
             _ when IsWideText(content) => "UTF-16 text",
             _ when content.Contains((byte)0) => "a binary file",

@@ -50,8 +50,11 @@ public class PromptFileTests
     [Theory]
     [InlineData("p.json")]
     [InlineData("p.txt")]
+    [InlineData("p.jsonl")]
     public void DamagedFilesAreRefused(string name) => Mutation.Run(
-        """["one", {"instruction": "two", "input": "caf\u00e9"}, "three é"]"""u8.ToArray(),
+        Path.GetExtension(name) == ".jsonl"
+            ? "\"one\"\n{\"instruction\": \"two\", \"input\": \"caf\\u00e9\"}\n\"three é\"\n"u8.ToArray()
+            : """["one", {"instruction": "two", "input": "caf\u00e9"}, "three é"]"""u8.ToArray(),
         count: 10_000,
         seed: 4,
         bytes => PromptFile.Parse(bytes, name));

@@ -1,5 +1,7 @@
 using NativeVaccine.Data;
+using NativeVaccine.Engine;
 using NativeVaccine.Tokenization;
+using NativeVaccine.Training;
 
 namespace NativeVaccine.Tests.Data;
 
@@ -67,7 +69,8 @@ public class SampleReaderTests
     }
 
     [Theory]
-    [InlineData("data.jsonl", "", "no records")]
+    [InlineData("data.jsonl", "", "data.jsonl: is empty")]
+    [InlineData("data.jsonl", "\n", "no records")]
     [InlineData("data.json", "[]", "no records")]
     [InlineData("data.json", "{}", "expected an array")]
     [InlineData("data.json", "[\n{},\n{]", "data.json:3: broken JSON")]
@@ -124,7 +127,30 @@ public class SampleReaderTests
         Assert.Equal([1, 5, 1, 6, 7], set.Samples[1].InputIds);
         Assert.Equal([2, 3], set.Samples[1].PartLengths);
         Assert.Equal(3, set.Samples[1].LabelCount);
-        Assert.Equal([0, 2, 5], new NativeVaccine.Engine.Batch([set.Samples[1]]).Offsets.ToArray());
+        Assert.Equal([0, 2, 5], new Batch([set.Samples[1]]).Offsets.ToArray());
+    }
+
+    /// <summary>What the engine is given, and has room for, is the same as for the parts as records of their own.</summary>
+    [Fact]
+    public void APackedRecordIsItsParts()
+    {
+        using var packed = new TemporaryFile(
+            "packed.jsonl", """{"input_ids": [1, 5, 6, 1, 7], "labels": [1, 5, 6, -100, 7], "position_ids": [0, 1, 2, 0, 1]}""");
+        using var apart = new TemporaryFile(
+            "apart.jsonl", """
+            {"input_ids": [1, 5, 6], "labels": [1, 5, 6]}
+            {"input_ids": [1, 7], "labels": [-100, 7]}
+            """);
+        (SampleSet one, SampleSet two) = (Read(packed.Path), Read(apart.Path));
+        Batch found = new(one.Samples), expected = new(two.Samples);
+        Assert.Equal(expected.InputIds.ToArray(), found.InputIds.ToArray());
+        Assert.Equal(expected.Labels.ToArray(), found.Labels.ToArray());
+        Assert.Equal(expected.Offsets.ToArray(), found.Offsets.ToArray());
+        Assert.Equal(expected.LabelCounts.ToArray(), found.LabelCounts.ToArray());
+
+        TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, "sft", Preset.Paper) with { Batch = 2, Epochs = 1 };
+        Assert.Equal(new BatchLimits(5, 2, 3), new RunOrder(options, new TrainingData(two.Samples)).Limits());
+        Assert.Equal(new BatchLimits(5, 2, 3), new RunOrder(options, new TrainingData(one.Samples)).Limits());
     }
 
     [Fact]
@@ -157,7 +183,7 @@ public class SampleReaderTests
         {
             ([0xff, 0xfe, (byte)'{', 0], "is UTF-16 text"),
             ([(byte)'{', 0, (byte)'}', 0], "is UTF-16 text"),
-            ([0x1f, 0x8b, 8, 0], "is compressed (gzip)"),
+            ([0x1f, 0x8b, 8, 0], "is compressed with gzip"),
             ([(byte)'{', (byte)'}', 3, 4, 5, 0], "is a binary file"),
         })
         {
@@ -180,7 +206,7 @@ public class SampleReaderTests
     [InlineData(false)]
     public void DamagedFilesAreRefused(bool linewise)
     {
-        string tokens = """{"input_ids": [1, 5, 6], "labels": [-100, 5, 6], "pool": "align"}""";
+        string tokens = """{"input_ids": [1, 5, 6], "labels": [-100, 5, 6], "attention_mask": [1, 1, 1], "position_ids": [0, 0, 1], "pool": "align"}""";
         string content = linewise ? $"{Record}\n{tokens}\n{Record}\n" : $"[{Record}, {tokens}]";
         Mutation.Run(
             System.Text.Encoding.UTF8.GetBytes(content),
