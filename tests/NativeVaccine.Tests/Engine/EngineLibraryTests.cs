@@ -53,7 +53,8 @@ public sealed class EngineLibraryTests
     {
         string message = Assert.Throws<NativeLibraryException>(() => EngineLibrary.RequireVersion(99, "/lib/engine.so")).Message;
 
-        Assert.Equal("/lib/engine.so: has ABI version 99; this program expects 2, so one of the two is older", message);
+        Assert.Equal(
+            $"/lib/engine.so: has ABI version 99; this program expects {EngineLibrary.ExpectedAbiVersion}, so one of the two is older", message);
         EngineLibrary.RequireVersion(EngineLibrary.ExpectedAbiVersion, "/lib/engine.so");
     }
 

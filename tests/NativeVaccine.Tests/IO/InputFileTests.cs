@@ -82,7 +82,8 @@ public sealed class InputFileTests : IDisposable
         string pipe = folder.File("pipe");
         Process.Start("mkfifo", [pipe]).WaitForExit();
         Refusal.Of(() => InputFile.Open(pipe), pipe, "is a pipe; expected a file");
-        Task writer = File.WriteAllTextAsync(pipe, "one\ntwo");
+        // Opening a pipe for writing waits for its reader, so it must not be this thread that does.
+        Task writer = Task.Run(() => File.WriteAllText(pipe, "one\ntwo"));
         Assert.Equal("one\ntwo", Encoding.UTF8.GetString(InputFile.ReadText(pipe).Span));
         await writer;
     }

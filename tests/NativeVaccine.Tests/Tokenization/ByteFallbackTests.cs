@@ -91,7 +91,7 @@ public sealed class ByteFallbackTests : IDisposable
     {
         JsonNode root = Root("llama-metaspace-first");
         JsonObject metaspace = root["pre_tokenizer"]!.AsObject();
-        Assert.Equal([Space + Space], Pieces(root, " "+ Space));
+        Assert.Equal([Space + Space], Pieces(root, " " + Space));
         metaspace["split"] = true;
         Assert.Equal([Space, Space], Pieces(root, " " + Space));
         metaspace.Remove("split");
