@@ -1,0 +1,266 @@
+#pragma once
+// What abi_limits_test walks: the numbers of the C ABI's structs, the values that each is given, and calls that must refuse or work.
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#if defined(__unix__)
+#include <sys/resource.h>
+#endif
+
+#include "abi/fields.h"
+#include "engine_model.h"
+
+namespace nv::testing {
+
+constexpr int64_t kMostBytes = int64_t{64} << 20;    // of a plan that is worth a session here
+constexpr size_t kMostLayers = 2048;                 // that such a plan may have
+constexpr int64_t kMostResident = int64_t{3} << 29;  // of this process, with what sanitizers add
+constexpr int64_t kNothingHas = int64_t{1} << 50;    // bytes: a session of such a plan cannot be
+
+enum class Kind { I32, U32, I64, U64, F32, F64, Pointer, Text };
+
+template <class T> constexpr Kind kind_of() {
+    if constexpr (std::is_pointer_v<T>) return Kind::Pointer;
+    if constexpr (std::is_same_v<T, char>) return Kind::Text;
+    if constexpr (std::is_same_v<T, int32_t>) return Kind::I32;
+    if constexpr (std::is_same_v<T, uint32_t>) return Kind::U32;
+    if constexpr (std::is_same_v<T, int64_t>) return Kind::I64;
+    if constexpr (std::is_same_v<T, uint64_t>) return Kind::U64;
+    return std::is_same_v<T, float> ? Kind::F32 : Kind::F64;
+}
+
+/// One number of a struct: an array is as many.
+struct Field {
+    std::string owner, name;
+    size_t offset, size;
+    Kind kind;
+};
+
+template <class T> void add_field(std::vector<Field>& to, const char* owner, const char* name, size_t offset) {
+    using Element = std::remove_extent_t<T>;
+    for (size_t i = 0; i < sizeof(T) / sizeof(Element); ++i)
+        to.push_back({owner, name + (std::is_array_v<T> ? "[" + std::to_string(i) + "]" : std::string()), offset + i * sizeof(Element),
+                      sizeof(Element), kind_of<Element>()});
+}
+
+inline std::vector<Field> fields_of(const std::string& owner) {
+    std::vector<Field> all, own;
+#define IGNORED(s)
+#define FIELD(s, f) add_field<decltype(s::f)>(all, #s, #f, offsetof(s, f));
+    NV_FIELDS(IGNORED, FIELD)
+    std::copy_if(all.begin(), all.end(), std::back_inserter(own), [&](const Field& f) { return f.owner == owner; });
+    check(!own.empty(), owner + " has no fields");
+    return own;
+}
+
+using Bits = std::vector<unsigned char>;
+template <class T> Bits bits_of(T value) {
+    Bits bits(sizeof value);
+    std::memcpy(bits.data(), &value, sizeof value);
+    return bits;
+}
+
+template <class T> std::vector<T> integers() {
+    std::vector<T> values;
+    for (const int64_t v : {-1, 0, 1, 2, 7, 511, 512, 513, 1024, 1025, 4095, 4096, 0xFFFF, 0x10000, (1 << 24) - 1, 1 << 24, (1 << 24) + 1,
+                            std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()})
+        values.push_back(static_cast<T>(v));
+    for (const T v : {std::numeric_limits<T>::max(), std::numeric_limits<T>::min()}) values.push_back(v);
+    if (sizeof(T) == 8)
+        for (const int bit : {32, 40, 53, 62}) values.push_back(static_cast<T>(uint64_t{1} << bit));
+    return values;
+}
+template <class T> std::vector<T> reals() {
+    using L = std::numeric_limits<T>;
+    return {-1,
+            static_cast<T>(-0.0),
+            0,
+            1,
+            2,
+            L::denorm_min(),
+            L::min(),
+            L::epsilon(),
+            L::max(),
+            L::lowest(),
+            L::infinity(),
+            -L::infinity(),
+            L::quiet_NaN()};
+}
+template <class T> std::vector<Bits> all_bits(const std::vector<T>& values) {
+    std::vector<Bits> bits;
+    for (const T value : values) bits.push_back(bits_of(value));
+    return bits;
+}
+inline std::vector<Bits> values_of(const Field& field) {
+    switch (field.kind) {
+        case Kind::I32:
+            return all_bits(integers<int32_t>());
+        case Kind::U32:
+            return all_bits(integers<uint32_t>());
+        case Kind::I64:
+            return all_bits(integers<int64_t>());
+        case Kind::U64:
+            return all_bits(integers<uint64_t>());
+        case Kind::F32:
+            return all_bits(reals<float>());
+        case Kind::F64:
+            return all_bits(reals<double>());
+        case Kind::Pointer:
+            return {bits_of<const void*>(nullptr)};
+        case Kind::Text:
+            return {};
+    }
+    return {};
+}
+
+template <class Struct> void put(Struct& to, const Field& field, const Bits& value) {
+    std::memcpy(reinterpret_cast<unsigned char*>(&to) + field.offset, value.data(), field.size);
+}
+
+inline int64_t resident_bytes() {
+#if defined(__unix__)
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return int64_t{usage.ru_maxrss} * 1024;
+#else
+    return 0;
+#endif
+}
+
+/// Runs `call`, which may work or refuse: with a status for mistakes and its message, and without much memory.
+template <class Call> nv_status answers(const std::string& what, Call call) {
+    const nv_status status = call();
+    check(resident_bytes() < kMostResident, what + ": took " + std::to_string(resident_bytes() >> 20) + " MiB");
+    if (status == NV_OK) return status;
+    const std::string message = nv_last_error_message();
+    check(status == NV_INVALID_ARGUMENT || status == NV_OUT_OF_MEMORY || status == NV_UNSUPPORTED || status == NV_WRONG_STATE,
+          what + ": status " + std::to_string(status) + ": " + message);
+    check(message.rfind("nv_", 0) == 0 && message.size() > 20, what + ": no message: " + message);
+    return status;
+}
+
+/// Everything that the sweeps change, with the memory that its pointers point to: as much as the largest batch and model need.
+struct Inputs {
+    nv_model_shape shape = Model::shape({});
+    nv_plan_options options = Model::options({});
+    std::vector<int32_t> ids, labels, offsets{0, 1, 8, 20, 24};
+    std::vector<float> head_weights;
+    std::vector<uint8_t> mask;
+    nv_batch batch{};
+    nv_forward_options forward = Model::forward_options();
+    nv_backward_options backward = Model::backward_options();
+    nv_adamw_options adamw{};
+    nv_sampling sampling{};
+
+    Inputs() : ids(24, 0), labels(24, 0), head_weights(kMostLayers + 1, 0), mask(kMostLayers * 16, 1) {
+        std::fill_n(head_weights.begin(), Model::kLayers + 1, 0.5f);
+        shape.rope_scaling = NV_ROPE_LLAMA3;
+        shape.rope_low_frequency_factor = 1;
+        shape.rope_high_frequency_factor = 4;
+        shape.rope_original_positions = 16;
+        shape.rope_factor = 8;
+        options.lora_dropout = 0.1f;
+        batch = {sizeof batch, 20, 3, ids.data(), labels.data(), offsets.data()};
+        forward.dropout = 1;
+        forward.head_weights = head_weights.data();
+        for (int k = 0; k < NV_SITE_KINDS; ++k) forward.record_site[k] = backward.read_site[k] = 0;
+        for (int k = 0; k < NV_SITE_KINDS; ++k) backward.norm_scalar[k] = 100 * k;
+        backward.tensors = mask.data();
+        adamw.struct_size = sizeof adamw;
+        adamw.gradient_vector = NV_VECTOR_GRADIENTS;
+        adamw.learning_rate = 1e-3;
+        adamw.beta1 = 0.9;
+        adamw.beta2 = 0.999;
+        adamw.epsilon = 1e-8;
+        adamw.clip = 1;
+        adamw.norm_scalar = 0;
+        adamw.tensors = mask.data();
+        sampling.struct_size = sizeof sampling;
+        sampling.temperature = 0.5f;
+        sampling.top_k = 3;
+        sampling.top_p = 0.9f;
+        sampling.repetition_penalty = 1.2f;
+    }
+    Inputs(const Inputs&) = delete;
+    Inputs& operator=(const Inputs&) = delete;
+};
+
+/// A step of training and two tokens, as far as each call works; true where all do.
+inline bool passes(const std::string& what, nv_session* session, const Inputs& in) {
+    bool good = true;
+    const auto step = [&](const char* name, auto call) { good = answers(what + ", " + name, call) == NV_OK && good; };
+    int64_t labels = 0;
+    nv_batch prompts = in.batch;
+    prompts.labels = nullptr;
+    int32_t next[4] = {};
+    step("forward", [&] { return nv_session_forward(session, &in.batch, &in.forward, &labels); });
+    step("backward", [&] { return nv_session_backward(session, &in.backward); });
+    step("adamw", [&] { return nv_adamw_step(session, &in.adamw); });
+    step("decode_begin", [&] { return nv_decode_begin(session, &prompts, &in.sampling, next); });
+    const int32_t samples[] = {0, 2}, tokens[] = {0, 0};
+    step("decode_next", [&] { return nv_decode_next(session, 2, samples, tokens, &in.sampling, next); });
+    return good;
+}
+
+class Bench {
+public:
+    Bench() { ok(nv_device_create(0, 2, &device)); }
+    ~Bench() { nv_device_destroy(device); }
+    Bench(const Bench&) = delete;
+    Bench& operator=(const Bench&) = delete;
+
+    /// Makes the plan; and where it is a small one, a session, and runs it.
+    void plan(const std::string& what, const Inputs& in, bool run) {
+        nv_plan* plan = nullptr;
+        if (answers(what, [&] { return nv_plan_create(device, &in.shape, &in.options, &plan); }) != NV_OK) {
+            check(plan == nullptr, what + ": a plan was made all the same");
+            return;
+        }
+        nv_plan_summary summary{};
+        summary.struct_size = sizeof summary;
+        ok(nv_plan_get_summary(plan, &summary));
+        check(summary.total_bytes > 0 && summary.parameters > 0 && summary.trainable_parameters >= 0, what + ": the plan counts wrongly");
+        nv_session* session = nullptr;
+        if (summary.total_bytes > kNothingHas)
+            check(answers(what, [&] { return nv_session_create(device, plan, &session); }) == NV_OUT_OF_MEMORY, what + ": has memory");
+        if (run && summary.total_bytes <= kMostBytes) {
+            check(in.shape.layers <= static_cast<int32_t>(kMostLayers), what + ": more layers than this test has weights of heads for");
+            if (answers(what, [&] { return nv_session_create(device, plan, &session); }) == NV_OK) passes(what, session, in);
+            nv_session_destroy(session);
+        }
+        nv_plan_destroy(plan);
+    }
+
+    nv_device* device = nullptr;
+};
+
+inline std::string text_of(const Field& field, const Bits& value) {
+    std::string text = field.owner + "." + field.name + " =";
+    for (size_t i = value.size(); i-- > 0;) {
+        char digits[8];
+        std::snprintf(digits, sizeof digits, " %02x", value[i]);
+        text += digits;
+    }
+    return text;
+}
+
+#ifdef NV_TEST_CUDA
+constexpr bool kRuns = false;  // sessions on ptxmachine take long, and the passes' checks are the same code
+#else
+constexpr bool kRuns = true;
+#endif
+
+/// f(changed) for each field of a struct of Inputs at each value.
+template <class Struct, class F> void sweep(const char* owner, Struct Inputs::*member, F f) {
+    for (const Field& field : fields_of(owner))
+        for (const Bits& value : values_of(field)) {
+            Inputs in;
+            put(in.*member, field, value);
+            f(text_of(field, value), in);
+        }
+}
+
+}  // namespace nv::testing
