@@ -46,7 +46,9 @@ public static class JsonFile
         }
         catch (JsonException exception)
         {
-            throw Broken(file, firstLine + exception.LineNumber, Reason(exception), exception);
+            // Of a key that is there twice the runtime does not say the line; a text of one line has only one.
+            long? lines = exception.LineNumber ?? (bytes.Span.Contains((byte)'\n') ? null : 0);
+            throw Broken(file, firstLine + lines, Reason(exception), exception);
         }
     }
 

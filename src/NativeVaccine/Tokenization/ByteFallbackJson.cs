@@ -13,12 +13,6 @@ internal static class ByteFallbackJson
     /// <exception cref="InputException">It is damaged, or has a part that is not supported.</exception>
     public static ByteFallbackTokenizer Parse(JsonElement root, JsonElement model, string source, TokenizerConfiguration configuration)
     {
-        foreach (string affix in new[] { "continuing_subword_prefix", "end_of_word_suffix" })
-        {
-            if (JsonRecord.OptionalText(model, affix, $"{source}: model") is { Length: > 0 })
-                throw new InputException($"{source}: model: {affix} is not supported: expected none");
-        }
-
         var vocabulary = new ByteFallbackVocabulary(
             TokenizerJson.Vocabulary(JsonRecord.Required(model, "vocab", source), $"{source}: vocab"),
             TokenizerJson.Merges(JsonRecord.Required(model, "merges", source), $"{source}: merges"),

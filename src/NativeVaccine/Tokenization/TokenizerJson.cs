@@ -7,6 +7,8 @@ namespace NativeVaccine.Tokenization;
 /// <summary>Reads tokenizer.json of Hugging Face's tokenizers, as far as it describes BPE of bytes or with byte fallback, or whole words.</summary>
 internal static class TokenizerJson
 {
+    private static readonly string[] SavedSettings = ["truncation", "padding"];
+
     /// <summary>Reads a tokenizer.</summary>
     /// <exception cref="InputException">It is damaged or of another kind.</exception>
     public static Tokenizer Parse(ReadOnlyMemory<byte> utf8, string source, TokenizerConfiguration configuration)
@@ -16,6 +18,7 @@ internal static class TokenizerJson
         JsonRecord.RequireObject(root, source);
         JsonElement model = JsonRecord.Required(root, "model", source);
         JsonRecord.RequireObject(model, $"{source}: model");
+        NoteWhatIsNotObeyed(root, model, source, configuration.Notice);
         if (JsonRecord.OptionalText(model, "type", $"{source}: model") == "WordLevel")
             return WordLevel(root, model, source, configuration);
         if (JsonRecord.Optional(model, "byte_fallback") is { ValueKind: JsonValueKind.True })
@@ -94,6 +97,28 @@ internal static class TokenizerJson
         string type = JsonRecord.OptionalText(model, "type", $"{source}: model") ?? "BPE";
         if (type != "BPE")
             throw new InputException($"{source}: a model of type {InputText.Shorten(type)}: expected BPE, or a tokenizer.model beside it");
+        foreach (string affix in new[] { "continuing_subword_prefix", "end_of_word_suffix" })
+        {
+            if (JsonRecord.OptionalText(model, affix, $"{source}: model") is { Length: > 0 })
+                throw new InputException($"{source}: model: {affix} is not supported: expected none");
+        }
+    }
+
+    /// <summary>
+    /// Says which settings of a training run were saved with the tokenizer. Hugging Face's Rust library obeys them in every later call; here
+    /// a text has always the same tokens, all of them.
+    /// </summary>
+    private static void NoteWhatIsNotObeyed(JsonElement root, JsonElement model, string source, Action<string> notice)
+    {
+        string[] saved =
+        [
+            .. JsonRecord.Optional(model, "dropout") is { ValueKind: JsonValueKind.Number } share && share.GetDouble() > 0
+                ? ["model.dropout"]
+                : Array.Empty<string>(),
+            .. SavedSettings.Where(field => JsonRecord.Optional(root, field) is not null),
+        ];
+        if (saved.Length > 0)
+            notice($"{source}: {string.Join(", ", saved)} {(saved.Length == 1 ? "is" : "are")} not obeyed: texts are tokenized whole, always alike");
     }
 
     /// <summary>Merges are written "a b", or ["a", "b"] where a token may hold a space.</summary>

@@ -28,6 +28,16 @@ public class SampleReaderTests
         }
     }
 
+    [Fact]
+    public void AKeyTwiceInARecordIsRefusedWithItsLine()
+    {
+        using var file = new TemporaryFile("data.jsonl", $$"""
+            {{Record}}
+            {"instruction": "Name a bird.", "output": "A heron.", "instruction": "Name a tree."}
+            """);
+        Assert.Contains($"{file.Path}:2: ", Assert.Throws<InputException>(() => Read(file.Path)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("align", 30)]
     [InlineData("harmful", 12)]

@@ -133,6 +133,41 @@ public sealed class TokenizerNoticeTests : IDisposable
         Assert.Throws<InputException>(() => Tokenizer.LoadFor(folder.FullName, 700));
     }
 
+    /// <summary>Transformers saves them since 4.51, and Hugging Face's Rust library (tokenizers 0.22) obeys them in every later call.</summary>
+    [Theory]
+    [InlineData("tokenizers-json/llama-metaspace-first")]
+    [InlineData("tiny-gqa")]
+    public void SettingsOfATrainingRunAreNotObeyedAndALineSaysSo(string fixture)
+    {
+        string json = File.ReadAllText(Fixtures.Path([.. fixture.Split('/'), "tokenizer.json"]));
+        Put("tokenizer.json", json);
+        const string Text = "Hello Bread  the river";
+        int[] expected = Load().Encode(Text);
+        Assert.Empty(notices);
+        JsonNode root = JsonNode.Parse(json)!;
+        root["model"]!["dropout"] = 0.5;
+        root["truncation"] = JsonNode.Parse("""{"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}""");
+        Put("tokenizer.json", root.ToJsonString());
+        Assert.Equal(expected, Load().Encode(Text));
+        Assert.EndsWith(
+            "tokenizer.json: model.dropout, truncation are not obeyed: texts are tokenized whole, always alike",
+            Assert.Single(notices),
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("tokenizers-json/llama-metaspace-first", "end_of_word_suffix")]
+    [InlineData("tiny-gqa", "end_of_word_suffix")]
+    [InlineData("tiny-gqa", "continuing_subword_prefix")]
+    public void AffixesOfPiecesAreRefused(string fixture, string field)
+    {
+        JsonNode root = JsonNode.Parse(File.ReadAllText(Fixtures.Path([.. fixture.Split('/'), "tokenizer.json"])))!;
+        root["model"]![field] = "</w>";
+        Put("tokenizer.json", root.ToJsonString());
+        InputException exception = Assert.Throws<InputException>(Load);
+        Assert.Contains($"tokenizer.json: model: {field} is not supported", exception.Message, StringComparison.Ordinal);
+    }
+
     private Tokenizer Load() => Tokenizer.Load(folder.FullName, notices.Add);
 
     private void CopyModel() => File.Copy(Fixtures.Path("tiny-llama", "tokenizer.model"), Path.Combine(folder.FullName, "tokenizer.model"));
