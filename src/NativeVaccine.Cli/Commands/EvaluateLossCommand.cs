@@ -35,7 +35,7 @@ internal sealed class EvaluateLossCommand : ModelVerb
     protected override int Execute(LoadedModel model, ParseResult parsed)
     {
         PromptTemplate prompt = PromptTemplate.Parse(parsed.GetValue(template) ?? model.Selection.Template);
-        var form = new SampleForm(model.Tokenizer, prompt, parsed.GetValue(maxLength) ?? DefaultMaxLength)
+        var form = new SampleForm(model.Tokenizer, prompt, parsed.GetValue(maxLength) ?? model.Selection.Run?.MaxLength ?? DefaultMaxLength)
         {
             Positions = model.Configuration.MaximumPositions,
         };

@@ -90,6 +90,7 @@ internal sealed class LoadedModel : IDisposable
         var merged = new MergedWeights(stored, adapters);
         IReadOnlyList<KeptChange> kept = merged.MeasureRounding(types.Weights);
         session.Load(merged, progress.Stage("loading the model"), cancellation);
+        AdapterChain.NoteOtherModel(Selection.Adapters, Selection.Model, stored.Hash(), notice);
         foreach (KeptChange change in kept)
         {
             if (change.Describe("--precision fp32 keeps it") is { } line) notice(line);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.IO;
 using NativeVaccine.Models;
+using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Commands;
 
@@ -41,8 +42,10 @@ internal sealed class MergeCommand : Verb
             _ => folder.StoredType,
         };
         Terminal.Error.WriteLine($"merging {loaded.Count} adapter{(loaded.Count == 1 ? "" : "s")} into {folder.Path}");
+        var stored = new HashedWeights(folder);
         IReadOnlyList<KeptChange> kept =
-            ModelMerger.Merge(folder, loaded, path, elementType, notice: Terminal.Error.WriteLine);
+            ModelMerger.Merge(folder, loaded, path, elementType, notice: Terminal.Error.WriteLine, weights: stored);
+        AdapterChain.NoteOtherModel(selected.Adapters, selected.Model, stored.Hash(), Terminal.Error.WriteLine);
         foreach (KeptChange change in kept)
         {
             if (change.Describe(WayOut(elementType)) is { } line) Terminal.Error.WriteLine(line);

@@ -87,7 +87,11 @@ internal abstract class Verb : Command
     private int ExecuteChecked(ParseResult parsed)
     {
         Option<string?>? json = Options.OfType<Option<string?>>().FirstOrDefault(static option => option.Name == OptionKinds.JsonOutputName);
-        if (json is not null && parsed.GetValue(json) is { } path && !IsStandardOutput(path)) AtomicFile.RequireWritable(path);
+        if (json is not null && parsed.GetValue(json) is { } path && !IsStandardOutput(path))
+        {
+            ResultPath.RequireNoInput(path, parsed);
+            AtomicFile.RequireWritable(path);
+        }
         return Execute(parsed);
     }
 }

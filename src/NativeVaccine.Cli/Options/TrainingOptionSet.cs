@@ -155,8 +155,8 @@ internal sealed class TrainingOptionSet
             Adapter = run?.Adapters ?? parsed.GetValue(Adapter)!,
             Data = parsed.GetValue(Data),
             ProbeData = parsed.GetValue(probeData),
-            Template = parsed.GetValue(template) ?? run?.Options.Template ?? options.Template,
-            MaxLength = parsed.GetValue(maxLength) ?? options.MaxLength,
+            Template = parsed.GetValue(template) ?? run?.Options.Template ?? ModelSelection.TemplateOf(parsed.GetValue(Adapter)!) ?? options.Template,
+            MaxLength = parsed.GetValue(maxLength) ?? run?.Options.MaxLength ?? options.MaxLength,
         };
     }
 

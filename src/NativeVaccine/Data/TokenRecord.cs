@@ -58,6 +58,8 @@ internal static class TokenRecord
     /// </summary>
     private static int[] Starts(int[] positions, int begin, int end, string where)
     {
+        if (begin < end && positions[begin] < 0)
+            throw new InputException($"{where}: field 'position_ids'[{begin}] is {positions[begin]}: expected 0 or more");
         var starts = new List<int> { begin };
         for (int i = begin + 1; i < end; i++)
         {

@@ -73,6 +73,13 @@ public static class AtomicFile
         }
     }
 
+    /// <summary>Whether two paths lead to one file.</summary>
+    public static bool IsSame(string path, string other) => RealPath.Of(path) == RealPath.Of(other);
+
+    /// <summary>Whether a path leads into a folder.</summary>
+    public static bool IsWithin(string path, string folder) =>
+        RealPath.Of(path).StartsWith(Path.TrimEndingDirectorySeparator(RealPath.Of(folder)) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+
     /// <summary>Whether the path is that of this process's standard output: /dev/stdout, /proc/self/fd/1, or a link to it.</summary>
     public static bool IsStandardOutput(string path) => RealPath.Descriptor(RealPath.Of(path)) == 1;
 

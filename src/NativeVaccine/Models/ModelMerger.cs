@@ -10,6 +10,7 @@ public static class ModelMerger
     /// <param name="type">What the weights are rounded to, once, after all adapters.</param>
     /// <param name="maximumShardBytes">Weights beyond this go into several files with an index.</param>
     /// <param name="notice">Told in a line each which files were left out.</param>
+    /// <param name="weights">Gives the base's values; the model itself unless given.</param>
     /// <returns>What rounding left of each adapter's change; none if nothing is rounded.</returns>
     /// <exception cref="InputException">The folder is not empty or cannot be written, or a weight cannot be read.</exception>
     public static IReadOnlyList<KeptChange> Merge(
@@ -18,9 +19,10 @@ public static class ModelMerger
         string folder,
         ElementType type,
         long maximumShardBytes = ModelWriter.DefaultMaximumShardBytes,
-        Action<string>? notice = null)
+        Action<string>? notice = null,
+        IWeightSource? weights = null)
     {
-        var merged = new MergedWeights(model, adapters);
+        var merged = new MergedWeights(weights ?? model, adapters);
         IReadOnlyList<KeptChange> kept = merged.MeasureRounding(type);
         ModelWriter.Write(
             folder,

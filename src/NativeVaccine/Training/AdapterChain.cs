@@ -26,6 +26,21 @@ public static class AdapterChain
         return chain;
     }
 
+    /// <summary>Says which adapters were trained on another model than they are used with.</summary>
+    /// <param name="adapters">Folders of adapters.</param>
+    /// <param name="model">The model's folder.</param>
+    /// <param name="hash">Of its weights, all of which were read.</param>
+    /// <param name="notice">Receives a line for every such adapter.</param>
+    public static void NoteOtherModel(IEnumerable<string> adapters, string model, string hash, Action<string>? notice)
+    {
+        foreach (string adapter in adapters)
+        {
+            if (AdapterRecord.Find(adapter) is not { ModelHash: { } expected } record || expected == hash) continue;
+            string where = record.Model is null || record.Model == Path.GetFullPath(model) ? "as it was then" : record.Model;
+            notice?.Invoke($"adapter {adapter} was trained on other weights than those of {model}; expected the model {where}");
+        }
+    }
+
     private static void PutBaseUnder(
         string adapter, AdapterRecord record, List<string> chain, HashSet<string> added, Action<string>? notice)
     {

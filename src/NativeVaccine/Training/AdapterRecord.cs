@@ -28,6 +28,12 @@ public sealed record AdapterRecord
     /// <summary>The model, absolute; null where none was named.</summary>
     public string? Model { get; init; }
 
+    /// <summary>A hash of the model's weights, as <see cref="HashedWeights"/> gives it; null where they were not seen whole.</summary>
+    public string? ModelHash { get; init; }
+
+    /// <summary>Name of the prompt template that it was trained with; null where none is known.</summary>
+    public string? Template { get; init; }
+
     /// <summary>The adapters that were merged into the model before this one was trained, in that order.</summary>
     public required IReadOnlyList<BaseAdapter> StandsOn { get; init; }
 
@@ -59,6 +65,7 @@ public sealed record AdapterRecord
     public static AdapterRecord Of(TrainingOptions options, string folder) => new()
     {
         Model = options.Model is null ? null : Path.GetFullPath(options.Model),
+        Template = options.Template,
         StandsOn = [.. options.Adapter.Select(adapter => new BaseAdapter
         {
             Path = Path.GetFullPath(adapter),

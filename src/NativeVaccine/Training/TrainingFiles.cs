@@ -22,7 +22,7 @@ internal sealed class TrainingFiles : IDisposable
         List<Adapter> adapters = [.. options.Adapter.Select(path => Adapter.Load(path, model))];
         Weights = new MergedWeights(stored, adapters);
         InitialAdapter = options.InitAdapter is { } initial ? Adapter.Load(initial, model) : null;
-        InitialAdapter?.RequireUniform($"--init-adapter {options.InitAdapter}");
+        if (InitialAdapter is not null) RequireForm(InitialAdapter.RequireUniform($"--init-adapter {options.InitAdapter}"), options);
         if (InitialAdapter is not null) adapters.Add(InitialAdapter);
         notices.AddRange(model.Notices.Concat(adapters.SelectMany(static adapter => adapter.Notices)));
         Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, notices.Add);
@@ -47,6 +47,9 @@ internal sealed class TrainingFiles : IDisposable
             HarmfulRecords = Harmful?.Records,
         };
     }
+
+    /// <summary>A hash of the model's weights, once they are loaded.</summary>
+    public string WeightsHash => stored.Hash();
 
     public TrainingOptions Options { get; }
 
@@ -95,6 +98,16 @@ internal sealed class TrainingFiles : IDisposable
         ["the merged adapters"] = string.Join(' ', record.StandsOn.Select(static adapter => adapter.Hash)),
         ["the initial adapter"] = Options.InitAdapter is { } initial ? AdapterHash.Of(initial) : "",
     };
+
+    /// <summary>An adapter goes on as it is: its form cannot be another.</summary>
+    private static void RequireForm(UniformLora form, TrainingOptions options)
+    {
+        bool hasTargets = form.Targets.Order().SequenceEqual(Projections.Parse(options.LoraTargets, "--lora-targets").Order());
+        if (form.Rank == options.LoraRank && (float)form.Alpha == (float)options.LoraAlpha && hasTargets) return;
+        string targets = string.Join(',', form.Targets.Select(static target => target.HuggingFaceName()));
+        throw new InputException(FormattableString.Invariant(
+            $"--init-adapter {options.InitAdapter} has another form than the run; expected --lora-rank {form.Rank} --lora-alpha {form.Alpha} --lora-targets {targets}"));
+    }
 
     public void Dispose() => Model.Dispose();
 

@@ -135,7 +135,7 @@ public sealed class TrainingRun : IDisposable
             throw;
         }
         if (Options.Full) SaveModel(session);
-        else folder.SaveAdapter(session.SaveAdapter(Options.Model), record);
+        else folder.SaveAdapter(session.SaveAdapter(Options.Model), record with { ModelHash = files.WeightsHash });
         WriteReport(totalSteps);
         return folder.ResultPath;
     }
@@ -216,6 +216,8 @@ public sealed class TrainingRun : IDisposable
     {
         IReadOnlyList<KeptChange> kept = files.Weights.MeasureRounding(Plan.Options.WeightType);
         session.Load(files.Weights, Loading, cancellation);
+        IEnumerable<string> adapters = Options.Adapter.Concat(Options.InitAdapter is { } initial ? [initial] : []);
+        AdapterChain.NoteOtherModel(adapters, Options.Model!, files.WeightsHash, Notice);
         foreach (KeptChange change in kept)
         {
             if (change.Describe("--precision fp32 keeps it") is { } line) Notice?.Invoke(line);

@@ -109,6 +109,7 @@ public class SampleReaderTests
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3], \"attention_mask\": [1, 0, 1]}", "'attention_mask'[1] is 0 between tokens")]
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3], \"attention_mask\": [1, 1, 2]}", "'attention_mask'[2] is 2: expected 0 or 1")]
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3], \"attention_mask\": [1, 1, 0]}", "token 2 is padding by its attention_mask, but has the label 3")]
+    [InlineData("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3], \"position_ids\": [-1, 0, 1]}", "'position_ids'[0] is -1: expected 0 or more")]
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3], \"position_ids\": [0, 1, 3]}", "'position_ids'[2] is 3 after 1")]
     public void SaysWhatIsWrongAndWhere(string name, string content, string expected)
     {
