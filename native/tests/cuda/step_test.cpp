@@ -26,6 +26,7 @@ void train(Model& model, const TestBatch& batch) {
     model.backward();
     ok(nv_vector_dot(model.session, NV_VECTOR_GRADIENTS, NV_VECTOR_GRADIENTS, nullptr, kNormScalar));
     nv_adamw_options update{};
+    update.gradient_vector = NV_VECTOR_GRADIENTS;
     update.struct_size = sizeof update;
     update.learning_rate = 1e-3;
     update.beta1 = 0.9;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.IO;
@@ -176,6 +177,7 @@ public sealed class RunFolder : IDisposable
             return header.Step;
         }
         if (isRefused) throw new InputException($"{Checkpoints}: no checkpoint can be used; remove the folder to begin again from step 0");
+        KeepOrRequire(fingerprint);
         metrics.Truncate(0);
         replay.Truncate(0);
         return 0;
@@ -189,12 +191,32 @@ public sealed class RunFolder : IDisposable
         folderLock.Dispose();
     }
 
+    /// <summary>A run without a checkpoint begins again, and must be the same run all the same: its first try says what it was.</summary>
+    private void KeepOrRequire(IReadOnlyDictionary<string, string> fingerprint)
+    {
+        string file = System.IO.Path.Combine(Checkpoints, "beginning.json");
+        if (!File.Exists(file))
+        {
+            AtomicFile.WriteAllText(file, JsonSerializer.Serialize(fingerprint, TrainingJsonContext.Default.IReadOnlyDictionaryStringString));
+            return;
+        }
+        using JsonDocument document = JsonFile.ReadObject(file);
+        Dictionary<string, string> before = document.RootElement.EnumerateObject()
+            .ToDictionary(static part => part.Name, static part => part.Value.ToString(), StringComparer.Ordinal);
+        RequireSame(before, fingerprint, file);
+    }
+
+    private static void RequireSame(IReadOnlyDictionary<string, string> before, IReadOnlyDictionary<string, string> now, string file)
+    {
+        IReadOnlyList<string> changes = RunFingerprint.Changes(before, now);
+        if (changes.Count > 0)
+            throw new InputException($"{file}: changed since the run began: {string.Join(", ", changes)}; expected the same run");
+    }
+
     private void Restore(string file, CheckpointHeader header, Session session, Method method, IReadOnlyDictionary<string, string> fingerprint)
     {
         if (header.Method != method.Name) throw new InputException($"{file}: is of method {header.Method}; the run's is {method.Name}");
-        IReadOnlyList<string> changes = RunFingerprint.Changes(header.Fingerprint, fingerprint);
-        if (changes.Count > 0)
-            throw new InputException($"{file}: changed since the run began: {string.Join(", ", changes)}; expected the same run");
+        RequireSame(header.Fingerprint, fingerprint, file);
         CheckpointFile.Restore(file, session);
         method.RestoreState(header.MethodState);
         metrics.Truncate(header.MetricsBytes);

@@ -183,7 +183,7 @@ public sealed class TrainingVerbTests : IDisposable
             Assert.Equal(ExitCode.Cancelled, process.ExitCode);
             Assert.Contains($"continue with: nvaccine align --resume {stopped}", error, StringComparison.Ordinal);
         }
-        Assert.Single(Directory.GetFiles(Path.Combine(stopped, "checkpoints")));
+        Assert.Single(Directory.GetFiles(Path.Combine(stopped, "checkpoints"), "*.checkpoint"));
         CommandLine.Succeed("align", "--resume", stopped);
         AssertSameRun(whole, stopped);
     }

@@ -89,7 +89,7 @@ public sealed partial class ResumeTests
         TrainingOptions options = SmallRun.OptionsFor("tvaccine") with { CheckpointEvery = 2 };
         using SmallRun straight = RunStraight(folders, options);
         Kill(folders, options, afterStep: 6);
-        string[] checkpoints = [.. Directory.GetFiles(folders.File("resumed", "checkpoints")).Order()];
+        string[] checkpoints = [.. Directory.GetFiles(folders.File("resumed", "checkpoints"), "*.checkpoint").Order()];
         Assert.Equal(["step-000000004.checkpoint", "step-000000006.checkpoint"], checkpoints.Select(Path.GetFileName));
         Damage(checkpoints[1], isTorn);
 
@@ -107,7 +107,7 @@ public sealed partial class ResumeTests
         using var folders = new TemporaryFolder();
         TrainingOptions options = SmallRun.OptionsFor("sft") with { CheckpointEvery = 2 };
         Kill(folders, options, afterStep: 4);
-        foreach (string checkpoint in Directory.GetFiles(folders.File("resumed", "checkpoints"))) Damage(checkpoint, isTorn: false);
+        foreach (string checkpoint in Directory.GetFiles(folders.File("resumed", "checkpoints"), "*.checkpoint")) Damage(checkpoint, isTorn: false);
         string metrics = File.ReadAllText(folders.File("resumed", "metrics.jsonl"));
 
         using var second = new SmallRun(options);
@@ -138,7 +138,7 @@ public sealed partial class ResumeTests
         using var folders = new TemporaryFolder();
         TrainingOptions options = SmallRun.OptionsFor("sft") with { CheckpointEvery = 4, LoraRank = 1, LoraTargets = ["k_proj"] };
         Kill(folders, options, afterStep: 4);
-        string path = Directory.GetFiles(folders.File("resumed", "checkpoints")).Single();
+        string path = Directory.GetFiles(folders.File("resumed", "checkpoints"), "*.checkpoint").Single();
         byte[] original = File.ReadAllBytes(path);
         Assert.Equal(4, CheckpointFile.ReadHeader(path).Step);
 

@@ -217,7 +217,7 @@ public sealed class RunFolderTests
             Directory.GetFileSystemEntries(folders.File("run")).Select(Path.GetFileName).Order());
         Assert.Equal(
             ["step-000000003.checkpoint", "step-000000006.checkpoint"],
-            Directory.GetFiles(folders.File("run", "checkpoints")).Select(Path.GetFileName).Order());
+            Directory.GetFiles(folders.File("run", "checkpoints"), "*.checkpoint").Select(Path.GetFileName).Order());
         TrainingOptions options = TrainingOptionsJson.Read(folders.File("run", "config.json"));
         Assert.Equal(Options.LearningRate, options.LearningRate);
         Assert.Contains("nativevaccine", options.Versions.Keys);

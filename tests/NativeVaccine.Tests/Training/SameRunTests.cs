@@ -33,6 +33,24 @@ public sealed class SameRunTests : IDisposable
         Assert.Equal(metrics, File.ReadAllText(folder.File("run", "metrics.jsonl")));
     }
 
+    /// <summary>As after a kill before the first one.</summary>
+    [Theory]
+    [InlineData("model/model.safetensors", "the model's weights")]
+    [InlineData("data.jsonl", "the training data")]
+    public void ARunWithoutACheckpointIsTheSameRunToo(string file, string name)
+    {
+        Stop();
+        foreach (string checkpoint in Directory.GetFiles(folder.File("run", "checkpoints"), "*.checkpoint")) File.Delete(checkpoint);
+        byte[] before = File.ReadAllBytes(folder.File(file));
+        Change(folder.File(file));
+
+        string message = Assert.Throws<InputException>(() => Resume()).Message;
+
+        Assert.Contains($"beginning.json: changed since the run began: {name}; expected the same run", message, StringComparison.Ordinal);
+        File.WriteAllBytes(folder.File(file), before);
+        Resume();
+    }
+
     [Theory]
     [InlineData("learning_rate", "0.5", "learning_rate (0.01, now 0.5)")]
     [InlineData("seed", "7", "seed (42, now 7)")]
