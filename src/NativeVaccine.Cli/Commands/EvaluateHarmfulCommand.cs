@@ -50,8 +50,7 @@ internal sealed class EvaluateHarmfulCommand : ModelVerb
     protected override int? ExecuteWithoutModel(ParseResult parsed)
     {
         if (parsed.GetValue(answers) is null) return null;
-        Option? other = ModelOptions.Concat(generation.All).FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false });
-        if (other is not null)
+        if (parsed.FirstGiven(ModelOptions.Concat(generation.All)) is { } other)
             throw new InputException($"nvaccine evaluate harmful: {other.Name} cannot be given with --answers, which needs no model");
         JsonObject source = ResultSource.Of(parsed, [new("judge", Describe(judge))]);
         return Report([.. questions.Select(static record => new Answer(record, null))], parsed, source);

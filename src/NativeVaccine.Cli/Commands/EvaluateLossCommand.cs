@@ -60,7 +60,7 @@ internal sealed class EvaluateLossCommand : ModelVerb
         Session session = model.Start(
             new SessionOptions
             {
-                MaxTokens = atATime * samples.Samples.Max(static sample => sample.InputIds.Length),
+                MaxTokens = Batch.RequireTokens((long)atATime * samples.Samples.Max(static sample => sample.InputIds.Length)),
                 MaxSamples = Math.Max(atATime, samples.Samples.Max(static sample => sample.PartLengths.Count)),
                 LongestSample = samples.Samples.Max(static sample => sample.LongestPart),
             },

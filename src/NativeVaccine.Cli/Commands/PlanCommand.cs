@@ -53,14 +53,8 @@ internal sealed class PlanCommand : Verb
     /// <summary>The options of a run that is there, perhaps with another limit.</summary>
     private TrainingOptions OfRun(ParseResult parsed, string run)
     {
-        Option[] allowed = [options.Resume, options.Device.DeviceMemory, json];
-        Option? other = Options.FirstOrDefault(option => !allowed.Contains(option) && option.Name.StartsWith("--", StringComparison.Ordinal)
-            && option.Name != "--help" && parsed.GetResult(option) is { Implicit: false });
-        if (other is not null)
-            throw new InputException($"nvaccine plan: {other.Name} cannot be given with --resume, which takes everything from the run's config.json");
-        string file = Path.Combine(run, RunFolder.ConfigurationFileName);
-        if (!File.Exists(file)) throw new InputException($"{run}: has no {RunFolder.ConfigurationFileName}; expected the folder of a run");
-        TrainingOptions training = TrainingOptionsJson.Read(file);
+        options.RefuseBesideResume(parsed, [options.Device.DeviceMemory, json]);
+        TrainingOptions training = RunFolder.ReadOptions(run);
         return training with { DeviceMemory = parsed.GetValue(options.Device.DeviceMemory) ?? training.DeviceMemory };
     }
 

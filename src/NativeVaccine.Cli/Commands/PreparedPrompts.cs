@@ -148,7 +148,7 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
     /// <summary>Room for groups of the decoder, which goes from the shortest prompts to the longest.</summary>
     private SessionOptions Room(int atATime) => new()
     {
-        MaxTokens = checked((int)ids.Select(static prompt => (long)prompt.Length).OrderDescending().Take(atATime).Sum()),
+        MaxTokens = Batch.RequireTokens(ids.Select(static prompt => (long)prompt.Length).OrderDescending().Take(atATime).Sum()),
         MaxSamples = atATime,
         LongestSample = Longest,
         DecodeSamples = atATime,

@@ -84,7 +84,7 @@ internal sealed class PromptGeneration
         {
             foreach (string line in file.NoticesOnDraws) notice(line);
         }
-        else if (new Option[] { TopK, TopP, Seed }.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } useless)
+        else if (parsed.FirstGiven([TopK, TopP, Seed]) is { } useless)
         {
             throw new InputException($"{useless.Name} is for drawing tokens: expected a --temperature above 0 with it");
         }

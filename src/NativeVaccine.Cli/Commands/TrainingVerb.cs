@@ -81,13 +81,7 @@ internal abstract class TrainingVerb : Verb
             TrainingOptions training = options.Read(parsed, stage, stage == TrainingStage.Align ? null : "sft");
             return TrainingRun.Create(training, output, Terminal.Error.WriteLine);
         }
-        Option? other = Options.FirstOrDefault(option => option != options.Resume && option.Name.StartsWith("--", StringComparison.Ordinal)
-            && option.Name != "--help" && !options.FreeOnResume.Contains(option) && parsed.GetResult(option) is { Implicit: false });
-        if (other is not null)
-        {
-            throw new InputException(
-                $"nvaccine {Name}: {other.Name} cannot be given with --resume, which takes everything from the run's config.json");
-        }
+        options.RefuseBesideResume(parsed, options.FreeOnResume);
         return TrainingRun.Resume(folder, original => options.ReadFree(parsed, original));
     }
 

@@ -31,8 +31,7 @@ internal static class ConfigurationFile
         foreach (JsonProperty field in document.RootElement.EnumerateObject().Where(static field => !Remarks.Contains(field.Name)))
         {
             Option option = Find(command, field.Name, path, ParseErrors.NameOf(parsed));
-            bool isGiven = parsed.GetResult(option) is { Implicit: false };
-            if (!isGiven) added.AddRange(Values(field, option, path).Select(value => $"{option.Name}={value}"));
+            if (!parsed.IsGiven(option)) added.AddRange(Values(field, option, path).Select(value => $"{option.Name}={value}"));
         }
         return [.. arguments, .. added];
     }

@@ -48,8 +48,7 @@ internal sealed class ModelSelection
     public static FinishedRun? OpenRun(ParseResult parsed, Option<string?> run, Option<string?> model, Option<string[]> adapters)
     {
         if (parsed.GetValue(run) is not { } folder) return null;
-        Option? other = new Option[] { model, adapters }.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false });
-        if (other is not null)
+        if (parsed.FirstGiven([model, adapters]) is { } other)
             throw new InputException($"{ParseErrors.NameOf(parsed)}: {other.Name} cannot be given with --run, which stands for it");
         return FinishedRun.Open(folder);
     }

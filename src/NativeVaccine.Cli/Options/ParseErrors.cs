@@ -64,7 +64,7 @@ internal static class ParseErrors
             if (option.IdentifierTokenCount > 1) return $"{option.Option.Name} may be given only once";
         }
         string[] missing = [.. parsed.CommandResult.Command.Options
-            .Where(option => option.Required && parsed.GetResult(option) is not { Implicit: false }).Select(static option => option.Name)];
+            .Where(option => option.Required && !parsed.IsGiven(option)).Select(static option => option.Name)];
         bool isAboutMissing = missing.Any(name => error.Message.Contains($"'{name}'", StringComparison.Ordinal));
         return isAboutMissing ? $"expected {string.Join(", ", missing)}" : error.Message;
     }

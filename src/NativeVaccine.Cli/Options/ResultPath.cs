@@ -1,5 +1,8 @@
 using System.CommandLine;
 using NativeVaccine.IO;
+using NativeVaccine.Models;
+using NativeVaccine.Reporting;
+using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Options;
 
@@ -7,12 +10,11 @@ namespace NativeVaccine.Cli.Options;
 internal static class ResultPath
 {
     /// <summary>Files of which models, adapters and runs are made.</summary>
-    private static readonly HashSet<string> Parts = new(StringComparer.Ordinal)
-    {
-        "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json",
-        "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "adapter_config.json", "nativevaccine.json", "metrics.jsonl",
-        "replay.jsonl", "report.html",
-    };
+    private static readonly HashSet<string> Parts =
+    [
+        .. CompanionFiles.Names, RunFolder.ConfigurationFileName, RunFolder.MetricsFileName, "replay.jsonl", RunReport.FileName,
+        "adapter_config.json", AdapterRecord.FileName,
+    ];
 
     private static readonly string[] PartEndings = [".safetensors", ".bin", ".checkpoint", ".index.json", ".tiktoken"];
 

@@ -137,12 +137,27 @@ internal sealed class TrainingOptionSet
         return options;
     }
 
+    /// <summary>Refuses what is given beside <c>--resume</c>, which takes everything from the run.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="allowed">Options that change nothing in the run.</param>
+    /// <exception cref="InputException">Another option is given; the message names it.</exception>
+    public void RefuseBesideResume(ParseResult parsed, IEnumerable<Option> allowed)
+    {
+        IEnumerable<Option> others = parsed.CommandResult.Command.Options.Except([Resume, .. allowed])
+            .Where(static option => option.Name.StartsWith("--", StringComparison.Ordinal) && option.Name != "--help");
+        if (parsed.FirstGiven(others) is { } other)
+        {
+            throw new InputException(
+                $"{ParseErrors.NameOf(parsed)}: {other.Name} cannot be given with --resume, which takes everything from the run's config.json");
+        }
+    }
+
     private void RefuseUnused(ParseResult parsed, TrainingOptions options)
     {
         foreach ((string name, string why) in UnusedOptions.Of(options))
         {
             Option option = All.First(option => option.Name == $"--{name.Replace('_', '-')}");
-            if (parsed.GetResult(option) is { Implicit: false }) throw new InputException($"{option.Name} {why}");
+            if (parsed.IsGiven(option)) throw new InputException($"{option.Name} {why}");
         }
     }
 

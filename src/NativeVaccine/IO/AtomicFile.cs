@@ -77,8 +77,7 @@ public static class AtomicFile
     public static bool IsSame(string path, string other) => RealPath.Of(path) == RealPath.Of(other);
 
     /// <summary>Whether a path leads into a folder.</summary>
-    public static bool IsWithin(string path, string folder) =>
-        RealPath.Of(path).StartsWith(Path.TrimEndingDirectorySeparator(RealPath.Of(folder)) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    public static bool IsWithin(string path, string folder) => RealPath.IsBelow(RealPath.Of(path), RealPath.Of(folder));
 
     /// <summary>Whether the path is that of this process's standard output: /dev/stdout, /proc/self/fd/1, or a link to it.</summary>
     public static bool IsStandardOutput(string path) => RealPath.Descriptor(RealPath.Of(path)) == 1;

@@ -14,6 +14,19 @@ internal static class JsonRecord
     public static JsonElement? Optional(JsonElement record, string field) =>
         record.TryGetProperty(field, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
+    /// <summary>True for what says nothing: null, false, an empty text, list or object, and the number that changes nothing.</summary>
+    /// <param name="value">The value.</param>
+    /// <param name="neutral">That number; NaN where every number says something.</param>
+    public static bool IsUnset(JsonElement value, double neutral = double.NaN) => value.ValueKind switch
+    {
+        JsonValueKind.Null or JsonValueKind.False => true,
+        JsonValueKind.Array => value.GetArrayLength() == 0,
+        JsonValueKind.Object => !value.EnumerateObject().Any(),
+        JsonValueKind.String => value.ValueEquals(""),
+        JsonValueKind.Number => value.TryGetDouble(out double number) && number == neutral,
+        _ => false,
+    };
+
     /// <summary>A field of a record that must be there.</summary>
     public static JsonElement Required(JsonElement record, string field, string where) =>
         Optional(record, field) ?? throw new InputException($"{where}: field '{field}' is missing");

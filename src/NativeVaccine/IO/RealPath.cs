@@ -51,8 +51,12 @@ internal static class RealPath
         DirectoryInfo? snapshots = Directory.GetParent(root);
         if (snapshots is { Name: "snapshots", Parent: { } model } && model.Name.StartsWith("models--", StringComparison.Ordinal))
             root = model.FullName;
-        return Of(file).StartsWith(Path.TrimEndingDirectorySeparator(root) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        return IsBelow(Of(file), root);
     }
+
+    /// <summary>Whether a path without links is one below a folder without links.</summary>
+    public static bool IsBelow(string path, string folder) =>
+        path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     /// <summary>The number of the open file of this process that a real path stands for (/proc/self/fd/1); null for any other path.</summary>
     public static int? Descriptor(string real)

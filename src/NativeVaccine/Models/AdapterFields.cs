@@ -65,7 +65,7 @@ internal static class AdapterFields
         RequireUnchangedBase(fields);
         foreach (JsonProperty field in fields.Element.EnumerateObject())
         {
-            if (Read.Contains(field.Name) || Harmless.Contains(field.Name) || IsUnset(field.Value)) continue;
+            if (Read.Contains(field.Name) || Harmless.Contains(field.Name) || JsonRecord.IsUnset(field.Value)) continue;
             string expected = Unsupported.TryGetValue(field.Name, out string? what)
                 ? $"null, false or nothing: {what}; {Merge}"
                 : "no such field: this program does not know it (it knows those of peft 0.21.2), and it may change the numbers";
@@ -88,13 +88,4 @@ internal static class AdapterFields
             : $"the adapter belongs to base weights that peft changes when it loads it; {convert}, or {Merge}";
         throw fields.Wrong(field, value, $"{plain}: {advice}");
     }
-
-    private static bool IsUnset(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Null or JsonValueKind.False => true,
-        JsonValueKind.Array => value.GetArrayLength() == 0,
-        JsonValueKind.Object => !value.EnumerateObject().Any(),
-        JsonValueKind.String => value.ValueEquals(""),
-        _ => false,
-    };
 }

@@ -16,7 +16,8 @@ public static class CompanionFiles
     /// <summary>More than any tokenizer has.</summary>
     private const int MaximumBytes = 1 << 30;
 
-    private static readonly string[] Names =
+    /// <summary>Their names; files of tiktoken, which have names of their own, end with .tiktoken.</summary>
+    public static IReadOnlyList<string> Names { get; } =
     [
         ModelConfigurationReader.GenerationFileName, SentencePieceName, JsonName, TokenizerConfigurationName,
         "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
@@ -55,20 +54,10 @@ internal static class ConfigurationFields
     public static string? NoticeOfUnknown(JsonFields fields, Func<string, bool> isKnown)
     {
         string[] unknown = [.. fields.Element.EnumerateObject()
-            .Where(field => !isKnown(field.Name) && !IsUnset(field))
+            .Where(field => !isKnown(field.Name) && !JsonRecord.IsUnset(field.Value, Defaults.GetValueOrDefault(field.Name, 0)))
             .Select(field => fields.Prefix + field.Name)];
         if (unknown.Length == 0) return null;
         string which = unknown.Length == 1 ? $"field {InputText.Some(unknown)} is" : $"fields {InputText.Some(unknown)} are";
         return $"{fields.File}: {which} not known to this program; transformers may compute with {(unknown.Length == 1 ? "it" : "them")}";
     }
-
-    private static bool IsUnset(JsonProperty field) => field.Value.ValueKind switch
-    {
-        JsonValueKind.Null or JsonValueKind.False => true,
-        JsonValueKind.Array => field.Value.GetArrayLength() == 0,
-        JsonValueKind.Object => !field.Value.EnumerateObject().Any(),
-        JsonValueKind.String => field.Value.ValueEquals(""),
-        JsonValueKind.Number => field.Value.TryGetDouble(out double number) && number == Defaults.GetValueOrDefault(field.Name, 0),
-        _ => false,
-    };
 }

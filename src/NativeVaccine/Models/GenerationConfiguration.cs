@@ -90,7 +90,7 @@ public sealed record GenerationConfiguration
     /// <exception cref="InputException">It is broken.</exception>
     public static GenerationConfiguration Read(string modelFolder, ModelConfiguration configuration)
     {
-        string file = Path.Combine(modelFolder, "generation_config.json");
+        string file = Path.Combine(modelFolder, ModelConfigurationReader.GenerationFileName);
         if (!File.Exists(file)) return new GenerationConfiguration { EndIds = configuration.EndOfSequenceIds };
         using JsonDocument document = JsonFile.ReadObject(file);
         var fields = new JsonFields(file, document.RootElement);
@@ -126,19 +126,9 @@ public sealed record GenerationConfiguration
     /// <summary>The fields of a table that are set to something that changes numbers, with their values.</summary>
     private static string[] Set(JsonFields fields, Dictionary<string, double> table) =>
     [
-        .. table.Where(field => fields.Find(field.Key) is { } value && !IsNeutral(value, field.Value))
+        .. table.Where(field => fields.Find(field.Key) is { } value && !JsonRecord.IsUnset(value, field.Value))
             .Select(field => $"{field.Key} {InputText.Shorten(fields.Find(field.Key)!.Value.GetRawText())}"),
     ];
-
-    private static bool IsNeutral(JsonElement value, double neutral) => value.ValueKind switch
-    {
-        JsonValueKind.False => true,
-        JsonValueKind.Number => value.TryGetDouble(out double number) && number == neutral,
-        JsonValueKind.Array => value.GetArrayLength() == 0,
-        JsonValueKind.Object => !value.EnumerateObject().Any(),
-        JsonValueKind.String => value.GetString()!.Length == 0,
-        _ => false,
-    };
 
     private static void Add(List<string> notices, string file, string[] fields, string what)
     {

@@ -44,8 +44,6 @@ public static class AdapterHash
         IEnumerable<JsonProperty> fields = document.RootElement.EnumerateObject()
             .Where(static field => !Remarks.Contains(field.Name) && field.Value.ValueKind != JsonValueKind.Null)
             .OrderBy(static field => field.Name, StringComparer.Ordinal);
-        foreach (JsonProperty field in fields) hash.Append(Encoding.UTF8.GetBytes($"{field.Name}={Compact(field.Value)}\n"));
+        foreach (JsonProperty field in fields) hash.Append(Encoding.UTF8.GetBytes($"{field.Name}={JsonText.Compact(field.Value)}\n"));
     }
-
-    private static string Compact(JsonElement value) => System.Text.Json.Nodes.JsonNode.Parse(value.GetRawText())?.ToJsonString() ?? "null";
 }

@@ -55,7 +55,7 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Reads the config.json of a run.</summary>
     /// <exception cref="InputException">The folder is no run's, or the file is broken.</exception>
-    internal static TrainingOptions ReadOptions(string path)
+    public static TrainingOptions ReadOptions(string path)
     {
         string configuration = System.IO.Path.Combine(path, ConfigurationFileName);
         if (!File.Exists(configuration)) throw new InputException($"{path}: has no {ConfigurationFileName}; expected the folder of a run");
