@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
-#include <set>
 
 #include "engine_model.h"
 
@@ -11,11 +10,6 @@ using namespace nv;
 using namespace nv::testing;
 
 namespace {
-
-struct Case {
-    const char* name;
-    std::function<void()> run;
-};
 
 /// What a training step sees of a plan: loss, gradients, site gradients, norms.
 std::vector<double> everything(const Setup& setup) {
@@ -227,99 +221,6 @@ void packing_changes_nothing() {
           "the logits of a sample depend on its neighbours");
 }
 
-/// Greedy decoding token by token must choose what a forward pass over the whole text chooses.
-void decoding_agrees_with_forward(bool training) {
-    Setup setup;
-    setup.training = training;
-    Model model(setup);
-    TestBatch texts;
-    nv_batch prompts = texts.view();
-    prompts.labels = nullptr;
-    nv_sampling greedy{};
-    greedy.struct_size = sizeof greedy;
-    greedy.top_p = greedy.repetition_penalty = 1;
-    std::vector<std::vector<int32_t>> all(3);
-    for (size_t s = 0; s < 3; ++s) all[s].assign(texts.ids.begin() + texts.offsets[s], texts.ids.begin() + texts.offsets[s + 1]);
-    int32_t next[3];
-    ok(nv_decode_begin(model.session, &prompts, &greedy, next));
-    for (int i = 0; i < 3; ++i) all[static_cast<size_t>(i)].push_back(next[i]);
-    const int32_t some[] = {0, 2};  // the second sample is done early
-    for (int step = 0; step < 2; ++step) {
-        const int32_t tokens[] = {all[0].back(), all[2].back()};
-        ok(nv_decode_next(model.session, 2, some, tokens, &greedy, next));
-        all[0].push_back(next[0]);
-        all[2].push_back(next[1]);
-    }
-    for (const size_t s : {size_t{0}, size_t{2}}) {
-        TestBatch whole;
-        whole.ids.assign(all[s].begin(), all[s].end() - 1);
-        whole.labels.assign(whole.ids.size(), -100);
-        whole.offsets = {0, static_cast<int32_t>(whole.ids.size())};
-        nv_forward_options forward = Model::forward_options();
-        forward.for_backward = 0;
-        const nv_batch view = whole.view();
-        int64_t labels = 0;
-        ok(nv_session_forward(model.session, &view, &forward, &labels));
-        std::vector<float> logits(whole.ids.size() * Model::kVocabulary);
-        ok(nv_session_read_logits(model.session, 0, static_cast<int32_t>(whole.ids.size()), logits.data()));
-        for (size_t i = s == 0 ? 0 : 11; i < whole.ids.size(); ++i) {
-            const auto row = logits.begin() + static_cast<int64_t>(i) * Model::kVocabulary;
-            check(std::max_element(row, row + Model::kVocabulary) - row == all[s][i + 1],
-                  "another token at position " + std::to_string(i + 1));
-        }
-    }
-}
-
-/// A penalty changes each logit of the tokens that a sample has, prompt and continuation, once; then the choice is made.
-void repetition_is_penalized(float temperature) {
-    Model model({});
-    TestBatch texts;
-    nv_batch prompts = texts.view();
-    prompts.labels = nullptr;
-    nv_sampling sampling{};
-    sampling.struct_size = sizeof sampling;
-    sampling.temperature = temperature;
-    sampling.top_k = temperature > 0 ? 1 : 0;
-    sampling.top_p = 1;
-    sampling.repetition_penalty = 1.7f;
-    std::vector<std::vector<int32_t>> all(3);
-    for (size_t s = 0; s < 3; ++s) all[s].assign(texts.ids.begin() + texts.offsets[s], texts.ids.begin() + texts.offsets[s + 1]);
-    int32_t next[3];
-    ok(nv_decode_begin(model.session, &prompts, &sampling, next));
-    for (size_t s = 0; s < 3; ++s) all[s].push_back(next[s]);
-    const int32_t some[] = {0, 2};  // the second sample is done early
-    for (int step = 0; step < 7; ++step) {
-        const int32_t tokens[] = {all[0].back(), all[2].back()};
-        ok(nv_decode_next(model.session, 2, some, tokens, &sampling, next));
-        all[0].push_back(next[0]);
-        all[2].push_back(next[1]);
-    }
-    bool mattered = false;
-    for (size_t s = 0; s < 3; ++s)
-        for (size_t length = static_cast<size_t>(texts.offsets[s + 1] - texts.offsets[s]); length < all[s].size(); ++length) {
-            if (length > 14) break;  // the plan's longest sample
-            TestBatch whole;
-            whole.ids.assign(all[s].begin(), all[s].begin() + static_cast<int64_t>(length));
-            whole.labels.assign(length, -100);
-            whole.offsets = {0, static_cast<int32_t>(length)};
-            const nv_batch view = whole.view();
-            const nv_forward_options forward = Model::forward_options();
-            int64_t labels = 0;
-            ok(nv_session_forward(model.session, &view, &forward, &labels));
-            std::vector<float> logits(Model::kVocabulary);
-            ok(nv_session_read_logits(model.session, static_cast<int32_t>(length) - 1, 1, logits.data()));
-            const auto likeliest = [&] { return std::max_element(logits.begin(), logits.end()) - logits.begin(); };
-            const int64_t plain = likeliest();
-            for (const int32_t token : std::set<int32_t>(whole.ids.begin(), whole.ids.end())) {
-                float& logit = logits[static_cast<size_t>(token)];
-                logit = logit < 0 ? logit * 1.7f : logit / 1.7f;
-            }
-            check(likeliest() == all[s][length], "another token at position " + std::to_string(length));
-            mattered = mattered || plain != likeliest();
-        }
-    check(mattered, "the penalty changed no choice");
-}
-
 void memory_is_as_planned() {
     Model model({});
     nv_plan_summary summary{};
@@ -398,7 +299,7 @@ void mistakes_are_named() {
     ok(run());  // and nothing is broken
 }
 
-std::vector<Case> cases() {
+std::vector<NamedTest> cases() {
     Setup lora, dropout, full, tied, chunks;
     dropout.dropout = 0.3f;
     full.full = tied.full = chunks.full = true;
@@ -424,10 +325,6 @@ std::vector<Case> cases() {
         {"mask", mask_gives_a_part},
         {"accumulation and scale", gradients_accumulate_and_scale},
         {"packing", packing_changes_nothing},
-        {"decoding", [] { decoding_agrees_with_forward(true); }},
-        {"decoding without training memory", [] { decoding_agrees_with_forward(false); }},
-        {"repetition penalty, greedy", [] { repetition_is_penalized(0); }},
-        {"repetition penalty before the draw", [] { repetition_is_penalized(0.8f); }},
         {"memory", memory_is_as_planned},
         {"mistakes", mistakes_are_named},
     };
@@ -436,6 +333,5 @@ std::vector<Case> cases() {
 }  // namespace
 
 int main() {
-    return run_all(
-        "engine", cases(), [](const Case& each) { each.run(); }, [](const Case& each) { return std::string(each.name); });
+    return run_all("engine", cases());
 }

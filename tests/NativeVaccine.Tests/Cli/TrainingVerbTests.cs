@@ -6,7 +6,7 @@ using NativeVaccine.Tests.Models;
 
 namespace NativeVaccine.Tests.Cli;
 
-/// <summary>align, finetune and plan from files to files, on the smallest fixture.</summary>
+/// <summary>align and finetune from files to files, on the smallest fixture.</summary>
 public sealed class TrainingVerbTests : IDisposable
 {
     private static readonly string Model = Fixtures.Path("micro-llama");
@@ -267,85 +267,6 @@ public sealed class TrainingVerbTests : IDisposable
         CommandResult nothing = CommandLine.Run("align", "--resume", folder.Root);
         Assert.Equal(ExitCode.BadInput, nothing.ExitCode);
         Assert.Contains("has no config.json", nothing.ErrorLine, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void PlanSaysWhetherARunFits()
-    {
-        string json = folder.File("plan.json");
-        string[] arguments = ["plan", "--model", "shape:llama-2-7b", "--method", "tvaccine", "--json", json, "--device-memory"];
-        CommandResult fits = CommandLine.Succeed([.. arguments, "24GiB"]);
-        Assert.Contains("fits into 24.0 GiB", fits.Output, StringComparison.Ordinal);
-        Assert.Contains("| frozen weights ", fits.Output, StringComparison.Ordinal);
-        JsonNode plan = JsonNode.Parse(File.ReadAllText(json))!;
-        Assert.Equal(6_738_415_616, (long)plan["parameters"]!);
-        Assert.Equal((long)plan["total_bytes"]!, plan["items"]!.AsArray().Sum(static item => (long)item!["bytes"]!));
-        Assert.True((long)plan["total_bytes"]! <= 24L << 30);
-
-        CommandResult tooSmall = CommandLine.Run([.. arguments, "8GiB"]);
-        Assert.Equal(ExitCode.Failed, tooSmall.ExitCode);
-        Assert.Contains("does not fit into 8.00 GiB", tooSmall.Output, StringComparison.Ordinal);
-        Assert.False((bool)JsonNode.Parse(File.ReadAllText(json))!["fits"]!);
-        Assert.Contains("the weights alone take 12.6 GiB", tooSmall.Output, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void PlanSaysWhichBatchWouldFit()
-    {
-        string[] arguments = ["plan", "--model", "shape:llama-2-7b", "--device-memory", "16GiB", "--json", folder.File("plan.json"), "--batch"];
-        CommandResult result = CommandLine.Run([.. arguments, "100"]);
-        Assert.Equal(ExitCode.Failed, result.ExitCode);
-        int batch = (int)JsonNode.Parse(File.ReadAllText(folder.File("plan.json")))!["largest_batch"]!;
-        Assert.InRange(batch, 1, 99);
-        Assert.Contains($"--batch {batch} would fit", result.Output, StringComparison.Ordinal);
-        CommandLine.Succeed([.. arguments, $"{batch}"]);
-        Assert.Equal(ExitCode.Failed, CommandLine.Run([.. arguments, $"{batch + 1}"]).ExitCode);
-    }
-
-    [Fact]
-    public void PlanSaysWhichLengthWouldFitAndWhatThisMachineHas()
-    {
-        CommandResult tooLong = CommandLine.Run(
-            "plan", "--model", "shape:llama-2-7b", "--device-memory", "14GiB", "--batch", "1", "--max-length", "100000");
-        string hint = tooLong.Output.TrimEnd().Split('\n')[^1];
-        string length = System.Text.RegularExpressions.Regex.Match(hint, @"^--batch 1 --max-length (\d+) would fit").Groups[1].Value;
-        CommandLine.Succeed(
-            "plan", "--model", "shape:llama-2-7b", "--device-memory", "14GiB", "--batch", "1", "--max-length", length);
-
-        CommandResult machine = CommandLine.Succeed("plan", "--model", Model);
-        Assert.Contains("fits into this machine's ", machine.Output, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("--batch", "100000", "a batch of 20000000 tokens is too large; expected at most 16777216")]
-    [InlineData("--batch", "2147483647", "a batch of 429496729400 tokens is too large; expected at most 16777216")]
-    [InlineData("--adapter", "no-such-adapter", "no-such-adapter")]
-    [InlineData("--data", "no-such-data.json", "no-such-data.json: no such file")]
-    [InlineData("--probe-data", "no-such-data.json", "no-such-data.json: no such file")]
-    public void APlanOfWhatCannotBeIsOneLine(string option, string value, string expected)
-    {
-        CommandResult result = CommandLine.Run("plan", "--model", Model, "--method", "tvaccine", "--layers", "2", option, value);
-        Assert.Equal(ExitCode.BadInput, result.ExitCode);
-        Assert.Contains(expected, result.ErrorLine, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void APlanOfDataIsThatOfItsRunAndSoIsThePlanOfTheRun()
-    {
-        string run = folder.File("run");
-        string[] options = ["--model", Model, "--data", $"{Samples}#align", "--method", "sft", "--batch", "3", "--epochs", "1"];
-        CommandLine.Succeed(["align", .. options, "--out", run]);
-        string json = folder.File("plan.json");
-        CommandResult plan = CommandLine.Succeed(["plan", .. options, "--json", json]);
-        Assert.Contains("as the data has them", plan.Output, StringComparison.Ordinal);
-        long bytes = (long)JsonNode.Parse(File.ReadAllText(json))!["total_bytes"]!;
-        Assert.Equal(bytes, (long)JsonNode.Parse(File.ReadLines(Path.Combine(run, "metrics.jsonl")).Last())!["peak_bytes"]!);
-
-        CommandResult again = CommandLine.Succeed("plan", "--resume", run, "--json", json);
-        Assert.Equal(bytes, (long)JsonNode.Parse(File.ReadAllText(json))!["total_bytes"]!);
-        Assert.Contains(" steps are done, ", again.Output, StringComparison.Ordinal);
-        Assert.Equal(ExitCode.BadInput, CommandLine.Run("plan", "--resume", run, "--batch", "2").ExitCode);
-        Assert.Contains("has no config.json", CommandLine.Run("plan", "--resume", folder.Root).ErrorLine, StringComparison.Ordinal);
     }
 
     /// <summary>About a second of steps; the checkpoint interval is the last word.</summary>
