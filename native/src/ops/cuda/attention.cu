@@ -2,7 +2,6 @@
 #include "ops/checks.h"
 #include "ops/cuda/attention_call.cuh"
 #include "ops/cuda/attention_tensor.cuh"
-#include "ops/cuda/attention_workspace.h"
 
 namespace nv::ops {
 
@@ -36,11 +35,6 @@ void check_call(const Check& check, const attention::Call& call) {
 }
 
 }  // namespace
-
-/// The backward pass's lse, head by head and times log2 e.
-int64_t attention_workspace_bytes(const WorkspaceNeed& need) {
-    return need.tokens * need.heads * static_cast<int64_t>(sizeof(float));
-}
 
 void attention_forward(Stream& stream, View q, View k, View v, View offsets, int64_t longest, const AttentionShape& shape, View out,
                        View lse) {

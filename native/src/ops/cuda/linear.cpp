@@ -6,17 +6,14 @@
 #include "ops/cuda/gemm.h"
 #include "ops/cuda/gemm_plain.h"
 #include "ops/cuda/linear_parts.h"
-#include "ops/cuda/linear_workspace.h"
 #include "ops/cuda/low_rank.h"
 #include "ops/cuda/stream.h"
+#include "ops/cuda_workspace.h"
 
 namespace nv::ops {
 namespace {
 
-// The workspace: rows of an fp32 dy in bf16, then a panel of an fp32 w in bf16. What one call takes depends on the layer's width only, so
-// that sums over rows have one order. 512 rows of a vocabulary of 32000 fill a card; a panel of w may be smaller.
-constexpr int64_t kRoundedRowBytes = int64_t{32} << 20, kPanelBytes = int64_t{16} << 20;
-constexpr int64_t kLeastRows = 128, kLeastColumns = 64;
+using namespace cuda_workspace;
 
 int64_t pieces_of(int64_t total, int64_t item_bytes, int64_t bytes, int64_t least) {
     return std::min(total, std::max<int64_t>(bytes / item_bytes / least, 1) * least);
@@ -251,14 +248,6 @@ void check_output(const Check& check, const char* argument, const View& view, co
 }
 
 }  // namespace
-
-int64_t linear_workspace_bytes(const WorkspaceNeed& need) {
-    // For any K and N up to the width: pieces_of is at most so many bytes, and never more than there is.
-    const int64_t width = need.largest_width, row = width * 2;
-    const int64_t rows = std::min(need.tokens * row, std::max(kRoundedRowBytes, kLeastRows * row));
-    const int64_t panel = std::min(width * row, std::max(kPanelBytes, kLeastColumns * row));
-    return rows + panel;
-}
 
 void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, View addend) {
     const Check check("linear_forward");

@@ -2,14 +2,14 @@
 // vector's length only, so the bits do not depend on the card.
 #include "ops/checks.h"
 #include "ops/cuda/device.cuh"
-#include "ops/cuda/reduction_workspace.h"
+#include "ops/cuda_workspace.h"
 #include "ops/ops.h"
 
 namespace nv::ops {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int64_t kMostPieces = 1024;
+using cuda_workspace::kMostPieces;
 constexpr int64_t kLeastPiece = 4096;
 
 struct Piece {
@@ -78,10 +78,6 @@ template <int N, class F> void reduce(const char* op, Stream& stream, int64_t n,
 }
 
 }  // namespace
-
-int64_t reduction_workspace_bytes() {
-    return kMostPieces * static_cast<int64_t>(sizeof(double));
-}
 
 void dot(Stream& stream, View x, View y, View out) {
     const Check check("dot");

@@ -2,7 +2,7 @@
 // probability, lie at it or above. Weights are whole numbers, so their sums are exact in any order.
 #include "ops/checks.h"
 #include "ops/cuda/device.cuh"
-#include "ops/cuda/sampling_workspace.h"
+#include "ops/cuda_workspace.h"
 #include "ops/ops.h"
 
 namespace nv::ops {
@@ -10,7 +10,6 @@ namespace {
 
 constexpr int kSmallBlock = 32, kLargeBlock = 512;
 constexpr int64_t kSmallRow = 1024;  // up to here one warp is faster than many that wait for each other
-constexpr int64_t kMostBlocks = 16;  // rows that are sampled at once: what the workspace has room for
 
 /// Larger for the larger logit; the same for both zeros; 0 for NaN, below -inf.
 __device__ uint32_t order_key(float logit) {
@@ -89,7 +88,7 @@ __global__ void __launch_bounds__(kLargeBlock)
     }
 }
 
-using Amount = uint64_t;  // of probability; a number of elements is uint32_t
+using cuda_workspace::Amount, cuda_workspace::kMostSampledRows;  // a number of elements is uint32_t
 
 /// The elements of a row in an order: by key, largest first, and those of one key by index.
 struct Row {
@@ -232,10 +231,6 @@ template <int THREADS> __global__ void __launch_bounds__(THREADS)
 
 }  // namespace
 
-int64_t sampling_workspace_bytes(const WorkspaceNeed& need) {
-    return kMostBlocks * need.largest_width * static_cast<int64_t>(sizeof(Amount));
-}
-
 void argmax_rows(Stream& stream, View logits, View out) {
     const int64_t N = logits.rows, V = logits.columns;
     check_argmax(Check("argmax_rows"), logits, out);
@@ -260,7 +255,7 @@ void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, 
     if (N == 0) return;
     Choice choice{temperature, top_k, top_p, 9007199254740992.0};                         // 2^53
     while (choice.one * static_cast<double>(V) > 4611686018427387904.0) choice.one /= 2;  // 2^62
-    const int64_t blocks = N < kMostBlocks ? N : kMostBlocks;
+    const int64_t blocks = N < kMostSampledRows ? N : kMostSampledRows;
     Amount* weights = workspace<Amount>(stream, "sample_rows", blocks * V);
     const bool small = V <= kSmallRow;
     launch("sample_rows", stream, small ? sample<kSmallBlock> : sample<kLargeBlock>, dim3(static_cast<unsigned>(blocks)),
