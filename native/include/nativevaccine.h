@@ -36,7 +36,7 @@ extern "C" {
 #define NV_NOEXCEPT
 #endif
 
-#define NV_ABI_VERSION 4u
+#define NV_ABI_VERSION 5u
 
 /* Numbers are never reused. */
 typedef enum nv_status {
@@ -161,13 +161,15 @@ typedef struct nv_plan_summary {
 /* Fails with NV_OUT_OF_MEMORY where even full recomputation exceeds memory_limit; the message says by how much and what helps. */
 NV_API nv_status nv_plan_create(const nv_device* device, const nv_model_shape* shape, const nv_plan_options* options,
                                 nv_plan** out) NV_NOEXCEPT;
+/* The same without a device, by every build: the plan that the CUDA build makes for those arguments on any GPU, byte for byte. */
+NV_API nv_status nv_plan_create_for_gpu(const nv_model_shape* shape, const nv_plan_options* options, nv_plan** out) NV_NOEXCEPT;
 NV_API void nv_plan_destroy(nv_plan* plan) NV_NOEXCEPT;
 NV_API nv_status nv_plan_get_summary(const nv_plan* plan, nv_plan_summary* out) NV_NOEXCEPT;
 NV_API nv_status nv_plan_get_item(const nv_plan* plan, int32_t index, nv_plan_item* out) NV_NOEXCEPT;
 
 /* ---- session: a model with its memory ------------------------------------------------------------------------------------------------ */
 
-/* Takes the plan's bytes in one piece, zeroed. The plan may be destroyed afterwards. */
+/* Takes the plan's bytes in one piece, zeroed. The plan may be destroyed afterwards. A plan that is for another device is refused. */
 NV_API nv_status nv_session_create(nv_device* device, const nv_plan* plan, nv_session** out) NV_NOEXCEPT;
 NV_API void nv_session_destroy(nv_session* session) NV_NOEXCEPT;
 /* Bytes taken from the device, and bytes of them that are in use. Both equal the plan's total_bytes. */

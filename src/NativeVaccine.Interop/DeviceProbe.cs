@@ -5,18 +5,31 @@ namespace NativeVaccine.Interop;
 /// <summary>Asks a loaded engine about its devices through pointers, so that no choice between the engines is made by looking.</summary>
 internal static unsafe class DeviceProbe
 {
+    /// <summary>How many devices the library of a variant sees, without opening one; null if there is no such library.</summary>
+    /// <exception cref="NativeLibraryException">The library is there but cannot be used.</exception>
+    public static int? Count(string variant)
+    {
+        nint library = EngineLibrary.Probe(variant);
+        return library == 0 ? null : Count(library);
+    }
+
     /// <summary>All devices that the library of a variant can open; null if there is no such library.</summary>
     /// <exception cref="NativeLibraryException">The library is there but cannot be used, or a device cannot be opened.</exception>
     public static IReadOnlyList<NativeDeviceInfo>? Devices(string variant)
     {
         nint library = EngineLibrary.Probe(variant);
         if (library == 0) return null;
+        var found = new NativeDeviceInfo[Count(library)];
+        for (int index = 0; index < found.Length; index++) found[index] = Describe(library, index);
+        return found;
+    }
+
+    private static int Count(nint library)
+    {
         var count = (delegate* unmanaged[Cdecl]<int*, NativeStatus>)NativeLibrary.GetExport(library, "nv_device_count");
         int devices;
         Require(library, count(&devices));
-        var found = new NativeDeviceInfo[devices];
-        for (int index = 0; index < devices; index++) found[index] = Describe(library, index);
-        return found;
+        return devices;
     }
 
     private static NativeDeviceInfo Describe(nint library, int index)

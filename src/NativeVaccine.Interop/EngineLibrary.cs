@@ -9,7 +9,7 @@ namespace NativeVaccine.Interop;
 internal static class EngineLibrary
 {
     /// <summary>NV_ABI_VERSION of the header that <see cref="NativeMethods"/> mirrors.</summary>
-    public const uint ExpectedAbiVersion = 4;
+    public const uint ExpectedAbiVersion = 5;
 
     /// <summary>
     /// For developers: the path of a library to load instead of looking for one. Its file name says which variant it is for, where it has
@@ -45,6 +45,13 @@ internal static class EngineLibrary
             NativeLibrary.SetDllImportResolver(
                 typeof(NativeMethods).Assembly, static (name, _, _) => name == NativeMethods.Library ? chosenLibrary : 0);
         }
+    }
+
+    /// <summary>Loads the library of a variant for the rest of the process, unless it uses one already.</summary>
+    /// <exception cref="NativeLibraryException">It was not found, or it cannot be used.</exception>
+    public static void ChooseUnlessChosen(string variant)
+    {
+        lock (Gate) Choose(chosenVariant ?? variant);
     }
 
     /// <summary>Loads the library of a variant without choosing it; 0 if there is none.</summary>

@@ -9,6 +9,9 @@ internal static partial class NativeMethods
     public static partial NativeStatus PlanCreate(
         DeviceHandle device, in NativeModelShape shape, in NativePlanOptions options, out PlanHandle plan);
 
+    [LibraryImport(Library, EntryPoint = "nv_plan_create_for_gpu"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus PlanCreateForGpu(in NativeModelShape shape, in NativePlanOptions options, out PlanHandle plan);
+
     [LibraryImport(Library, EntryPoint = "nv_plan_destroy"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial void PlanDestroy(nint plan);
 

@@ -80,7 +80,17 @@ nv_status nv_plan_create(const nv_device* device, const nv_model_shape* shape, c
         nv::require(
             device->device->computes_in(o.activation_type),
             "options.activation_type is " + std::to_string(options->activation_type) + " (bf16), and this device computes in fp32 only");
-        *out = new nv_plan{nv::Plan(device->device->stream(), shape_of(*shape), o)};
+        *out = new nv_plan{nv::Plan(&device->device->stream(), shape_of(*shape), o)};
+    });
+}
+
+nv_status nv_plan_create_for_gpu(const nv_model_shape* shape, const nv_plan_options* options, nv_plan** out) noexcept {
+    return guard("nv_plan_create_for_gpu", [&] {
+        not_null(out, "out");
+        *out = nullptr;
+        check_struct(shape, "shape");
+        check_struct(options, "options");
+        *out = new nv_plan{nv::Plan(nullptr, shape_of(*shape), options_of(*options))};
     });
 }
 

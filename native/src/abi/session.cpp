@@ -1,8 +1,21 @@
 #include "train/session.h"
 
 #include "abi/guard.h"
+#include "ops/ops.h"
 
 using namespace nv::abi;
+
+namespace {
+
+/// A plan may have been made for another device.
+void require_suits(const nv::Plan& plan, nv::Device& device) {
+    nv::require(device.computes_in(plan.options().activation_type), "plan is for bf16 activations, and this device computes in fp32 only");
+    const int64_t needed = nv::ops::workspace_bytes(device.stream(), plan.workspace_need());
+    nv::require(plan.workspace_bytes() >= needed, "plan is for another device: it has " + std::to_string(plan.workspace_bytes()) +
+                                                      " bytes of workspace, expected " + std::to_string(needed) + " at least");
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -12,6 +25,7 @@ nv_status nv_session_create(nv_device* device, const nv_plan* plan, nv_session**
         not_null(out, "out");
         not_null(plan, "plan");
         d.make_current();
+        require_suits(plan->plan, d);
         *out = new nv_session(*device, plan->plan);
     });
 }

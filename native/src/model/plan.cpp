@@ -6,7 +6,7 @@
 #include "core/checked.h"
 #include "core/error.h"
 #include "model/sizes.h"
-#include "ops/ops.h"
+#include "ops/cuda_workspace.h"
 
 namespace nv {
 namespace {
@@ -156,13 +156,13 @@ View Layout::take(const char* item, int64_t rows, int64_t columns, DType type) {
     return view;
 }
 
-Plan::Plan(const Stream& stream, const ModelShape& shape, const PlanOptions& options)
+Plan::Plan(const Stream* stream, const ModelShape& shape, const PlanOptions& options)
     : shape_(sizes::checked(shape, options)), options_(options), tensors_(shape, options.lora, options.full) {
     for (int k = 0; k < kSites; ++k)
         if (options_.site_layers[k] == 0) options_.site_layers[k] = shape.layers + (k == ResidualSite);
     head_rows_ = choose_head_rows(shape, options);
 
-    ops::WorkspaceNeed need;
+    ops::WorkspaceNeed& need = workspace_need_;
     need.tokens = std::max(options.max_tokens, options.decode_samples);
     need.largest_width = std::max({shape.hidden, shape.query_size(), shape.intermediate, shape.vocabulary});
     need.heads = shape.heads;
@@ -170,7 +170,7 @@ Plan::Plan(const Stream& stream, const ModelShape& shape, const PlanOptions& opt
     need.head_size = shape.head_size;
     need.longest_sample = options.longest_sample;
     need.cache_capacity = options.decode_capacity;
-    workspace_bytes_ = ops::workspace_bytes(stream, need);
+    workspace_bytes_ = stream != nullptr ? ops::workspace_bytes(*stream, need) : ops::cuda_workspace_bytes(need);
 
     choose_recomputation();
     Layout counted(nullptr);

@@ -8,6 +8,7 @@
 #include "core/view.h"
 #include "model/shape.h"
 #include "model/tensors.h"
+#include "ops/ops.h"
 
 namespace nv {
 
@@ -81,8 +82,8 @@ struct Buffers {
 /// The exact memory of a session, known before anything is taken.
 class Plan {
 public:
-    /// stream: of the device it is for; only its kind and thread count matter.
-    Plan(const Stream& stream, const ModelShape& shape, const PlanOptions& options);
+    /// stream: of the device it is for, of which only the thread count matters; NULL: for the CUDA build, whatever the GPU.
+    Plan(const Stream* stream, const ModelShape& shape, const PlanOptions& options);
 
     const ModelShape& shape() const { return shape_; }
     const PlanOptions& options() const { return options_; }
@@ -93,6 +94,7 @@ public:
     int64_t recomputed_layers() const { return recomputed_; }
     int64_t head_rows() const { return head_rows_; }
     int64_t workspace_bytes() const { return workspace_bytes_; }
+    const ops::WorkspaceNeed& workspace_need() const { return workspace_need_; }
 
     /// Which of Buffers::slots layer l uses.
     size_t slot_of(int64_t layer) const {
@@ -110,6 +112,7 @@ private:
     ModelShape shape_;
     PlanOptions options_;
     TensorTable tensors_;
+    ops::WorkspaceNeed workspace_need_;
     std::vector<PlanItem> items_;
     int64_t total_bytes_ = 0, recomputed_ = 0, head_rows_ = 0, workspace_bytes_ = 0;
 };

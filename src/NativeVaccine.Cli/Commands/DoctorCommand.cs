@@ -79,7 +79,7 @@ internal sealed class DoctorCommand : Verb
                 Add(table, "", "this is no GPU: ptxmachine interprets the kernels on the CPU, for tests");
         }
         if (engine.Name == Cpu) return; // tried by itself
-        if (!engine.IsInstalled) Add(table, "cuda engine", "not installed; dotnet build -c Release -p:Cuda=true builds it");
+        if (!engine.IsInstalled) Add(table, "cuda engine", "not installed; dotnet build -c Release -p:Cuda=true builds it (nvaccine plan --device cuda:0 does without)");
         if (engine is { IsInstalled: true, Problem: null, Devices.Count: 0 })
             Add(table, "cuda engine", "the driver sees no GPU; nvidia-smi must list one, and CUDA_VISIBLE_DEVICES must not hide it");
         if (engine.Problem is not null) Add(table, "cuda engine", "cannot be used");

@@ -9,7 +9,7 @@ using Spectre.Console;
 
 namespace NativeVaccine.Cli.Commands;
 
-/// <summary>Says what memory a training run would take, without loading anything.</summary>
+/// <summary>Says what memory a training run would take, without loading anything; on a GPU too where none is here.</summary>
 internal sealed class PlanCommand : Verb
 {
     private const int BarWidth = 30;
@@ -18,8 +18,8 @@ internal sealed class PlanCommand : Verb
 
     public PlanCommand(CommandContext context) : base(
         "plan",
-        "Show what memory a training run would take, by what, and whether it fits",
-        "nvaccine plan --model shape:llama-2-7b --method tvaccine --precision bf16 --device-memory 24GiB",
+        "Show what memory a training run would take, by what, and whether it fits; for a GPU, none need be here",
+        "nvaccine plan --model shape:llama-2-7b --method tvaccine --device cuda:0 --device-memory 24GiB",
         context) => AddAll([.. options.All, json, ConfigurationFile.CreateOption()]);
 
     /// <inheritdoc/>
@@ -35,19 +35,21 @@ internal sealed class PlanCommand : Verb
         TrainingOptions training = run is null ? options.Read(parsed, TrainingStage.Align) : OfRun(parsed, run);
         training.Validate("options");
         training = training with { Adapter = AdapterChain.Complete(training.Adapter, Terminal.Error.WriteLine, training.InitAdapter) };
-        using Device device = Device.Open(training.Device, training.Threads, training.Gemm);
-        var planner = new RunPlanner(RunDevice.Effective(training, device), device);
+        string? noGpu = Device.WhyNoGpu(training.Device);
+        using Device? device = noGpu is null ? Device.Open(training.Device, training.Threads, training.Gemm) : null;
+        var planner = new RunPlanner(device is null ? RunDevice.OnAnyGpu(training) : RunDevice.Effective(training, device), device);
         foreach (string line in planner.Notices) Terminal.Error.WriteLine(line);
+        if (noGpu is not null) Terminal.Error.WriteLine($"planned for a GPU as the cuda engine does, and none was asked: {noGpu}");
         // A run on a CPU takes what it needs unless told otherwise, but the machine has only so much.
         long limit = planner.Options.DeviceMemory;
-        long room = limit > 0 ? limit : device.Info.TotalBytes;
+        long? room = limit > 0 ? limit : device?.Info.TotalBytes;
         MemoryPlan? fitting = planner.Within(limit);
         using MemoryPlan plan = fitting ?? planner.Smallest();
-        bool fits = fitting is not null && plan.TotalBytes <= room;
+        bool? fits = room is null ? null : fitting is not null && plan.TotalBytes <= room;
         var verdict = new PlanVerdict(planner, plan, room, limit > 0, fits);
         string? time = run is null ? null : RemainingTime(planner, run);
-        WriteJsonAnd(parsed.GetValue(json), ToJson(plan, limit, verdict), () => Write(plan, verdict, time));
-        return fits ? ExitCode.Success : ExitCode.Failed;
+        WriteJsonAnd(parsed.GetValue(json), ToJson(plan, limit, verdict, isAsked: device is not null), () => Write(plan, verdict, time));
+        return fits ?? true ? ExitCode.Success : ExitCode.Failed;
     }
 
     /// <summary>The options of a run that is there, perhaps with another limit.</summary>
@@ -93,7 +95,7 @@ internal sealed class PlanCommand : Verb
         return Terminal.IsOutputScreen ? new string('█', filled) : new string('#', filled);
     }
 
-    private static JsonObject ToJson(MemoryPlan plan, long limit, PlanVerdict verdict) => new()
+    private static JsonObject ToJson(MemoryPlan plan, long limit, PlanVerdict verdict, bool isAsked) => new()
     {
         ["total_bytes"] = plan.TotalBytes,
         ["items"] = new JsonArray([.. plan.Items.Select(static item => (JsonNode)new JsonObject
@@ -107,6 +109,8 @@ internal sealed class PlanCommand : Verb
         ["layers"] = plan.Configuration.LayerCount,
         ["max_tokens"] = plan.Options.MaxTokens,
         ["max_samples"] = plan.Options.MaxSamples,
+        ["device"] = verdict.Planner.Options.Device,
+        ["device_asked"] = isAsked,
         ["device_memory"] = limit == 0 ? null : limit,
         ["room"] = verdict.Room,
         ["fits"] = verdict.Fits,

@@ -15,53 +15,58 @@ internal sealed class PlanVerdict
     /// <summary>The verdict on a plan.</summary>
     /// <param name="planner">Plans other batches.</param>
     /// <param name="plan">The one that the run would have, or the smallest where it cannot fit.</param>
-    /// <param name="room">Bytes to fit into.</param>
+    /// <param name="room">Bytes to fit into; null where nothing says how many there are.</param>
     /// <param name="isAskedFor">Whether they are the limit of the run; otherwise they are all that the machine has.</param>
-    /// <param name="fits">Whether it does.</param>
-    public PlanVerdict(RunPlanner planner, MemoryPlan plan, long room, bool isAskedFor, bool fits)
+    /// <param name="fits">Whether it does; null where that is not known.</param>
+    public PlanVerdict(RunPlanner planner, MemoryPlan plan, long? room, bool isAskedFor, bool? fits)
     {
         (Planner, this.plan, Room, this.isAskedFor, Fits) = (planner, plan, room, isAskedFor, fits);
-        if (!fits && planner.Options.Batch > 1) LargestBatch = planner.LargestBatch(room);
+        if (room is { } bytes && fits == false && planner.Options.Batch > 1) LargestBatch = planner.LargestBatch(bytes);
     }
 
     /// <summary>Plans other batches.</summary>
     public RunPlanner Planner { get; }
 
-    /// <summary>Bytes to fit into.</summary>
-    public long Room { get; }
+    /// <summary>Bytes to fit into; null where nothing says how many there are.</summary>
+    public long? Room { get; }
 
-    /// <summary>Whether it does.</summary>
-    public bool Fits { get; }
+    /// <summary>Whether it does; null where that is not known.</summary>
+    public bool? Fits { get; }
 
-    /// <summary>Where it does not: the largest batch that would, 0 if none would; null where it fits.</summary>
+    /// <summary>Where it does not: the largest batch that would, 0 if none would; null in all other cases.</summary>
     public int? LargestBatch { get; }
 
     /// <summary>The verdict for people.</summary>
     public IEnumerable<string> Lines()
     {
-        string room = isAskedFor ? ByteSize.Format(Room) : $"this machine's {ByteSize.Format(Room)}";
-        if (Fits)
+        if (Room is not { } room)
         {
-            yield return $"fits into {room}";
+            yield return "a GPU's memory is not known here: with --device-memory, as 24GiB, this says what fits into it";
+            yield break;
+        }
+        string named = isAskedFor ? ByteSize.Format(room) : $"this machine's {ByteSize.Format(room)}";
+        if (Fits == true)
+        {
+            yield return $"fits into {named}";
             yield break;
         }
         using MemoryPlan smallest = Planner.Smallest();
-        if (smallest.TotalBytes <= Room)
+        if (smallest.TotalBytes <= room)
         {
-            yield return $"does not fit into {room}; with --device-memory {Room >> 20}MiB it would: layers then recompute their activations";
+            yield return $"does not fit into {named}; with --device-memory {room >> 20}MiB it would: layers then recompute their activations";
             yield break;
         }
-        yield return $"does not fit into {room}, even where every layer recomputes: {ByteSize.Format(smallest.TotalBytes - Room)} too much";
-        yield return WhatWould();
+        yield return $"does not fit into {named}, even where every layer recomputes: {ByteSize.Format(smallest.TotalBytes - room)} too much";
+        yield return WhatWould(room);
     }
 
-    private string WhatWould()
+    private string WhatWould(long room)
     {
         if (LargestBatch is > 0 and var batch) return $"--batch {batch} would fit; --accumulate makes up for it";
         long weights = plan.Items.FirstOrDefault(static item => item.Name == "frozen weights")?.Bytes ?? 0;
         string halved = Planner.WeightType == ElementType.Float32 && !Planner.Options.Full ? "; --precision bf16 halves them" : "";
-        if (weights > Room) return $"the weights alone take {ByteSize.Format(weights)}{halved}";
-        if (Planner.LargestLengthOfOne(Room) is > 0 and var length)
+        if (weights > room) return $"the weights alone take {ByteSize.Format(weights)}{halved}";
+        if (Planner.LargestLengthOfOne(room) is > 0 and var length)
             return string.Create(CultureInfo.InvariantCulture, $"--batch 1 --max-length {length} would fit; --accumulate makes up for it");
         return $"no batch would fit beside the weights' {ByteSize.Format(weights)}{halved}";
     }

@@ -87,14 +87,7 @@ public sealed class Device : IDisposable
         (string variant, int index) = Parse(name);
         if (variant == CpuVariant && gemm != GemmChoice.Auto)
             throw new InputException($"gemm {InputText.Quote(gemm.ToString().ToLowerInvariant())}: only a GPU has the choice; expected auto on cpu");
-        try
-        {
-            EngineLibrary.Choose(variant);
-        }
-        catch (NativeLibraryException failure)
-        {
-            throw new InputException(failure.Message, failure);
-        }
+        Load(variant, EngineLibrary.Choose);
         NativeMethods.DeviceCreate(index, threads, out DeviceHandle handle).ThrowIfFailed();
         try
         {
@@ -112,8 +105,44 @@ public sealed class Device : IDisposable
     /// <summary>What engines there are, the processor's first, and what each can open. Opens nothing for use.</summary>
     public static IReadOnlyList<EngineStatus> Survey() => [StatusOf(CpuVariant), StatusOf(CudaVariant)];
 
+    /// <summary>Why there is no GPU to open, where a name is a GPU's and there is none here at all; null in all other cases. Opens nothing.</summary>
+    /// <param name="name">"cpu", or "cuda:N".</param>
+    /// <exception cref="InputException">Another name.</exception>
+    public static string? WhyNoGpu(string name)
+    {
+        if (Parse(name).Variant == CpuVariant) return null;
+        try
+        {
+            return DeviceProbe.Count(CudaVariant) switch
+            {
+                null => "the cuda engine is not installed",
+                0 => "the driver sees no GPU",
+                _ => null,
+            };
+        }
+        catch (NativeLibraryException failure)
+        {
+            return failure.Message;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
+
+    /// <summary>For what every engine can say without a device.</summary>
+    internal static void LoadAnyEngine() => Load(CpuVariant, EngineLibrary.ChooseUnlessChosen);
+
+    private static void Load(string variant, Action<string> choose)
+    {
+        try
+        {
+            choose(variant);
+        }
+        catch (NativeLibraryException failure)
+        {
+            throw new InputException(failure.Message, failure);
+        }
+    }
 
     private static EngineStatus StatusOf(string variant)
     {

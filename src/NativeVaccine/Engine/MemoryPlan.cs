@@ -70,6 +70,18 @@ public sealed class MemoryPlan : IDisposable
         return new MemoryPlan(handle, configuration, options);
     }
 
+    /// <summary>Makes the plan that the CUDA engine makes on any GPU, byte for byte; it and a GPU need not be there.</summary>
+    /// <param name="configuration">Shapes of the model.</param>
+    /// <param name="options">What there must be room for.</param>
+    /// <exception cref="InputException">An option is out of range, or no engine is there.</exception>
+    /// <exception cref="EngineException">As <see cref="Create"/>.</exception>
+    public static MemoryPlan CreateForGpu(ModelConfiguration configuration, SessionOptions options)
+    {
+        Device.LoadAnyEngine();
+        NativeMethods.PlanCreateForGpu(ShapeOf(configuration), NativeOptions(options), out PlanHandle handle).ThrowIfFailed();
+        return new MemoryPlan(handle, configuration, options);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
 

@@ -19,16 +19,16 @@ public sealed class RunPlanner
     /// <summary>More than any model has; nothing of layers is looked at.</summary>
     private const int MostLayers = 1024;
 
-    private readonly Device device;
+    private readonly Device? device;
     private readonly Method method;
     private readonly TrainingData? data;
     private readonly NumberTypes types;
 
     /// <summary>Reads what the options name.</summary>
     /// <param name="options">As they take effect on the device.</param>
-    /// <param name="device">Where the run would be.</param>
+    /// <param name="device">Where the run would be; null for a GPU that is not here.</param>
     /// <exception cref="InputException">A file is missing or broken, or an option cannot be used.</exception>
-    public RunPlanner(TrainingOptions options, Device device)
+    public RunPlanner(TrainingOptions options, Device? device)
     {
         string model = options.Model ?? throw new InputException($"--model is missing; expected a folder or {ShapePrefix}llama-2-7b");
         (Options, this.device) = (options, device);
@@ -82,7 +82,7 @@ public sealed class RunPlanner
     public MemoryPlan? Within(long limit) => TryCreate(SessionOf(Options) with { MemoryLimit = limit });
 
     /// <summary>The plan that takes least, with all layers recomputed.</summary>
-    public MemoryPlan Smallest() => MemoryPlan.Create(device, Configuration, SmallestSession(Options));
+    public MemoryPlan Smallest() => Create(SmallestSession(Options));
 
     /// <summary>The largest batch, below that of the options, with which the run would stay within a limit; 0 if there is none.</summary>
     public int LargestBatch(long limit) =>
@@ -107,6 +107,10 @@ public sealed class RunPlanner
         return seconds.Length == 0 ? null : (seconds[seconds.Length / 2], steps.Count);
     }
 
+    private MemoryPlan Create(SessionOptions session) => device is null
+        ? MemoryPlan.CreateForGpu(Configuration, session)
+        : MemoryPlan.Create(device, Configuration, session);
+
     private SessionOptions SessionOf(TrainingOptions options) =>
         data is null ? TrainingPlan.For(options, method, types) : TrainingPlan.For(options, method, data, types);
 
@@ -115,7 +119,7 @@ public sealed class RunPlanner
 
     private long SmallestBytes(TrainingOptions options)
     {
-        using MemoryPlan plan = MemoryPlan.Create(device, Configuration, SmallestSession(options));
+        using MemoryPlan plan = Create(SmallestSession(options));
         return plan.TotalBytes;
     }
 
@@ -136,7 +140,7 @@ public sealed class RunPlanner
     {
         try
         {
-            return MemoryPlan.Create(device, Configuration, session);
+            return Create(session);
         }
         catch (EngineException exception) when (exception.Error == EngineError.OutOfMemory && session.MemoryLimit > 0)
         {

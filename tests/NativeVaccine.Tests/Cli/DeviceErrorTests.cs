@@ -14,6 +14,10 @@ public sealed class DeviceErrorTests : IDisposable
 {
     private static readonly string Model = Fixtures.Path("micro-llama");
     private static readonly string Samples = Fixtures.Path("traces", "tvaccine-micro", "samples.jsonl");
+
+    /// <summary>What the cuda engine planned on a GPU for README's shape:llama-2-7b: 19.1 GiB, and of them the kernels' workspace.</summary>
+    private const long LargeBytes = 20_481_520_128, LargeWorkspaceBytes = 50_331_648;
+
     private readonly TemporaryFolder folder = new();
 
     public void Dispose() => folder.Dispose();
@@ -21,16 +25,87 @@ public sealed class DeviceErrorTests : IDisposable
     [Fact]
     public void AnEngineThatIsNotInstalledSaysHowItIsBuilt()
     {
-        using var empty = new TemporaryFolder();
-        string library = empty.File("libnativevaccine_cuda.so");
-        CommandResult result = Run(new() { [EngineLibrary.PathVariable] = library }, "plan", "--model", "shape:llama-2-7b", "--device", "cuda:0");
+        CommandResult result = WithoutEngine(Align());
 
         Assert.Equal(ExitCode.BadInput, result.ExitCode);
         Assert.Equal(
             "error: the cuda engine was not found; build it with: dotnet build -c Release -p:Cuda=true (needs CUDA 11.8 or later); "
-            + $"looked for {library}",
+            + $"looked for {NoEngine}",
             result.ErrorLine);
     }
+
+    [Fact]
+    public void APlanForAGpuNeedsNone()
+    {
+        CommandResult result = WithoutEngine(Plan("shape:llama-2-7b", "--max-length", "200", "--device-memory", "24GiB"));
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.StartsWith(
+            "planned for a GPU as the cuda engine does, and none was asked: the cuda engine is not installed\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains("all layers keep their activations\nfits into 24.0 GiB\n", result.Output, StringComparison.Ordinal);
+        JsonNode plan = SavedPlan();
+        Assert.Equal(LargeBytes, (long)plan["total_bytes"]!);
+        Assert.Equal(LargeWorkspaceBytes, (long)plan["items"]!.AsArray().Single(static item => (string)item!["name"]! == "kernel workspace")!["bytes"]!);
+        Assert.Equal((false, true), ((bool)plan["device_asked"]!, (bool)plan["fits"]!));
+    }
+
+    [Fact]
+    public void WithoutALimitAPlanForAGpuSaysThatNothingIsCompared()
+    {
+        CommandResult result = WithoutEngine(Plan("shape:llama-2-7b", "--max-length", "200"));
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.EndsWith("a GPU's memory is not known here: with --device-memory, as 24GiB, this says what fits into it\n", result.Output, StringComparison.Ordinal);
+        JsonNode plan = SavedPlan();
+        Assert.Equal(LargeBytes, (long)plan["total_bytes"]!);
+        Assert.True(plan["room"] is null && plan["fits"] is null && plan["largest_batch"] is null);
+
+        CommandResult tooSmall = WithoutEngine(Plan("shape:llama-2-7b", "--max-length", "200", "--device-memory", "12GiB"));
+        Assert.Equal(ExitCode.Failed, tooSmall.ExitCode);
+        Assert.Contains("does not fit into 12.0 GiB, even where every layer recomputes", tooSmall.Output, StringComparison.Ordinal);
+    }
+
+    [CudaTheory]
+    [InlineData("--max-length", "200", "--device-memory", "24GiB")]
+    [InlineData("--max-length", "200", "--device-memory", "16GiB")]
+    [InlineData("--max-length", "333", "--precision", "fp32", "--device-memory", "60GiB")]
+    public void APlanForAGpuIsTheSameWithAndWithoutOne(params string[] options)
+    {
+        foreach (string model in new[] { "shape:llama-2-7b", Model })
+        {
+            CommandResult with = Faulty("", Plan(model, options));
+            Assert.True(with.ExitCode == 0, with.Error);
+            JsonNode own = SavedPlan();
+            CommandResult without = WithoutEngine(Plan(model, options));
+            JsonNode other = SavedPlan();
+
+            Assert.DoesNotContain("none was asked", with.Error, StringComparison.Ordinal);
+            Assert.Contains("none was asked", without.Error, StringComparison.Ordinal);
+            Assert.Equal((true, false), ((bool)own["device_asked"]!, (bool)other["device_asked"]!));
+            own["device_asked"] = other["device_asked"] = null;
+            Assert.Equal(own.ToJsonString(), other.ToJsonString());
+            Assert.Equal(with.Output, without.Output);
+        }
+    }
+
+    [CudaTheory]
+    [InlineData("driver", "there is no NVIDIA driver; install one")]
+    [InlineData("old-driver", "the NVIDIA driver is for CUDA 11.4")]
+    [InlineData("gpu", "the driver sees no GPU")]
+    public void APlanSaysWhyNoGpuWasAsked(string fault, string expected)
+    {
+        CommandResult result = Faulty(fault, Plan("shape:llama-2-7b", "--max-length", "200"));
+        Assert.True(result.ExitCode == 0, result.Error);
+        string notice = Assert.Single(result.Error.Split('\n'), static line => line.Contains("none was asked: ", StringComparison.Ordinal));
+        Assert.Contains(expected, notice, StringComparison.Ordinal);
+        Assert.Equal(LargeBytes, (long)SavedPlan()["total_bytes"]!);
+    }
+
+    [CudaTheory]
+    [InlineData("capability", "cuda:0", "has compute capability 7.5")]
+    [InlineData("", "cuda:7", "cuda:7 is not there; expected cuda:0")]
+    public void APlanForAGpuThatIsHereAsksIt(string fault, string device, string expected) =>
+        AssertRefused(Faulty(fault, [.. Plan(Model).Select(word => word == "cuda:0" ? device : word)]), expected);
 
     [CudaTheory]
     [InlineData("driver", "there is no NVIDIA driver; install one for CUDA 1")]
@@ -104,6 +179,20 @@ public sealed class DeviceErrorTests : IDisposable
             "--out", folder.File("run"), .. device, .. more,
         ];
     }
+
+    /// <summary>README's plan, of another model and more options.</summary>
+    private string[] Plan(string model, params string[] more) =>
+    [
+        "plan", "--model", model, "--method", "tvaccine", "--layers", model == Model ? "2" : "8", "--batch", "10", "--device", "cuda:0",
+        "--json", folder.File("plan.json"), .. more,
+    ];
+
+    private JsonNode SavedPlan() => JsonNode.Parse(File.ReadAllText(folder.File("plan.json")))!;
+
+    /// <summary>A path of the cuda engine where there is none.</summary>
+    private string NoEngine => folder.File("libnativevaccine_cuda.so");
+
+    private CommandResult WithoutEngine(string[] arguments) => Run(new() { [EngineLibrary.PathVariable] = NoEngine }, arguments);
 
     private static void AssertRefused(CommandResult result, params string[] parts)
     {
