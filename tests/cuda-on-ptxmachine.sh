@@ -4,7 +4,7 @@
 #   tests/cuda-on-ptxmachine.sh long     the longer traces and every resume and session test instead (hours; without race checks; traces in fp32)
 #   tests/cuda-on-ptxmachine.sh FILTER   a filter of dotnet test, in both precisions
 # Needs the ptxmachine preset built (cmake --preset ptxmachine && cmake --build --preset ptxmachine) and the tests (dotnet build -c Release).
-# On a machine with a GPU: NV_RUNTIME="" runs the same on it. NV_PRECISIONS="bf16" runs one of the two.
+# On a machine with a GPU: VACCINE_RUNTIME="" runs the same on it. VACCINE_PRECISIONS="bf16" runs one of the two.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 build=$PWD/artifacts/cmake/ptxmachine
@@ -14,7 +14,7 @@ export NATIVEVACCINE_TEST_DEVICE=cuda:0 NATIVEVACCINE_LIBRARY=$build/lib/libnati
     echo "cuda-on-ptxmachine: $NATIVEVACCINE_LIBRARY is not there; build it: cmake --preset ptxmachine && cmake --build --preset ptxmachine" >&2
     exit 2
 }
-export LD_LIBRARY_PATH=${NV_RUNTIME-$build/ptxmachine}
+export LD_LIBRARY_PATH=${VACCINE_RUNTIME-$build/ptxmachine}
 
 any() {  # names: a filter that matches any of them
     local filter="" name
@@ -39,9 +39,9 @@ results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 for n in "${!jobs[@]}"; do
     precision=${jobs[n]%%:*}
-    [[ " ${NV_PRECISIONS-fp32 bf16} " == *" $precision "* ]] || continue
+    [[ " ${VACCINE_PRECISIONS-fp32 bf16} " == *" $precision "* ]] || continue
     NATIVEVACCINE_TEST_PRECISION=$precision dotnet test tests/NativeVaccine.Tests -c Release --no-build --filter "${jobs[n]#*:}" \
-        --logger "console;verbosity=${NV_VERBOSITY-minimal}" >"$results/$n-$precision" 2>&1 &
+        --logger "console;verbosity=${VACCINE_VERBOSITY-minimal}" >"$results/$n-$precision" 2>&1 &
 done
 failed=0
 for job in $(jobs -p); do wait "$job" || failed=1; done

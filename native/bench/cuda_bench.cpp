@@ -17,8 +17,8 @@
 #include "cuda/step.h"
 #include "cuda/timing.h"
 
-using namespace nv;
-using namespace nv::bench;
+using namespace vaccine;
+using namespace vaccine::bench;
 
 namespace {
 

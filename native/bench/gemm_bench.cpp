@@ -20,8 +20,8 @@
 
 namespace {
 
-using nv::Isa;
-using nv::ops::Gemm;
+using vaccine::Isa;
+using vaccine::ops::Gemm;
 
 /// Which of a linear layer's products: y = x w^T, dx = dy w, dw = dy^T x.
 enum class Product { Forward, InputGradient, WeightGradient };
@@ -118,12 +118,13 @@ struct Contender {
 
 class Bench {
 public:
-    Bench(int threads, int rounds) : threads_(threads), rounds_(rounds), device_(nv::Device::open(0, threads)), blas_(find_blas(threads)) {
-        nv::Stream& stream = device_->stream();
-        stream.workspace_bytes = nv::ops::gemm_workspace_bytes(threads, 4096);
+    Bench(int threads, int rounds)
+        : threads_(threads), rounds_(rounds), device_(vaccine::Device::open(0, threads)), blas_(find_blas(threads)) {
+        vaccine::Stream& stream = device_->stream();
+        stream.workspace_bytes = vaccine::ops::gemm_workspace_bytes(threads, 4096);
         stream.workspace = device_->allocate(stream.workspace_bytes);
-        std::printf("%s, %d threads of %d, %d rounds in turns\n", device_->info().name.c_str(), threads, nv::platform::processor_count(),
-                    rounds);
+        std::printf("%s, %d threads of %d, %d rounds in turns\n", device_->info().name.c_str(), threads,
+                    vaccine::platform::processor_count(), rounds);
         std::printf("GFLOP/s median (best); ratio: ours / BLAS by the median (by the best)\n");
         std::printf("%-16s %15s | %-13s | %-29s | %-29s | %-29s\n", "product", "M,N,K", "BLAS", "best isa, fp32", "best isa, bf16 weights",
                     "avx2, fp32");
@@ -139,14 +140,14 @@ public:
                      N,
                      K,
                      1,
-                     {a, nv::DType::F32, a_transposed ? 1 : K, a_transposed ? M : 1},
-                     {b, nv::DType::F32, b_transposed ? 1 : N, b_transposed ? K : 1},
+                     {a, vaccine::DType::F32, a_transposed ? 1 : K, a_transposed ? M : 1},
+                     {b, vaccine::DType::F32, b_transposed ? 1 : N, b_transposed ? K : 1},
                      c,
                      N,
                      false,
                      nullptr};
         Gemm half = problem;
-        half.b.dtype = nv::DType::BF16;  // reads the same memory: any bits do
+        half.b.dtype = vaccine::DType::BF16;  // reads the same memory: any bits do
 
         Contender blas{threads_}, best{threads_}, best_half{threads_}, avx2{threads_};
         const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
@@ -159,12 +160,12 @@ public:
                     blas_(kRowMajor, a_transposed ? kTransposed : kPlain, b_transposed ? kTransposed : kPlain, int(M), int(N), int(K), 1, a,
                           int(a_transposed ? M : K), b, int(b_transposed ? K : N), 0, c, int(N));
                 });
-            best.measure(calls, [&] { nv::ops::gemm(device_->stream(), problem); });
-            if (product != Product::WeightGradient) best_half.measure(calls, [&] { nv::ops::gemm(device_->stream(), half); });
-            if (nv::best_isa() > Isa::Avx2) {
-                nv::force_isa(Isa::Avx2);
-                avx2.measure(calls, [&] { nv::ops::gemm(device_->stream(), problem); });
-                nv::force_isa(nv::best_isa());
+            best.measure(calls, [&] { vaccine::ops::gemm(device_->stream(), problem); });
+            if (product != Product::WeightGradient) best_half.measure(calls, [&] { vaccine::ops::gemm(device_->stream(), half); });
+            if (vaccine::best_isa() > Isa::Avx2) {
+                vaccine::force_isa(Isa::Avx2);
+                avx2.measure(calls, [&] { vaccine::ops::gemm(device_->stream(), problem); });
+                vaccine::force_isa(vaccine::best_isa());
             }
         }
         char size[32];
@@ -196,7 +197,7 @@ private:
     }
 
     int threads_, rounds_;
-    std::unique_ptr<nv::Device> device_;
+    std::unique_ptr<vaccine::Device> device_;
     Sgemm blas_;
 };
 

@@ -11,8 +11,8 @@
 #include "cuda/timing.h"
 #include "ops/cuda/gemm_bf16.cuh"
 
-using namespace nv;
-using namespace nv::ops;
+using namespace vaccine;
+using namespace vaccine::ops;
 
 namespace {
 
@@ -35,16 +35,16 @@ template <class Tile> Candidate candidate(const char* name, bool for_few_rows) {
     return {name, for_few_rows, launch_gemm<Tile, GemmKind::Forward, bf16>, launch_gemm<Tile, GemmKind::InputGradient, bf16>};
 }
 
-#define NV_TILE(...) candidate<GemmTile<__VA_ARGS__>>(#__VA_ARGS__, false)
-#define NV_FEW_ROWS(...) candidate<GemmTile<__VA_ARGS__>>(#__VA_ARGS__, true)
+#define VACCINE_TILE(...) candidate<GemmTile<__VA_ARGS__>>(#__VA_ARGS__, false)
+#define VACCINE_FEW_ROWS(...) candidate<GemmTile<__VA_ARGS__>>(#__VA_ARGS__, true)
 
 std::vector<Candidate> candidates() {
-    return {NV_TILE(128, 128, 32, 64, 64, 3, 2),   NV_TILE(128, 128, 32, 64, 64, 4, 2),   NV_TILE(128, 128, 64, 64, 64, 3, 2),
-            NV_TILE(128, 128, 32, 64, 32, 4, 2),   NV_TILE(256, 128, 32, 64, 64, 4, 1),   NV_TILE(128, 256, 32, 64, 64, 4, 1),
-            NV_TILE(128, 256, 32, 64, 64, 3, 1),   NV_TILE(256, 128, 64, 64, 64, 4, 1),   NV_TILE(128, 256, 64, 64, 64, 4, 1),
-            NV_TILE(64, 64, 32, 32, 32, 4, 3),     NV_TILE(64, 128, 32, 32, 64, 4, 2),    NV_TILE(64, 128, 64, 32, 64, 3, 2),
-            NV_FEW_ROWS(32, 32, 64, 16, 16, 4, 3), NV_FEW_ROWS(32, 64, 64, 16, 32, 4, 3), NV_FEW_ROWS(32, 64, 64, 32, 16, 6, 2),
-            NV_FEW_ROWS(16, 64, 64, 16, 16, 6, 3), NV_FEW_ROWS(32, 32, 128, 16, 16, 3, 3)};
+    return {VACCINE_TILE(128, 128, 32, 64, 64, 3, 2),   VACCINE_TILE(128, 128, 32, 64, 64, 4, 2),   VACCINE_TILE(128, 128, 64, 64, 64, 3, 2),
+            VACCINE_TILE(128, 128, 32, 64, 32, 4, 2),   VACCINE_TILE(256, 128, 32, 64, 64, 4, 1),   VACCINE_TILE(128, 256, 32, 64, 64, 4, 1),
+            VACCINE_TILE(128, 256, 32, 64, 64, 3, 1),   VACCINE_TILE(256, 128, 64, 64, 64, 4, 1),   VACCINE_TILE(128, 256, 64, 64, 64, 4, 1),
+            VACCINE_TILE(64, 64, 32, 32, 32, 4, 3),     VACCINE_TILE(64, 128, 32, 32, 64, 4, 2),    VACCINE_TILE(64, 128, 64, 32, 64, 3, 2),
+            VACCINE_FEW_ROWS(32, 32, 64, 16, 16, 4, 3), VACCINE_FEW_ROWS(32, 64, 64, 16, 32, 4, 3), VACCINE_FEW_ROWS(32, 64, 64, 32, 16, 6, 2),
+            VACCINE_FEW_ROWS(16, 64, 64, 16, 16, 6, 3), VACCINE_FEW_ROWS(32, 32, 128, 16, 16, 3, 3)};
 }
 
 /// Normal weights would do as well; zeros would be faster than real numbers.

@@ -13,7 +13,7 @@
 #include "core/device.h"
 #include "ops/ops.h"
 
-using namespace nv;
+using namespace vaccine;
 
 namespace {
 

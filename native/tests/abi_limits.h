@@ -13,7 +13,7 @@
 #include "abi/fields.h"
 #include "engine_model.h"
 
-namespace nv::testing {
+namespace vaccine::testing {
 
 constexpr int64_t kMostBytes = int64_t{64} << 20;    // of a plan that is worth a session here
 constexpr size_t kMostLayers = 2048;                 // that such a plan may have
@@ -50,7 +50,7 @@ inline std::vector<Field> fields_of(const std::string& owner) {
     std::vector<Field> all, own;
 #define IGNORED(s)
 #define FIELD(s, f) add_field<decltype(s::f)>(all, #s, #f, offsetof(s, f));
-    NV_FIELDS(IGNORED, FIELD)
+    VACCINE_FIELDS(IGNORED, FIELD)
     std::copy_if(all.begin(), all.end(), std::back_inserter(own), [&](const Field& f) { return f.owner == owner; });
     check(!own.empty(), owner + " has no fields");
     return own;
@@ -131,33 +131,34 @@ inline int64_t resident_bytes() {
 }
 
 /// Runs `call`, which may work or refuse: with a status for mistakes and its message, and without much memory.
-template <class Call> nv_status answers(const std::string& what, Call call) {
-    const nv_status status = call();
+template <class Call> vaccine_status answers(const std::string& what, Call call) {
+    const vaccine_status status = call();
     check(resident_bytes() < kMostResident, what + ": took " + std::to_string(resident_bytes() >> 20) + " MiB");
-    if (status == NV_OK) return status;
-    const std::string message = nv_last_error_message();
-    check(status == NV_INVALID_ARGUMENT || status == NV_OUT_OF_MEMORY || status == NV_UNSUPPORTED || status == NV_WRONG_STATE,
+    if (status == VACCINE_OK) return status;
+    const std::string message = vaccine_last_error_message();
+    check(status == VACCINE_INVALID_ARGUMENT || status == VACCINE_OUT_OF_MEMORY || status == VACCINE_UNSUPPORTED ||
+              status == VACCINE_WRONG_STATE,
           what + ": status " + std::to_string(status) + ": " + message);
-    check(message.rfind("nv_", 0) == 0 && message.size() > 20, what + ": no message: " + message);
+    check(message.rfind("vaccine_", 0) == 0 && message.size() > 20, what + ": no message: " + message);
     return status;
 }
 
 /// Everything that the sweeps change, with the memory that its pointers point to: as much as the largest batch and model need.
 struct Inputs {
-    nv_model_shape shape = Model::shape({});
-    nv_plan_options options = Model::options({});
+    vaccine_model_shape shape = Model::shape({});
+    vaccine_plan_options options = Model::options({});
     std::vector<int32_t> ids, labels, offsets{0, 1, 8, 20, 24};
     std::vector<float> head_weights;
     std::vector<uint8_t> mask;
-    nv_batch batch{};
-    nv_forward_options forward = Model::forward_options();
-    nv_backward_options backward = Model::backward_options();
-    nv_adamw_options adamw{};
-    nv_sampling sampling{};
+    vaccine_batch batch{};
+    vaccine_forward_options forward = Model::forward_options();
+    vaccine_backward_options backward = Model::backward_options();
+    vaccine_adamw_options adamw{};
+    vaccine_sampling sampling{};
 
     Inputs() : ids(24, 0), labels(24, 0), head_weights(kMostLayers + 1, 0), mask(kMostLayers * 16, 1) {
         std::fill_n(head_weights.begin(), Model::kLayers + 1, 0.5f);
-        shape.rope_scaling = NV_ROPE_LLAMA3;
+        shape.rope_scaling = VACCINE_ROPE_LLAMA3;
         shape.rope_low_frequency_factor = 1;
         shape.rope_high_frequency_factor = 4;
         shape.rope_original_positions = 16;
@@ -166,11 +167,11 @@ struct Inputs {
         batch = {sizeof batch, 20, 3, ids.data(), labels.data(), offsets.data()};
         forward.dropout = 1;
         forward.head_weights = head_weights.data();
-        for (int k = 0; k < NV_SITE_KINDS; ++k) forward.record_site[k] = backward.read_site[k] = 0;
-        for (int k = 0; k < NV_SITE_KINDS; ++k) backward.norm_scalar[k] = 100 * k;
+        for (int k = 0; k < VACCINE_SITE_KINDS; ++k) forward.record_site[k] = backward.read_site[k] = 0;
+        for (int k = 0; k < VACCINE_SITE_KINDS; ++k) backward.norm_scalar[k] = 100 * k;
         backward.tensors = mask.data();
         adamw.struct_size = sizeof adamw;
-        adamw.gradient_vector = NV_VECTOR_GRADIENTS;
+        adamw.gradient_vector = VACCINE_VECTOR_GRADIENTS;
         adamw.learning_rate = 1e-3;
         adamw.beta1 = 0.9;
         adamw.beta2 = 0.999;
@@ -189,52 +190,53 @@ struct Inputs {
 };
 
 /// A step of training and two tokens, as far as each call works; true where all do.
-inline bool passes(const std::string& what, nv_session* session, const Inputs& in) {
+inline bool passes(const std::string& what, vaccine_session* session, const Inputs& in) {
     bool good = true;
-    const auto step = [&](const char* name, auto call) { good = answers(what + ", " + name, call) == NV_OK && good; };
+    const auto step = [&](const char* name, auto call) { good = answers(what + ", " + name, call) == VACCINE_OK && good; };
     int64_t labels = 0;
-    nv_batch prompts = in.batch;
+    vaccine_batch prompts = in.batch;
     prompts.labels = nullptr;
     int32_t next[4] = {};
-    step("forward", [&] { return nv_session_forward(session, &in.batch, &in.forward, &labels); });
-    step("backward", [&] { return nv_session_backward(session, &in.backward); });
-    step("adamw", [&] { return nv_adamw_step(session, &in.adamw); });
-    step("decode_begin", [&] { return nv_decode_begin(session, &prompts, &in.sampling, next); });
+    step("forward", [&] { return vaccine_session_forward(session, &in.batch, &in.forward, &labels); });
+    step("backward", [&] { return vaccine_session_backward(session, &in.backward); });
+    step("adamw", [&] { return vaccine_adamw_step(session, &in.adamw); });
+    step("decode_begin", [&] { return vaccine_decode_begin(session, &prompts, &in.sampling, next); });
     const int32_t samples[] = {0, 2}, tokens[] = {0, 0};
-    step("decode_next", [&] { return nv_decode_next(session, 2, samples, tokens, &in.sampling, next); });
+    step("decode_next", [&] { return vaccine_decode_next(session, 2, samples, tokens, &in.sampling, next); });
     return good;
 }
 
 class Bench {
 public:
-    Bench() { ok(nv_device_create(0, 2, &device)); }
-    ~Bench() { nv_device_destroy(device); }
+    Bench() { ok(vaccine_device_create(0, 2, &device)); }
+    ~Bench() { vaccine_device_destroy(device); }
     Bench(const Bench&) = delete;
     Bench& operator=(const Bench&) = delete;
 
     /// Makes the plan; and where it is a small one, a session, and runs it.
     void plan(const std::string& what, const Inputs& in, bool run) {
-        nv_plan* plan = nullptr;
-        if (answers(what, [&] { return nv_plan_create(device, &in.shape, &in.options, &plan); }) != NV_OK) {
+        vaccine_plan* plan = nullptr;
+        if (answers(what, [&] { return vaccine_plan_create(device, &in.shape, &in.options, &plan); }) != VACCINE_OK) {
             check(plan == nullptr, what + ": a plan was made all the same");
             return;
         }
-        nv_plan_summary summary{};
+        vaccine_plan_summary summary{};
         summary.struct_size = sizeof summary;
-        ok(nv_plan_get_summary(plan, &summary));
+        ok(vaccine_plan_get_summary(plan, &summary));
         check(summary.total_bytes > 0 && summary.parameters > 0 && summary.trainable_parameters >= 0, what + ": the plan counts wrongly");
-        nv_session* session = nullptr;
+        vaccine_session* session = nullptr;
         if (summary.total_bytes > kNothingHas)
-            check(answers(what, [&] { return nv_session_create(device, plan, &session); }) == NV_OUT_OF_MEMORY, what + ": has memory");
+            check(answers(what, [&] { return vaccine_session_create(device, plan, &session); }) == VACCINE_OUT_OF_MEMORY,
+                  what + ": has memory");
         if (run && summary.total_bytes <= kMostBytes) {
             check(in.shape.layers <= static_cast<int32_t>(kMostLayers), what + ": more layers than this test has weights of heads for");
-            if (answers(what, [&] { return nv_session_create(device, plan, &session); }) == NV_OK) passes(what, session, in);
-            nv_session_destroy(session);
+            if (answers(what, [&] { return vaccine_session_create(device, plan, &session); }) == VACCINE_OK) passes(what, session, in);
+            vaccine_session_destroy(session);
         }
-        nv_plan_destroy(plan);
+        vaccine_plan_destroy(plan);
     }
 
-    nv_device* device = nullptr;
+    vaccine_device* device = nullptr;
 };
 
 inline std::string text_of(const Field& field, const Bits& value) {
@@ -247,7 +249,7 @@ inline std::string text_of(const Field& field, const Bits& value) {
     return text;
 }
 
-#ifdef NV_TEST_CUDA
+#ifdef VACCINE_TEST_CUDA
 constexpr bool kRuns = false;  // sessions on ptxmachine take long, and the passes' checks are the same code
 #else
 constexpr bool kRuns = true;
@@ -263,4 +265,4 @@ template <class Struct, class F> void sweep(const char* owner, Struct Inputs::*m
         }
 }
 
-}  // namespace nv::testing
+}  // namespace vaccine::testing

@@ -3,31 +3,31 @@
 // What this test cannot see (a read beyond a buffer, overflow) the sanitizers do.
 #include "abi_limits.h"
 
-using namespace nv::testing;
+using namespace vaccine::testing;
 
 namespace {
 
 void plans() {
     Bench bench;
     const auto run = [&](const std::string& what, const Inputs& in) { bench.plan(what, in, kRuns); };
-    sweep("nv_model_shape", &Inputs::shape, run);
-    sweep("nv_plan_options", &Inputs::options, run);
+    sweep("vaccine_model_shape", &Inputs::shape, run);
+    sweep("vaccine_plan_options", &Inputs::options, run);
 }
 
 /// Any two integers of shape and options at once.
 void pairs() {
     Bench bench;
     std::vector<std::pair<bool, Field>> fields;  // of the shape, or of the options
-    for (const char* owner : {"nv_model_shape", "nv_plan_options"})
+    for (const char* owner : {"vaccine_model_shape", "vaccine_plan_options"})
         for (const Field& field : fields_of(owner))
-            if (field.kind == Kind::I32 && field.name != "struct_size") fields.push_back({field.owner == "nv_model_shape", field});
+            if (field.kind == Kind::I32 && field.name != "struct_size") fields.push_back({field.owner == "vaccine_model_shape", field});
     const std::vector<int32_t> values{-1, 0, 1, 1024, 1 << 24, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()};
     const auto change = [](Inputs& in, const std::pair<bool, Field>& field, int32_t value) {
         field.first ? put(in.shape, field.second, bits_of(value)) : put(in.options, field.second, bits_of(value));
     };
     Inputs in;
-    const nv_model_shape shape = in.shape;
-    const nv_plan_options options = in.options;
+    const vaccine_model_shape shape = in.shape;
+    const vaccine_plan_options options = in.options;
     for (size_t i = 0; i < fields.size(); ++i)
         for (size_t j = i + 1; j < fields.size(); ++j)
             for (const int32_t a : values)
@@ -48,10 +48,10 @@ void overflow_is_refused() {
     const auto refuses = [&](const char* what, auto change) {
         Inputs in;
         change(in);
-        nv_plan* plan = nullptr;
-        check(answers(what, [&] { return nv_plan_create(bench.device, &in.shape, &in.options, &plan); }) == NV_INVALID_ARGUMENT,
+        vaccine_plan* plan = nullptr;
+        check(answers(what, [&] { return vaccine_plan_create(bench.device, &in.shape, &in.options, &plan); }) == VACCINE_INVALID_ARGUMENT,
               std::string(what) + " was not refused");
-        check(std::string(nv_last_error_message()).find("too large") != std::string::npos, nv_last_error_message());
+        check(std::string(vaccine_last_error_message()).find("too large") != std::string::npos, vaccine_last_error_message());
     };
     refuses("all weights",
             [](Inputs& in) { in.shape.vocabulary = in.shape.hidden = in.shape.intermediate = most, in.shape.layers = 0xFFFF; });
@@ -81,13 +81,13 @@ void pass_options() {
     const auto run = [&](const std::string& what, const Inputs& in) {
         passes(what, model.session, in);
         Inputs plain;
-        check(passes("after " + what, model.session, plain), "after " + what + ": " + nv_last_error_message());
+        check(passes("after " + what, model.session, plain), "after " + what + ": " + vaccine_last_error_message());
     };
-    sweep("nv_batch", &Inputs::batch, run);
-    sweep("nv_forward_options", &Inputs::forward, run);
-    sweep("nv_backward_options", &Inputs::backward, run);
-    sweep("nv_adamw_options", &Inputs::adamw, run);
-    sweep("nv_sampling", &Inputs::sampling, run);
+    sweep("vaccine_batch", &Inputs::batch, run);
+    sweep("vaccine_forward_options", &Inputs::forward, run);
+    sweep("vaccine_backward_options", &Inputs::backward, run);
+    sweep("vaccine_adamw_options", &Inputs::adamw, run);
+    sweep("vaccine_sampling", &Inputs::sampling, run);
 }
 
 /// Ids outside the vocabulary, labels out of range, offsets that descend or jump, weights of heads that are no numbers.
@@ -110,101 +110,101 @@ void contents_of_batches() {
     }
 }
 
-using Call32 = std::function<nv_status(int32_t)>;
-using Call64 = std::function<nv_status(int64_t)>;
+using Call32 = std::function<vaccine_status(int32_t)>;
+using Call64 = std::function<vaccine_status(int64_t)>;
 
 /// Each number that a function takes outside a struct.
 void arguments() {
     Model model({});
-    nv_session* s = model.session;
+    vaccine_session* s = model.session;
     const TestBatch batch;
     model.forward(batch);
     std::vector<float> floats(1 << 16);
-    std::vector<double> doubles(NV_SCALARS);
+    std::vector<double> doubles(VACCINE_SCALARS);
     std::vector<int64_t> longs(4096);
-    nv_plan_item item{};
+    vaccine_plan_item item{};
     item.struct_size = sizeof item;
-    nv_tensor_info tensor{};
+    vaccine_tensor_info tensor{};
     tensor.struct_size = sizeof tensor;
     float* f = floats.data();
     const auto device = [](int32_t index, int32_t threads) {
-        nv_device* made = nullptr;
-        const nv_status status = nv_device_create(index, threads, &made);
-        nv_device_destroy(made);
+        vaccine_device* made = nullptr;
+        const vaccine_status status = vaccine_device_create(index, threads, &made);
+        vaccine_device_destroy(made);
         return status;
     };
     const std::vector<std::pair<const char*, Call32>> calls{
         {"device_create index", [&](int32_t v) { return device(v, 1); }},
         {"device_create threads", [&](int32_t v) { return device(0, v); }},
-        {"device_set_gemm", [&](int32_t v) { return nv_device_set_gemm(model.device, v); }},
-        {"plan_get_item", [&](int32_t v) { return nv_plan_get_item(model.plan, v, &item); }},
-        {"session_get_tensor", [&](int32_t v) { return nv_session_get_tensor(s, v, &tensor); }},
-        {"write_tensor index", [&](int32_t v) { return nv_session_write_tensor(s, v, 0, 1, f); }},
-        {"read_tensor index", [&](int32_t v) { return nv_session_read_tensor(s, v, 0, 1, f); }},
-        {"scalars_read first", [&](int32_t v) { return nv_scalars_read(s, v, 1, doubles.data()); }},
-        {"scalars_read count", [&](int32_t v) { return nv_scalars_read(s, 0, v, doubles.data()); }},
-        {"vector_read vector", [&](int32_t v) { return nv_vector_read(s, v, 0, 1, f); }},
-        {"vector_write vector", [&](int32_t v) { return nv_vector_write(s, v, 0, 1, f); }},
-        {"vector_zero", [&](int32_t v) { return nv_vector_zero(s, v, nullptr); }},
-        {"vector_copy from", [&](int32_t v) { return nv_vector_copy(s, v, 4, nullptr); }},
-        {"vector_copy to", [&](int32_t v) { return nv_vector_copy(s, 4, v, nullptr); }},
-        {"vector_scale", [&](int32_t v) { return nv_vector_scale(s, v, 1, nullptr); }},
-        {"vector_axpy x", [&](int32_t v) { return nv_vector_axpy(s, 1, v, 4, nullptr); }},
-        {"vector_axpy y", [&](int32_t v) { return nv_vector_axpy(s, 1, 4, v, nullptr); }},
-        {"vector_multiply_add a", [&](int32_t v) { return nv_vector_multiply_add(s, 1, v, 4, 5, nullptr); }},
-        {"vector_multiply_add b", [&](int32_t v) { return nv_vector_multiply_add(s, 1, 4, v, 5, nullptr); }},
-        {"vector_multiply_add y", [&](int32_t v) { return nv_vector_multiply_add(s, 1, 4, 4, v, nullptr); }},
-        {"vector_dot x", [&](int32_t v) { return nv_vector_dot(s, v, 4, nullptr, 0); }},
-        {"vector_dot y", [&](int32_t v) { return nv_vector_dot(s, 4, v, nullptr, 0); }},
-        {"vector_dot scalar", [&](int32_t v) { return nv_vector_dot(s, 4, 4, nullptr, v); }},
-        {"site_select kind", [&](int32_t v) { return nv_site_select(s, v, 0, std::vector<uint8_t>(Model::kLayers + 1, 1).data()); }},
-        {"site_select site", [&](int32_t v) { return nv_site_select(s, 0, v, std::vector<uint8_t>(Model::kLayers + 1, 1).data()); }},
-        {"site_zero kind", [&](int32_t v) { return nv_site_zero(s, v, 0); }},
-        {"site_zero site", [&](int32_t v) { return nv_site_zero(s, 0, v); }},
-        {"site_fill_normal kind", [&](int32_t v) { return nv_site_fill_normal(s, v, 0, 20, 1, 1, 1); }},
-        {"site_fill_normal tokens", [&](int32_t v) { return nv_site_fill_normal(s, 0, 0, v, 1, 1, 1); }},
-        {"site_scale kind", [&](int32_t v) { return nv_site_scale(s, v, 0, 1); }},
-        {"site_scale site", [&](int32_t v) { return nv_site_scale(s, 0, v, 1); }},
-        {"site_axpy kind", [&](int32_t v) { return nv_site_axpy(s, v, 1, 0, 1); }},
-        {"site_axpy x", [&](int32_t v) { return nv_site_axpy(s, 0, 1, v, 1); }},
-        {"site_axpy y", [&](int32_t v) { return nv_site_axpy(s, 0, 1, 0, v); }},
-        {"site_dot kind", [&](int32_t v) { return nv_site_dot(s, v, 0, 1, 0); }},
-        {"site_dot x", [&](int32_t v) { return nv_site_dot(s, 0, v, 1, 0); }},
-        {"site_dot scalar", [&](int32_t v) { return nv_site_dot(s, 0, 0, 1, v); }},
-        {"site_norms kind", [&](int32_t v) { return nv_site_norms(s, v, 0, 0); }},
-        {"site_norms first_scalar", [&](int32_t v) { return nv_site_norms(s, 0, 0, v); }},
-        {"site_scale_to_norm kind", [&](int32_t v) { return nv_site_scale_to_norm(s, v, 0, 1, 1, 0); }},
-        {"site_scale_to_norm scalar", [&](int32_t v) { return nv_site_scale_to_norm(s, 0, 0, 1, 1, v); }},
-        {"site_write kind", [&](int32_t v) { return nv_site_write(s, v, 0, 0, 20 * Model::kHidden, f); }},
-        {"site_write layer", [&](int32_t v) { return nv_site_write(s, 0, 0, v, 20 * Model::kHidden, f); }},
-        {"site_read site", [&](int32_t v) { return nv_site_read(s, 0, v, 0, 20 * Model::kHidden, f); }},
-        {"site_read layer", [&](int32_t v) { return nv_site_read(s, 2, 0, v, 20 * Model::kHidden, f); }},
-        {"read_logits first_row", [&](int32_t v) { return nv_session_read_logits(s, v, 1, f); }},
-        {"read_logits rows", [&](int32_t v) { return nv_session_read_logits(s, 0, v, f); }},
-        {"adamw_read_steps", [&](int32_t v) { return nv_adamw_read_steps(s, v, longs.data()); }},
-        {"adamw_write_steps", [&](int32_t v) { return nv_adamw_write_steps(s, v, longs.data()); }},
+        {"device_set_gemm", [&](int32_t v) { return vaccine_device_set_gemm(model.device, v); }},
+        {"plan_get_item", [&](int32_t v) { return vaccine_plan_get_item(model.plan, v, &item); }},
+        {"session_get_tensor", [&](int32_t v) { return vaccine_session_get_tensor(s, v, &tensor); }},
+        {"write_tensor index", [&](int32_t v) { return vaccine_session_write_tensor(s, v, 0, 1, f); }},
+        {"read_tensor index", [&](int32_t v) { return vaccine_session_read_tensor(s, v, 0, 1, f); }},
+        {"scalars_read first", [&](int32_t v) { return vaccine_scalars_read(s, v, 1, doubles.data()); }},
+        {"scalars_read count", [&](int32_t v) { return vaccine_scalars_read(s, 0, v, doubles.data()); }},
+        {"vector_read vector", [&](int32_t v) { return vaccine_vector_read(s, v, 0, 1, f); }},
+        {"vector_write vector", [&](int32_t v) { return vaccine_vector_write(s, v, 0, 1, f); }},
+        {"vector_zero", [&](int32_t v) { return vaccine_vector_zero(s, v, nullptr); }},
+        {"vector_copy from", [&](int32_t v) { return vaccine_vector_copy(s, v, 4, nullptr); }},
+        {"vector_copy to", [&](int32_t v) { return vaccine_vector_copy(s, 4, v, nullptr); }},
+        {"vector_scale", [&](int32_t v) { return vaccine_vector_scale(s, v, 1, nullptr); }},
+        {"vector_axpy x", [&](int32_t v) { return vaccine_vector_axpy(s, 1, v, 4, nullptr); }},
+        {"vector_axpy y", [&](int32_t v) { return vaccine_vector_axpy(s, 1, 4, v, nullptr); }},
+        {"vector_multiply_add a", [&](int32_t v) { return vaccine_vector_multiply_add(s, 1, v, 4, 5, nullptr); }},
+        {"vector_multiply_add b", [&](int32_t v) { return vaccine_vector_multiply_add(s, 1, 4, v, 5, nullptr); }},
+        {"vector_multiply_add y", [&](int32_t v) { return vaccine_vector_multiply_add(s, 1, 4, 4, v, nullptr); }},
+        {"vector_dot x", [&](int32_t v) { return vaccine_vector_dot(s, v, 4, nullptr, 0); }},
+        {"vector_dot y", [&](int32_t v) { return vaccine_vector_dot(s, 4, v, nullptr, 0); }},
+        {"vector_dot scalar", [&](int32_t v) { return vaccine_vector_dot(s, 4, 4, nullptr, v); }},
+        {"site_select kind", [&](int32_t v) { return vaccine_site_select(s, v, 0, std::vector<uint8_t>(Model::kLayers + 1, 1).data()); }},
+        {"site_select site", [&](int32_t v) { return vaccine_site_select(s, 0, v, std::vector<uint8_t>(Model::kLayers + 1, 1).data()); }},
+        {"site_zero kind", [&](int32_t v) { return vaccine_site_zero(s, v, 0); }},
+        {"site_zero site", [&](int32_t v) { return vaccine_site_zero(s, 0, v); }},
+        {"site_fill_normal kind", [&](int32_t v) { return vaccine_site_fill_normal(s, v, 0, 20, 1, 1, 1); }},
+        {"site_fill_normal tokens", [&](int32_t v) { return vaccine_site_fill_normal(s, 0, 0, v, 1, 1, 1); }},
+        {"site_scale kind", [&](int32_t v) { return vaccine_site_scale(s, v, 0, 1); }},
+        {"site_scale site", [&](int32_t v) { return vaccine_site_scale(s, 0, v, 1); }},
+        {"site_axpy kind", [&](int32_t v) { return vaccine_site_axpy(s, v, 1, 0, 1); }},
+        {"site_axpy x", [&](int32_t v) { return vaccine_site_axpy(s, 0, 1, v, 1); }},
+        {"site_axpy y", [&](int32_t v) { return vaccine_site_axpy(s, 0, 1, 0, v); }},
+        {"site_dot kind", [&](int32_t v) { return vaccine_site_dot(s, v, 0, 1, 0); }},
+        {"site_dot x", [&](int32_t v) { return vaccine_site_dot(s, 0, v, 1, 0); }},
+        {"site_dot scalar", [&](int32_t v) { return vaccine_site_dot(s, 0, 0, 1, v); }},
+        {"site_norms kind", [&](int32_t v) { return vaccine_site_norms(s, v, 0, 0); }},
+        {"site_norms first_scalar", [&](int32_t v) { return vaccine_site_norms(s, 0, 0, v); }},
+        {"site_scale_to_norm kind", [&](int32_t v) { return vaccine_site_scale_to_norm(s, v, 0, 1, 1, 0); }},
+        {"site_scale_to_norm scalar", [&](int32_t v) { return vaccine_site_scale_to_norm(s, 0, 0, 1, 1, v); }},
+        {"site_write kind", [&](int32_t v) { return vaccine_site_write(s, v, 0, 0, 20 * Model::kHidden, f); }},
+        {"site_write layer", [&](int32_t v) { return vaccine_site_write(s, 0, 0, v, 20 * Model::kHidden, f); }},
+        {"site_read site", [&](int32_t v) { return vaccine_site_read(s, 0, v, 0, 20 * Model::kHidden, f); }},
+        {"site_read layer", [&](int32_t v) { return vaccine_site_read(s, 2, 0, v, 20 * Model::kHidden, f); }},
+        {"read_logits first_row", [&](int32_t v) { return vaccine_session_read_logits(s, v, 1, f); }},
+        {"read_logits rows", [&](int32_t v) { return vaccine_session_read_logits(s, 0, v, f); }},
+        {"adamw_read_steps", [&](int32_t v) { return vaccine_adamw_read_steps(s, v, longs.data()); }},
+        {"adamw_write_steps", [&](int32_t v) { return vaccine_adamw_write_steps(s, v, longs.data()); }},
     };
     for (const auto& [name, call] : calls)
         for (const int32_t value : integers<int32_t>())
             answers(std::string(name) + " " + std::to_string(value), [&] { return call(value); });
 
     const std::vector<std::pair<const char*, Call64>> long_calls{
-        {"write_tensor first", [&](int64_t v) { return nv_session_write_tensor(s, 0, v, 1, f); }},
-        {"write_tensor count", [&](int64_t v) { return nv_session_write_tensor(s, 0, 0, v, f); }},
-        {"read_tensor first", [&](int64_t v) { return nv_session_read_tensor(s, 0, v, 1, f); }},
-        {"read_tensor count", [&](int64_t v) { return nv_session_read_tensor(s, 0, 1, v, f); }},
-        {"vector_read first", [&](int64_t v) { return nv_vector_read(s, 0, v, 1, f); }},
-        {"vector_read count", [&](int64_t v) { return nv_vector_read(s, 0, 0, v, f); }},
-        {"vector_write first", [&](int64_t v) { return nv_vector_write(s, 1, v, v, f); }},
-        {"site_read count", [&](int64_t v) { return nv_site_read(s, 0, 0, 0, v, f); }},
-        {"site_write count", [&](int64_t v) { return nv_site_write(s, 0, 0, 0, v, f); }},
-        {"read_losses count", [&](int64_t v) { return nv_session_read_losses(s, v, f); }},
+        {"write_tensor first", [&](int64_t v) { return vaccine_session_write_tensor(s, 0, v, 1, f); }},
+        {"write_tensor count", [&](int64_t v) { return vaccine_session_write_tensor(s, 0, 0, v, f); }},
+        {"read_tensor first", [&](int64_t v) { return vaccine_session_read_tensor(s, 0, v, 1, f); }},
+        {"read_tensor count", [&](int64_t v) { return vaccine_session_read_tensor(s, 0, 1, v, f); }},
+        {"vector_read first", [&](int64_t v) { return vaccine_vector_read(s, 0, v, 1, f); }},
+        {"vector_read count", [&](int64_t v) { return vaccine_vector_read(s, 0, 0, v, f); }},
+        {"vector_write first", [&](int64_t v) { return vaccine_vector_write(s, 1, v, v, f); }},
+        {"site_read count", [&](int64_t v) { return vaccine_site_read(s, 0, 0, 0, v, f); }},
+        {"site_write count", [&](int64_t v) { return vaccine_site_write(s, 0, 0, 0, v, f); }},
+        {"read_losses count", [&](int64_t v) { return vaccine_session_read_losses(s, v, f); }},
         {"steps",
          [&](int64_t v) {
              std::fill(longs.begin(), longs.end(), v);
              int32_t tensors = 0, trainable = 0;
-             ok(nv_session_get_tensor_count(s, &tensors, &trainable));
-             const nv_status status = nv_adamw_write_steps(s, trainable, longs.data());
+             ok(vaccine_session_get_tensor_count(s, &tensors, &trainable));
+             const vaccine_status status = vaccine_adamw_write_steps(s, trainable, longs.data());
              Inputs in;
              passes("after steps " + std::to_string(v), s, in);
              return status;
@@ -219,14 +219,14 @@ void arguments() {
 void decoding_arguments() {
     Model model({});
     Inputs in;
-    nv_batch prompts = in.batch;
+    vaccine_batch prompts = in.batch;
     prompts.labels = nullptr;
     int32_t next[4] = {};
     for (const int32_t value : integers<int32_t>()) {
-        ok(nv_decode_begin(model.session, &prompts, &in.sampling, next));
+        ok(vaccine_decode_begin(model.session, &prompts, &in.sampling, next));
         const auto run = [&](const char* what, int32_t count, std::array<int32_t, 3> samples, std::array<int32_t, 3> tokens) {
             answers(std::string(what) + " " + std::to_string(value),
-                    [&] { return nv_decode_next(model.session, count, samples.data(), tokens.data(), &in.sampling, next); });
+                    [&] { return vaccine_decode_next(model.session, count, samples.data(), tokens.data(), &in.sampling, next); });
         };
         run("count", value, {0, 1, 2}, {0, 0, 0});
         run("sample", 2, {value, 2, 0}, {0, 0, 0});
@@ -238,73 +238,73 @@ void decoding_arguments() {
 /// Every pointer of every function that takes a handle, NULL one by one.
 void null_pointers() {
     Model model({});
-    nv_session* s = model.session;
+    vaccine_session* s = model.session;
     Inputs in;
-    nv_plan* plan = nullptr;
-    nv_session* session = nullptr;
+    vaccine_plan* plan = nullptr;
+    vaccine_session* session = nullptr;
     int32_t small = 0;
     int64_t large = 0;
     float number = 0;
     double wide = 0;
-    const std::vector<std::function<nv_status()>> calls{
-        [] { return nv_device_count(nullptr); },
-        [] { return nv_device_create(0, 1, nullptr); },
-        [&] { return nv_device_get_info(model.device, nullptr); },
-        [] { return nv_device_get_info(nullptr, nullptr); },
-        [] { return nv_device_set_gemm(nullptr, 0); },
-        [&] { return nv_plan_create(nullptr, &in.shape, &in.options, &plan); },
-        [&] { return nv_plan_create(model.device, nullptr, &in.options, &plan); },
-        [&] { return nv_plan_create(model.device, &in.shape, nullptr, &plan); },
-        [&] { return nv_plan_create(model.device, &in.shape, &in.options, nullptr); },
-        [&] { return nv_plan_create_for_gpu(nullptr, &in.options, &plan); },
-        [&] { return nv_plan_create_for_gpu(&in.shape, nullptr, &plan); },
-        [&] { return nv_plan_create_for_gpu(&in.shape, &in.options, nullptr); },
-        [&] { return nv_plan_get_summary(model.plan, nullptr); },
-        [] { return nv_plan_get_summary(nullptr, nullptr); },
-        [&] { return nv_plan_get_item(model.plan, 0, nullptr); },
-        [] { return nv_plan_get_item(nullptr, 0, nullptr); },
-        [&] { return nv_session_create(nullptr, model.plan, &session); },
-        [&] { return nv_session_create(model.device, nullptr, &session); },
-        [&] { return nv_session_create(model.device, model.plan, nullptr); },
-        [&] { return nv_session_get_memory(s, nullptr, &large); },
-        [&] { return nv_session_get_memory(s, &large, nullptr); },
-        [&] { return nv_session_get_tensor_count(s, nullptr, &small); },
-        [&] { return nv_session_get_tensor_count(s, &small, nullptr); },
-        [&] { return nv_session_get_tensor(s, 0, nullptr); },
-        [&] { return nv_session_write_tensor(s, 0, 0, 1, nullptr); },
-        [&] { return nv_session_read_tensor(s, 0, 0, 1, nullptr); },
-        [&] { return nv_session_read_tensor(nullptr, 0, 0, 1, &number); },
-        [&] { return nv_scalars_read(s, 0, 1, nullptr); },
-        [&] { return nv_scalars_read(nullptr, 0, 1, &wide); },
-        [&] { return nv_vector_write(s, 0, 0, 1, nullptr); },
-        [&] { return nv_vector_read(s, 0, 0, 1, nullptr); },
-        [] { return nv_session_interrupt(nullptr, 1); },
-        [] { return nv_vector_zero(nullptr, 0, nullptr); },
-        [&] { return nv_site_select(s, 0, 0, nullptr); },
-        [&] { return nv_site_write(s, 0, 0, 0, 0, nullptr); },
-        [&] { return nv_site_read(s, 0, 0, 0, 0, nullptr); },
-        [&] { return nv_session_forward(s, nullptr, &in.forward, &large); },
-        [&] { return nv_session_forward(s, &in.batch, nullptr, &large); },
-        [&] { return nv_session_forward(s, &in.batch, &in.forward, nullptr); },
-        [&] { return nv_session_backward(s, nullptr); },
-        [&] { return nv_session_read_losses(s, 0, nullptr); },
-        [&] { return nv_session_read_logits(s, 0, 0, nullptr); },
-        [&] { return nv_adamw_step(s, nullptr); },
-        [&] { return nv_adamw_read_steps(s, 0, nullptr); },
-        [&] { return nv_adamw_write_steps(s, 0, nullptr); },
-        [&] { return nv_decode_begin(s, nullptr, &in.sampling, &small); },
-        [&] { return nv_decode_begin(s, &in.batch, nullptr, &small); },
-        [&] { return nv_decode_begin(s, &in.batch, &in.sampling, nullptr); },
-        [&] { return nv_decode_next(s, 1, nullptr, &small, &in.sampling, &small); },
-        [&] { return nv_decode_next(s, 1, &small, nullptr, &in.sampling, &small); },
-        [&] { return nv_decode_next(s, 1, &small, &small, nullptr, &small); },
-        [&] { return nv_decode_next(s, 1, &small, &small, &in.sampling, nullptr); },
+    const std::vector<std::function<vaccine_status()>> calls{
+        [] { return vaccine_device_count(nullptr); },
+        [] { return vaccine_device_create(0, 1, nullptr); },
+        [&] { return vaccine_device_get_info(model.device, nullptr); },
+        [] { return vaccine_device_get_info(nullptr, nullptr); },
+        [] { return vaccine_device_set_gemm(nullptr, 0); },
+        [&] { return vaccine_plan_create(nullptr, &in.shape, &in.options, &plan); },
+        [&] { return vaccine_plan_create(model.device, nullptr, &in.options, &plan); },
+        [&] { return vaccine_plan_create(model.device, &in.shape, nullptr, &plan); },
+        [&] { return vaccine_plan_create(model.device, &in.shape, &in.options, nullptr); },
+        [&] { return vaccine_plan_create_for_gpu(nullptr, &in.options, &plan); },
+        [&] { return vaccine_plan_create_for_gpu(&in.shape, nullptr, &plan); },
+        [&] { return vaccine_plan_create_for_gpu(&in.shape, &in.options, nullptr); },
+        [&] { return vaccine_plan_get_summary(model.plan, nullptr); },
+        [] { return vaccine_plan_get_summary(nullptr, nullptr); },
+        [&] { return vaccine_plan_get_item(model.plan, 0, nullptr); },
+        [] { return vaccine_plan_get_item(nullptr, 0, nullptr); },
+        [&] { return vaccine_session_create(nullptr, model.plan, &session); },
+        [&] { return vaccine_session_create(model.device, nullptr, &session); },
+        [&] { return vaccine_session_create(model.device, model.plan, nullptr); },
+        [&] { return vaccine_session_get_memory(s, nullptr, &large); },
+        [&] { return vaccine_session_get_memory(s, &large, nullptr); },
+        [&] { return vaccine_session_get_tensor_count(s, nullptr, &small); },
+        [&] { return vaccine_session_get_tensor_count(s, &small, nullptr); },
+        [&] { return vaccine_session_get_tensor(s, 0, nullptr); },
+        [&] { return vaccine_session_write_tensor(s, 0, 0, 1, nullptr); },
+        [&] { return vaccine_session_read_tensor(s, 0, 0, 1, nullptr); },
+        [&] { return vaccine_session_read_tensor(nullptr, 0, 0, 1, &number); },
+        [&] { return vaccine_scalars_read(s, 0, 1, nullptr); },
+        [&] { return vaccine_scalars_read(nullptr, 0, 1, &wide); },
+        [&] { return vaccine_vector_write(s, 0, 0, 1, nullptr); },
+        [&] { return vaccine_vector_read(s, 0, 0, 1, nullptr); },
+        [] { return vaccine_session_interrupt(nullptr, 1); },
+        [] { return vaccine_vector_zero(nullptr, 0, nullptr); },
+        [&] { return vaccine_site_select(s, 0, 0, nullptr); },
+        [&] { return vaccine_site_write(s, 0, 0, 0, 0, nullptr); },
+        [&] { return vaccine_site_read(s, 0, 0, 0, 0, nullptr); },
+        [&] { return vaccine_session_forward(s, nullptr, &in.forward, &large); },
+        [&] { return vaccine_session_forward(s, &in.batch, nullptr, &large); },
+        [&] { return vaccine_session_forward(s, &in.batch, &in.forward, nullptr); },
+        [&] { return vaccine_session_backward(s, nullptr); },
+        [&] { return vaccine_session_read_losses(s, 0, nullptr); },
+        [&] { return vaccine_session_read_logits(s, 0, 0, nullptr); },
+        [&] { return vaccine_adamw_step(s, nullptr); },
+        [&] { return vaccine_adamw_read_steps(s, 0, nullptr); },
+        [&] { return vaccine_adamw_write_steps(s, 0, nullptr); },
+        [&] { return vaccine_decode_begin(s, nullptr, &in.sampling, &small); },
+        [&] { return vaccine_decode_begin(s, &in.batch, nullptr, &small); },
+        [&] { return vaccine_decode_begin(s, &in.batch, &in.sampling, nullptr); },
+        [&] { return vaccine_decode_next(s, 1, nullptr, &small, &in.sampling, &small); },
+        [&] { return vaccine_decode_next(s, 1, &small, nullptr, &in.sampling, &small); },
+        [&] { return vaccine_decode_next(s, 1, &small, &small, nullptr, &small); },
+        [&] { return vaccine_decode_next(s, 1, &small, &small, &in.sampling, nullptr); },
     };
     for (size_t i = 0; i < calls.size(); ++i)
-        check(answers("call " + std::to_string(i), calls[i]) == NV_INVALID_ARGUMENT, "NULL was taken by call " + std::to_string(i));
-    nv_session_destroy(nullptr);
-    nv_plan_destroy(nullptr);
-    nv_device_destroy(nullptr);
+        check(answers("call " + std::to_string(i), calls[i]) == VACCINE_INVALID_ARGUMENT, "NULL was taken by call " + std::to_string(i));
+    vaccine_session_destroy(nullptr);
+    vaccine_plan_destroy(nullptr);
+    vaccine_device_destroy(nullptr);
 }
 
 /// What a decoded step leaves is not a forward pass, nor what one had left before.
@@ -312,19 +312,20 @@ void decoding_ends_a_pass() {
     Model model({});
     Inputs in;
     in.forward = Model::forward_options();
-    nv_batch prompts = in.batch;
+    vaccine_batch prompts = in.batch;
     prompts.labels = nullptr;
     int64_t labels = 0;
     int32_t next[4] = {};
     const int32_t sample = 0, token = 0;
     std::vector<float> logits(Model::kVocabulary);
-    ok(nv_decode_begin(model.session, &prompts, &in.sampling, next));
-    check(nv_session_read_logits(model.session, 0, 1, logits.data()) == NV_INVALID_ARGUMENT, "logits of prompts were read");
-    ok(nv_session_forward(model.session, &in.batch, &in.forward, &labels));
-    ok(nv_decode_next(model.session, 1, &sample, &token, &in.sampling, next));
-    check(nv_session_backward(model.session, &in.backward) == NV_WRONG_STATE, "a backward pass after a decoded step");
-    check(nv_session_read_logits(model.session, 0, 1, logits.data()) == NV_INVALID_ARGUMENT, "logits were read after a decoded step");
-    check(nv_decode_begin(model.session, &in.batch, &in.sampling, next) == NV_INVALID_ARGUMENT, "prompts with labels were taken");
+    ok(vaccine_decode_begin(model.session, &prompts, &in.sampling, next));
+    check(vaccine_session_read_logits(model.session, 0, 1, logits.data()) == VACCINE_INVALID_ARGUMENT, "logits of prompts were read");
+    ok(vaccine_session_forward(model.session, &in.batch, &in.forward, &labels));
+    ok(vaccine_decode_next(model.session, 1, &sample, &token, &in.sampling, next));
+    check(vaccine_session_backward(model.session, &in.backward) == VACCINE_WRONG_STATE, "a backward pass after a decoded step");
+    check(vaccine_session_read_logits(model.session, 0, 1, logits.data()) == VACCINE_INVALID_ARGUMENT,
+          "logits were read after a decoded step");
+    check(vaccine_decode_begin(model.session, &in.batch, &in.sampling, next) == VACCINE_INVALID_ARGUMENT, "prompts with labels were taken");
 }
 
 /// A batch that is refused leaves a site tensor's size as it was: its verbs would else run beyond its memory.
@@ -332,14 +333,14 @@ void refused_batches_change_nothing() {
     Model model({});
     Inputs in;
     int64_t labels = 0;
-    ok(nv_session_forward(model.session, &in.batch, &in.forward, &labels));
+    ok(vaccine_session_forward(model.session, &in.batch, &in.forward, &labels));
     for (const int32_t tokens : {21, 1 << 20, std::numeric_limits<int32_t>::max(), -5}) {
-        nv_batch batch = in.batch;
+        vaccine_batch batch = in.batch;
         batch.tokens = tokens;
-        check(nv_session_forward(model.session, &batch, &in.forward, &labels) == NV_INVALID_ARGUMENT, "a wrong batch was taken");
+        check(vaccine_session_forward(model.session, &batch, &in.forward, &labels) == VACCINE_INVALID_ARGUMENT, "a wrong batch was taken");
         std::vector<float> values(20 * Model::kHidden);
-        ok(nv_site_scale(model.session, NV_SITE_MLP, 0, 2));
-        ok(nv_site_read(model.session, NV_SITE_MLP, 0, 3, static_cast<int64_t>(values.size()), values.data()));
+        ok(vaccine_site_scale(model.session, VACCINE_SITE_MLP, 0, 2));
+        ok(vaccine_site_read(model.session, VACCINE_SITE_MLP, 0, 3, static_cast<int64_t>(values.size()), values.data()));
     }
 }
 

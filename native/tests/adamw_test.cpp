@@ -1,7 +1,7 @@
 // adamw against the textbook in double, over several steps, with and without clipping.
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 

@@ -3,7 +3,7 @@
 
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 
@@ -101,7 +101,7 @@ void refusals() {
     const ops::AttentionShape shape{1, 1, 16, 0, 1};
     testing::expect_refused([&] { ops::attention_decode(machine.stream(), q, cache, cache, lengths, 5, shape, q); },
                             {"attention_decode", "k_cache", "(5, 16)"});
-#ifndef NV_TEST_CUDA
+#ifndef VACCINE_TEST_CUDA
     testing::expect_refused([&] { ops::attention_decode(machine.stream(), q, cache, cache, lengths, 4, shape, q); },
                             {"attention_decode", "lengths"});
 #endif

@@ -4,7 +4,7 @@
 
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Bytes;
 using testing::Machine;
@@ -279,7 +279,7 @@ void refusals() {
         ops::attention_forward(machine.stream(), t.q, k, t.v, t.offsets, longest, shape_of(c), t.out, t.lse);
     };
     testing::expect_refused([&] { forward(narrow, 4); }, {"attention_forward", "k", "(4, 16)", "(4, 15)"});
-#ifndef NV_TEST_CUDA
+#ifndef VACCINE_TEST_CUDA
     testing::expect_refused([&] { forward(t.k, 3); }, {"attention_forward", "offsets"});
 #endif
 }
@@ -287,7 +287,7 @@ void refusals() {
 }  // namespace
 
 int main() {
-#ifdef NV_TEST_CUDA
+#ifdef VACCINE_TEST_CUDA
     const std::vector<DType> on_tensor_cores = {DType::BF16};
 #else
     const std::vector<DType> on_tensor_cores = testing::activation_types();

@@ -3,7 +3,7 @@
 
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 
@@ -70,7 +70,7 @@ void refusals() {
                             {"cross_entropy_forward", "loss"});
     testing::expect_refused([&] { ops::cross_entropy_backward(machine.stream(), logits, vector, vector, 1); },
                             {"cross_entropy_backward", "targets", "int32"});
-#ifndef NV_TEST_CUDA
+#ifndef VACCINE_TEST_CUDA
     testing::expect_refused([&] { ops::cross_entropy_forward(machine.stream(), logits, bad, vector, vector); },
                             {"cross_entropy_forward", "targets[1]", "got 3"});
 #endif

@@ -1,7 +1,7 @@
 // embedding_forward and embedding_backward.
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 
@@ -46,7 +46,7 @@ void refusals() {
     Machine machine;
     Buffer table(machine, 3, 4), x(machine, 2, 4), good(machine, 1, 2, {0, 2}), bad(machine, 1, 2, {1, -1});
     testing::expect_refused([&] { ops::embedding_forward(machine.stream(), good, table, table); }, {"embedding_forward", "x", "(2, 4)"});
-#ifndef NV_TEST_CUDA
+#ifndef VACCINE_TEST_CUDA
     testing::expect_refused([&] { ops::embedding_forward(machine.stream(), bad, table, x); }, {"embedding_forward", "tokens[1]", "got -1"});
     testing::expect_refused([&] { ops::embedding_backward(machine.stream(), bad, x, table); }, {"embedding_backward", "tokens[1]"});
 #endif

@@ -4,7 +4,7 @@
 
 #include "engine_model.h"
 
-using namespace nv::testing;
+using namespace vaccine::testing;
 
 namespace {
 
@@ -14,20 +14,20 @@ void decoding_agrees_with_forward(bool training) {
     setup.training = training;
     Model model(setup);
     TestBatch texts;
-    nv_batch prompts = texts.view();
+    vaccine_batch prompts = texts.view();
     prompts.labels = nullptr;
-    nv_sampling greedy{};
+    vaccine_sampling greedy{};
     greedy.struct_size = sizeof greedy;
     greedy.top_p = greedy.repetition_penalty = 1;
     std::vector<std::vector<int32_t>> all(3);
     for (size_t s = 0; s < 3; ++s) all[s].assign(texts.ids.begin() + texts.offsets[s], texts.ids.begin() + texts.offsets[s + 1]);
     int32_t next[3];
-    ok(nv_decode_begin(model.session, &prompts, &greedy, next));
+    ok(vaccine_decode_begin(model.session, &prompts, &greedy, next));
     for (int i = 0; i < 3; ++i) all[static_cast<size_t>(i)].push_back(next[i]);
     const int32_t some[] = {0, 2};  // the second sample is done early
     for (int step = 0; step < 2; ++step) {
         const int32_t tokens[] = {all[0].back(), all[2].back()};
-        ok(nv_decode_next(model.session, 2, some, tokens, &greedy, next));
+        ok(vaccine_decode_next(model.session, 2, some, tokens, &greedy, next));
         all[0].push_back(next[0]);
         all[2].push_back(next[1]);
     }
@@ -36,13 +36,13 @@ void decoding_agrees_with_forward(bool training) {
         whole.ids.assign(all[s].begin(), all[s].end() - 1);
         whole.labels.assign(whole.ids.size(), -100);
         whole.offsets = {0, static_cast<int32_t>(whole.ids.size())};
-        nv_forward_options forward = Model::forward_options();
+        vaccine_forward_options forward = Model::forward_options();
         forward.for_backward = 0;
-        const nv_batch view = whole.view();
+        const vaccine_batch view = whole.view();
         int64_t labels = 0;
-        ok(nv_session_forward(model.session, &view, &forward, &labels));
+        ok(vaccine_session_forward(model.session, &view, &forward, &labels));
         std::vector<float> logits(whole.ids.size() * Model::kVocabulary);
-        ok(nv_session_read_logits(model.session, 0, static_cast<int32_t>(whole.ids.size()), logits.data()));
+        ok(vaccine_session_read_logits(model.session, 0, static_cast<int32_t>(whole.ids.size()), logits.data()));
         for (size_t i = s == 0 ? 0 : 11; i < whole.ids.size(); ++i) {
             const auto row = logits.begin() + static_cast<int64_t>(i) * Model::kVocabulary;
             check(std::max_element(row, row + Model::kVocabulary) - row == all[s][i + 1],
@@ -55,9 +55,9 @@ void decoding_agrees_with_forward(bool training) {
 void repetition_is_penalized(float temperature) {
     Model model({});
     TestBatch texts;
-    nv_batch prompts = texts.view();
+    vaccine_batch prompts = texts.view();
     prompts.labels = nullptr;
-    nv_sampling sampling{};
+    vaccine_sampling sampling{};
     sampling.struct_size = sizeof sampling;
     sampling.temperature = temperature;
     sampling.top_k = temperature > 0 ? 1 : 0;
@@ -66,12 +66,12 @@ void repetition_is_penalized(float temperature) {
     std::vector<std::vector<int32_t>> all(3);
     for (size_t s = 0; s < 3; ++s) all[s].assign(texts.ids.begin() + texts.offsets[s], texts.ids.begin() + texts.offsets[s + 1]);
     int32_t next[3];
-    ok(nv_decode_begin(model.session, &prompts, &sampling, next));
+    ok(vaccine_decode_begin(model.session, &prompts, &sampling, next));
     for (size_t s = 0; s < 3; ++s) all[s].push_back(next[s]);
     const int32_t some[] = {0, 2};  // the second sample is done early
     for (int step = 0; step < 7; ++step) {
         const int32_t tokens[] = {all[0].back(), all[2].back()};
-        ok(nv_decode_next(model.session, 2, some, tokens, &sampling, next));
+        ok(vaccine_decode_next(model.session, 2, some, tokens, &sampling, next));
         all[0].push_back(next[0]);
         all[2].push_back(next[1]);
     }
@@ -83,12 +83,12 @@ void repetition_is_penalized(float temperature) {
             whole.ids.assign(all[s].begin(), all[s].begin() + static_cast<int64_t>(length));
             whole.labels.assign(length, -100);
             whole.offsets = {0, static_cast<int32_t>(length)};
-            const nv_batch view = whole.view();
-            const nv_forward_options forward = Model::forward_options();
+            const vaccine_batch view = whole.view();
+            const vaccine_forward_options forward = Model::forward_options();
             int64_t labels = 0;
-            ok(nv_session_forward(model.session, &view, &forward, &labels));
+            ok(vaccine_session_forward(model.session, &view, &forward, &labels));
             std::vector<float> logits(Model::kVocabulary);
-            ok(nv_session_read_logits(model.session, static_cast<int32_t>(length) - 1, 1, logits.data()));
+            ok(vaccine_session_read_logits(model.session, static_cast<int32_t>(length) - 1, 1, logits.data()));
             const auto likeliest = [&] { return std::max_element(logits.begin(), logits.end()) - logits.begin(); };
             const int64_t plain = likeliest();
             for (const int32_t token : std::set<int32_t>(whole.ids.begin(), whole.ids.end())) {

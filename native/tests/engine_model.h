@@ -8,10 +8,10 @@
 #include "nativevaccine.h"
 #include "testing.h"
 
-namespace nv::testing {
+namespace vaccine::testing {
 
-inline void ok(nv_status status) {
-    check(status == NV_OK, nv_last_error_message());
+inline void ok(vaccine_status status) {
+    check(status == VACCINE_OK, vaccine_last_error_message());
 }
 
 struct Setup {
@@ -32,9 +32,10 @@ struct TestBatch {
             labels.push_back(random.below(2) == 0 ? -100 : ids.back());
         }
     }
-    nv_batch view() const {
-        return {sizeof(nv_batch), static_cast<int32_t>(ids.size()), static_cast<int32_t>(offsets.size()) - 1, ids.data(), labels.data(),
-                offsets.data()};
+    vaccine_batch view() const {
+        return {
+            sizeof(vaccine_batch), static_cast<int32_t>(ids.size()), static_cast<int32_t>(offsets.size()) - 1, ids.data(), labels.data(),
+            offsets.data()};
     }
 };
 
@@ -42,8 +43,8 @@ class Model {
 public:
     static constexpr int32_t kLayers = 4, kHidden = 24, kVocabulary = 37;
 
-    static nv_model_shape shape(const Setup& setup) {
-        nv_model_shape s{};
+    static vaccine_model_shape shape(const Setup& setup) {
+        vaccine_model_shape s{};
         s.struct_size = sizeof s;
         s.vocabulary = kVocabulary;
         s.hidden = kHidden;
@@ -60,8 +61,8 @@ public:
         s.rope_factor = 1;
         return s;
     }
-    static nv_plan_options options(const Setup& setup) {
-        nv_plan_options o{};
+    static vaccine_plan_options options(const Setup& setup) {
+        vaccine_plan_options o{};
         o.struct_size = sizeof o;
         o.max_tokens = 24;
         o.max_samples = 4;
@@ -74,7 +75,7 @@ public:
         o.lora_dropout = setup.dropout;
         o.optimizer = 1;
         o.extra_vectors = 2;
-        for (int k = 0; k < NV_SITE_KINDS; ++k) o.site_tensors[k] = 2;
+        for (int k = 0; k < VACCINE_SITE_KINDS; ++k) o.site_tensors[k] = 2;
         o.head_rows = setup.head_rows;
         o.recomputed_layers = setup.recomputed;
         o.memory_limit = setup.memory_limit;
@@ -84,95 +85,100 @@ public:
     }
 
     /// shared: a device that outlives the model; NULL for one of its own.
-    explicit Model(const Setup& setup, nv_device* shared = nullptr) : device(shared), owns_device_(shared == nullptr) {
-        const nv_model_shape s = shape(setup);
-        const nv_plan_options o = options(setup);
-        if (owns_device_) ok(nv_device_create(0, setup.threads, &device));
-        ok(nv_plan_create(device, &s, &o, &plan));
-        ok(nv_session_create(device, plan, &session));
+    explicit Model(const Setup& setup, vaccine_device* shared = nullptr) : device(shared), owns_device_(shared == nullptr) {
+        const vaccine_model_shape s = shape(setup);
+        const vaccine_plan_options o = options(setup);
+        if (owns_device_) ok(vaccine_device_create(0, setup.threads, &device));
+        ok(vaccine_plan_create(device, &s, &o, &plan));
+        ok(vaccine_session_create(device, plan, &session));
         fill();
         const std::vector<uint8_t> all(kLayers + 1, 1);
-        for (int k = 0; k < NV_SITE_KINDS; ++k)
-            for (int i = 0; i < 2; ++i) ok(nv_site_select(session, k, i, all.data()));
+        for (int k = 0; k < VACCINE_SITE_KINDS; ++k)
+            for (int i = 0; i < 2; ++i) ok(vaccine_site_select(session, k, i, all.data()));
     }
     ~Model() {
-        nv_session_destroy(session);
-        nv_plan_destroy(plan);
-        if (owns_device_) nv_device_destroy(device);
+        vaccine_session_destroy(session);
+        vaccine_plan_destroy(plan);
+        if (owns_device_) vaccine_device_destroy(device);
     }
     Model(const Model&) = delete;
     Model& operator=(const Model&) = delete;
 
-    static nv_forward_options forward_options() {
-        nv_forward_options o{};
+    static vaccine_forward_options forward_options() {
+        vaccine_forward_options o{};
         o.struct_size = sizeof o;
         o.for_backward = 1;
-        for (int k = 0; k < NV_SITE_KINDS; ++k) o.record_site[k] = o.add_site[k] = -1;
+        for (int k = 0; k < VACCINE_SITE_KINDS; ++k) o.record_site[k] = o.add_site[k] = -1;
         return o;
     }
-    static nv_backward_options backward_options(int32_t vector = NV_VECTOR_GRADIENTS) {
-        nv_backward_options o{};
+    static vaccine_backward_options backward_options(int32_t vector = VACCINE_VECTOR_GRADIENTS) {
+        vaccine_backward_options o{};
         o.struct_size = sizeof o;
         o.loss_scale = 1;
         o.gradient_vector = vector;
-        for (int k = 0; k < NV_SITE_KINDS; ++k) o.read_site[k] = o.add_site[k] = o.norm_scalar[k] = -1;
+        for (int k = 0; k < VACCINE_SITE_KINDS; ++k) o.read_site[k] = o.add_site[k] = o.norm_scalar[k] = -1;
         return o;
     }
 
     /// Mean loss over labels (the sum, where there are several heads, weighted).
-    double forward(const TestBatch& batch, const nv_forward_options& options = forward_options()) {
-        const nv_batch view = batch.view();
+    double forward(const TestBatch& batch, const vaccine_forward_options& options = forward_options()) {
+        const vaccine_batch view = batch.view();
         int64_t labels = 0;
-        ok(nv_session_forward(session, &view, &options, &labels));
+        ok(vaccine_session_forward(session, &view, &options, &labels));
         return scalar(options.loss_scalar) / static_cast<double>(labels);
     }
-    void backward(const nv_backward_options& options = backward_options()) { ok(nv_session_backward(session, &options)); }
+    void backward(const vaccine_backward_options& options = backward_options()) { ok(vaccine_session_backward(session, &options)); }
 
     double scalar(int32_t index) {
         double value = 0;
-        ok(nv_scalars_read(session, index, 1, &value));
+        ok(vaccine_scalars_read(session, index, 1, &value));
         return value;
     }
     int64_t length() const {
-        nv_plan_summary s{};
+        vaccine_plan_summary s{};
         s.struct_size = sizeof s;
-        ok(nv_plan_get_summary(plan, &s));
+        ok(vaccine_plan_get_summary(plan, &s));
         return s.trainable_parameters;
     }
     std::vector<float> vector(int32_t index) {
         std::vector<float> values(static_cast<size_t>(length()));
-        ok(nv_vector_read(session, index, 0, length(), values.data()));
+        ok(vaccine_vector_read(session, index, 0, length(), values.data()));
         return values;
     }
-    void set_vector(int32_t index, const std::vector<float>& values) { ok(nv_vector_write(session, index, 0, length(), values.data())); }
+    void set_vector(int32_t index, const std::vector<float>& values) {
+        ok(vaccine_vector_write(session, index, 0, length(), values.data()));
+    }
     std::vector<float> site(int32_t kind, int32_t index, int32_t layer) {
         std::vector<float> values(static_cast<size_t>(20 * kHidden));
-        ok(nv_site_read(session, kind, index, layer, static_cast<int64_t>(values.size()), values.data()));
+        ok(vaccine_site_read(session, kind, index, layer, static_cast<int64_t>(values.size()), values.data()));
         return values;
     }
 
-    nv_device* device = nullptr;
-    nv_plan* plan = nullptr;
-    nv_session* session = nullptr;
+    vaccine_device* device = nullptr;
+    vaccine_plan* plan = nullptr;
+    vaccine_session* session = nullptr;
 
 private:
     const bool owns_device_;
 
     void fill() {
         int32_t tensors = 0, trainable = 0;
-        ok(nv_session_get_tensor_count(session, &tensors, &trainable));
+        ok(vaccine_session_get_tensor_count(session, &tensors, &trainable));
         Random random(3);
         for (int32_t i = 0; i < tensors; ++i) {
-            nv_tensor_info t{};
+            vaccine_tensor_info t{};
             t.struct_size = sizeof t;
-            ok(nv_session_get_tensor(session, i, &t));
-            const bool norm = t.kind == NV_TENSOR_ATTENTION_NORM || t.kind == NV_TENSOR_MLP_NORM || t.kind == NV_TENSOR_FINAL_NORM;
-            const double scale = t.kind == NV_TENSOR_EMBEDDING ? 1 : t.rows == 1 ? 0.2 : 1.5 / std::sqrt(static_cast<double>(t.columns));
+            ok(vaccine_session_get_tensor(session, i, &t));
+            const bool norm =
+                t.kind == VACCINE_TENSOR_ATTENTION_NORM || t.kind == VACCINE_TENSOR_MLP_NORM || t.kind == VACCINE_TENSOR_FINAL_NORM;
+            const double scale = t.kind == VACCINE_TENSOR_EMBEDDING ? 1
+                                 : t.rows == 1                      ? 0.2
+                                                                    : 1.5 / std::sqrt(static_cast<double>(t.columns));
             std::vector<float> values(static_cast<size_t>(t.rows * t.columns));
             for (float& v : values) v = static_cast<float>((norm ? 1 : 0) + scale * random.value());
-            ok(nv_session_write_tensor(session, i, 0, static_cast<int64_t>(values.size()), values.data()));
+            ok(vaccine_session_write_tensor(session, i, 0, static_cast<int64_t>(values.size()), values.data()));
         }
     }
 };
 
-}  // namespace nv::testing
+}  // namespace vaccine::testing

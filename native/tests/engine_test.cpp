@@ -6,26 +6,26 @@
 
 #include "engine_model.h"
 
-using namespace nv;
-using namespace nv::testing;
+using namespace vaccine;
+using namespace vaccine::testing;
 
 namespace {
 
 /// What a training step sees of a plan: loss, gradients, site gradients, norms.
 std::vector<double> everything(const Setup& setup) {
     Model model(setup);
-    nv_forward_options forward = Model::forward_options();
+    vaccine_forward_options forward = Model::forward_options();
     forward.dropout = setup.dropout > 0;
     forward.seed = 11;
     std::vector<double> seen{model.forward(TestBatch(), forward)};
-    nv_backward_options backward = Model::backward_options();
-    for (int k = 0; k < NV_SITE_KINDS; ++k) {
+    vaccine_backward_options backward = Model::backward_options();
+    for (int k = 0; k < VACCINE_SITE_KINDS; ++k) {
         backward.read_site[k] = 1;
         backward.norm_scalar[k] = 10 * (k + 1);
     }
     model.backward(backward);
-    for (const float g : model.vector(NV_VECTOR_GRADIENTS)) seen.push_back(g);
-    for (int k = 0; k < NV_SITE_KINDS; ++k)
+    for (const float g : model.vector(VACCINE_VECTOR_GRADIENTS)) seen.push_back(g);
+    for (int k = 0; k < VACCINE_SITE_KINDS; ++k)
         for (int l = 0; l < Model::kLayers; ++l) {
             for (const float g : model.site(k, 1, l)) seen.push_back(g);
             seen.push_back(model.scalar(10 * (k + 1) + l));
@@ -60,13 +60,13 @@ void plans_agree(bool full) {
 /// The derivative of the loss along a random direction, by differences, against the gradient. fp32 losses leave about four digits.
 void gradient_is_slope(Setup setup, const std::vector<float>& heads = {}) {
     Model model(setup);
-    nv_forward_options forward = Model::forward_options();
+    vaccine_forward_options forward = Model::forward_options();
     forward.dropout = setup.dropout > 0;
     forward.head_weights = heads.empty() ? nullptr : heads.data();
     const TestBatch batch;
     model.forward(batch, forward);
     model.backward();
-    const std::vector<float> start = model.vector(NV_VECTOR_PARAMETERS), gradient = model.vector(NV_VECTOR_GRADIENTS);
+    const std::vector<float> start = model.vector(VACCINE_VECTOR_PARAMETERS), gradient = model.vector(VACCINE_VECTOR_GRADIENTS);
     // Half along the gradient, half at random, and short: the second difference must stay below what is tested.
     const auto norm = [](const std::vector<double>& x) { return std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0)); };
     std::vector<double> slope(gradient.begin(), gradient.end()), direction(start.size());
@@ -80,7 +80,7 @@ void gradient_is_slope(Setup setup, const std::vector<float>& heads = {}) {
     for (const int side : {0, 1}) {
         std::vector<float> moved = start;
         for (size_t i = 0; i < moved.size(); ++i) moved[i] += static_cast<float>((side == 0 ? h : -h) * direction[i]);
-        model.set_vector(NV_VECTOR_PARAMETERS, moved);
+        model.set_vector(VACCINE_VECTOR_PARAMETERS, moved);
         loss[side] = model.forward(batch, forward);
     }
     near((loss[0] - loss[1]) / (2 * h), expected, {1e-4, 2e-3}, "slope of the loss");
@@ -91,24 +91,24 @@ void site_gradient_is_slope(int kind) {
     Model model({});
     const TestBatch batch;
     const double at = model.forward(batch);
-    nv_backward_options backward = Model::backward_options(-1);
+    vaccine_backward_options backward = Model::backward_options(-1);
     backward.read_site[kind] = 0;
     model.backward(backward);
-    const int32_t total = kind == NV_SITE_RESIDUAL ? Model::kLayers + 1 : Model::kLayers;
-    ok(nv_site_norms(model.session, kind, 0, 60));
-    ok(nv_site_fill_normal(model.session, kind, 1, 20, 1, 77, 0));
-    ok(nv_site_norms(model.session, kind, 1, 80));
-    ok(nv_site_scale_to_norm(model.session, kind, 1, static_cast<float>(std::sqrt(model.scalar(60 + total))), 0, 80 + total));
-    ok(nv_site_axpy(model.session, kind, 1, 0, 1));
-    ok(nv_site_norms(model.session, kind, 1, 80));
+    const int32_t total = kind == VACCINE_SITE_RESIDUAL ? Model::kLayers + 1 : Model::kLayers;
+    ok(vaccine_site_norms(model.session, kind, 0, 60));
+    ok(vaccine_site_fill_normal(model.session, kind, 1, 20, 1, 77, 0));
+    ok(vaccine_site_norms(model.session, kind, 1, 80));
+    ok(vaccine_site_scale_to_norm(model.session, kind, 1, static_cast<float>(std::sqrt(model.scalar(60 + total))), 0, 80 + total));
+    ok(vaccine_site_axpy(model.session, kind, 1, 0, 1));
+    ok(vaccine_site_norms(model.session, kind, 1, 80));
     const float length = 1e-3f;
-    ok(nv_site_scale_to_norm(model.session, kind, 1, length, 0, 80 + total));
-    ok(nv_site_dot(model.session, kind, 0, 1, 100));
+    ok(vaccine_site_scale_to_norm(model.session, kind, 1, length, 0, 80 + total));
+    ok(vaccine_site_dot(model.session, kind, 0, 1, 100));
     const double expected = model.scalar(100) / length;
-    nv_forward_options forward = Model::forward_options();
+    vaccine_forward_options forward = Model::forward_options();
     forward.add_site[kind] = 1;
     const double above = model.forward(batch, forward);
-    ok(nv_site_scale(model.session, kind, 1, -1));
+    ok(vaccine_site_scale(model.session, kind, 1, -1));
     const double below = model.forward(batch, forward);
     check(above != at, "the addition changed nothing");
     near((above - below) / (2 * length), expected, {1e-4, 2e-3}, "slope at the site");
@@ -124,22 +124,22 @@ void second_pass_may_start_high() {
         setup.recomputed = 1;
         Model model(setup);
         const std::vector<uint8_t> chosen{0, 0, 1, 1};
-        ok(nv_site_select(model.session, NV_SITE_ATTENTION, 0, chosen.data()));
-        nv_forward_options forward = Model::forward_options();
+        ok(vaccine_site_select(model.session, VACCINE_SITE_ATTENTION, 0, chosen.data()));
+        vaccine_forward_options forward = Model::forward_options();
         forward.dropout = 1;
         model.forward(TestBatch(), forward);
-        nv_backward_options first = Model::backward_options(-1);
-        first.read_site[NV_SITE_ATTENTION] = 0;
+        vaccine_backward_options first = Model::backward_options(-1);
+        first.read_site[VACCINE_SITE_ATTENTION] = 0;
         model.backward(first);
-        ok(nv_site_norms(model.session, NV_SITE_ATTENTION, 0, 50));
-        ok(nv_site_scale_to_norm(model.session, NV_SITE_ATTENTION, 0, 3, 1e-7f, 50 + Model::kLayers));
-        forward.add_site[NV_SITE_ATTENTION] = 0;
+        ok(vaccine_site_norms(model.session, VACCINE_SITE_ATTENTION, 0, 50));
+        ok(vaccine_site_scale_to_norm(model.session, VACCINE_SITE_ATTENTION, 0, 3, 1e-7f, 50 + Model::kLayers));
+        forward.add_site[VACCINE_SITE_ATTENTION] = 0;
         forward.from_layer = from;
         losses[from / 2] = model.forward(TestBatch(), forward);
-        nv_backward_options second = Model::backward_options();
+        vaccine_backward_options second = Model::backward_options();
         second.floor = 2;
         model.backward(second);
-        gradients[from / 2] = model.vector(NV_VECTOR_GRADIENTS);
+        gradients[from / 2] = model.vector(VACCINE_VECTOR_GRADIENTS);
     }
     check(losses[0] == losses[1] && gradients[0] == gradients[1], "from_layer changes bits");
 }
@@ -149,15 +149,15 @@ void used_up_layers_are_refused() {
     const TestBatch batch;
     model.forward(batch);
     model.backward();
-    nv_forward_options again = Model::forward_options();
+    vaccine_forward_options again = Model::forward_options();
     again.from_layer = 2;
     model.forward(batch, again);
-    const nv_backward_options all = Model::backward_options();
-    check(nv_session_backward(model.session, &all) == NV_WRONG_STATE, "a backward pass through used up layers was not refused");
-    nv_backward_options upper = Model::backward_options();
+    const vaccine_backward_options all = Model::backward_options();
+    check(vaccine_session_backward(model.session, &all) == VACCINE_WRONG_STATE, "a backward pass through used up layers was not refused");
+    vaccine_backward_options upper = Model::backward_options();
     upper.floor = 2;
     model.backward(upper);
-    check(nv_session_backward(model.session, &upper) == NV_WRONG_STATE, "a second backward pass was not refused");
+    check(vaccine_session_backward(model.session, &upper) == VACCINE_WRONG_STATE, "a second backward pass was not refused");
 }
 
 /// A mask gives exactly its part of the whole gradient, and nothing outside it is touched.
@@ -166,24 +166,24 @@ void mask_gives_a_part() {
     const TestBatch batch;
     model.forward(batch);
     model.backward();
-    const std::vector<float> whole = model.vector(NV_VECTOR_GRADIENTS);
+    const std::vector<float> whole = model.vector(VACCINE_VECTOR_GRADIENTS);
     int32_t tensors = 0, trainable = 0;
-    ok(nv_session_get_tensor_count(model.session, &tensors, &trainable));
+    ok(vaccine_session_get_tensor_count(model.session, &tensors, &trainable));
     std::vector<uint8_t> mask(static_cast<size_t>(trainable), 0);
     std::vector<char> wanted(whole.size(), 0);
     for (int32_t i = 0; i < tensors; ++i) {
-        nv_tensor_info t{};
+        vaccine_tensor_info t{};
         t.struct_size = sizeof t;
-        ok(nv_session_get_tensor(model.session, i, &t));
+        ok(vaccine_session_get_tensor(model.session, i, &t));
         if (t.trainable < 0 || t.layer < 2 || t.projection == 3) continue;
         mask[static_cast<size_t>(t.trainable)] = 1;
         std::fill_n(wanted.begin() + t.offset, t.rows * t.columns, 1);
     }
     model.forward(batch);
-    nv_backward_options part = Model::backward_options(NV_VECTOR_EXTRA);
+    vaccine_backward_options part = Model::backward_options(VACCINE_VECTOR_EXTRA);
     part.tensors = mask.data();
     model.backward(part);
-    const std::vector<float> got = model.vector(NV_VECTOR_EXTRA);
+    const std::vector<float> got = model.vector(VACCINE_VECTOR_EXTRA);
     for (size_t i = 0; i < got.size(); ++i) check(got[i] == (wanted[i] ? whole[i] : 0.0f), "element " + std::to_string(i) + " differs");
 }
 
@@ -192,14 +192,14 @@ void gradients_accumulate_and_scale() {
     const TestBatch batch;
     model.forward(batch);
     model.backward();
-    const std::vector<float> once = model.vector(NV_VECTOR_GRADIENTS);
+    const std::vector<float> once = model.vector(VACCINE_VECTOR_GRADIENTS);
     for (int i = 0; i < 2; ++i) {
         model.forward(batch);
-        nv_backward_options half = Model::backward_options(NV_VECTOR_EXTRA);
+        vaccine_backward_options half = Model::backward_options(VACCINE_VECTOR_EXTRA);
         half.loss_scale = 0.5f;
         model.backward(half);
     }
-    const std::vector<float> twice = model.vector(NV_VECTOR_EXTRA);
+    const std::vector<float> twice = model.vector(VACCINE_VECTOR_EXTRA);
     for (size_t i = 0; i < once.size(); ++i)
         near(twice[i], once[i], {1e-6, 1e-5}, "two halves of the gradient", 0, static_cast<int64_t>(i));
 }
@@ -210,28 +210,28 @@ void packing_changes_nothing() {
     const TestBatch batch;
     model.forward(batch);
     std::vector<float> packed(20 * Model::kVocabulary), alone(12 * Model::kVocabulary);
-    ok(nv_session_read_logits(model.session, 0, 20, packed.data()));
+    ok(vaccine_session_read_logits(model.session, 0, 20, packed.data()));
     TestBatch last;
     last.ids.assign(batch.ids.begin() + 8, batch.ids.end());
     last.labels.assign(batch.labels.begin() + 8, batch.labels.end());
     last.offsets = {0, 12};
     model.forward(last);
-    ok(nv_session_read_logits(model.session, 0, 12, alone.data()));
+    ok(vaccine_session_read_logits(model.session, 0, 12, alone.data()));
     check(std::equal(alone.begin(), alone.end(), packed.begin() + 8 * Model::kVocabulary),
           "the logits of a sample depend on its neighbours");
 }
 
 void memory_is_as_planned() {
     Model model({});
-    nv_plan_summary summary{};
+    vaccine_plan_summary summary{};
     summary.struct_size = sizeof summary;
-    ok(nv_plan_get_summary(model.plan, &summary));
+    ok(vaccine_plan_get_summary(model.plan, &summary));
     int64_t taken = 0, used = 0, sum = 0;
-    ok(nv_session_get_memory(model.session, &taken, &used));
+    ok(vaccine_session_get_memory(model.session, &taken, &used));
     for (int32_t i = 0; i < summary.items; ++i) {
-        nv_plan_item item{};
+        vaccine_plan_item item{};
         item.struct_size = sizeof item;
-        ok(nv_plan_get_item(model.plan, i, &item));
+        ok(vaccine_plan_get_item(model.plan, i, &item));
         sum += item.bytes;
     }
     check(taken == summary.total_bytes && used == summary.total_bytes && sum == summary.total_bytes,
@@ -240,61 +240,61 @@ void memory_is_as_planned() {
     Setup tight;
     tight.recomputed = -1;
     tight.memory_limit = summary.total_bytes - 1;
-    const nv_model_shape shape = Model::shape(tight);
-    nv_plan_options options = Model::options(tight);
-    nv_plan* smaller = nullptr;
-    ok(nv_plan_create(model.device, &shape, &options, &smaller));
-    nv_plan_summary chosen = summary;
-    ok(nv_plan_get_summary(smaller, &chosen));
-    nv_plan_destroy(smaller);
+    const vaccine_model_shape shape = Model::shape(tight);
+    vaccine_plan_options options = Model::options(tight);
+    vaccine_plan* smaller = nullptr;
+    ok(vaccine_plan_create(model.device, &shape, &options, &smaller));
+    vaccine_plan_summary chosen = summary;
+    ok(vaccine_plan_get_summary(smaller, &chosen));
+    vaccine_plan_destroy(smaller);
     check(chosen.recomputed_layers > 0 && chosen.total_bytes < summary.total_bytes, "the limit did not make any layer recompute");
     options.memory_limit = 1000;
-    check(nv_plan_create(model.device, &shape, &options, &smaller) == NV_OUT_OF_MEMORY && smaller == nullptr,
+    check(vaccine_plan_create(model.device, &shape, &options, &smaller) == VACCINE_OUT_OF_MEMORY && smaller == nullptr,
           "an impossible limit was accepted");
 }
 
-void refused(nv_status status, nv_status expected, const std::string& word) {
+void refused(vaccine_status status, vaccine_status expected, const std::string& word) {
     check(status == expected, "status " + std::to_string(status) + " for an error that should say " + word);
-    check(std::string(nv_last_error_message()).find(word) != std::string::npos,
-          std::string(nv_last_error_message()) + " does not say " + word);
+    check(std::string(vaccine_last_error_message()).find(word) != std::string::npos,
+          std::string(vaccine_last_error_message()) + " does not say " + word);
 }
 
 void mistakes_are_named() {
     Model model({});
     TestBatch batch;
-    nv_forward_options forward = Model::forward_options();
+    vaccine_forward_options forward = Model::forward_options();
     int64_t labels = 0;
     const auto run = [&] {
-        const nv_batch view = batch.view();
-        return nv_session_forward(model.session, &view, &forward, &labels);
+        const vaccine_batch view = batch.view();
+        return vaccine_session_forward(model.session, &view, &forward, &labels);
     };
-    const nv_backward_options backward = Model::backward_options();
-    refused(nv_session_backward(model.session, &backward), NV_WRONG_STATE, "nv_session_backward");
+    const vaccine_backward_options backward = Model::backward_options();
+    refused(vaccine_session_backward(model.session, &backward), VACCINE_WRONG_STATE, "vaccine_session_backward");
     batch.ids[4] = Model::kVocabulary;
-    refused(run(), NV_INVALID_ARGUMENT, "input_ids[4] is 37, expected 0 to 36");
+    refused(run(), VACCINE_INVALID_ARGUMENT, "input_ids[4] is 37, expected 0 to 36");
     batch = {};
     batch.labels[3] = -7;
-    refused(run(), NV_INVALID_ARGUMENT, "labels[3]");
+    refused(run(), VACCINE_INVALID_ARGUMENT, "labels[3]");
     batch = {};
     batch.offsets[1] = 0;
-    refused(run(), NV_INVALID_ARGUMENT, "sample 0");
+    refused(run(), VACCINE_INVALID_ARGUMENT, "sample 0");
     batch = {};
     batch.offsets = {0, 20};
-    refused(run(), NV_INVALID_ARGUMENT, "longest_sample");
+    refused(run(), VACCINE_INVALID_ARGUMENT, "longest_sample");
     batch = {};
-    forward.add_site[NV_SITE_MLP] = 5;
-    refused(run(), NV_INVALID_ARGUMENT, "site is 5");
+    forward.add_site[VACCINE_SITE_MLP] = 5;
+    refused(run(), VACCINE_INVALID_ARGUMENT, "site is 5");
     forward = Model::forward_options();
     forward.struct_size = 4;
-    refused(run(), NV_INVALID_ARGUMENT, "struct_size");
-    refused(nv_session_forward(nullptr, nullptr, nullptr, nullptr), NV_INVALID_ARGUMENT, "session is NULL");
-    refused(nv_vector_zero(model.session, 9, nullptr), NV_INVALID_ARGUMENT, "vector is 9");
-    refused(nv_scalars_read(model.session, 4095, 2, nullptr), NV_INVALID_ARGUMENT, "out_values");
-    nv_model_shape shape = Model::shape({});
+    refused(run(), VACCINE_INVALID_ARGUMENT, "struct_size");
+    refused(vaccine_session_forward(nullptr, nullptr, nullptr, nullptr), VACCINE_INVALID_ARGUMENT, "session is NULL");
+    refused(vaccine_vector_zero(model.session, 9, nullptr), VACCINE_INVALID_ARGUMENT, "vector is 9");
+    refused(vaccine_scalars_read(model.session, 4095, 2, nullptr), VACCINE_INVALID_ARGUMENT, "out_values");
+    vaccine_model_shape shape = Model::shape({});
     shape.kv_heads = 3;
-    const nv_plan_options options = Model::options({});
-    nv_plan* plan = nullptr;
-    refused(nv_plan_create(model.device, &shape, &options, &plan), NV_INVALID_ARGUMENT, "multiple of kv_heads");
+    const vaccine_plan_options options = Model::options({});
+    vaccine_plan* plan = nullptr;
+    refused(vaccine_plan_create(model.device, &shape, &options, &plan), VACCINE_INVALID_ARGUMENT, "multiple of kv_heads");
     forward = Model::forward_options();
     ok(run());  // and nothing is broken
 }
@@ -317,9 +317,9 @@ std::vector<NamedTest> cases() {
          [=] {
              gradient_is_slope(full, {0.2f, 0.3f, 0, 0.4f, 1});
          }},
-        {"gradient at attention outputs", [] { site_gradient_is_slope(NV_SITE_ATTENTION); }},
-        {"gradient at MLP outputs", [] { site_gradient_is_slope(NV_SITE_MLP); }},
-        {"gradient of the residual stream", [] { site_gradient_is_slope(NV_SITE_RESIDUAL); }},
+        {"gradient at attention outputs", [] { site_gradient_is_slope(VACCINE_SITE_ATTENTION); }},
+        {"gradient at MLP outputs", [] { site_gradient_is_slope(VACCINE_SITE_MLP); }},
+        {"gradient of the residual stream", [] { site_gradient_is_slope(VACCINE_SITE_RESIDUAL); }},
         {"second pass from a stored residual", second_pass_may_start_high},
         {"used up layers", used_up_layers_are_refused},
         {"mask", mask_gives_a_part},

@@ -14,8 +14,8 @@
 #include <unistd.h>
 #endif
 
-using namespace nv;
-using namespace nv::testing;
+using namespace vaccine;
+using namespace vaccine::testing;
 using ops::gemm, ops::gemm_workspace_bytes, ops::GemmOperand;
 
 namespace {
@@ -36,8 +36,8 @@ const char* name_of_layout(Layout layout) {
 }
 
 std::string name(const Case& k) {
-    return std::string(nv::name_of(k.isa)) + " " + std::to_string(k.M) + "x" + std::to_string(k.N) + "x" + std::to_string(k.K) + " a " +
-           name_of_layout(k.a) + " " + testing::name_of(k.a_type) + " b " + name_of_layout(k.b) + " " + testing::name_of(k.b_type) +
+    return std::string(vaccine::name_of(k.isa)) + " " + std::to_string(k.M) + "x" + std::to_string(k.N) + "x" + std::to_string(k.K) +
+           " a " + name_of_layout(k.a) + " " + testing::name_of(k.a_type) + " b " + name_of_layout(k.b) + " " + testing::name_of(k.b_type) +
            (k.accumulate ? " accumulated" : "") + (k.bias ? " bias" : "");
 }
 
@@ -165,7 +165,7 @@ void same_bits_for_few_rows(Isa isa) {
                 for (int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 32, 112, 113}) {
                     const std::vector<float> part = bits(threads, 4096, 150, N, K, 7, rows, Layout::Rows, type);
                     check(std::equal(part.begin(), part.end(), whole.begin() + 7 * N),
-                          std::string(nv::name_of(isa)) + ": " + std::to_string(rows) + " rows of " + std::to_string(N) + "x" +
+                          std::string(vaccine::name_of(isa)) + ": " + std::to_string(rows) + " rows of " + std::to_string(N) + "x" +
                               std::to_string(K) + " differ from the same rows among 150");
                 }
         }

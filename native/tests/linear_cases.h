@@ -4,7 +4,7 @@
 
 #include "testing.h"
 
-namespace nv::testing::linear {
+namespace vaccine::testing::linear {
 
 enum class Addend { None, Own, Other };  // none, y itself, another buffer
 
@@ -72,4 +72,4 @@ inline std::vector<Case> cases() {
     return list;
 }
 
-}  // namespace nv::testing::linear
+}  // namespace vaccine::testing::linear

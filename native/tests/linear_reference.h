@@ -4,7 +4,7 @@
 
 #include "testing.h"
 
-namespace nv::testing {
+namespace vaccine::testing {
 
 /// What an element should be, and how far off it may be.
 struct Expected {
@@ -147,4 +147,4 @@ inline void compare(Buffer& got, const Expected& want, const char* what) {
              static_cast<int64_t>(i) % columns);
 }
 
-}  // namespace nv::testing
+}  // namespace vaccine::testing

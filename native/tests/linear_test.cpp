@@ -5,9 +5,9 @@
 #include "linear_cases.h"
 #include "linear_reference.h"
 
-using namespace nv;
-using namespace nv::testing;
-using namespace nv::testing::linear;
+using namespace vaccine;
+using namespace vaccine::testing;
+using namespace vaccine::testing::linear;
 
 namespace {
 

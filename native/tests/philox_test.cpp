@@ -5,7 +5,7 @@
 
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 
 namespace {
 

@@ -1,30 +1,30 @@
 // Plans for a GPU that is not at hand: what the CUDA build plans on one, byte for byte, by either build.
 #include "engine_model.h"
 
-namespace nv::testing {
+namespace vaccine::testing {
 namespace {
 
 struct Planned {
-    nv_plan* plan = nullptr;
-    nv_plan_summary summary{};
-    std::vector<nv_plan_item> items;
+    vaccine_plan* plan = nullptr;
+    vaccine_plan_summary summary{};
+    std::vector<vaccine_plan_item> items;
 
     Planned() = default;
     Planned(Planned&& other) noexcept : plan(other.plan), summary(other.summary), items(std::move(other.items)) { other.plan = nullptr; }
-    ~Planned() { nv_plan_destroy(plan); }
+    ~Planned() { vaccine_plan_destroy(plan); }
 
     void read() {
         summary.struct_size = sizeof summary;
-        ok(nv_plan_get_summary(plan, &summary));
+        ok(vaccine_plan_get_summary(plan, &summary));
         for (int32_t i = 0; i < summary.items; ++i) {
-            nv_plan_item item{};
+            vaccine_plan_item item{};
             item.struct_size = sizeof item;
-            ok(nv_plan_get_item(plan, i, &item));
+            ok(vaccine_plan_get_item(plan, i, &item));
             items.push_back(item);
         }
     }
     int64_t bytes(const std::string& name) const {
-        for (const nv_plan_item& item : items)
+        for (const vaccine_plan_item& item : items)
             if (name == item.name) return item.bytes;
         return 0;
     }
@@ -32,28 +32,28 @@ struct Planned {
 
 struct Input {
     const char* name;
-    nv_model_shape shape;
-    nv_plan_options options;
+    vaccine_model_shape shape;
+    vaccine_plan_options options;
     int64_t workspace, total;  // bytes that the CUDA engine planned on a GPU
     int32_t recomputed = 0;
 };
 
 Planned for_gpu(const Input& in) {
     Planned p;
-    ok(nv_plan_create_for_gpu(&in.shape, &in.options, &p.plan));
+    ok(vaccine_plan_create_for_gpu(&in.shape, &in.options, &p.plan));
     p.read();
     return p;
 }
 
-nv_plan_options tiny(void (*change)(nv_plan_options&)) {
-    nv_plan_options options = Model::options({});
-    options.weight_type = options.activation_type = NV_BF16;
+vaccine_plan_options tiny(void (*change)(vaccine_plan_options&)) {
+    vaccine_plan_options options = Model::options({});
+    options.weight_type = options.activation_type = VACCINE_BF16;
     change(options);
     return options;
 }
 
-nv_model_shape llama_2_7b() {
-    nv_model_shape s = Model::shape({});
+vaccine_model_shape llama_2_7b() {
+    vaccine_model_shape s = Model::shape({});
     s.vocabulary = 32000;
     s.hidden = 4096;
     s.intermediate = 11008;
@@ -64,9 +64,9 @@ nv_model_shape llama_2_7b() {
 }
 
 /// The paper's T-Vaccine over batches of 10 samples of 200 tokens.
-nv_plan_options paper(void (*change)(nv_plan_options&)) {
-    nv_plan_options options = Model::options({});
-    options.weight_type = options.activation_type = NV_BF16;
+vaccine_plan_options paper(void (*change)(vaccine_plan_options&)) {
+    vaccine_plan_options options = Model::options({});
+    options.weight_type = options.activation_type = VACCINE_BF16;
     options.max_tokens = 2000;
     options.max_samples = 10;
     options.longest_sample = 200;
@@ -74,32 +74,33 @@ nv_plan_options paper(void (*change)(nv_plan_options&)) {
     options.lora_targets = 0x3;
     options.extra_vectors = options.decode_samples = options.decode_capacity = 0;
     options.recomputed_layers = -1;
-    for (int k = 0; k < NV_SITE_KINDS; ++k) options.site_tensors[k] = k == NV_SITE_ATTENTION;
+    for (int k = 0; k < VACCINE_SITE_KINDS; ++k) options.site_tensors[k] = k == VACCINE_SITE_ATTENTION;
     change(options);
     return options;
 }
 
 std::vector<Input> inputs() {
-    const nv_model_shape small = Model::shape({}), large = llama_2_7b();
-    nv_model_shape many_heads = small;  // attention needs most
+    const vaccine_model_shape small = Model::shape({}), large = llama_2_7b();
+    vaccine_model_shape many_heads = small;  // attention needs most
     many_heads.heads = many_heads.kv_heads = 4096;
     many_heads.head_size = 2;
     return {
-        {"tiny", small, tiny([](nv_plan_options&) {}), 8192, 374784},
-        {"tiny, fp32", small, tiny([](nv_plan_options& o) { o.weight_type = o.activation_type = NV_F32; }), 8192, 492032},
-        {"tiny, forward only", small, tiny([](nv_plan_options& o) { o.training = 0; }), 8192, 218368},
-        {"tiny, all weights", small, tiny([](nv_plan_options& o) { o.full = 1, o.lora_rank = 0, o.lora_targets = 0; }), 8192, 750336},
-        {"tiny, no decoding", small, tiny([](nv_plan_options& o) { o.decode_samples = o.decode_capacity = 0; }), 8192, 356608},
-        {"tiny, recomputed", small, tiny([](nv_plan_options& o) { o.recomputed_layers = 3; }), 8192, 346624, 3},
-        {"one token", small, tiny([](nv_plan_options& o) { o.max_tokens = o.max_samples = o.longest_sample = o.decode_samples = 1; }), 8192,
-         241408},
-        {"many heads", many_heads, tiny([](nv_plan_options& o) { o.max_tokens = 4096; }), 67108864, 1788314880},
-        {"llama-2-7b", large, paper([](nv_plan_options&) {}), 50331648, 21005002752},
-        {"llama-2-7b within 16 GiB", large, paper([](nv_plan_options& o) { o.memory_limit = int64_t{16} << 30; }), 50331648, 17086161920,
-         24},
-        {"llama-2-7b, fp32", large, paper([](nv_plan_options& o) { o.weight_type = o.activation_type = NV_F32; }), 50331648, 40762517504},
-        {"llama-2-7b, decoding", large, paper([](nv_plan_options& o) { o.training = 0, o.decode_samples = 16, o.decode_capacity = 512; }),
-         50331648, 19235443968},
+        {"tiny", small, tiny([](vaccine_plan_options&) {}), 8192, 374784},
+        {"tiny, fp32", small, tiny([](vaccine_plan_options& o) { o.weight_type = o.activation_type = VACCINE_F32; }), 8192, 492032},
+        {"tiny, forward only", small, tiny([](vaccine_plan_options& o) { o.training = 0; }), 8192, 218368},
+        {"tiny, all weights", small, tiny([](vaccine_plan_options& o) { o.full = 1, o.lora_rank = 0, o.lora_targets = 0; }), 8192, 750336},
+        {"tiny, no decoding", small, tiny([](vaccine_plan_options& o) { o.decode_samples = o.decode_capacity = 0; }), 8192, 356608},
+        {"tiny, recomputed", small, tiny([](vaccine_plan_options& o) { o.recomputed_layers = 3; }), 8192, 346624, 3},
+        {"one token", small, tiny([](vaccine_plan_options& o) { o.max_tokens = o.max_samples = o.longest_sample = o.decode_samples = 1; }),
+         8192, 241408},
+        {"many heads", many_heads, tiny([](vaccine_plan_options& o) { o.max_tokens = 4096; }), 67108864, 1788314880},
+        {"llama-2-7b", large, paper([](vaccine_plan_options&) {}), 50331648, 21005002752},
+        {"llama-2-7b within 16 GiB", large, paper([](vaccine_plan_options& o) { o.memory_limit = int64_t{16} << 30; }), 50331648,
+         17086161920, 24},
+        {"llama-2-7b, fp32", large, paper([](vaccine_plan_options& o) { o.weight_type = o.activation_type = VACCINE_F32; }), 50331648,
+         40762517504},
+        {"llama-2-7b, decoding", large,
+         paper([](vaccine_plan_options& o) { o.training = 0, o.decode_samples = 16, o.decode_capacity = 512; }), 50331648, 19235443968},
     };
 }
 
@@ -115,13 +116,13 @@ void is_as_the_cuda_engine_planned(const Input& in) {
     check(got == expected, got + "; expected " + expected);
 }
 
-#ifdef NV_TEST_CUDA
+#ifdef VACCINE_TEST_CUDA
 void is_what_a_gpu_is_planned(const Input& in) {
-    nv_device* device = nullptr;
-    ok(nv_device_create(0, 0, &device));
+    vaccine_device* device = nullptr;
+    ok(vaccine_device_create(0, 0, &device));
     Planned own;
-    const nv_status made = nv_plan_create(device, &in.shape, &in.options, &own.plan);
-    nv_device_destroy(device);
+    const vaccine_status made = vaccine_plan_create(device, &in.shape, &in.options, &own.plan);
+    vaccine_device_destroy(device);
     ok(made);
     own.read();
     const Planned other = for_gpu(in);
@@ -137,37 +138,38 @@ void is_what_a_gpu_is_planned(const Input& in) {
 
 /// A GPU takes a plan that was made without one.
 void a_session_runs_in_it() {
-    nv_device* device = nullptr;
-    ok(nv_device_create(0, 0, &device));
+    vaccine_device* device = nullptr;
+    ok(vaccine_device_create(0, 0, &device));
     const Planned p = for_gpu(inputs().front());
-    nv_session* session = nullptr;
-    const nv_status made = nv_session_create(device, p.plan, &session);
-    nv_session_destroy(session);
-    nv_device_destroy(device);
+    vaccine_session* session = nullptr;
+    const vaccine_status made = vaccine_session_create(device, p.plan, &session);
+    vaccine_session_destroy(session);
+    vaccine_device_destroy(device);
     ok(made);
 }
 #else
 /// By a CPU of so many threads.
-void refused(const nv_plan* plan, int32_t threads, const std::string& expected) {
-    nv_device* device = nullptr;
-    nv_session* session = nullptr;
-    ok(nv_device_create(0, threads, &device));
-    const nv_status made = nv_session_create(device, plan, &session);
-    const std::string message = nv_last_error_message();
-    nv_session_destroy(session);
-    nv_device_destroy(device);
-    check(made == NV_INVALID_ARGUMENT && message.find(expected) != std::string::npos, "status " + std::to_string(made) + ": " + message);
+void refused(const vaccine_plan* plan, int32_t threads, const std::string& expected) {
+    vaccine_device* device = nullptr;
+    vaccine_session* session = nullptr;
+    ok(vaccine_device_create(0, threads, &device));
+    const vaccine_status made = vaccine_session_create(device, plan, &session);
+    const std::string message = vaccine_last_error_message();
+    vaccine_session_destroy(session);
+    vaccine_device_destroy(device);
+    check(made == VACCINE_INVALID_ARGUMENT && message.find(expected) != std::string::npos,
+          "status " + std::to_string(made) + ": " + message);
 }
 
 void a_cpu_refuses_it() {
     refused(for_gpu(inputs().front()).plan, 1, "plan is for bf16 activations, and this device computes in fp32 only");
-    nv_device* device = nullptr;
-    const nv_model_shape shape = Model::shape({});
-    const nv_plan_options options = Model::options({});
+    vaccine_device* device = nullptr;
+    const vaccine_model_shape shape = Model::shape({});
+    const vaccine_plan_options options = Model::options({});
     Planned narrow;
-    ok(nv_device_create(0, 1, &device));
-    const nv_status made = nv_plan_create(device, &shape, &options, &narrow.plan);
-    nv_device_destroy(device);
+    ok(vaccine_device_create(0, 1, &device));
+    const vaccine_status made = vaccine_plan_create(device, &shape, &options, &narrow.plan);
+    vaccine_device_destroy(device);
     ok(made);
     refused(narrow.plan, 8, "plan is for another device: it has ");
 }
@@ -175,25 +177,27 @@ void a_cpu_refuses_it() {
 
 void mistakes_are_named() {
     Input in = inputs().front();
-    nv_plan* plan = reinterpret_cast<nv_plan*>(1);
+    vaccine_plan* plan = reinterpret_cast<vaccine_plan*>(1);
     in.shape.kv_heads = 3;
-    check(nv_plan_create_for_gpu(&in.shape, &in.options, &plan) == NV_INVALID_ARGUMENT && plan == nullptr, "kv_heads was accepted");
-    const std::string message = nv_last_error_message();
-    check(message.find("nv_plan_create_for_gpu") == 0 && message.find("multiple of kv_heads") != std::string::npos, message);
+    check(vaccine_plan_create_for_gpu(&in.shape, &in.options, &plan) == VACCINE_INVALID_ARGUMENT && plan == nullptr,
+          "kv_heads was accepted");
+    const std::string message = vaccine_last_error_message();
+    check(message.find("vaccine_plan_create_for_gpu") == 0 && message.find("multiple of kv_heads") != std::string::npos, message);
     in = inputs().front();
     in.options.memory_limit = 1000;
-    check(nv_plan_create_for_gpu(&in.shape, &in.options, &plan) == NV_OUT_OF_MEMORY && plan == nullptr, "an impossible limit was accepted");
+    check(vaccine_plan_create_for_gpu(&in.shape, &in.options, &plan) == VACCINE_OUT_OF_MEMORY && plan == nullptr,
+          "an impossible limit was accepted");
 }
 
 std::vector<NamedTest> tests() {
     std::vector<NamedTest> all{{"mistakes", mistakes_are_named}};
     for (const Input& in : inputs()) {
         all.push_back({in.name, [=] { is_as_the_cuda_engine_planned(in); }});
-#ifdef NV_TEST_CUDA
+#ifdef VACCINE_TEST_CUDA
         all.push_back({in.name, [=] { is_what_a_gpu_is_planned(in); }});
 #endif
     }
-#ifdef NV_TEST_CUDA
+#ifdef VACCINE_TEST_CUDA
     all.push_back({"session", a_session_runs_in_it});
 #else
     all.push_back({"a CPU's session", a_cpu_refuses_it});
@@ -202,8 +206,8 @@ std::vector<NamedTest> tests() {
 }
 
 }  // namespace
-}  // namespace nv::testing
+}  // namespace vaccine::testing
 
 int main() {
-    return nv::testing::run_all("plan", nv::testing::tests());
+    return vaccine::testing::run_all("plan", vaccine::testing::tests());
 }

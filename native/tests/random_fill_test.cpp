@@ -1,7 +1,7 @@
 // fill_normal and fill_uniform: element by element from the words of the sequence, and their statistics.
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 

@@ -8,7 +8,7 @@
 #include "core/dtype.h"
 #include "ops/ops.h"
 
-namespace nv::testing {
+namespace vaccine::testing {
 
 template <class T> T load_as(const unsigned char* bytes, int64_t index) {
     T value;
@@ -48,4 +48,4 @@ inline double sum_error(int64_t K) {
 /// Of a number that is rounded to bf16, by its size.
 constexpr double kHalfError = 1.01 / 256;
 
-}  // namespace nv::testing
+}  // namespace vaccine::testing

@@ -1,7 +1,7 @@
 // rmsnorm_forward against its formula, rmsnorm_backward against finite differences of it.
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 

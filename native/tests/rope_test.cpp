@@ -1,7 +1,7 @@
 // rope_table, rope_forward, rope_backward.
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 
@@ -75,7 +75,7 @@ void refusals() {
     testing::expect_refused([&] { forward(3); }, {"rope_forward", "head_size"});
     testing::expect_refused([&] { forward(8); }, {"rope_forward", "whole heads"});
     testing::expect_refused([&] { forward(6); }, {"rope_forward", "cosine", "(5, 3)"});
-#ifndef NV_TEST_CUDA
+#ifndef VACCINE_TEST_CUDA
     testing::expect_refused([&] { forward(4); }, {"rope_forward", "positions[1]", "got 5"});
 #endif
 }

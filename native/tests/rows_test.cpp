@@ -1,7 +1,7 @@
 // gather_rows, scatter_rows, scatter_add_rows.
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 
@@ -58,7 +58,7 @@ void refusals() {
     Buffer x(machine, 3, 4), y(machine, 2, 4), rows(machine, 1, 2, {0, 3}), three(machine, 1, 3, {0, 1, 2});
     testing::expect_refused([&] { ops::gather_rows(machine.stream(), x, three, y); }, {"gather_rows", "rows"});
     testing::expect_refused([&] { ops::scatter_rows(machine.stream(), Buffer(machine, 2, 5), rows, x); }, {"scatter_rows", "y", "(3, 5)"});
-#ifndef NV_TEST_CUDA
+#ifndef VACCINE_TEST_CUDA
     testing::expect_refused([&] { ops::gather_rows(machine.stream(), x, rows, y); }, {"gather_rows", "rows[1]", "0 to 2", "got 3"});
 #endif
 }

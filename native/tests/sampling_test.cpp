@@ -5,7 +5,7 @@
 
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 
@@ -66,7 +66,7 @@ std::vector<Case> cases() {
 /// Many equal rows, each with its own word: the word alone decides, so that the shares follow from the words exactly, and over many
 /// rows they are the probabilities within five standard errors.
 void distribution(const Case& k) {
-#ifdef NV_TEST_CUDA
+#ifdef VACCINE_TEST_CUDA
     constexpr int64_t N = 1000;  // a warp for each: slow where there is no GPU
 #else
     constexpr int64_t N = 20000;

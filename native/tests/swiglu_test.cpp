@@ -3,7 +3,7 @@
 
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 

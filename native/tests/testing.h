@@ -1,5 +1,5 @@
-// Shared by all native tests. The tests know the build only through nv::Device, so that one list of cases serves the cpu and the cuda
-// build; the cuda build defines NV_TEST_CUDA, which adds its activation types.
+// Shared by all native tests. The tests know the build only through vaccine::Device, so that one list of cases serves the cpu and the cuda
+// build; the cuda build defines VACCINE_TEST_CUDA, which adds its activation types.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "core/bf16.h"
-#ifndef NV_TEST_CUDA
+#ifndef VACCINE_TEST_CUDA
 #include "core/cpu_features.h"
 #endif
 #include "core/device.h"
@@ -22,11 +22,11 @@
 #include "ops/ops.h"
 #include "reference_numbers.h"
 
-namespace nv::testing {
+namespace vaccine::testing {
 
 /// The types that activations of this build may have.
 inline std::vector<DType> activation_types() {
-#ifdef NV_TEST_CUDA
+#ifdef VACCINE_TEST_CUDA
     return {DType::F32, DType::BF16};
 #else
     return {DType::F32};
@@ -269,7 +269,7 @@ inline Bytes collect(const std::vector<Buffer*>& buffers) {
 /// What it returns must not depend on the number of threads, nor change when repeated. Under ThreadSanitizer, which is slow and asks only
 /// what threads do with each other, on three threads with the best instruction set.
 inline void on_every_machine(const std::function<Bytes(Machine&)>& run) {
-#if defined(NV_TEST_CUDA)
+#if defined(VACCINE_TEST_CUDA)
     const std::vector<int32_t> kinds{1, 1};
 #elif defined(__SANITIZE_THREAD__)
     const std::vector<int32_t> kinds{3};
@@ -289,7 +289,7 @@ inline void on_every_machine(const std::function<Bytes(Machine&)>& run) {
             check(bytes == first, "the result depends on the number of threads, or is another when repeated");
         }
     };
-#if defined(NV_TEST_CUDA) || defined(__SANITIZE_THREAD__)
+#if defined(VACCINE_TEST_CUDA) || defined(__SANITIZE_THREAD__)
     compare();
 #else
     for (Isa isa : available_isas()) {
@@ -346,4 +346,4 @@ inline int run_all(const char* subject, const std::vector<NamedTest>& tests) {
         subject, tests, [](const NamedTest& test) { test.run(); }, [](const NamedTest& test) { return std::string(test.name); });
 }
 
-}  // namespace nv::testing
+}  // namespace vaccine::testing

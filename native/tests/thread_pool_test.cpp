@@ -12,7 +12,7 @@
 #include "core/error.h"
 #include "ops/cpu/pool.h"
 
-using nv::ThreadPool;
+using vaccine::ThreadPool;
 
 namespace {
 
@@ -119,8 +119,8 @@ void starts_and_stops() {
 }
 
 void device_has_a_pool() {
-    const auto device = nv::Device::open(0, 3), other = nv::Device::open(0, 0);
-    check(nv::ops::pool(device->stream()).threads() == 3 && device->info().threads == 3, "the device has another number of threads");
+    const auto device = vaccine::Device::open(0, 3), other = vaccine::Device::open(0, 0);
+    check(vaccine::ops::pool(device->stream()).threads() == 3 && device->info().threads == 3, "the device has another number of threads");
     check(other->info().threads >= 1 && other->info().total_bytes > 0 && !other->info().name.empty(), "the device does not know itself");
     const int64_t bytes = 5 << 20;
     auto* memory = static_cast<unsigned char*>(device->allocate(bytes));
@@ -135,15 +135,15 @@ void device_has_a_pool() {
     bool refused = false;
     try {
         device->release(memory);
-    } catch (const nv::Error&) {
+    } catch (const vaccine::Error&) {
         refused = true;
     }
     check(refused, "memory was released twice");
     refused = false;
     try {
         static_cast<void>(device->allocate(int64_t{1} << 60));
-    } catch (const nv::Error& error) {
-        refused = error.status() == nv::Status::OutOfMemory;
+    } catch (const vaccine::Error& error) {
+        refused = error.status() == vaccine::Status::OutOfMemory;
     }
     check(refused, "2^60 bytes were allocated");
 }

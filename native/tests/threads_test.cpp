@@ -7,11 +7,11 @@
 
 #include "engine_model.h"
 
-using namespace nv::testing;
+using namespace vaccine::testing;
 
 namespace {
 
-#ifdef NV_TEST_CUDA
+#ifdef VACCINE_TEST_CUDA
 constexpr int kSteps = 1;  // on ptxmachine each takes long
 #else
 constexpr int kSteps = 100;
@@ -30,30 +30,30 @@ std::vector<float> train(Model& model, int which) {
     TestBatch batch;
     if (which != 0)
         for (int32_t& id : batch.ids) id = (id + 11) % Model::kVocabulary;
-    nv_forward_options forward = Model::forward_options();
+    vaccine_forward_options forward = Model::forward_options();
     forward.dropout = which;
-    forward.record_site[NV_SITE_MLP] = 0;
+    forward.record_site[VACCINE_SITE_MLP] = 0;
     std::vector<float> seen;
     for (int step = 0; step < kSteps; ++step) {
         forward.step = static_cast<uint32_t>(step);
-        ok(nv_vector_zero(model.session, NV_VECTOR_GRADIENTS, nullptr));
+        ok(vaccine_vector_zero(model.session, VACCINE_VECTOR_GRADIENTS, nullptr));
         seen.push_back(static_cast<float>(model.forward(batch, forward)));
         model.backward();
-        ok(nv_site_norms(model.session, NV_SITE_MLP, 0, 100));
+        ok(vaccine_site_norms(model.session, VACCINE_SITE_MLP, 0, 100));
         seen.push_back(static_cast<float>(model.scalar(100 + Model::kLayers)));
-        ok(nv_vector_axpy(model.session, -0.05f, NV_VECTOR_GRADIENTS, NV_VECTOR_PARAMETERS, nullptr));
+        ok(vaccine_vector_axpy(model.session, -0.05f, VACCINE_VECTOR_GRADIENTS, VACCINE_VECTOR_PARAMETERS, nullptr));
     }
-    nv_batch prompts = batch.view();
+    vaccine_batch prompts = batch.view();
     prompts.labels = nullptr;
-    nv_sampling sampling{};
+    vaccine_sampling sampling{};
     sampling.struct_size = sizeof sampling;
     sampling.temperature = 1;
     sampling.top_p = 0.9f;
     sampling.repetition_penalty = 1.2f;
     int32_t next[3];
-    ok(nv_decode_begin(model.session, &prompts, &sampling, next));
+    ok(vaccine_decode_begin(model.session, &prompts, &sampling, next));
     seen.insert(seen.end(), next, next + 3);
-    const std::vector<float> parameters = model.vector(NV_VECTOR_PARAMETERS);
+    const std::vector<float> parameters = model.vector(VACCINE_VECTOR_PARAMETERS);
     seen.insert(seen.end(), parameters.begin(), parameters.end());
     return seen;
 }
@@ -85,13 +85,13 @@ void sessions(bool one_device) {
         alone[which] = train(model, which);
     }
     check(alone[0] != alone[1], "both runs are the same: mixing them up would not be seen");
-    nv_device* device = nullptr;
-    if (one_device) ok(nv_device_create(0, 2, &device));
+    vaccine_device* device = nullptr;
+    if (one_device) ok(vaccine_device_create(0, 2, &device));
     both([&](int which) {
         Model model(setup_of(which), device);
         together[which] = train(model, which);
     });
-    nv_device_destroy(device);
+    vaccine_device_destroy(device);
     for (const int which : {0, 1})
         check(together[which] == alone[which], "run " + std::to_string(which) + " has other bits beside another");
 }
@@ -99,106 +99,106 @@ void sessions(bool one_device) {
 /// Whole calls, one after the other, whoever makes them.
 void one_session() {
     Model model({});
-    ok(nv_vector_zero(model.session, NV_VECTOR_EXTRA, nullptr));
+    ok(vaccine_vector_zero(model.session, VACCINE_VECTOR_EXTRA, nullptr));
     std::vector<float> one(1, 1.0f);
-    ok(nv_vector_write(model.session, NV_VECTOR_EXTRA + 1, 0, 1, one.data()));
+    ok(vaccine_vector_write(model.session, VACCINE_VECTOR_EXTRA + 1, 0, 1, one.data()));
     both([&](int which) {
         for (int i = 0; i < 10 * kSteps; ++i) {
-            ok(nv_vector_axpy(model.session, 1, NV_VECTOR_EXTRA + 1, NV_VECTOR_EXTRA, nullptr));
-            ok(nv_vector_dot(model.session, NV_VECTOR_EXTRA + 1, NV_VECTOR_EXTRA + 1, nullptr, which));
+            ok(vaccine_vector_axpy(model.session, 1, VACCINE_VECTOR_EXTRA + 1, VACCINE_VECTOR_EXTRA, nullptr));
+            ok(vaccine_vector_dot(model.session, VACCINE_VECTOR_EXTRA + 1, VACCINE_VECTOR_EXTRA + 1, nullptr, which));
             check(model.scalar(which) == 1, "a scalar is another");
         }
     });
-    check(model.vector(NV_VECTOR_EXTRA)[0] == 20.0f * kSteps, "additions were lost");
+    check(model.vector(VACCINE_VECTOR_EXTRA)[0] == 20.0f * kSteps, "additions were lost");
 }
 
 /// A pass that is asked to end says so, and leaves the weights and the next passes as they would have been.
 void interrupted_passes_end() {
     const TestBatch batch;
-    const nv_batch view = batch.view();
-    nv_batch prompts = view;
+    const vaccine_batch view = batch.view();
+    vaccine_batch prompts = view;
     prompts.labels = nullptr;
-    nv_sampling greedy{};
+    vaccine_sampling greedy{};
     greedy.struct_size = sizeof greedy;
     greedy.top_p = greedy.repetition_penalty = 1;
-    const nv_forward_options forward = Model::forward_options();
-    const nv_backward_options backward = Model::backward_options();
+    const vaccine_forward_options forward = Model::forward_options();
+    const vaccine_backward_options backward = Model::backward_options();
     int64_t labels = 0;
     int32_t next[3] = {};
     const int32_t sample = 0, token = 0;
     const auto gradient = [&](Model& model) {
-        ok(nv_vector_zero(model.session, NV_VECTOR_GRADIENTS, nullptr));
+        ok(vaccine_vector_zero(model.session, VACCINE_VECTOR_GRADIENTS, nullptr));
         model.forward(batch);
         model.backward();
-        return model.vector(NV_VECTOR_GRADIENTS);
+        return model.vector(VACCINE_VECTOR_GRADIENTS);
     };
     Model model({});
-    const std::vector<float> before = gradient(model), weights = model.vector(NV_VECTOR_PARAMETERS);
+    const std::vector<float> before = gradient(model), weights = model.vector(VACCINE_VECTOR_PARAMETERS);
     const auto interrupted = [&](const char* what, auto prepare, auto pass) {
         prepare();
-        ok(nv_session_interrupt(model.session, 1));
-        check(pass() == NV_INTERRUPTED && pass() == NV_INTERRUPTED, std::string(what) + " was not interrupted");
-        check(std::string(nv_last_error_message()).find("interrupted") != std::string::npos, "the message does not say it");
-        ok(nv_session_interrupt(model.session, 0));
-        check(pass() != NV_INTERRUPTED, std::string(what) + " is interrupted although that was taken back");
+        ok(vaccine_session_interrupt(model.session, 1));
+        check(pass() == VACCINE_INTERRUPTED && pass() == VACCINE_INTERRUPTED, std::string(what) + " was not interrupted");
+        check(std::string(vaccine_last_error_message()).find("interrupted") != std::string::npos, "the message does not say it");
+        ok(vaccine_session_interrupt(model.session, 0));
+        check(pass() != VACCINE_INTERRUPTED, std::string(what) + " is interrupted although that was taken back");
     };
-    const auto run_forward = [&] { return nv_session_forward(model.session, &view, &forward, &labels); };
+    const auto run_forward = [&] { return vaccine_session_forward(model.session, &view, &forward, &labels); };
     interrupted(
         "forward", [] {}, run_forward);
     // Without its forward pass the second one would be refused: each is asked to end in its first loop.
     ok(run_forward());
-    ok(nv_session_interrupt(model.session, 1));
-    check(nv_session_backward(model.session, &backward) == NV_INTERRUPTED, "backward was not interrupted");
-    ok(nv_session_interrupt(model.session, 0));
-    check(nv_session_backward(model.session, &backward) == NV_WRONG_STATE, "backward goes on after an interruption");
+    ok(vaccine_session_interrupt(model.session, 1));
+    check(vaccine_session_backward(model.session, &backward) == VACCINE_INTERRUPTED, "backward was not interrupted");
+    ok(vaccine_session_interrupt(model.session, 0));
+    check(vaccine_session_backward(model.session, &backward) == VACCINE_WRONG_STATE, "backward goes on after an interruption");
     interrupted(
-        "decode_begin", [] {}, [&] { return nv_decode_begin(model.session, &prompts, &greedy, next); });
-    ok(nv_session_interrupt(model.session, 1));
-    check(nv_decode_next(model.session, 1, &sample, &token, &greedy, next) == NV_INTERRUPTED, "decode_next was not interrupted");
-    ok(nv_vector_scale(model.session, NV_VECTOR_EXTRA, 1, nullptr));  // no pass
-    ok(nv_session_interrupt(model.session, 0));
-    check(nv_decode_next(model.session, 1, &sample, &token, &greedy, next) == NV_INVALID_ARGUMENT, "decoding goes on after it");
-    check(model.vector(NV_VECTOR_PARAMETERS) == weights, "an interrupted pass changed weights");
+        "decode_begin", [] {}, [&] { return vaccine_decode_begin(model.session, &prompts, &greedy, next); });
+    ok(vaccine_session_interrupt(model.session, 1));
+    check(vaccine_decode_next(model.session, 1, &sample, &token, &greedy, next) == VACCINE_INTERRUPTED, "decode_next was not interrupted");
+    ok(vaccine_vector_scale(model.session, VACCINE_VECTOR_EXTRA, 1, nullptr));  // no pass
+    ok(vaccine_session_interrupt(model.session, 0));
+    check(vaccine_decode_next(model.session, 1, &sample, &token, &greedy, next) == VACCINE_INVALID_ARGUMENT, "decoding goes on after it");
+    check(model.vector(VACCINE_VECTOR_PARAMETERS) == weights, "an interrupted pass changed weights");
     check(gradient(model) == before, "a pass after an interrupted one has other bits");
 }
 
-#ifndef NV_TEST_CUDA
+#ifndef VACCINE_TEST_CUDA
 /// One layer and one long sample: most of the time goes into one op. Somebody else asks in the middle of it. (No test of how soon: machines
 /// that do much else take any time.)
 void long_passes_end(bool backwards) {
-    nv_model_shape shape = Model::shape({});
-    nv_plan_options options = Model::options({});
+    vaccine_model_shape shape = Model::shape({});
+    vaccine_plan_options options = Model::options({});
     shape.layers = 1;
     shape.sliding_window = 0;
     options.max_tokens = options.longest_sample = 30000;
     options.decode_samples = options.decode_capacity = 0;
-    nv_device* device = nullptr;
-    nv_plan* plan = nullptr;
-    nv_session* session = nullptr;
-    ok(nv_device_create(0, 2, &device));
-    ok(nv_plan_create(device, &shape, &options, &plan));
-    ok(nv_session_create(device, plan, &session));
+    vaccine_device* device = nullptr;
+    vaccine_plan* plan = nullptr;
+    vaccine_session* session = nullptr;
+    ok(vaccine_device_create(0, 2, &device));
+    ok(vaccine_plan_create(device, &shape, &options, &plan));
+    ok(vaccine_session_create(device, plan, &session));
     const std::vector<int32_t> ids(30000, 1), offsets{0, 30000};
     const auto pass = [&](int32_t tokens) {
         const std::vector<int32_t> ends{0, tokens};
-        const nv_batch batch{sizeof batch, tokens, 1, ids.data(), ids.data(), ends.data()};
-        const nv_forward_options forward = Model::forward_options();
-        const nv_backward_options backward = Model::backward_options();
+        const vaccine_batch batch{sizeof batch, tokens, 1, ids.data(), ids.data(), ends.data()};
+        const vaccine_forward_options forward = Model::forward_options();
+        const vaccine_backward_options backward = Model::backward_options();
         int64_t labels = 0;
-        const nv_status status = nv_session_forward(session, &batch, &forward, &labels);
-        return status == NV_OK && backwards ? nv_session_backward(session, &backward) : status;
+        const vaccine_status status = vaccine_session_forward(session, &batch, &forward, &labels);
+        return status == VACCINE_OK && backwards ? vaccine_session_backward(session, &backward) : status;
     };
     ok(pass(10));
     std::thread other([&] {
         std::this_thread::sleep_for(std::chrono::milliseconds(backwards ? 300 : 30));
-        nv_session_interrupt(session, 1);
+        vaccine_session_interrupt(session, 1);
     });
-    const nv_status status = pass(30000);
+    const vaccine_status status = pass(30000);
     other.join();
-    nv_session_destroy(session);
-    nv_plan_destroy(plan);
-    nv_device_destroy(device);
-    check(status == NV_INTERRUPTED, "the pass was not interrupted, or was over before: status " + std::to_string(status));
+    vaccine_session_destroy(session);
+    vaccine_plan_destroy(plan);
+    vaccine_device_destroy(device);
+    check(status == VACCINE_INTERRUPTED, "the pass was not interrupted, or was over before: status " + std::to_string(status));
 }
 #endif
 
@@ -208,7 +208,7 @@ int main() {
     std::vector<NamedTest> tests{{"two sessions of one device", [] { sessions(true); }},
                                  {"one session", one_session},
                                  {"interrupted passes", interrupted_passes_end}};
-#ifndef NV_TEST_CUDA
+#ifndef VACCINE_TEST_CUDA
     tests.push_back({"two devices", [] { sessions(false); }});
     tests.push_back({"a long forward pass", [] { long_passes_end(false); }});
     tests.push_back({"a long backward pass", [] { long_passes_end(true); }});

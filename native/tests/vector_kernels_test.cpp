@@ -6,7 +6,7 @@
 #include "ops/cpu/vector_kernels_by_isa.h"
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 
 namespace {
 

@@ -26,7 +26,7 @@ internal static unsafe class DeviceProbe
 
     private static int Count(nint library)
     {
-        var count = (delegate* unmanaged[Cdecl]<int*, NativeStatus>)NativeLibrary.GetExport(library, "nv_device_count");
+        var count = (delegate* unmanaged[Cdecl]<int*, NativeStatus>)NativeLibrary.GetExport(library, "vaccine_device_count");
         int devices;
         Require(library, count(&devices));
         return devices;
@@ -35,9 +35,9 @@ internal static unsafe class DeviceProbe
     private static NativeDeviceInfo Describe(nint library, int index)
     {
         nint Export(string name) => NativeLibrary.GetExport(library, name);
-        var create = (delegate* unmanaged[Cdecl]<int, int, nint*, NativeStatus>)Export("nv_device_create");
-        var getInfo = (delegate* unmanaged[Cdecl]<nint, NativeDeviceInfo*, NativeStatus>)Export("nv_device_get_info");
-        var destroy = (delegate* unmanaged[Cdecl]<nint, void>)Export("nv_device_destroy");
+        var create = (delegate* unmanaged[Cdecl]<int, int, nint*, NativeStatus>)Export("vaccine_device_create");
+        var getInfo = (delegate* unmanaged[Cdecl]<nint, NativeDeviceInfo*, NativeStatus>)Export("vaccine_device_get_info");
+        var destroy = (delegate* unmanaged[Cdecl]<nint, void>)Export("vaccine_device_destroy");
         nint device;
         Require(library, create(index, 0, &device));
         try
@@ -55,7 +55,7 @@ internal static unsafe class DeviceProbe
     private static void Require(nint library, NativeStatus status)
     {
         if (status == NativeStatus.Ok) return;
-        var message = (delegate* unmanaged[Cdecl]<nint>)NativeLibrary.GetExport(library, "nv_last_error_message");
+        var message = (delegate* unmanaged[Cdecl]<nint>)NativeLibrary.GetExport(library, "vaccine_last_error_message");
         throw new NativeLibraryException(Marshal.PtrToStringUTF8(message()) ?? $"status {status}");
     }
 }

@@ -8,7 +8,7 @@ namespace NativeVaccine.Interop;
 /// </summary>
 internal static class EngineLibrary
 {
-    /// <summary>NV_ABI_VERSION of the header that <see cref="NativeMethods"/> mirrors.</summary>
+    /// <summary>VACCINE_ABI_VERSION of the header that <see cref="NativeMethods"/> mirrors.</summary>
     public const uint ExpectedAbiVersion = 5;
 
     /// <summary>
@@ -109,8 +109,8 @@ internal static class EngineLibrary
 
     private static unsafe nint RequireVersion(nint library, string path)
     {
-        if (!NativeLibrary.TryGetExport(library, "nv_abi_version", out nint function))
-            throw new NativeLibraryException($"{path}: is not a NativeVaccine engine: it has no nv_abi_version");
+        if (!NativeLibrary.TryGetExport(library, "vaccine_abi_version", out nint function))
+            throw new NativeLibraryException($"{path}: is not a NativeVaccine engine: it has no vaccine_abi_version");
         RequireVersion(((delegate* unmanaged[Cdecl]<uint>)function)(), path);
         return library;
     }

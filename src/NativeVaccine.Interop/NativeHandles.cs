@@ -2,7 +2,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace NativeVaccine.Interop;
 
-/// <summary>An nv_device.</summary>
+/// <summary>An vaccine_device.</summary>
 internal sealed class DeviceHandle() : SafeHandleZeroOrMinusOneIsInvalid(ownsHandle: true)
 {
     protected override bool ReleaseHandle()
@@ -12,7 +12,7 @@ internal sealed class DeviceHandle() : SafeHandleZeroOrMinusOneIsInvalid(ownsHan
     }
 }
 
-/// <summary>An nv_plan.</summary>
+/// <summary>An vaccine_plan.</summary>
 internal sealed class PlanHandle() : SafeHandleZeroOrMinusOneIsInvalid(ownsHandle: true)
 {
     protected override bool ReleaseHandle()
@@ -22,7 +22,7 @@ internal sealed class PlanHandle() : SafeHandleZeroOrMinusOneIsInvalid(ownsHandl
     }
 }
 
-/// <summary>An nv_session. Its memory is the device's, so it keeps the device open until it is closed itself.</summary>
+/// <summary>An vaccine_session. Its memory is the device's, so it keeps the device open until it is closed itself.</summary>
 internal sealed class SessionHandle() : SafeHandleZeroOrMinusOneIsInvalid(ownsHandle: true)
 {
     private DeviceHandle? device;

@@ -5,11 +5,11 @@ namespace NativeVaccine.Interop;
 
 internal static partial class NativeMethods
 {
-    [LibraryImport(Library, EntryPoint = "nv_decode_begin"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    [LibraryImport(Library, EntryPoint = "vaccine_decode_begin"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus DecodeBegin(
         SessionHandle session, in NativeBatch prompts, in NativeSampling sampling, Span<int> tokens);
 
-    [LibraryImport(Library, EntryPoint = "nv_decode_next"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    [LibraryImport(Library, EntryPoint = "vaccine_decode_next"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus DecodeNext(
         SessionHandle session,
         int count,

@@ -14,12 +14,12 @@ internal static unsafe partial class NativeMethods
     // Text that the library owns: the generated marshalling of a string return would free it.
     private static string LibraryText(byte* text) => Marshal.PtrToStringUTF8((nint)text) ?? "";
 
-    [LibraryImport(Library, EntryPoint = "nv_last_error_message"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    [LibraryImport(Library, EntryPoint = "vaccine_last_error_message"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     private static partial byte* LastErrorMessagePointer();
 
-    [LibraryImport(Library, EntryPoint = "nv_build_description"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    [LibraryImport(Library, EntryPoint = "vaccine_build_description"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     private static partial byte* BuildDescriptionPointer();
 
-    [LibraryImport(Library, EntryPoint = "nv_abi_layout"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    [LibraryImport(Library, EntryPoint = "vaccine_abi_layout"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     private static partial byte* AbiLayoutPointer();
 }

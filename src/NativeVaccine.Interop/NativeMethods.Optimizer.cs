@@ -5,12 +5,12 @@ namespace NativeVaccine.Interop;
 
 internal static partial class NativeMethods
 {
-    [LibraryImport(Library, EntryPoint = "nv_adamw_step"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    [LibraryImport(Library, EntryPoint = "vaccine_adamw_step"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus AdamWStep(SessionHandle session, in NativeAdamWOptions options);
 
-    [LibraryImport(Library, EntryPoint = "nv_adamw_read_steps"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    [LibraryImport(Library, EntryPoint = "vaccine_adamw_read_steps"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus AdamWReadSteps(SessionHandle session, int count, Span<long> steps);
 
-    [LibraryImport(Library, EntryPoint = "nv_adamw_write_steps"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    [LibraryImport(Library, EntryPoint = "vaccine_adamw_write_steps"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus AdamWWriteSteps(SessionHandle session, int count, ReadOnlySpan<long> steps);
 }

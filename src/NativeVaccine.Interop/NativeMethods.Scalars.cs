@@ -5,6 +5,6 @@ namespace NativeVaccine.Interop;
 
 internal static partial class NativeMethods
 {
-    [LibraryImport(Library, EntryPoint = "nv_scalars_read"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    [LibraryImport(Library, EntryPoint = "vaccine_scalars_read"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus ScalarsRead(SessionHandle session, int first, int count, Span<double> values);
 }

@@ -1,6 +1,6 @@
 namespace NativeVaccine.Interop;
 
-/// <summary>nv_status.</summary>
+/// <summary>vaccine_status.</summary>
 internal enum NativeStatus
 {
     Ok = 0,

@@ -6,7 +6,7 @@ namespace NativeVaccine.Interop;
 // The structs of nativevaccine.h, field for field. EngineLayoutTests compares them with what the compiled library reports, by name:
 // InputIds is input_ids.
 
-/// <summary>An int for each nv_site_kind.</summary>
+/// <summary>An int for each vaccine_site_kind.</summary>
 [InlineArray(Length)]
 internal struct NativeSiteKinds
 {

@@ -96,7 +96,7 @@ internal sealed partial class PerfSamples
         return arguments > 0 ? name[..arguments] : name;
     }
 
-    [GeneratedRegex(@"^\[[.k]\] |nv::ops::|nv::|\(anonymous namespace\)::|^void |^auto |^double ")]
+    [GeneratedRegex(@"^\[[.k]\] |vaccine::ops::|vaccine::|\(anonymous namespace\)::|^void |^auto |^double ")]
     private static partial Regex Prefix();
 
     [GeneratedRegex(@"parallel_for<(?:for_ranges<)?([\w:]+)")]
@@ -126,6 +126,6 @@ internal sealed partial class PerfSamples
     [GeneratedRegex(@"ThreadPool::(wait|help|run|enter|leave|work)|futex|pthread_cond|pthread_mutex|relax")]
     private static partial Regex Waiting();
 
-    [GeneratedRegex("nv::|nv_")]
+    [GeneratedRegex("vaccine::|vaccine_")]
     private static partial Regex Engine();
 }

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-namespace nv::bench {
+namespace vaccine::bench {
 
 /// What a prediction assumes of a card.
 struct Card {
@@ -45,4 +45,4 @@ inline Prediction predict(const Card& card, const Work& work) {
     return result;
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

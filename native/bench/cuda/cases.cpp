@@ -5,7 +5,7 @@
 #include "core/bf16.h"
 #include "core/philox.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 
 Cases::Cases(Device& device, const Model& model, int64_t rows, int copies) : device_(device), model_(model), rows_(rows), copies_(copies) {
     ops::WorkspaceNeed need;
@@ -81,4 +81,4 @@ View Cases::integers(const std::vector<int32_t>& values) {
     return view;
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

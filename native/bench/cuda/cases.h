@@ -8,7 +8,7 @@
 #include "cuda/verification.h"
 #include "ops/ops.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 
 /// The model whose widths the cases have: Llama-2-7B.
 struct Model {
@@ -78,4 +78,4 @@ private:
     std::vector<Definition> definitions_;
 };
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

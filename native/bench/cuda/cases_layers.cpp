@@ -6,7 +6,7 @@
 
 #include "references.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 namespace {
 
 constexpr DType kActivation = DType::BF16;
@@ -241,4 +241,4 @@ void Cases::add_vectors() {
                             }});
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -2,7 +2,7 @@
 #include "cases.h"
 #include "references.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 namespace {
 
 constexpr DType kActivation = DType::BF16, kWeight = DType::BF16;
@@ -132,4 +132,4 @@ void Cases::add_decoding() {
     }
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

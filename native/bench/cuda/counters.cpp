@@ -6,7 +6,7 @@
 #include <sstream>
 #include <vector>
 
-namespace nv::bench {
+namespace vaccine::bench {
 namespace {
 
 using Read = int (*)(char*, size_t);
@@ -88,4 +88,4 @@ KernelCounters total(const Counters& counters) {
     return sum;
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-namespace nv::bench {
+namespace vaccine::bench {
 
 /// What ptxmachine counted for one kernel.
 struct KernelCounters {
@@ -21,4 +21,4 @@ Counters read_counters();
 Counters difference(const Counters& before, const Counters& after);
 KernelCounters total(const Counters& counters);
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -2,7 +2,7 @@
 #include "ops/cuda/mma.cuh"
 #include "timing.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 namespace {
 
 constexpr int kThreads = 256, kAccumulators = 16, kSteps = 4096, kBlocksEach = 2;
@@ -15,7 +15,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksEach) mma_kernel(uint32_t bit
 #pragma unroll 4
     for (int step = 0; step < kSteps; ++step)
 #pragma unroll
-        for (int i = 0; i < kAccumulators; ++i) ops::multiply_fragments(sum[i], a, own ^ 0x80000000u, own);
+        for (int i = 0; i < kAccumulators; ++i) ops::mma_m16n8k16(sum[i], a, own ^ 0x80000000u, own);
     float total = 0;
 #pragma unroll
     for (int i = 0; i < kAccumulators; ++i) total += sum[i][0] + sum[i][1] + sum[i][2] + sum[i][3];
@@ -34,4 +34,4 @@ double mma_rate(const Stream& stream, int multiprocessors) {
     return 2.0 * 16 * 8 * 16 * kAccumulators * kSteps * (kThreads / ops::kWarp) * blocks / seconds;
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -3,7 +3,7 @@
 #include "cuda/verification.h"
 #include "ops/ops.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 
 // references_linear.cpp
 Expectations linear_forward_gives(Device& device, View x, View w, const ops::Lora& lora, View y);
@@ -36,4 +36,4 @@ Expectations combination_gives(Device& device, double x_factor, View x, double y
 Expectations sum_of_squares_gives(Device& device, View x, View out);
 Expectations adamw_gives(Device& device, View p, View g, View m, View v, const ops::AdamW& options);
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -4,7 +4,7 @@
 
 #include "references.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 namespace {
 
 /// One query of a head and the keys that it sees.
@@ -159,4 +159,4 @@ Expectations attention_backward_gives(Device& device, const AttentionGradients& 
     return all;
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -1,7 +1,7 @@
 // Slack: fp32 sums over a row, and a few units in the last place for exp.
 #include "references.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 namespace {
 
 constexpr double kFewUnits = 1.0 / (1 << 20);
@@ -119,4 +119,4 @@ Expectations cross_entropy_backward_gives(Device& device, View logits, View targ
     return all;
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -1,7 +1,7 @@
 // Slack: the sums' own (see sum_error); and where a low-rank adapter's middle, h or dy b, goes into a second product, its rounding to bf16.
 #include "references.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 namespace {
 
 using testing::dropout_factor;
@@ -93,4 +93,4 @@ Expectations adapter_gradients_give(Device& device, View dy, View x, const ops::
     return all;
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -1,6 +1,6 @@
 #include "references.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 
 Expectations combination_gives(Device& device, double x_factor, View x, double y_factor, View y) {
     const Copy in(device, x), before(device, y);
@@ -36,4 +36,4 @@ Expectations adamw_gives(Device& device, View p, View g, View m, View v, const o
     return all;
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

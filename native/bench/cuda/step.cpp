@@ -6,7 +6,7 @@
 
 #include "cards.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 namespace {
 
 constexpr double kTokens = 2000, kLabelled = 800, kLayers = 32, kChosen = 8;
@@ -93,4 +93,4 @@ void print_step(const std::map<std::string, Counted>& counted) {
     std::printf("\n");
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -5,7 +5,7 @@
 #include "cases.h"
 #include "counters.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 
 struct Counted {
     Case what;  // its runs are gone
@@ -16,4 +16,4 @@ struct Counted {
 /// counted: by the name of a case.
 void print_step(const std::map<std::string, Counted>& counted);
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -6,7 +6,7 @@
 
 #include "ops/cuda/stream.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 namespace {
 
 constexpr int kWarmUp = 3, kRepeats = 15, kMostCalls = 50;
@@ -53,4 +53,4 @@ double copy_rate(const Stream& stream) {
     return 2.0 * static_cast<double>(kBytes) / seconds;
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -4,7 +4,7 @@
 
 #include "core/stream.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 
 /// Median seconds of one call on a GPU, by events: warmed up, the runs in turn, so that none finds its data in a cache.
 double seconds_of(const Stream& stream, const std::vector<std::function<void()>>& runs);
@@ -15,4 +15,4 @@ double mma_rate(const Stream& stream, int multiprocessors);
 /// Bytes a second that a copy within the card's memory reads and writes.
 double copy_rate(const Stream& stream);
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-namespace nv::bench {
+namespace vaccine::bench {
 namespace {
 
 double rounding_of(DType type) {
@@ -44,4 +44,4 @@ std::string first_difference(Device& device, const Expectations& expectations, b
     return "";
 }
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

@@ -8,7 +8,7 @@
 #include "core/view.h"
 #include "reference_numbers.h"
 
-namespace nv::bench {
+namespace vaccine::bench {
 
 /// The numbers of a view as they are now.
 class Copy {
@@ -52,4 +52,4 @@ std::vector<int64_t> places(int64_t n);
 /// Empty if every place has what is expected, else the first that has not. by_cublas: products may be rounded once more.
 std::string first_difference(Device& device, const Expectations& expectations, bool by_cublas = false);
 
-}  // namespace nv::bench
+}  // namespace vaccine::bench

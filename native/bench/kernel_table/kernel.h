@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace nv::kernels {
+namespace vaccine::kernels {
 
 constexpr int kArchitectures = 3;
 /// RTX 3090, RTX 4090, H100.
@@ -38,4 +38,4 @@ struct Kernel {
     std::array<Code, kArchitectures> code;
 };
 
-}  // namespace nv::kernels
+}  // namespace vaccine::kernels

@@ -13,7 +13,7 @@
 #include "names.h"
 #include "sass.h"
 
-namespace nv::kernels {
+namespace vaccine::kernels {
 
 namespace {
 
@@ -194,4 +194,4 @@ void add_launches(std::vector<Kernel>& kernels, const std::string& trace_file) {
     }
 }
 
-}  // namespace nv::kernels
+}  // namespace vaccine::kernels

@@ -10,7 +10,7 @@
 #include "rules.h"
 #include "table.h"
 
-using namespace nv::kernels;
+using namespace vaccine::kernels;
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace nv::kernels {
+namespace vaccine::kernels {
 
 namespace {
 
@@ -53,4 +53,4 @@ Occupancy occupancy(int architecture, int threads, int registers, int static_sha
     return {result.activeBlocksPerMultiprocessor * warps, properties.maxThreadsPerMultiprocessor / kWarp};
 }
 
-}  // namespace nv::kernels
+}  // namespace vaccine::kernels

@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-namespace nv::kernels {
+namespace vaccine::kernels {
 
 namespace {
 
@@ -67,4 +67,4 @@ std::vector<std::string> broken_rules(const std::vector<Kernel>& kernels) {
     return broken;
 }
 
-}  // namespace nv::kernels
+}  // namespace vaccine::kernels

@@ -5,9 +5,9 @@
 
 #include "kernel.h"
 
-namespace nv::kernels {
+namespace vaccine::kernels {
 
 /// A line for each kernel that breaks a rule.
 std::vector<std::string> broken_rules(const std::vector<Kernel>& kernels);
 
-}  // namespace nv::kernels
+}  // namespace vaccine::kernels

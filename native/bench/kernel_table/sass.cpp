@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace nv::kernels {
+namespace vaccine::kernels {
 
 namespace {
 
@@ -91,4 +91,4 @@ void Listing::read_into(Code& code, int architecture) const {
     if (with_hmma.empty()) code.main_loop = count({0, instructions_.size()}, architecture);
 }
 
-}  // namespace nv::kernels
+}  // namespace vaccine::kernels

@@ -6,7 +6,7 @@
 
 #include "kernel.h"
 
-namespace nv::kernels {
+namespace vaccine::kernels {
 
 struct Instruction {
     std::string opcode;  // HMMA.16816.F32.BF16
@@ -34,4 +34,4 @@ private:
     std::map<std::string, size_t> labels_;
 };
 
-}  // namespace nv::kernels
+}  // namespace vaccine::kernels

@@ -9,7 +9,7 @@
 
 #include "occupancy.h"
 
-namespace nv::kernels {
+namespace vaccine::kernels {
 
 namespace {
 
@@ -160,4 +160,4 @@ void add_launches(std::vector<Kernel>& kernels, const Table& committed) {
     }
 }
 
-}  // namespace nv::kernels
+}  // namespace vaccine::kernels

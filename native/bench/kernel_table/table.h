@@ -5,7 +5,7 @@
 
 #include "kernel.h"
 
-namespace nv::kernels {
+namespace vaccine::kernels {
 
 /// The first cell names the row.
 struct Table {
@@ -32,4 +32,4 @@ std::vector<std::string> differences(const Table& committed, const Table& curren
 /// Fills in what the library does not say, from a table that was made with counters.
 void add_launches(std::vector<Kernel>& kernels, const Table& committed);
 
-}  // namespace nv::kernels
+}  // namespace vaccine::kernels

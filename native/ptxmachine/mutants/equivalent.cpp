@@ -7,7 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
-namespace nv::mutants {
+namespace vaccine::mutants {
 
 namespace {
 
@@ -67,4 +67,4 @@ bool applies(const Equivalent& equivalent, const std::vector<Mutant>& mutants) {
     return std::any_of(mutants.begin(), mutants.end(), [&](const Mutant& m) { return fits(equivalent, m); });
 }
 
-}  // namespace nv::mutants
+}  // namespace vaccine::mutants

@@ -5,7 +5,7 @@
 
 #include "program_run.h"
 
-namespace nv::mutants {
+namespace vaccine::mutants {
 
 /// A line `KIND | KERNEL | FILE | INSTRUCTION | SOURCE | REASON`. KERNEL is a pattern with '*'; INSTRUCTION is how the PTX starts, without
 /// its guard; SOURCE is the text of the source line. Line numbers and ordinals are no part of it: they move. With
@@ -21,4 +21,4 @@ std::vector<Equivalent> read_equivalents(const std::string& file);
 const Equivalent* find(const std::vector<Equivalent>& list, const Mutant& mutant);
 bool applies(const Equivalent& equivalent, const std::vector<Mutant>& mutants);
 
-}  // namespace nv::mutants
+}  // namespace vaccine::mutants

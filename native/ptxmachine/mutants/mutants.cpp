@@ -15,7 +15,7 @@
 
 namespace {
 
-using namespace nv::mutants;
+using namespace vaccine::mutants;
 
 struct Options {
     bool all = false;  // every mutant, not a sample

@@ -13,7 +13,7 @@
 #include <sstream>
 #include <stdexcept>
 
-namespace nv::mutants {
+namespace vaccine::mutants {
 
 namespace {
 
@@ -128,4 +128,4 @@ Verdict try_mutant(const std::string& program, const Mutant& mutant) {
     return verdict;
 }
 
-}  // namespace nv::mutants
+}  // namespace vaccine::mutants

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-namespace nv::mutants {
+namespace vaccine::mutants {
 
 struct Mutant {
     std::string kernel, kind, number;
@@ -25,4 +25,4 @@ struct Verdict {
 std::vector<Mutant> list_mutants(const std::string& program);
 Verdict try_mutant(const std::string& program, const Mutant& mutant);
 
-}  // namespace nv::mutants
+}  // namespace vaccine::mutants

@@ -6,7 +6,7 @@
 #include "race_record.h"
 #include "shadow.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -168,4 +168,4 @@ void Block::note_atomic() {
     acquired_ = now;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

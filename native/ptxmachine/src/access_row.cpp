@@ -6,7 +6,7 @@
 #include "race_record.h"
 #include "shadow.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 uint8_t* Block::access_row(const Warp& warp, Space space, uint64_t address, uint32_t bytes, bool write) {
     if (space == Space::Generic) {
@@ -71,4 +71,4 @@ bool Block::global_row_ordered(uint64_t address, uint32_t all, bool write) {
     return true;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

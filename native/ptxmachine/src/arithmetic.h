@@ -7,7 +7,7 @@
 #include "numbers.h"
 #include "warp.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 struct F16 {
     uint16_t bits;
@@ -315,4 +315,4 @@ struct Tangent {
     template <class V> V operator()(V a) const { return std::tanh(a); }
 };
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -7,7 +7,7 @@
 #include "block.h"
 #include "handlers.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -107,4 +107,4 @@ template void atomic<AtomicOperation::CompareExchange>(Warp&, const Instruction&
 template void atomic<AtomicOperation::Increment>(Warp&, const Instruction&, LaneMask);
 template void atomic<AtomicOperation::Decrement>(Warp&, const Instruction&, LaneMask);
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -4,7 +4,7 @@
 
 #include "block.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 bool Block::release_barriers() {
     std::map<uint32_t, std::vector<Warp*>> waiting;
@@ -77,4 +77,4 @@ void Block::report_stuck() {
     }
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

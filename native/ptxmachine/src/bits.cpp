@@ -4,7 +4,7 @@
 #include "arithmetic.h"
 #include "handlers.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -221,4 +221,4 @@ void select_by_sign(Warp& w, const Instruction& i, LaneMask lanes) {
     });
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -6,7 +6,7 @@
 
 #include "settings.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 Block::Block(Launch& launch)
     : launch_(launch),
@@ -166,4 +166,4 @@ void Block::report(Fault fault, const Warp& warp, const Instruction& i, int lane
     reports_.push_back({fault, index_, std::move(place), message, 1, &i});
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -12,7 +12,7 @@
 #include "shared_memory.h"
 #include "warp.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 struct Size {
     uint32_t x = 1, y = 1, z = 1;
@@ -118,4 +118,4 @@ private:
 /// Runs all blocks on several threads. Throws Unsupported.
 void run_launch(Launch& launch);
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

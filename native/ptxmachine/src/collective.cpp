@@ -4,7 +4,7 @@
 #include "block.h"
 #include "handlers.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -139,4 +139,4 @@ void synchronise_lanes(Warp& w, const Instruction&, LaneMask) {
     ++w.lane_epoch;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

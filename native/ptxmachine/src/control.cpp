@@ -2,7 +2,7 @@
 #include "block.h"
 #include "handlers.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 void nothing(Warp&, const Instruction&, LaneMask) {}
 
@@ -39,4 +39,4 @@ void call_host(Warp& w, const Instruction& i, LaneMask lanes) {
     w.live &= ~lanes;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -5,7 +5,7 @@
 #include "block.h"
 #include "handlers.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -135,4 +135,4 @@ void test_space(Warp& w, const Instruction& i, LaneMask lanes) {
     set_predicate(w, i.operands[0].at, result, lanes);
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

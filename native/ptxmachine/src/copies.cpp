@@ -6,7 +6,7 @@
 #include "handlers.h"
 #include "settings.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -47,7 +47,7 @@ template <class Over> void finish(Warp& w, LaneMask lanes, Over over) {
 
 }  // namespace
 
-void copy_async(Warp& w, const Instruction& i, LaneMask lanes) {
+void cp_async(Warp& w, const Instruction& i, LaneMask lanes) {
     const auto bytes = static_cast<uint32_t>(i.operands[2].value);
     uint64_t from[kWarpSize], to[kWarpSize];
     LaneMask reading = 0;
@@ -78,7 +78,7 @@ void copy_async(Warp& w, const Instruction& i, LaneMask lanes) {
     }
 }
 
-void commit_copies(Warp& w, const Instruction&, LaneMask lanes) {
+void cp_async_commit(Warp& w, const Instruction&, LaneMask lanes) {
     for_lanes(lanes, [&](int l) { ++w.copy_group[static_cast<size_t>(l)]; });
 }
 
@@ -91,4 +91,4 @@ void wait_all_copies(Warp& w, const Instruction&, LaneMask lanes) {
     finish(w, lanes, [](const Copy&, int) { return true; });
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -6,7 +6,7 @@
 #include "names.h"
 #include "settings.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -183,4 +183,4 @@ void count_shared(Count& count, const uint64_t* addresses, LaneMask lanes, uint3
     }
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -9,7 +9,7 @@
 
 #include "program.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 /// Of one instruction.
 struct Count {
@@ -42,4 +42,4 @@ private:
 void count_global(Count& count, const uint64_t* addresses, LaneMask lanes, uint32_t bytes);
 void count_shared(Count& count, const uint64_t* addresses, LaneMask lanes, uint32_t bytes);
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -10,7 +10,7 @@
 #include "names.h"
 #include "parser.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -362,4 +362,4 @@ std::unique_ptr<Kernel> decode_kernel(const KernelText& text, const Module& modu
     return KernelDecoder(text, module).decode();
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -4,9 +4,9 @@
 
 #include "program.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 /// Throws Unsupported, naming the statement and its line, for anything that the table does not know.
 std::unique_ptr<Kernel> decode_kernel(const KernelText& text, const Module& module);
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

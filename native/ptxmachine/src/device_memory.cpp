@@ -7,7 +7,7 @@
 #include "settings.h"
 #include "types.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -82,4 +82,4 @@ void DeviceMemory::forget_users() {
     madvise(readers_, 2 * (next_ - base_), MADV_DONTNEED);
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

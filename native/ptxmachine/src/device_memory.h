@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 struct Allocation {
     uint64_t address = 0, bytes = 0;
@@ -51,4 +51,4 @@ private:
     std::map<uint64_t, Allocation> allocations_;
 };
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -8,9 +8,9 @@
 
 #include "runtime.h"
 
-#define NV_ENTRY extern "C" __attribute__((visibility("default")))
+#define VACCINE_ENTRY extern "C" __attribute__((visibility("default")))
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 /// Runs `body` under the lock. A program that we cannot run is ended with a message: nothing after it would mean anything.
 template <class Body> int guarded(Body body) noexcept {
@@ -25,4 +25,4 @@ template <class Body> int guarded(Body body) noexcept {
     }
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

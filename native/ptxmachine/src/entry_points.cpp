@@ -9,7 +9,7 @@
 #include "ptxmachine.h"
 #include "settings.h"
 
-using namespace nv::ptx;
+using namespace vaccine::ptx;
 
 namespace {
 
@@ -75,81 +75,81 @@ template <class T> void put(void* properties, size_t offset, T value) {
 }  // namespace
 
 // Streams and events.
-NV_ENTRY int cudaDeviceSynchronize() {
+VACCINE_ENTRY int cudaDeviceSynchronize() {
     return guarded([](Runtime& runtime) { return runtime.state(); });
 }
-NV_ENTRY int cudaStreamSynchronize(void*) {
+VACCINE_ENTRY int cudaStreamSynchronize(void*) {
     return cudaDeviceSynchronize();
 }
-NV_ENTRY int cudaStreamQuery(void*) {
+VACCINE_ENTRY int cudaStreamQuery(void*) {
     return cudaDeviceSynchronize();
 }
-NV_ENTRY int cudaStreamCreate(void** stream) {
+VACCINE_ENTRY int cudaStreamCreate(void** stream) {
     *stream = new char;
     return kSuccess;
 }
-NV_ENTRY int cudaStreamCreateWithFlags(void** stream, unsigned) {
+VACCINE_ENTRY int cudaStreamCreateWithFlags(void** stream, unsigned) {
     return cudaStreamCreate(stream);
 }
-NV_ENTRY int cudaStreamCreateWithPriority(void** stream, unsigned, int) {
+VACCINE_ENTRY int cudaStreamCreateWithPriority(void** stream, unsigned, int) {
     return cudaStreamCreate(stream);
 }
-NV_ENTRY int cudaStreamDestroy(void* stream) {
+VACCINE_ENTRY int cudaStreamDestroy(void* stream) {
     delete static_cast<char*>(stream);
     return kSuccess;
 }
-NV_ENTRY int cudaStreamWaitEvent(void*, void*, unsigned) {
+VACCINE_ENTRY int cudaStreamWaitEvent(void*, void*, unsigned) {
     return kSuccess;
 }
-NV_ENTRY int cudaEventCreate(void** event) {
+VACCINE_ENTRY int cudaEventCreate(void** event) {
     *event = new double(0);
     return kSuccess;
 }
-NV_ENTRY int cudaEventCreateWithFlags(void** event, unsigned) {
+VACCINE_ENTRY int cudaEventCreateWithFlags(void** event, unsigned) {
     return cudaEventCreate(event);
 }
-NV_ENTRY int cudaEventRecord(void* event, void*) {
+VACCINE_ENTRY int cudaEventRecord(void* event, void*) {
     *static_cast<double*>(event) = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
     return kSuccess;
 }
-NV_ENTRY int cudaEventSynchronize(void*) {
+VACCINE_ENTRY int cudaEventSynchronize(void*) {
     return cudaDeviceSynchronize();
 }
-NV_ENTRY int cudaEventQuery(void*) {
+VACCINE_ENTRY int cudaEventQuery(void*) {
     return cudaDeviceSynchronize();
 }
-NV_ENTRY int cudaEventElapsedTime(float* milliseconds, void* first, void* second) {
+VACCINE_ENTRY int cudaEventElapsedTime(float* milliseconds, void* first, void* second) {
     *milliseconds = static_cast<float>((*static_cast<double*>(second) - *static_cast<double*>(first)) * 1e3);
     return kSuccess;
 }
-NV_ENTRY int cudaEventElapsedTime_v2(float* milliseconds, void* first, void* second) {
+VACCINE_ENTRY int cudaEventElapsedTime_v2(float* milliseconds, void* first, void* second) {
     return cudaEventElapsedTime(milliseconds, first, second);
 }
-NV_ENTRY int cudaEventDestroy(void* event) {
+VACCINE_ENTRY int cudaEventDestroy(void* event) {
     delete static_cast<double*>(event);
     return kSuccess;
 }
 
 // The device and its errors.
-NV_ENTRY int cudaGetDevice(int* device) {
+VACCINE_ENTRY int cudaGetDevice(int* device) {
     *device = 0;
     return kSuccess;
 }
-NV_ENTRY int cudaSetDevice(int device) {
+VACCINE_ENTRY int cudaSetDevice(int device) {
     return guarded([&](Runtime& runtime) { return device == 0 ? kSuccess : runtime.fail(kInvalidDevice); });
 }
-NV_ENTRY int cudaGetDeviceCount(int* count) {
+VACCINE_ENTRY int cudaGetDeviceCount(int* count) {
     *count = 1;
     return kSuccess;
 }
-NV_ENTRY int cudaDeviceReset() {
+VACCINE_ENTRY int cudaDeviceReset() {
     return kSuccess;
 }
-NV_ENTRY int cudaDeviceGetAttribute(int* value, int which, int) {
+VACCINE_ENTRY int cudaDeviceGetAttribute(int* value, int which, int) {
     *value = attribute(which);
     return kSuccess;
 }
-NV_ENTRY int cudaGetDeviceProperties(void* properties, int device) {
+VACCINE_ENTRY int cudaGetDeviceProperties(void* properties, int device) {
     if (device != 0) return kInvalidDevice;
     std::memcpy(properties, kDeviceName, sizeof kDeviceName);
     put(properties, 288, static_cast<size_t>(Settings::get().memory));
@@ -162,23 +162,23 @@ NV_ENTRY int cudaGetDeviceProperties(void* properties, int device) {
     put(properties, 388, attribute(kAttributeMultiprocessors));
     return kSuccess;
 }
-NV_ENTRY int cudaGetDeviceProperties_v2(void* properties, int device) {
+VACCINE_ENTRY int cudaGetDeviceProperties_v2(void* properties, int device) {
     return cudaGetDeviceProperties(properties, device);
 }
-NV_ENTRY int cudaRuntimeGetVersion(int* version) {
+VACCINE_ENTRY int cudaRuntimeGetVersion(int* version) {
     *version = 11080;
     return kSuccess;
 }
-NV_ENTRY int cudaDriverGetVersion(int* version) {
+VACCINE_ENTRY int cudaDriverGetVersion(int* version) {
     return cudaRuntimeGetVersion(version);
 }
-NV_ENTRY int cudaGetLastError() {
+VACCINE_ENTRY int cudaGetLastError() {
     return guarded([](Runtime& runtime) { return runtime.last_error(true); });
 }
-NV_ENTRY int cudaPeekAtLastError() {
+VACCINE_ENTRY int cudaPeekAtLastError() {
     return guarded([](Runtime& runtime) { return runtime.last_error(false); });
 }
-NV_ENTRY const char* cudaGetErrorName(int error) {
+VACCINE_ENTRY const char* cudaGetErrorName(int error) {
     switch (error) {
         case kSuccess:
             return "cudaSuccess";
@@ -200,7 +200,7 @@ NV_ENTRY const char* cudaGetErrorName(int error) {
             return "cudaErrorUnknown";
     }
 }
-NV_ENTRY const char* cudaGetErrorString(int error) {
+VACCINE_ENTRY const char* cudaGetErrorString(int error) {
     switch (error) {
         case kSuccess:
             return "no error";
@@ -220,7 +220,7 @@ NV_ENTRY const char* cudaGetErrorString(int error) {
 }
 
 // For the tests of the machine itself.
-NV_ENTRY int ptxmachine_take_faults(char* text, size_t capacity) {
+VACCINE_ENTRY int ptxmachine_take_faults(char* text, size_t capacity) {
     return guarded([&](Runtime& runtime) {
         const std::string faults = Reports::get().take();
         std::snprintf(text, capacity, "%s", faults.c_str());
@@ -228,7 +228,7 @@ NV_ENTRY int ptxmachine_take_faults(char* text, size_t capacity) {
         return static_cast<int>(faults.size());
     });
 }
-NV_ENTRY int ptxmachine_unused_instructions(char* text, size_t capacity) {
+VACCINE_ENTRY int ptxmachine_unused_instructions(char* text, size_t capacity) {
     return guarded([&](Runtime&) {
         std::string list;
         for (const std::string& pattern : unused_patterns()) list += pattern + "\n";
@@ -236,7 +236,7 @@ NV_ENTRY int ptxmachine_unused_instructions(char* text, size_t capacity) {
         return static_cast<int>(list.size());
     });
 }
-NV_ENTRY int ptxmachine_counters(char* text, size_t capacity) {
+VACCINE_ENTRY int ptxmachine_counters(char* text, size_t capacity) {
     return guarded([&](Runtime&) {
         const std::string json = Counters::get().json();
         std::snprintf(text, capacity, "%s", json.c_str());

@@ -6,7 +6,7 @@
 
 #include "types.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -66,4 +66,4 @@ std::string ptx_of(const void* fat_binary) {
     return best;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -2,7 +2,7 @@
 #pragma once
 #include "warp.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 // bits.cpp
 void move(Warp& warp, const Instruction& instruction, LaneMask lanes);
@@ -72,8 +72,8 @@ enum class AtomicOperation { Add, Min, Max, And, Or, Xor, Exchange, CompareExcha
 template <AtomicOperation OPERATION> void atomic(Warp& warp, const Instruction& instruction, LaneMask lanes);
 
 // copies.cpp
-void copy_async(Warp& warp, const Instruction& instruction, LaneMask lanes);
-void commit_copies(Warp& warp, const Instruction& instruction, LaneMask lanes);
+void cp_async(Warp& warp, const Instruction& instruction, LaneMask lanes);
+void cp_async_commit(Warp& warp, const Instruction& instruction, LaneMask lanes);
 void wait_copies(Warp& warp, const Instruction& instruction, LaneMask lanes);
 void wait_all_copies(Warp& warp, const Instruction& instruction, LaneMask lanes);
 
@@ -83,4 +83,4 @@ void fence(Warp& warp, const Instruction& instruction, LaneMask lanes);
 void trap(Warp& warp, const Instruction& instruction, LaneMask lanes);
 void call_host(Warp& warp, const Instruction& instruction, LaneMask lanes);
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -6,7 +6,7 @@
 #include "arithmetic.h"
 #include "handlers.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -167,7 +167,7 @@ const std::vector<Row> kRows = {
     {"atom.exch.b32", "tat", Kind::Atomic, atomic<Op::Exchange>}, {"atom.exch.b64", "tat", Kind::Atomic, atomic<Op::Exchange>},
     {"atom.cas.b16", "tatt", Kind::Atomic, atomic<Op::CompareExchange>}, {"atom.cas.b32", "tatt", Kind::Atomic, atomic<Op::CompareExchange>}, {"atom.cas.b64", "tatt", Kind::Atomic, atomic<Op::CompareExchange>},
     {"atom.inc.u32", "tat", Kind::Atomic, atomic<Op::Increment>}, {"atom.dec.u32", "tat", Kind::Atomic, atomic<Op::Decrement>},
-    {"cp.async", "aai?u", Kind::Copy, copy_async}, {"cp.async.commit_group", "", Kind::Copy, commit_copies},
+    {"cp.async", "aai?u", Kind::Copy, cp_async}, {"cp.async.commit_group", "", Kind::Copy, cp_async_commit},
     {"cp.async.wait_group", "i", Kind::Sync, wait_copies}, {"cp.async.wait_all", "", Kind::Sync, wait_all_copies},
     {"ldmatrix", "xa", Kind::Shared, load_matrix, nullptr, Flow::WarpCollective},
 
@@ -245,4 +245,4 @@ const Row* find_row(const std::string& pattern) {
     return found->second;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

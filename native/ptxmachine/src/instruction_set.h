@@ -5,7 +5,7 @@
 
 #include "program.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 struct Row {
     /// The mnemonic without what is a flag of the Instruction: rounding, .ftz, .sat, cache hints, state spaces, comparisons. See
@@ -28,4 +28,4 @@ const Row* find_row(const std::string& pattern);
 /// Rows that no kernel of this process has used: a test of all instructions leaves none.
 std::vector<std::string> unused_patterns();
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -9,7 +9,7 @@
 #include "mutant.h"
 #include "settings.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -77,4 +77,4 @@ void run_launch(Launch& launch) {
                      static_cast<unsigned long long>(blocks), static_cast<unsigned long long>(launch.block.count()), launch.dynamic_shared);
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

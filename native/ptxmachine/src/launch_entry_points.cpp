@@ -1,7 +1,7 @@
 // The functions of libcudart that register kernels and launch them.
 #include "entry.h"
 
-using namespace nv::ptx;
+using namespace vaccine::ptx;
 
 namespace {
 
@@ -24,27 +24,27 @@ struct LaunchConfiguration {
 }  // namespace
 
 // What nvcc's start-up code calls.
-NV_ENTRY void** __cudaRegisterFatBinary(void* fat_binary) {
+VACCINE_ENTRY void** __cudaRegisterFatBinary(void* fat_binary) {
     void** handle = new void*(fat_binary);
     guarded([&](Runtime& runtime) { return runtime.register_module(handle, fat_binary), 0; });
     return handle;
 }
-NV_ENTRY void __cudaRegisterFatBinaryEnd(void**) {}
-NV_ENTRY void __cudaUnregisterFatBinary(void**) {}  // at exit only; kernels stay, for counters name them
-NV_ENTRY char __cudaInitModule(void**) {
+VACCINE_ENTRY void __cudaRegisterFatBinaryEnd(void**) {}
+VACCINE_ENTRY void __cudaUnregisterFatBinary(void**) {}  // at exit only; kernels stay, for counters name them
+VACCINE_ENTRY char __cudaInitModule(void**) {
     return 1;
 }
-NV_ENTRY void __cudaRegisterFunction(void** handle, const char* host, char*, const char* name, int, void*, void*, void*, void*, int*) {
+VACCINE_ENTRY void __cudaRegisterFunction(void** handle, const char* host, char*, const char* name, int, void*, void*, void*, void*, int*) {
     guarded([&](Runtime& runtime) { return runtime.register_function(handle, host, name), 0; });
 }
-NV_ENTRY void __cudaRegisterVar(void** handle, char* host, char*, const char* name, int, size_t, int, int) {
+VACCINE_ENTRY void __cudaRegisterVar(void** handle, char* host, char*, const char* name, int, size_t, int, int) {
     guarded([&](Runtime& runtime) { return runtime.register_variable(handle, host, name), 0; });
 }
-NV_ENTRY unsigned __cudaPushCallConfiguration(Size grid, Size block, size_t shared, void* stream) {
+VACCINE_ENTRY unsigned __cudaPushCallConfiguration(Size grid, Size block, size_t shared, void* stream) {
     pending_launch = {grid, block, shared, stream};
     return 0;
 }
-NV_ENTRY int __cudaPopCallConfiguration(Size* grid, Size* block, size_t* shared, void** stream) {
+VACCINE_ENTRY int __cudaPopCallConfiguration(Size* grid, Size* block, size_t* shared, void** stream) {
     *grid = pending_launch.grid;
     *block = pending_launch.block;
     *shared = pending_launch.shared;
@@ -53,23 +53,23 @@ NV_ENTRY int __cudaPopCallConfiguration(Size* grid, Size* block, size_t* shared,
 }
 
 // Launches.
-NV_ENTRY int cudaLaunchKernel(const void* function, Size grid, Size block, void** arguments, size_t shared, void*) {
+VACCINE_ENTRY int cudaLaunchKernel(const void* function, Size grid, Size block, void** arguments, size_t shared, void*) {
     return guarded([&](Runtime& runtime) { return runtime.launch(function, grid, block, arguments, shared); });
 }
-NV_ENTRY int __cudaLaunchKernel(const void* function, Size grid, Size block, void** arguments, size_t shared, void* stream) {
+VACCINE_ENTRY int __cudaLaunchKernel(const void* function, Size grid, Size block, void** arguments, size_t shared, void* stream) {
     return cudaLaunchKernel(function, grid, block, arguments, shared, stream);
 }
-NV_ENTRY int cudaLaunchKernelExC(const LaunchConfiguration* configuration, const void* function, void** arguments) {
+VACCINE_ENTRY int cudaLaunchKernelExC(const LaunchConfiguration* configuration, const void* function, void** arguments) {
     return cudaLaunchKernel(function, configuration->grid, configuration->block, arguments, configuration->shared, configuration->stream);
 }
-NV_ENTRY int __cudaGetKernel(void** kernel, const void* function) {
+VACCINE_ENTRY int __cudaGetKernel(void** kernel, const void* function) {
     *kernel = const_cast<void*>(function);
     return kSuccess;
 }
-NV_ENTRY int cudaGetKernel(void** kernel, const void* function) {
+VACCINE_ENTRY int cudaGetKernel(void** kernel, const void* function) {
     return __cudaGetKernel(kernel, function);
 }
-NV_ENTRY int cudaFuncSetAttribute(const void* host, int which, int value) {
+VACCINE_ENTRY int cudaFuncSetAttribute(const void* host, int which, int value) {
     return guarded([&](Runtime& runtime) -> int {
         Function* function = runtime.function(host);
         if (function == nullptr) return runtime.fail(kInvalidDeviceFunction);
@@ -80,15 +80,15 @@ NV_ENTRY int cudaFuncSetAttribute(const void* host, int which, int value) {
         return kSuccess;
     });
 }
-NV_ENTRY int cudaFuncSetCacheConfig(const void*, int) {
+VACCINE_ENTRY int cudaFuncSetCacheConfig(const void*, int) {
     return kSuccess;
 }
-NV_ENTRY int cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int threads, size_t shared) {
+VACCINE_ENTRY int cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int threads, size_t shared) {
     const int by_threads = threads <= 0 ? 0 : 1536 / ((threads + 31) / 32 * 32), by_shared = static_cast<int>(100 * 1024 / (shared + 1024));
     *blocks = by_threads < by_shared ? by_threads : by_shared;  // registers are not known here
     return kSuccess;
 }
-NV_ENTRY int cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void* function, int threads, size_t shared,
-                                                                    unsigned) {
+VACCINE_ENTRY int cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void* function, int threads, size_t shared,
+                                                                         unsigned) {
     return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, function, threads, shared);
 }

@@ -5,7 +5,7 @@
 #include "block.h"
 #include "handlers.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -222,4 +222,4 @@ void store_call_argument(Warp& w, const Instruction& i, LaneMask lanes) {
     }
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -8,7 +8,7 @@
 
 #include "parser.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -189,4 +189,4 @@ const Row* decode_mnemonic(const std::string& mnemonic, Instruction& instruction
     return MnemonicDecoder(mnemonic, instruction).decode();
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -4,9 +4,9 @@
 
 #include "instruction_set.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 /// Fills types, flags, space and row-given fields of `instruction`. Returns its row; nullptr: unknown.
 const Row* decode_mnemonic(const std::string& mnemonic, Instruction& instruction);
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -9,7 +9,7 @@
 #include "handlers.h"
 #include "settings.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -49,7 +49,7 @@ bool shorten_wait(Instruction& i, bool apply) {
 int access_width(const Instruction& i) {
     if (i.execute == load || i.execute == store) return i.space == Space::Param ? 0 : size_of(i.type) * i.vector;
     if (i.execute == load_matrix) return 16;
-    if (i.execute == copy_async) return static_cast<int>(i.operands[2].value);
+    if (i.execute == cp_async) return static_cast<int>(i.operands[2].value);
     return i.kind == Kind::Atomic ? size_of(i.type) : 0;
 }
 
@@ -160,4 +160,4 @@ void print_mutant() {
     }
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

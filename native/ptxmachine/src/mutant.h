@@ -5,7 +5,7 @@
 #include "counters.h"
 #include "program.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 /// Changes the kernel just decoded if it is the one that the setting names.
 void mutate(Kernel& kernel, const Module& module);
@@ -14,4 +14,4 @@ void note_mutant_run(const Kernel& kernel, const std::vector<Count>& counts);
 /// What was changed and whether it ran; with the setting "list" all that could be changed. To stderr.
 void print_mutant();
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

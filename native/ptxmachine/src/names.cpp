@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <memory>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -59,4 +59,4 @@ std::string readable_name(const std::string& mangled) {
     return text;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

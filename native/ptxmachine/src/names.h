@@ -2,10 +2,10 @@
 #pragma once
 #include <string>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
-/// `_ZN2nv3ops9each_packILi4E...` -> `each_pack<4, Copy<float, float>>`: without return type, parameters, namespaces and the hash that
+/// `_ZN7vaccine3ops9each_packILi4E...` -> `each_pack<4, Copy<float, float>>`: without return type, parameters, namespaces and the hash that
 /// nvcc gives to unnamed ones (it depends on where the sources lie). A name that is not mangled stays as it is.
 std::string readable_name(const std::string& mangled);
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <limits>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 enum class Rounding : uint8_t { Nearest, Zero, Down, Up };
 
@@ -79,4 +79,4 @@ template <class T> inline T extreme(T a, T b, bool largest, bool keep_nan) {
     return (a > b) == largest ? a : b;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -7,7 +7,7 @@
 
 #include "decoder.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 std::string trimmed(const std::string& text) {
     const size_t first = text.find_first_not_of(" \t\r\n");
@@ -268,4 +268,4 @@ Kernel& Module::kernel(const std::string& name) {
     return *(kernels[name] = decode_kernel(text->second, *this));
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

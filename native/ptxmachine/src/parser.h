@@ -7,7 +7,7 @@
 
 #include "program.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 /// Reserves device memory for a module's .global and .const variables. Returns its address.
 using VariableAllocator = std::function<uint64_t(const std::string& name, uint64_t bytes, const std::vector<uint8_t>& data, bool writable)>;
@@ -54,4 +54,4 @@ struct Declaration {
 /// Whether `text` declares a variable; fills `declaration`.
 bool parse_declaration(const std::string& text, Declaration& declaration);
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

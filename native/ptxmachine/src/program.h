@@ -9,7 +9,7 @@
 #include "numbers.h"
 #include "types.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 class Warp;
 struct Instruction;
@@ -123,4 +123,4 @@ struct Module {
     Kernel& kernel(const std::string& name);
 };
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -2,9 +2,9 @@
 #pragma once
 #include <cstdint>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 constexpr uint32_t kBlockBits = 0x007FFFFF, kAtomicBit = 0x00800000, kSeveralBlocks = kBlockBits;
 constexpr int kEpochShift = 24;
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -8,7 +8,7 @@
 #include "mutant.h"
 #include "settings.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 const char* name_of(Fault fault) {
     static const char* const names[] = {"out-of-bounds",
@@ -68,4 +68,4 @@ std::string Reports::take() {
     return recent;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

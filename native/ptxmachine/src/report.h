@@ -7,7 +7,7 @@
 
 #include "program.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 enum class Fault : uint8_t {
     OutOfBounds,
@@ -58,4 +58,4 @@ private:
     std::string recent_;
 };
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -11,7 +11,7 @@
 #include "parser.h"
 #include "settings.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -165,4 +165,4 @@ int Runtime::fill(void* to, int value, size_t bytes) {
     return kSuccess;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -8,7 +8,7 @@
 
 #include "block.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 /// Numbers of cudaError_t.
 enum Error : int {
@@ -67,4 +67,4 @@ private:
     int last_ = kSuccess, sticky_ = kSuccess;
 };
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

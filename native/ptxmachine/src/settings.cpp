@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <thread>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -35,4 +35,4 @@ const Settings& Settings::get() {
     return settings;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

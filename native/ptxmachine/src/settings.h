@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 struct Settings {
     int threads = 1;            // PTXMACHINE_THREADS: blocks that run at once; default: all cores
@@ -21,4 +21,4 @@ struct Settings {
     static const Settings& get();
 };
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

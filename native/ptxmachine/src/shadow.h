@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 /// Whether all are exactly 1.
 inline bool all_set(const uint8_t* flags, uint32_t bytes) {
@@ -24,4 +24,4 @@ inline bool all_set(const uint8_t* flags, uint32_t bytes) {
     return different == 0;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

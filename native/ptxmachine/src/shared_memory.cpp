@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 SharedMemory::SharedMemory(uint32_t bytes)
     : size_(bytes),
@@ -94,4 +94,4 @@ SharedMemory::Race SharedMemory::use(const Warp& warp, int lane, uint32_t offset
     return Race::None;
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

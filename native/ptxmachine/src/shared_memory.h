@@ -5,7 +5,7 @@
 
 #include "warp.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 /// One use of two bytes: when (the warp's own time, and its lanes' epoch) and by whom.
 struct Use {
@@ -43,4 +43,4 @@ private:
     std::vector<Use> writers_, readers_, other_readers_;  // for each two bytes; other_readers_ is of another warp than readers_
 };
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

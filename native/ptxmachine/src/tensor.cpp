@@ -6,7 +6,7 @@
 #include "block.h"
 #include "handlers.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -152,4 +152,4 @@ void load_matrix(Warp& w, const Instruction& i, LaneMask lanes) {
         });
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -2,7 +2,7 @@
 
 #include <unordered_map>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 Type type_named(const std::string& word) {
     static const std::unordered_map<std::string, Type> types = {
@@ -20,4 +20,4 @@ const char* name_of(Space space) {
     return names[static_cast<int>(space)];
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

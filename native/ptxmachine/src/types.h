@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 constexpr int kWarpSize = 32;
 
@@ -53,4 +53,4 @@ struct Unsupported : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -3,7 +3,7 @@
 #include "block.h"
 #include "settings.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 namespace {
 
@@ -210,4 +210,4 @@ void Warp::report_deadlock() {
                   "lanes of the warp wait for each other at different instructions: only some have reached this one");
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -6,7 +6,7 @@
 
 #include "program.h"
 
-namespace nv::ptx {
+namespace vaccine::ptx {
 
 class Block;
 constexpr int kMaxWarps = 32;
@@ -138,4 +138,4 @@ template <class Body> inline __attribute__((always_inline)) void for_lanes(LaneM
     for (; lanes != 0; lanes &= lanes - 1) body(__builtin_ctz(lanes));
 }
 
-}  // namespace nv::ptx
+}  // namespace vaccine::ptx

@@ -12,7 +12,7 @@ constexpr unsigned kAll = 0xFFFFFFFF;
 __device__ unsigned shared_address(const void* pointer) {
     return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
 }
-__device__ void copy_async(void* to, const void* from) {
+__device__ void cp_async(void* to, const void* from) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(to)), "l"(from) : "memory");
 }
 __device__ void commit() {
@@ -197,7 +197,7 @@ template <bool BROKEN> __global__ void last_block_adds(float* parts, unsigned* c
 
 template <bool BROKEN> __global__ void wait_too_short(const float4* in, float* out) {
     __shared__ float4 s[64];
-    copy_async(&s[threadIdx.x], in + threadIdx.x);
+    cp_async(&s[threadIdx.x], in + threadIdx.x);
     commit();
     wait<BROKEN ? 1 : 0>();
     __syncthreads();
@@ -206,13 +206,13 @@ template <bool BROKEN> __global__ void wait_too_short(const float4* in, float* o
 }
 template <bool BROKEN> __global__ void never_waited_for(const float4* in) {
     __shared__ float4 s[64];
-    copy_async(&s[threadIdx.x], in + threadIdx.x);
+    cp_async(&s[threadIdx.x], in + threadIdx.x);
     commit();
     if (!BROKEN) wait<0>();
 }
 template <bool BROKEN> __global__ void wait_without_barrier(const float4* in, float* out) {
     __shared__ float4 s[64];
-    copy_async(&s[threadIdx.x], in + threadIdx.x);
+    cp_async(&s[threadIdx.x], in + threadIdx.x);
     commit();
     wait<0>();
     if (!BROKEN) __syncthreads();
@@ -223,7 +223,7 @@ template <bool BROKEN> __global__ void stage_filled_too_early(const float4* in, 
     __shared__ float4 s[64];
     float sum = 0;
     for (int i = 0; i < 3; ++i) {
-        copy_async(&s[threadIdx.x], in + threadIdx.x);
+        cp_async(&s[threadIdx.x], in + threadIdx.x);
         commit();
         wait<0>();
         __syncthreads();

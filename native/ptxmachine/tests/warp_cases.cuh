@@ -231,7 +231,7 @@ MMA(2, 1, 4, kByteElements, kIntElements, "m16n8k16.row.col.s32.s8.s8.s32", SHAL
 MMA(4, 2, 4, kByteElements, kIntElements, "m16n8k32.row.col.s32.s8.s8.s32", FULL)
 
 /// cp.async brings 16 bytes a lane (the last lane only 4, the rest zeros), ldmatrix spreads them, transposed or not.
-__global__ void load_matrices(const U32* in, U32* plain, U32* transposed) {
+__global__ void ldmatrix_x4(const U32* in, U32* plain, U32* transposed) {
     __shared__ __align__(16) U32 s[32 * 4];
     const auto row = static_cast<U32>(__cvta_generic_to_shared(s + threadIdx.x * 4));
     const U32 bytes = threadIdx.x == 31 ? 4 : 16;
@@ -251,7 +251,7 @@ void compare_load_matrices() {
     std::vector<U32> in = samples<U32>(1);
     in.resize(128);
     Buffer<U32> In(in), plain(128), transposed(128);
-    load_matrices<<<1, 32>>>(In.data(), plain.data(), transposed.data());
+    ldmatrix_x4<<<1, 32>>>(In.data(), plain.data(), transposed.data());
     checking::ok(cudaDeviceSynchronize());
     std::fill(in.end() - 3, in.end(), 0u);
     const auto half = [&](int matrix, int r, int c) { return in[(matrix * 8 + r) * 4 + c / 2] >> 16 * (c % 2) & 0xFFFF; };

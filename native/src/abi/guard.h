@@ -8,16 +8,16 @@
 #include "core/error.h"
 #include "nativevaccine.h"
 
-namespace nv::abi {
+namespace vaccine::abi {
 
-/// Keeps the message for nv_last_error_message and gives the status back.
-nv_status fail(const char* function, Status status, const char* message) noexcept;
+/// Keeps the message for vaccine_last_error_message and gives the status back.
+vaccine_status fail(const char* function, Status status, const char* message) noexcept;
 
 /// Runs `body`; nothing that it throws leaves the library.
-template <class Body> nv_status guard(const char* function, Body body) noexcept {
+template <class Body> vaccine_status guard(const char* function, Body body) noexcept {
     try {
         body();
-        return NV_OK;
+        return VACCINE_OK;
     } catch (const Error& e) {
         return fail(function, e.status(), e.what());
     } catch (const std::bad_alloc&) {
@@ -34,17 +34,17 @@ inline void not_null(const void* pointer, const char* name) {
 }
 
 /// Throws where an earlier call has found the device lost.
-inline void require_works(const nv_device& device) {
+inline void require_works(const vaccine_device& device) {
     if (!device.failure.empty()) throw Error(Status::Device, "the device failed earlier: " + device.failure);
 }
 
 /// Remembers an error after which the device is lost.
-inline void remember(const nv_device& device, const Error& error) {
+inline void remember(const vaccine_device& device, const Error& error) {
     if (error.status() == Status::Device && device.failure.empty() && device.device->lost()) device.failure = error.what();
 }
 
 /// guard for calls on a device, which take turns: body receives it. An error that the device does not recover from poisons it.
-template <class Body> nv_status guard_device(const char* function, const nv_device* device, Body body) noexcept {
+template <class Body> vaccine_status guard_device(const char* function, const vaccine_device* device, Body body) noexcept {
     return guard(function, [&] {
         not_null(device, "device");
         const std::lock_guard<std::mutex> turn(device->busy);
@@ -60,7 +60,7 @@ template <class Body> nv_status guard_device(const char* function, const nv_devi
 
 /// guard for calls on a session, which wait for the calls of other threads on the same device: body receives the session, ready to work.
 /// A device error poisons it, and its device where that is lost.
-template <class Handle, class Body> nv_status guard_session(const char* function, Handle* session, Body body) noexcept {
+template <class Handle, class Body> vaccine_status guard_session(const char* function, Handle* session, Body body) noexcept {
     return guard(function, [&] {
         not_null(session, "session");
         const std::lock_guard<std::mutex> turn(session->owner.busy);
@@ -76,12 +76,12 @@ template <class Handle, class Body> nv_status guard_session(const char* function
     });
 }
 
-/// guard_session for passes, which nv_session_interrupt can end.
-template <class Body> nv_status guard_pass(const char* function, nv_session* session, Body body) noexcept {
-    return guard_session(function, session, [&](nv::Session& s) {
+/// guard_session for passes, which vaccine_session_interrupt can end.
+template <class Body> vaccine_status guard_pass(const char* function, vaccine_session* session, Body body) noexcept {
+    return guard_session(function, session, [&](vaccine::Session& s) {
         struct Watching {
-            nv::Device& device;
-            Watching(nv::Device& watched, const std::atomic<bool>& asked) : device(watched) { device.watch(&asked); }
+            vaccine::Device& device;
+            Watching(vaccine::Device& watched, const std::atomic<bool>& asked) : device(watched) { device.watch(&asked); }
             ~Watching() { device.watch(nullptr); }
         };
         const Watching watching(s.device(), session->interrupted);
@@ -106,4 +106,4 @@ template <size_t N> void copy_text(char (&to)[N], const std::string& from) {
     to[N - 1] = 0;
 }
 
-}  // namespace nv::abi
+}  // namespace vaccine::abi

@@ -4,45 +4,45 @@
 #include "abi/guard.h"
 #include "core/device.h"
 
-namespace nv::abi {
+namespace vaccine::abi {
 namespace {
 
 thread_local char last_message[1024] = "";
 
 }  // namespace
 
-nv_status fail(const char* function, Status status, const char* message) noexcept {
+vaccine_status fail(const char* function, Status status, const char* message) noexcept {
     std::snprintf(last_message, sizeof last_message, "%s: %s", function, message);
-    return static_cast<nv_status>(status);
+    return static_cast<vaccine_status>(status);
 }
 
-}  // namespace nv::abi
+}  // namespace vaccine::abi
 
 extern "C" {
 
-uint32_t nv_abi_version(void) noexcept {
-    return NV_ABI_VERSION;
+uint32_t vaccine_abi_version(void) noexcept {
+    return VACCINE_ABI_VERSION;
 }
 
-const char* nv_last_error_message(void) noexcept {
-    return nv::abi::last_message;
+const char* vaccine_last_error_message(void) noexcept {
+    return vaccine::abi::last_message;
 }
 
-const char* nv_build_description(void) noexcept {
+const char* vaccine_build_description(void) noexcept {
 #if defined(__clang__)
-    static const std::string text = std::string("nativevaccine ") + nv::Device::build() + ", Clang " __clang_version__;
+    static const std::string text = std::string("nativevaccine ") + vaccine::Device::build() + ", Clang " __clang_version__;
 #elif defined(__GNUC__)
-    static const std::string text = std::string("nativevaccine ") + nv::Device::build() + ", GCC " __VERSION__;
+    static const std::string text = std::string("nativevaccine ") + vaccine::Device::build() + ", GCC " __VERSION__;
 #else
-    static const std::string text = std::string("nativevaccine ") + nv::Device::build();
+    static const std::string text = std::string("nativevaccine ") + vaccine::Device::build();
 #endif
     return text.c_str();
 }
 
-nv_status nv_scalars_read(nv_session* session, int32_t first, int32_t count, double* out_values) noexcept {
-    return nv::abi::guard_session("nv_scalars_read", session, [&](nv::Session& s) {
-        nv::abi::not_null(out_values, "out_values");
-        const nv::View view = s.sites.scalars(first, count);
+vaccine_status vaccine_scalars_read(vaccine_session* session, int32_t first, int32_t count, double* out_values) noexcept {
+    return vaccine::abi::guard_session("vaccine_scalars_read", session, [&](vaccine::Session& s) {
+        vaccine::abi::not_null(out_values, "out_values");
+        const vaccine::View view = s.sites.scalars(first, count);
         s.device().download(out_values, view.data, view.bytes());
     });
 }

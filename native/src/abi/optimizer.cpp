@@ -5,16 +5,16 @@
 
 #include "abi/guard.h"
 
-using namespace nv::abi;
+using namespace vaccine::abi;
 
 namespace {
 
 constexpr int64_t kMostSteps = int64_t{1} << 53;  // exact in fp64, in which corrections are computed, and far from overflow
 
 /// As torch.optim.AdamW: every other number would make weights infinite or NaN.
-void check_numbers(const nv_adamw_options& o) {
+void check_numbers(const vaccine_adamw_options& o) {
     const auto in_range = [](const char* name, double value, bool good, const char* expected) {
-        nv::require(good, std::string("options.") + name + " is " + std::to_string(value) + ", expected " + expected);
+        vaccine::require(good, std::string("options.") + name + " is " + std::to_string(value) + ", expected " + expected);
     };
     const auto not_negative = [&](const char* name, double value) {
         in_range(name, value, value >= 0 && std::isfinite(value), "0 or a positive number");
@@ -25,49 +25,50 @@ void check_numbers(const nv_adamw_options& o) {
     not_negative("epsilon", o.epsilon);
     not_negative("weight_decay", o.weight_decay);
     in_range("clip", static_cast<double>(o.clip), o.clip >= 0, "0 or a positive number");
-    nv::require(o.gradient_vector == NV_VECTOR_GRADIENTS || o.gradient_vector >= NV_VECTOR_EXTRA,
-                "options.gradient_vector is " + std::to_string(o.gradient_vector) + ", expected 1, or 4 or more");
+    vaccine::require(o.gradient_vector == VACCINE_VECTOR_GRADIENTS || o.gradient_vector >= VACCINE_VECTOR_EXTRA,
+                     "options.gradient_vector is " + std::to_string(o.gradient_vector) + ", expected 1, or 4 or more");
 }
 
-void check_count(const nv::Session& s, int32_t count) {
+void check_count(const vaccine::Session& s, int32_t count) {
     const auto expected = static_cast<int32_t>(s.optimizer.steps().size());
-    nv::require(count == expected, "count is " + std::to_string(count) + ", expected " + std::to_string(expected) + " trainable tensors");
+    vaccine::require(count == expected,
+                     "count is " + std::to_string(count) + ", expected " + std::to_string(expected) + " trainable tensors");
 }
 
 }  // namespace
 
 extern "C" {
 
-nv_status nv_adamw_step(nv_session* session, const nv_adamw_options* options) noexcept {
-    return guard_session("nv_adamw_step", session, [&](nv::Session& s) {
+vaccine_status vaccine_adamw_step(vaccine_session* session, const vaccine_adamw_options* options) noexcept {
+    return guard_session("vaccine_adamw_step", session, [&](vaccine::Session& s) {
         check_struct(options, "options");
         check_numbers(*options);
-        nv::ops::AdamW o;
+        vaccine::ops::AdamW o;
         o.learning_rate = options->learning_rate;
         o.beta1 = options->beta1;
         o.beta2 = options->beta2;
         o.epsilon = options->epsilon;
         o.weight_decay = options->weight_decay;
-        const nv::View norm = options->norm_scalar < 0 || options->clip <= 0 ? nv::View{} : s.sites.scalar(options->norm_scalar);
+        const vaccine::View norm = options->norm_scalar < 0 || options->clip <= 0 ? vaccine::View{} : s.sites.scalar(options->norm_scalar);
         s.optimizer.step(o, options->gradient_vector, options->tensors, norm, options->clip);
     });
 }
 
-nv_status nv_adamw_read_steps(const nv_session* session, int32_t count, int64_t* out_steps) noexcept {
-    return guard_session("nv_adamw_read_steps", session, [&](nv::Session& s) {
+vaccine_status vaccine_adamw_read_steps(const vaccine_session* session, int32_t count, int64_t* out_steps) noexcept {
+    return guard_session("vaccine_adamw_read_steps", session, [&](vaccine::Session& s) {
         not_null(out_steps, "out_steps");
         check_count(s, count);
         std::copy(s.optimizer.steps().begin(), s.optimizer.steps().end(), out_steps);
     });
 }
 
-nv_status nv_adamw_write_steps(nv_session* session, int32_t count, const int64_t* steps) noexcept {
-    return guard_session("nv_adamw_write_steps", session, [&](nv::Session& s) {
+vaccine_status vaccine_adamw_write_steps(vaccine_session* session, int32_t count, const int64_t* steps) noexcept {
+    return guard_session("vaccine_adamw_write_steps", session, [&](vaccine::Session& s) {
         not_null(steps, "steps");
         check_count(s, count);
         for (int32_t i = 0; i < count; ++i)
-            nv::require(steps[i] >= 0 && steps[i] <= kMostSteps, "steps[" + std::to_string(i) + "] is " + std::to_string(steps[i]) +
-                                                                     ", expected 0 to " + std::to_string(kMostSteps));
+            vaccine::require(steps[i] >= 0 && steps[i] <= kMostSteps, "steps[" + std::to_string(i) + "] is " + std::to_string(steps[i]) +
+                                                                          ", expected 0 to " + std::to_string(kMostSteps));
         s.optimizer.set_steps(steps);
     });
 }

@@ -2,12 +2,12 @@
 
 #include "abi/guard.h"
 
-using namespace nv::abi;
+using namespace vaccine::abi;
 
 namespace {
 
-nv::ModelShape shape_of(const nv_model_shape& in) {
-    nv::ModelShape s;
+vaccine::ModelShape shape_of(const vaccine_model_shape& in) {
+    vaccine::ModelShape s;
     s.vocabulary = in.vocabulary;
     s.hidden = in.hidden;
     s.intermediate = in.intermediate;
@@ -21,9 +21,9 @@ nv::ModelShape shape_of(const nv_model_shape& in) {
     s.output_bias = in.output_bias != 0;
     s.mlp_bias = in.mlp_bias != 0;
     s.rms_epsilon = in.rms_epsilon;
-    nv::require(in.rope_scaling >= NV_ROPE_PLAIN && in.rope_scaling <= NV_ROPE_LLAMA3,
-                "shape.rope_scaling is " + std::to_string(in.rope_scaling) + ", expected 0 to 2");
-    s.rope_scaling = static_cast<nv::RopeScaling>(in.rope_scaling);
+    vaccine::require(in.rope_scaling >= VACCINE_ROPE_PLAIN && in.rope_scaling <= VACCINE_ROPE_LLAMA3,
+                     "shape.rope_scaling is " + std::to_string(in.rope_scaling) + ", expected 0 to 2");
+    s.rope_scaling = static_cast<vaccine::RopeScaling>(in.rope_scaling);
     s.rope_theta = in.rope_theta;
     s.rope_factor = in.rope_factor;
     s.rope_low = in.rope_low_frequency_factor;
@@ -32,14 +32,14 @@ nv::ModelShape shape_of(const nv_model_shape& in) {
     return s;
 }
 
-nv::DType matrix_type(int32_t value, const char* name) {
-    nv::require(value == NV_F32 || value == NV_BF16,
-                std::string(name) + " is " + std::to_string(value) + ", expected 0 (fp32) or 1 (bf16)");
-    return static_cast<nv::DType>(value);
+vaccine::DType matrix_type(int32_t value, const char* name) {
+    vaccine::require(value == VACCINE_F32 || value == VACCINE_BF16,
+                     std::string(name) + " is " + std::to_string(value) + ", expected 0 (fp32) or 1 (bf16)");
+    return static_cast<vaccine::DType>(value);
 }
 
-nv::PlanOptions options_of(const nv_plan_options& in) {
-    nv::PlanOptions o;
+vaccine::PlanOptions options_of(const vaccine_plan_options& in) {
+    vaccine::PlanOptions o;
     o.max_tokens = in.max_tokens;
     o.max_samples = in.max_samples;
     o.longest_sample = in.longest_sample;
@@ -53,7 +53,7 @@ nv::PlanOptions options_of(const nv_plan_options& in) {
     o.lora.alpha = in.lora_alpha;
     o.lora.dropout = in.lora_dropout;
     o.extra_vectors = in.extra_vectors;
-    for (int k = 0; k < NV_SITE_KINDS; ++k) {
+    for (int k = 0; k < VACCINE_SITE_KINDS; ++k) {
         o.site_tensors[static_cast<size_t>(k)] = in.site_tensors[k];
         o.site_layers[static_cast<size_t>(k)] = in.site_layers[k];
     }
@@ -69,37 +69,39 @@ nv::PlanOptions options_of(const nv_plan_options& in) {
 
 extern "C" {
 
-nv_status nv_plan_create(const nv_device* device, const nv_model_shape* shape, const nv_plan_options* options, nv_plan** out) noexcept {
-    return guard("nv_plan_create", [&] {
+vaccine_status vaccine_plan_create(const vaccine_device* device, const vaccine_model_shape* shape, const vaccine_plan_options* options,
+                                   vaccine_plan** out) noexcept {
+    return guard("vaccine_plan_create", [&] {
         not_null(out, "out");
         *out = nullptr;
         not_null(device, "device");
         check_struct(shape, "shape");
         check_struct(options, "options");
-        const nv::PlanOptions o = options_of(*options);
-        nv::require(
+        const vaccine::PlanOptions o = options_of(*options);
+        vaccine::require(
             device->device->computes_in(o.activation_type),
             "options.activation_type is " + std::to_string(options->activation_type) + " (bf16), and this device computes in fp32 only");
-        *out = new nv_plan{nv::Plan(&device->device->stream(), shape_of(*shape), o)};
+        *out = new vaccine_plan{vaccine::Plan(&device->device->stream(), shape_of(*shape), o)};
     });
 }
 
-nv_status nv_plan_create_for_gpu(const nv_model_shape* shape, const nv_plan_options* options, nv_plan** out) noexcept {
-    return guard("nv_plan_create_for_gpu", [&] {
+vaccine_status vaccine_plan_create_for_gpu(const vaccine_model_shape* shape, const vaccine_plan_options* options,
+                                           vaccine_plan** out) noexcept {
+    return guard("vaccine_plan_create_for_gpu", [&] {
         not_null(out, "out");
         *out = nullptr;
         check_struct(shape, "shape");
         check_struct(options, "options");
-        *out = new nv_plan{nv::Plan(nullptr, shape_of(*shape), options_of(*options))};
+        *out = new vaccine_plan{vaccine::Plan(nullptr, shape_of(*shape), options_of(*options))};
     });
 }
 
-void nv_plan_destroy(nv_plan* plan) noexcept {
+void vaccine_plan_destroy(vaccine_plan* plan) noexcept {
     delete plan;
 }
 
-nv_status nv_plan_get_summary(const nv_plan* plan, nv_plan_summary* out) noexcept {
-    return guard("nv_plan_get_summary", [&] {
+vaccine_status vaccine_plan_get_summary(const vaccine_plan* plan, vaccine_plan_summary* out) noexcept {
+    return guard("vaccine_plan_get_summary", [&] {
         not_null(plan, "plan");
         check_struct(out, "out");
         out->items = static_cast<int32_t>(plan->plan.items().size());
@@ -111,13 +113,13 @@ nv_status nv_plan_get_summary(const nv_plan* plan, nv_plan_summary* out) noexcep
     });
 }
 
-nv_status nv_plan_get_item(const nv_plan* plan, int32_t index, nv_plan_item* out) noexcept {
-    return guard("nv_plan_get_item", [&] {
+vaccine_status vaccine_plan_get_item(const vaccine_plan* plan, int32_t index, vaccine_plan_item* out) noexcept {
+    return guard("vaccine_plan_get_item", [&] {
         not_null(plan, "plan");
         check_struct(out, "out");
         const auto& items = plan->plan.items();
-        nv::require(index >= 0 && index < static_cast<int32_t>(items.size()),
-                    "index is " + std::to_string(index) + ", expected 0 to " + std::to_string(items.size() - 1));
+        vaccine::require(index >= 0 && index < static_cast<int32_t>(items.size()),
+                         "index is " + std::to_string(index) + ", expected 0 to " + std::to_string(items.size() - 1));
         out->bytes = items[static_cast<size_t>(index)].bytes;
         copy_text(out->name, items[static_cast<size_t>(index)].name);
     });

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace nv {
+namespace vaccine {
 
 // bfloat16 is the upper half of an fp32. These have internal linkage because files compiled for different instruction sets include them:
 // the linker must not pick one file's copy for all.
@@ -22,4 +22,4 @@ static inline uint16_t bf16_from_float(float value) {
     return static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
-}  // namespace nv
+}  // namespace vaccine

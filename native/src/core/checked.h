@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-namespace nv {
+namespace vaccine {
 
 [[noreturn]] inline void throw_too_large() {
     throw Error(Status::InvalidArgument, "model and batch together are too large: their bytes are more than 63 bits count");
@@ -20,4 +20,4 @@ inline int64_t checked_sum(int64_t a, int64_t b) {
     return a + b;
 }
 
-}  // namespace nv
+}  // namespace vaccine

@@ -7,7 +7,7 @@
 #include "core/error.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
-#define NV_X86 1
+#define VACCINE_X86 1
 #if defined(_MSC_VER)
 #include <immintrin.h>
 #include <intrin.h>
@@ -16,10 +16,10 @@
 #endif
 #endif
 
-namespace nv {
+namespace vaccine {
 namespace {
 
-#if defined(NV_X86)
+#if defined(VACCINE_X86)
 
 struct Registers {
     uint32_t a = 0, b = 0, c = 0, d = 0;
@@ -102,7 +102,7 @@ std::vector<Isa> available_isas() {
 
 std::string cpu_brand() {
     char text[49] = {};
-#if defined(NV_X86)
+#if defined(VACCINE_X86)
     if (cpuid(0x80000000u).a >= 0x80000004u)
         for (uint32_t part = 0; part < 3; ++part) {
             const Registers r = cpuid(0x80000002u + part);
@@ -112,4 +112,4 @@ std::string cpu_brand() {
     return text;
 }
 
-}  // namespace nv
+}  // namespace vaccine

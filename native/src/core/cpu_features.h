@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-namespace nv {
+namespace vaccine {
 
 /// Instruction sets that ops have code for, each a superset of the one before.
 /// Avx2: AVX2 and FMA. Avx512: F, BW, VL and DQ too. Plain: what every processor has.
@@ -22,4 +22,4 @@ std::vector<Isa> available_isas();
 /// The processor's brand string, as it is; empty where it has none.
 std::string cpu_brand();
 
-}  // namespace nv
+}  // namespace vaccine

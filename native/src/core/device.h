@@ -7,7 +7,7 @@
 #include "core/dtype.h"
 #include "core/stream.h"
 
-namespace nv {
+namespace vaccine {
 
 struct DeviceInfo {
     std::string name;
@@ -52,4 +52,4 @@ public:
     virtual void download(void* host, const void* from, int64_t bytes) = 0;
 };
 
-}  // namespace nv
+}  // namespace vaccine

@@ -8,7 +8,7 @@
 #include "core/platform.h"
 #include "core/thread_pool.h"
 
-namespace nv {
+namespace vaccine {
 namespace {
 
 class CpuDevice final : public Device {
@@ -81,4 +81,4 @@ const char* Device::build() {
     return "cpu";
 }
 
-}  // namespace nv
+}  // namespace vaccine

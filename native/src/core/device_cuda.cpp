@@ -7,7 +7,7 @@
 #include "core/device.h"
 #include "core/error.h"
 
-namespace nv {
+namespace vaccine {
 namespace {
 
 constexpr int kLeastMajor = 8;  // bf16 mma and cp.async
@@ -79,7 +79,7 @@ Meaning meaning_of(cudaError_t error) {
         case cudaErrorUnsupportedPtxVersion:
         case cudaErrorInvalidDeviceFunction:
             return {Status::Unsupported, "this engine was built without kernels for this GPU, of compute capability " + capability_text() +
-                                             "; add it to NV_CUDA_ARCHITECTURES and build again"};
+                                             "; add it to VACCINE_CUDA_ARCHITECTURES and build again"};
         case cudaErrorDevicesUnavailable:
             return {Status::Device, "another process has the GPU for itself; end it, or set the compute mode to default (nvidia-smi -c 0)"};
         default:
@@ -216,4 +216,4 @@ const char* Device::build() {
     return text.c_str();
 }
 
-}  // namespace nv
+}  // namespace vaccine

@@ -3,9 +3,9 @@
 #include <stdexcept>
 #include <string>
 
-namespace nv {
+namespace vaccine {
 
-/// Why a call failed. The numbers are part of the C ABI (nv_status) and are never reused.
+/// Why a call failed. The numbers are part of the C ABI (vaccine_status) and are never reused.
 enum class Status : int {
     Ok = 0,
     InvalidArgument = 1,
@@ -36,4 +36,4 @@ inline void check_interrupt(const std::atomic<bool>* asked) {
     if (asked != nullptr && asked->load(std::memory_order_relaxed)) throw Error(Status::Interrupted, "the pass was interrupted");
 }
 
-}  // namespace nv
+}  // namespace vaccine

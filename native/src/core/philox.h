@@ -2,12 +2,12 @@
 #include <cstdint>
 
 #ifdef __CUDACC__
-#define NV_HOST_DEVICE __host__ __device__
+#define VACCINE_HOST_DEVICE __host__ __device__
 #else
-#define NV_HOST_DEVICE
+#define VACCINE_HOST_DEVICE
 #endif
 
-namespace nv {
+namespace vaccine {
 
 /// Names one sequence of random numbers. The same key gives the same numbers on every device and in every plan.
 /// seed: of the run. step: which optimizer step. purpose: what the numbers are for (see random_purpose).
@@ -34,7 +34,7 @@ struct PhiloxKeys {
     uint32_t first[kRounds] = {}, second[kRounds] = {};
 
     PhiloxKeys() = default;
-    NV_HOST_DEVICE explicit PhiloxKeys(uint64_t key) {
+    VACCINE_HOST_DEVICE explicit PhiloxKeys(uint64_t key) {
         for (uint32_t round = 0; round < kRounds; ++round) {
             first[round] = static_cast<uint32_t>(key) + round * 0x9E3779B9u;
             second[round] = static_cast<uint32_t>(key >> 32) + round * 0xBB67AE85u;
@@ -43,7 +43,7 @@ struct PhiloxKeys {
 };
 
 /// Philox4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3; SC 2011).
-NV_HOST_DEVICE inline RandomBlock philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, const PhiloxKeys& keys) {
+VACCINE_HOST_DEVICE inline RandomBlock philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, const PhiloxKeys& keys) {
     for (int round = 0; round < PhiloxKeys::kRounds; ++round) {
         const uint64_t a = 0xD2511F53ull * c0, b = 0xCD9E8D57ull * c2;
         const uint32_t n0 = static_cast<uint32_t>(b >> 32) ^ c1 ^ keys.first[round];
@@ -57,13 +57,13 @@ NV_HOST_DEVICE inline RandomBlock philox(uint32_t c0, uint32_t c1, uint32_t c2, 
 }
 
 /// Block `block` of a sequence: elements 4*block to 4*block+3 take its words in order.
-NV_HOST_DEVICE inline RandomBlock random_block(const RandomKey& key, uint64_t block) {
+VACCINE_HOST_DEVICE inline RandomBlock random_block(const RandomKey& key, uint64_t block) {
     return philox(static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), key.step, key.purpose, PhiloxKeys(key.seed));
 }
 
 /// [0, 1) with 24 bits, exact in fp32.
-NV_HOST_DEVICE inline float random_uniform(uint32_t word) {
+VACCINE_HOST_DEVICE inline float random_uniform(uint32_t word) {
     return static_cast<float>(word >> 8) * (1.0f / 16777216.0f);
 }
 
-}  // namespace nv
+}  // namespace vaccine

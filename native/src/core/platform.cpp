@@ -21,7 +21,7 @@
 #include <immintrin.h>
 #endif
 
-namespace nv::platform {
+namespace vaccine::platform {
 
 #if defined(_WIN32)
 
@@ -121,4 +121,4 @@ void relax() {
 #endif
 }
 
-}  // namespace nv::platform
+}  // namespace vaccine::platform

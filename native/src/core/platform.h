@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-namespace nv::platform {
+namespace vaccine::platform {
 
 /// Zeroed pages straight from the system, aligned to a page at least; null where there are none.
 void* map_zeroed(int64_t bytes);
@@ -23,4 +23,4 @@ Memory memory();
 /// Tells the processor that this thread is in a spin loop.
 void relax();
 
-}  // namespace nv::platform
+}  // namespace vaccine::platform

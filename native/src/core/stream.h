@@ -2,9 +2,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace nv {
+namespace vaccine {
 
-/// Who multiplies matrices on a GPU. The numbers are part of the C ABI (nv_gemm).
+/// The GEMM backend of a GPU. The numbers are part of the C ABI (vaccine_gemm).
 enum class GemmChoice : int32_t { Own = 0, Cublas = 1, Auto = 2 };
 
 /// The queue that ops run on, and the scratch memory that they may use while they run. One op at a time uses a stream.
@@ -18,4 +18,4 @@ struct Stream {
     void* cublas = nullptr;  // where cuBLAS is to multiply (ops::choose_gemm): its handle, which lives as long as the process
 };
 
-}  // namespace nv
+}  // namespace vaccine

@@ -6,7 +6,7 @@
 
 #include "core/platform.h"
 
-namespace nv {
+namespace vaccine {
 namespace {
 
 constexpr uint64_t kOpen = 1ull << 31;
@@ -158,4 +158,4 @@ void ThreadPool::wait_until_left() {
     caller_sleeps_.store(false);
 }
 
-}  // namespace nv
+}  // namespace vaccine

@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 
-namespace nv {
+namespace vaccine {
 
 /// Threads that share out the tasks of one loop at a time. Tasks are taken one by one, so that a thread which the system has put aside
 /// holds up no more than the task it has; the caller works too, and waits for nobody who has not started. A thread without work spins
@@ -26,7 +26,7 @@ public:
     /// See Device::watch.
     void watch(const std::atomic<bool>* asked) { asked_ = asked; }
     /// For tasks that take long: throws where the loop is to end.
-    void check_interrupt() const { nv::check_interrupt(asked_); }
+    void check_interrupt() const { vaccine::check_interrupt(asked_); }
 
     int32_t threads() const { return static_cast<int32_t>(helpers_.size()) + 1; }
 
@@ -79,4 +79,4 @@ private:
     std::vector<std::thread> helpers_;
 };
 
-}  // namespace nv
+}  // namespace vaccine

@@ -1,7 +1,7 @@
 #pragma once
 #include "core/dtype.h"
 
-namespace nv {
+namespace vaccine {
 
 /// A borrowed matrix in the engine's memory: rows x columns, contiguous. A vector has one row. Empty where there is nothing.
 struct View {
@@ -22,4 +22,4 @@ struct View {
     View slice(int64_t first, int64_t n) const { return {static_cast<char*>(data) + first * size_of(dtype), dtype, 1, n}; }
 };
 
-}  // namespace nv
+}  // namespace vaccine

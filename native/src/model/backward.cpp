@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "model/network.h"
 
-namespace nv {
+namespace vaccine {
 namespace {
 
 // Places where a gradient can be, counted in half layers: x_l (the residual stream that enters layer l) is at 2l, the stream between the
@@ -117,4 +117,4 @@ void Network::read_gradient(Site site, int64_t l, const BackwardOptions& options
     if (const SiteTensor* reader = sites_.holding(site, options.read[site], l)) ops::copy(stream(), gradient, reader->layer(l));
 }
 
-}  // namespace nv
+}  // namespace vaccine

@@ -4,7 +4,7 @@
 #include "core/error.h"
 #include "model/network.h"
 
-namespace nv {
+namespace vaccine {
 
 void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens) {
     const PlanOptions& options = plan_.options();
@@ -139,4 +139,4 @@ void Network::next_tokens(View rows, int64_t count, const Sampling& sampling, in
     device_.download(out_tokens, buffers_.next_tokens.data, count * 4);
 }
 
-}  // namespace nv
+}  // namespace vaccine

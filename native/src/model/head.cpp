@@ -5,7 +5,7 @@
 
 #include "model/network.h"
 
-namespace nv {
+namespace vaccine {
 
 void Network::forward_heads(const ForwardOptions& options) {
     heads_.clear();
@@ -112,4 +112,4 @@ void Network::read_logits(int64_t first_row, int64_t rows, float* out) {
     }
 }
 
-}  // namespace nv
+}  // namespace vaccine

@@ -2,7 +2,7 @@
 
 #include "model/network.h"
 
-namespace nv {
+namespace vaccine {
 
 /// Brings a layer's slot back to what its forward pass left there. Its residual input was kept, and so was h of the down projection, whose
 /// product is not needed again.
@@ -100,4 +100,4 @@ View Network::branch_gradient(Site site, int64_t l, const BackwardOptions& optio
     return d_branch;
 }
 
-}  // namespace nv
+}  // namespace vaccine

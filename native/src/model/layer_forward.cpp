@@ -1,6 +1,6 @@
 #include "model/network.h"
 
-namespace nv {
+namespace vaccine {
 
 void Network::embed(int64_t T) {
     ops::embedding_forward(stream(), batch_.token_view(), weights_.get(TensorKind::Embedding), residual(0, T));
@@ -101,4 +101,4 @@ void Network::add_site(Site site, int64_t l, View to) {
     if (const SiteTensor* addend = sites_.holding(site, now_.add[site], l)) ops::axpy(stream(), 1, addend->layer(l), to);
 }
 
-}  // namespace nv
+}  // namespace vaccine

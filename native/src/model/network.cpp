@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "model/rope_frequency.h"
 
-namespace nv {
+namespace vaccine {
 
 Network::Network(Device& device, const Plan& plan, const Buffers& buffers, Sites& sites)
     : device_(device),
@@ -73,4 +73,4 @@ void Network::forget() {
     decoding_.clear();
 }
 
-}  // namespace nv
+}  // namespace vaccine

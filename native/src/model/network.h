@@ -11,9 +11,9 @@
 #include "model/weights.h"
 #include "ops/ops.h"
 
-namespace nv {
+namespace vaccine {
 
-/// See nv_forward_options.
+/// See vaccine_forward_options.
 struct ForwardOptions {
     bool dropout = false;
     uint64_t seed = 0;
@@ -25,7 +25,7 @@ struct ForwardOptions {
     std::vector<float> head_weights;  // L+1, or empty: weight 1 at point L
 };
 
-/// See nv_backward_options.
+/// See vaccine_backward_options.
 struct BackwardOptions {
     float loss_scale = 1;
     int gradient_vector = -1;
@@ -138,4 +138,4 @@ private:
     std::vector<std::vector<int32_t>> seen_;  // the tokens of each sample in the cache, ascending, each once
 };
 
-}  // namespace nv
+}  // namespace vaccine

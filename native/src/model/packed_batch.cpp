@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 
-namespace nv {
+namespace vaccine {
 namespace {
 
 constexpr int32_t kIgnored = -100;
@@ -72,4 +72,4 @@ void PackedBatch::forget() {
     offsets_.clear();
 }
 
-}  // namespace nv
+}  // namespace vaccine

@@ -5,9 +5,9 @@
 #include "core/device.h"
 #include "model/plan.h"
 
-namespace nv {
+namespace vaccine {
 
-/// Borrowed from the caller: samples one after another, labels unshifted (see nv_batch).
+/// Borrowed from the caller: samples one after another, labels unshifted (see vaccine_batch).
 struct BatchInput {
     int64_t tokens = 0, samples = 0;
     const int32_t* input_ids = nullptr;
@@ -48,4 +48,4 @@ private:
     std::vector<int32_t> offsets_;
 };
 
-}  // namespace nv
+}  // namespace vaccine

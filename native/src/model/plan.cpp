@@ -8,7 +8,7 @@
 #include "model/sizes.h"
 #include "ops/cuda_workspace.h"
 
-namespace nv {
+namespace vaccine {
 namespace {
 
 /// Logits of a chunk stay around this size. Chosen by shape alone, never by the memory limit: a full-parameter run sums lm_head's gradient
@@ -218,4 +218,4 @@ Buffers Plan::lay_out(Layout& layout, int64_t recomputed) const {
     return b;
 }
 
-}  // namespace nv
+}  // namespace vaccine

@@ -10,7 +10,7 @@
 #include "model/tensors.h"
 #include "ops/ops.h"
 
-namespace nv {
+namespace vaccine {
 
 struct PlanOptions {
     int64_t max_tokens = 0, max_samples = 0, longest_sample = 0;
@@ -117,4 +117,4 @@ private:
     int64_t total_bytes_ = 0, recomputed_ = 0, head_rows_ = 0, workspace_bytes_ = 0;
 };
 
-}  // namespace nv
+}  // namespace vaccine

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace nv {
+namespace vaccine {
 namespace {
 
 constexpr float kPi = 3.14159265358979323846f;
@@ -34,4 +34,4 @@ std::vector<float> rope_frequency(const ModelShape& shape) {
     return result;
 }
 
-}  // namespace nv
+}  // namespace vaccine

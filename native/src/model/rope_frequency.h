@@ -3,10 +3,10 @@
 
 #include "model/shape.h"
 
-namespace nv {
+namespace vaccine {
 
 /// Angle per position of each of the HD/2 pairs (Su et al. 2021), with the model's scaling applied: linear (position interpolation, Chen et
 /// al. 2023) or llama3 (by wavelength, as transformers' _compute_llama3_parameters).
 std::vector<float> rope_frequency(const ModelShape& shape);
 
-}  // namespace nv
+}  // namespace vaccine

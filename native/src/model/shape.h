@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nv {
+namespace vaccine {
 
 /// The seven linear maps of a layer, in the order of the C ABI.
 enum Projection : int { Query, Key, Value, Output, Gate, Up, Down, kProjections };
@@ -51,4 +51,4 @@ struct LoraOptions {
 /// A named point of a layer; see nativevaccine.h.
 enum Site : int { AttentionSite, MlpSite, ResidualSite, kSites };
 
-}  // namespace nv
+}  // namespace vaccine

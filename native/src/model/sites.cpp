@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "ops/ops.h"
 
-namespace nv {
+namespace vaccine {
 
 void SiteTensor::select(const uint8_t* mask) {
     int64_t chosen = 0;
@@ -92,4 +92,4 @@ void Sites::norms(const SiteTensor& x, int64_t first_scalar) {
     ops::sum(device_.stream(), out.slice(0, x.points()), out.slice(x.points(), 1));
 }
 
-}  // namespace nv
+}  // namespace vaccine

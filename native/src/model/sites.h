@@ -6,7 +6,7 @@
 #include "core/device.h"
 #include "model/plan.h"
 
-namespace nv {
+namespace vaccine {
 
 /// One float tensor (tokens x hidden) for each of some layers. The layers held lie one behind another, so that a verb over all of them is
 /// one op on one view.
@@ -65,4 +65,4 @@ private:
     std::array<std::vector<SiteTensor>, kSites> tensors_;
 };
 
-}  // namespace nv
+}  // namespace vaccine

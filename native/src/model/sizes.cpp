@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 
-namespace nv::sizes {
+namespace vaccine::sizes {
 namespace {
 
 constexpr int64_t kMost = int64_t{1} << 24;  // of any one size: products of two stay far from overflow
@@ -71,4 +71,4 @@ const ModelShape& checked(const ModelShape& shape, const PlanOptions& o) {
     return shape;
 }
 
-}  // namespace nv::sizes
+}  // namespace vaccine::sizes

@@ -2,7 +2,7 @@
 
 #include "core/checked.h"
 
-namespace nv {
+namespace vaccine {
 namespace {
 
 constexpr int kKinds = 9;
@@ -51,4 +51,4 @@ int TensorTable::find(TensorKind kind, int layer, int projection) const {
     return at < places_.size() ? places_[at] : -1;
 }
 
-}  // namespace nv
+}  // namespace vaccine

@@ -5,7 +5,7 @@
 
 #include "model/shape.h"
 
-namespace nv {
+namespace vaccine {
 
 /// What a tensor is; numbered as in the C ABI.
 enum class TensorKind : int { Embedding, AttentionNorm, MlpNorm, FinalNorm, Head, Weight, Bias, LoraA, LoraB };
@@ -46,4 +46,4 @@ private:
     int64_t vector_length_ = 0, model_parameters_ = 0;
 };
 
-}  // namespace nv
+}  // namespace vaccine

@@ -1,7 +1,7 @@
 #pragma once
 #include "model/plan.h"
 
-namespace nv {
+namespace vaccine {
 
 /// Finds a tensor's memory: frozen ones lie by themselves, trainable ones in parameter vector 0.
 class Weights {
@@ -72,4 +72,4 @@ private:
     int64_t floor_;
 };
 
-}  // namespace nv
+}  // namespace vaccine

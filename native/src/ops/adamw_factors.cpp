@@ -4,7 +4,7 @@
 
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 AdamWFactors::AdamWFactors(const AdamW& options)
     : decay(static_cast<float>(1 - options.learning_rate * options.weight_decay)),
@@ -16,4 +16,4 @@ AdamWFactors::AdamWFactors(const AdamW& options)
       root_correction(static_cast<float>(std::sqrt(1 - std::pow(options.beta2, static_cast<double>(options.step))))),
       epsilon(static_cast<float>(options.epsilon)) {}
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

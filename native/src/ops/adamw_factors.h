@@ -1,6 +1,6 @@
 #pragma once
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 struct AdamW;
 
@@ -15,4 +15,4 @@ struct AdamWFactors {
     explicit AdamWFactors(const AdamW& options);
 };
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

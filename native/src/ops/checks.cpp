@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 const char* name_of(DType type) {
@@ -125,4 +125,4 @@ void check_sampling(const Check& check, const View& logits, float temperature, i
     check.that(top_p > 0 && top_p <= 1, "top_p", "a number in (0, 1]", top_p);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -6,7 +6,7 @@
 #include "core/view.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// Checks the arguments of one op. Each throws Error(InvalidArgument) that says op, argument, what was expected and what came.
 class Check {
@@ -46,4 +46,4 @@ void check_argmax(const Check& check, const View& logits, const View& out);
 void check_repetition(const Check& check, const View& logits, const View& tokens, const View& offsets, float penalty);
 void check_sampling(const Check& check, const View& logits, float temperature, int32_t top_k, float top_p, const View& out);
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

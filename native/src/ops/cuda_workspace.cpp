@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 using namespace cuda_workspace;
@@ -34,4 +34,4 @@ int64_t cuda_workspace_bytes(const WorkspaceNeed& need) {
     return std::max({reduction_bytes(), linear_bytes(need), attention_bytes(need), sampling_bytes(need)});
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -5,7 +5,7 @@
 
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace cuda_workspace {
 
 /// The most partial sums (fp64) of a reduction.
@@ -25,4 +25,4 @@ using Amount = uint64_t;
 /// What workspace_bytes() of the CUDA build gives, on every card.
 int64_t cuda_workspace_bytes(const WorkspaceNeed& need);
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -10,7 +10,7 @@
 #include "core/stream.h"
 #include "core/view.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 // ---- scratch ------------------------------------------------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ int64_t workspace_bytes(const Stream& stream, const WorkspaceNeed& need);
 
 // ---- matrix products ----------------------------------------------------------------------------------------------------------------
 
-/// Who multiplies the matrices of linear_forward and linear_backward on this stream from now on. Cublas: cublasLt, for bf16 activations;
+/// The GEMM backend of linear_forward and linear_backward on this stream from now on. Cublas: cublasLt, for bf16 activations;
 /// throws Error(Unsupported) where it is not installed, and in the cpu build. With it a row's bits may depend on which other rows are in
 /// the call. Auto: what was measured to be faster: cublasLt on compute capability 9 where it is installed, else our own. A stream begins
 /// with our own.
@@ -175,4 +175,4 @@ void penalize_repetition(Stream& stream, View logits, View tokens, View offsets,
 /// probability reaches top_p (1: all). Row n uses element n of the key's sequence.
 void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, float top_p, const RandomKey& key, View out);
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -1,6 +1,6 @@
 #include "train/optimizer.h"
 
-namespace nv {
+namespace vaccine {
 
 void Optimizer::step(const ops::AdamW& options, int gradient_vector, const uint8_t* mask, View norm_square, float clip) {
     const View p = parameters_.get(0), g = parameters_.get(gradient_vector), m = parameters_.get(2), v = parameters_.get(3);
@@ -15,4 +15,4 @@ void Optimizer::step(const ops::AdamW& options, int gradient_vector, const uint8
     });
 }
 
-}  // namespace nv
+}  // namespace vaccine

@@ -5,7 +5,7 @@
 #include "ops/ops.h"
 #include "train/parameters.h"
 
-namespace nv {
+namespace vaccine {
 
 /// AdamW over chosen tensors. State is per tensor, as in torch: one that is not stepped keeps its moments, its weights (no decay) and its
 /// count, so that bias corrections differ between tensors (docs/methods.md, "Training").
@@ -26,4 +26,4 @@ private:
     std::vector<int64_t> steps_;
 };
 
-}  // namespace nv
+}  // namespace vaccine

@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "ops/ops.h"
 
-namespace nv {
+namespace vaccine {
 
 View Parameters::get(int vector) const {
     require(vector >= 0 && vector < static_cast<int>(buffers_.vectors.size()) && !buffers_.vectors[static_cast<size_t>(vector)].empty(),
@@ -81,4 +81,4 @@ void Parameters::dot(int x_index, int y_index, const uint8_t* mask, View out) {
         ops::sum(device_.stream(), buffers_.scratch_scalars.slice(0, runs), out);
 }
 
-}  // namespace nv
+}  // namespace vaccine

@@ -6,7 +6,7 @@
 #include "core/device.h"
 #include "model/plan.h"
 
-namespace nv {
+namespace vaccine {
 
 /// Parameter vectors and the verbs on them (docs/engine.md, "Parameter vectors"). A mask has a byte for each trainable tensor; NULL: all.
 class Parameters {
@@ -35,4 +35,4 @@ private:
     const Buffers& buffers_;
 };
 
-}  // namespace nv
+}  // namespace vaccine

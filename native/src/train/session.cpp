@@ -7,7 +7,7 @@
 #include "core/bf16.h"
 #include "core/error.h"
 
-namespace nv {
+namespace vaccine {
 namespace {
 
 constexpr int64_t kPiece = 1 << 16;  // elements converted at a time
@@ -94,4 +94,4 @@ void Session::read(View from, int64_t first, int64_t count, float* out) {
     }
 }
 
-}  // namespace nv
+}  // namespace vaccine

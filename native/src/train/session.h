@@ -8,7 +8,7 @@
 #include "train/optimizer.h"
 #include "train/parameters.h"
 
-namespace nv {
+namespace vaccine {
 
 /// A model with its memory: one arena, taken whole, laid out as the plan says.
 class Session {
@@ -55,4 +55,4 @@ public:
     const Buffers& buffers() const { return buffers_; }
 };
 
-}  // namespace nv
+}  // namespace vaccine

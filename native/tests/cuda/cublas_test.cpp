@@ -2,7 +2,7 @@
 // cuBLAS does not do. Run with a stand-in cublasLt, or on a GPU with the real one.
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using testing::Buffer;
 using testing::Machine;
 

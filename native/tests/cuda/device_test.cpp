@@ -2,11 +2,11 @@
 #include "../engine_model.h"
 #include "faulty_cudart.h"
 
-namespace nv::testing {
+namespace vaccine::testing {
 namespace {
 
-void message_is(nv_status status, nv_status expected, const std::vector<std::string>& parts) {
-    const std::string message = nv_last_error_message();
+void message_is(vaccine_status status, vaccine_status expected, const std::vector<std::string>& parts) {
+    const std::string message = vaccine_last_error_message();
     check(status == expected, "status " + std::to_string(status) + ", expected " + std::to_string(expected) + ": " + message);
     for (const std::string& part : parts) check(message.find(part) != std::string::npos, "'" + message + "' does not say '" + part + "'");
 }
@@ -19,64 +19,64 @@ struct Fault {
 
 void opening_fails(const char* fault, const std::vector<std::string>& parts) {
     const Fault fault_now(fault);
-    nv_device* device = reinterpret_cast<nv_device*>(1);
-    message_is(nv_device_create(0, 0, &device), NV_UNSUPPORTED, parts);
+    vaccine_device* device = reinterpret_cast<vaccine_device*>(1);
+    message_is(vaccine_device_create(0, 0, &device), VACCINE_UNSUPPORTED, parts);
     check(device == nullptr, "*out is not NULL after a failure");
 }
 
 void an_index_beyond_is_refused() {
-    nv_device* device = nullptr;
-    message_is(nv_device_create(7, 0, &device), NV_INVALID_ARGUMENT, {"cuda:7 is not there; expected cuda:0"});
-    message_is(nv_device_create(-1, 0, &device), NV_INVALID_ARGUMENT, {"cuda:-1 is not there"});
+    vaccine_device* device = nullptr;
+    message_is(vaccine_device_create(7, 0, &device), VACCINE_INVALID_ARGUMENT, {"cuda:7 is not there; expected cuda:0"});
+    message_is(vaccine_device_create(-1, 0, &device), VACCINE_INVALID_ARGUMENT, {"cuda:-1 is not there"});
 }
 
 void no_gpu_is_a_count_and_no_driver_an_error() {
     int32_t count = -1;
     {
         const Fault fault("gpu");
-        ok(nv_device_count(&count));
+        ok(vaccine_device_count(&count));
         check(count == 0, "expected no GPU");
     }
     const Fault fault("driver");
-    message_is(nv_device_count(&count), NV_UNSUPPORTED, {"there is no NVIDIA driver"});
+    message_is(vaccine_device_count(&count), VACCINE_UNSUPPORTED, {"there is no NVIDIA driver"});
 }
 
 void info_names_the_versions() {
-    nv_device* device = nullptr;
-    ok(nv_device_create(0, 0, &device));
-    nv_device_info info{};
+    vaccine_device* device = nullptr;
+    ok(vaccine_device_create(0, 0, &device));
+    vaccine_device_info info{};
     info.struct_size = sizeof info;
-    ok(nv_device_get_info(device, &info));
+    ok(vaccine_device_get_info(device, &info));
     check(info.driver_version >= 11000 && info.runtime_version >= 11080, "driver or runtime version is missing");
     check(info.compute_major >= 8 && info.threads > 0 && info.total_bytes >= info.free_bytes && info.free_bytes > 0, "info is incomplete");
-    check(std::string(nv_build_description()).find("cuda ") != std::string::npos, "the build does not say cuda");
-    nv_device_destroy(device);
+    check(std::string(vaccine_build_description()).find("cuda ") != std::string::npos, "the build does not say cuda");
+    vaccine_device_destroy(device);
 }
 
 /// A device and a plan, without a session.
 struct Planned {
-    nv_device* device = nullptr;
-    nv_plan* plan = nullptr;
-    nv_session* session = nullptr;
+    vaccine_device* device = nullptr;
+    vaccine_plan* plan = nullptr;
+    vaccine_session* session = nullptr;
 
     Planned() {
         Setup setup;
-        nv_model_shape shape = Model::shape(setup);
-        const nv_plan_options options = Model::options(setup);
+        vaccine_model_shape shape = Model::shape(setup);
+        const vaccine_plan_options options = Model::options(setup);
         shape.vocabulary = 20000;  // more than the 1 MiB that "memory" leaves
-        ok(nv_device_create(0, 0, &device));
-        ok(nv_plan_create(device, &shape, &options, &plan));
+        ok(vaccine_device_create(0, 0, &device));
+        ok(vaccine_plan_create(device, &shape, &options, &plan));
     }
     ~Planned() {
-        nv_session_destroy(session);
-        nv_plan_destroy(plan);
-        nv_device_destroy(device);
+        vaccine_session_destroy(session);
+        vaccine_plan_destroy(plan);
+        vaccine_device_destroy(device);
     }
-    nv_status create() { return nv_session_create(device, plan, &session); }
-    nv_status info() {
-        nv_device_info out{};
+    vaccine_status create() { return vaccine_session_create(device, plan, &session); }
+    vaccine_status info() {
+        vaccine_device_info out{};
         out.struct_size = sizeof out;
-        return nv_device_get_info(device, &out);
+        return vaccine_device_get_info(device, &out);
     }
 };
 
@@ -84,7 +84,8 @@ void a_full_gpu_says_what_it_has() {
     Planned p;
     {
         const Fault fault("memory");
-        message_is(p.create(), NV_OUT_OF_MEMORY, {"cuda:0 has not the ", " MiB that the plan needs in one piece: 1 MiB of ", "nvidia-smi"});
+        message_is(p.create(), VACCINE_OUT_OF_MEMORY,
+                   {"cuda:0 has not the ", " MiB that the plan needs in one piece: 1 MiB of ", "nvidia-smi"});
     }
     ok(p.create());
 }
@@ -93,7 +94,8 @@ void a_missing_kernel_image_names_the_capability() {
     Planned p;
     {
         const Fault fault("image");
-        message_is(p.create(), NV_UNSUPPORTED, {"built without kernels for this GPU, of compute capability 8.6", "NV_CUDA_ARCHITECTURES"});
+        message_is(p.create(), VACCINE_UNSUPPORTED,
+                   {"built without kernels for this GPU, of compute capability 8.6", "VACCINE_CUDA_ARCHITECTURES"});
     }
     check(p.session == nullptr, "*out is not NULL after a failure");
     ok(p.create());
@@ -103,29 +105,29 @@ void an_illegal_access_poisons_session_and_device() {
     Planned p;
     ok(p.create());
     const Fault fault("access:1");
-    ok(nv_vector_scale(p.session, NV_VECTOR_GRADIENTS, 2, nullptr));
+    ok(vaccine_vector_scale(p.session, VACCINE_VECTOR_GRADIENTS, 2, nullptr));
     float value = 0;
-    message_is(nv_vector_read(p.session, NV_VECTOR_GRADIENTS, 0, 1, &value), NV_DEVICE,
+    message_is(vaccine_vector_read(p.session, VACCINE_VECTOR_GRADIENTS, 0, 1, &value), VACCINE_DEVICE,
                {"cudaErrorIllegalAddress", "the GPU is lost to this process: end it and start again"});
     // What is wrong stays known, although the runtime would work again.
     faulty_cudart_set("");
-    message_is(nv_vector_read(p.session, NV_VECTOR_GRADIENTS, 0, 1, &value), NV_DEVICE,
+    message_is(vaccine_vector_read(p.session, VACCINE_VECTOR_GRADIENTS, 0, 1, &value), VACCINE_DEVICE,
                {"the session failed earlier: copying from the GPU", "cudaErrorIllegalAddress"});
-    message_is(p.info(), NV_DEVICE, {"the device failed earlier: copying from the GPU"});
-    nv_session* second = nullptr;
-    message_is(nv_session_create(p.device, p.plan, &second), NV_DEVICE, {"the device failed earlier"});
+    message_is(p.info(), VACCINE_DEVICE, {"the device failed earlier: copying from the GPU"});
+    vaccine_session* second = nullptr;
+    message_is(vaccine_session_create(p.device, p.plan, &second), VACCINE_DEVICE, {"the device failed earlier"});
 }
 
 void destroying_a_session_of_a_lost_device_is_quiet() {
     Planned p;
     ok(p.create());
     const Fault fault("access:1");
-    ok(nv_vector_scale(p.session, NV_VECTOR_GRADIENTS, 2, nullptr));
-    nv_session_destroy(p.session);
+    ok(vaccine_vector_scale(p.session, VACCINE_VECTOR_GRADIENTS, 2, nullptr));
+    vaccine_session_destroy(p.session);
     p.session = nullptr;
-    nv_plan_destroy(p.plan);
+    vaccine_plan_destroy(p.plan);
     p.plan = nullptr;
-    nv_device_destroy(p.device);
+    vaccine_device_destroy(p.device);
     p.device = nullptr;
 }
 
@@ -136,17 +138,17 @@ void an_error_that_passes_leaves_the_device() {
     ok(p.info());
     {
         const Fault fault("image");
-        message_is(nv_vector_scale(p.session, NV_VECTOR_GRADIENTS, 2, nullptr), NV_UNSUPPORTED, {"scale"});
+        message_is(vaccine_vector_scale(p.session, VACCINE_VECTOR_GRADIENTS, 2, nullptr), VACCINE_UNSUPPORTED, {"scale"});
     }
-    ok(nv_vector_scale(p.session, NV_VECTOR_GRADIENTS, 2, nullptr));
+    ok(vaccine_vector_scale(p.session, VACCINE_VECTOR_GRADIENTS, 2, nullptr));
     ok(p.info());
 }
 
 }  // namespace
-}  // namespace nv::testing
+}  // namespace vaccine::testing
 
 int main() {
-    using namespace nv::testing;
+    using namespace vaccine::testing;
     return run_all("cuda device",
                    {
                        {"no driver", [] { opening_fails("driver", {"there is no NVIDIA driver; install one for CUDA 1"}); }},

@@ -12,7 +12,7 @@
 namespace {
 
 // The engine's own declarations.
-namespace own = nv::ops::cublaslt;
+namespace own = vaccine::ops::cublaslt;
 static_assert(own::kSuccess == CUBLAS_STATUS_SUCCESS && own::kAsItIs == CUBLAS_OP_N && own::kTransposed == CUBLAS_OP_T);
 static_assert(own::kCompute32F == CUBLAS_COMPUTE_32F);
 static_assert(own::kTransposeA == CUBLASLT_MATMUL_DESC_TRANSA && own::kTransposeB == CUBLASLT_MATMUL_DESC_TRANSB);
@@ -39,13 +39,13 @@ public:
     }
     double at(int64_t row, int64_t column, bool turned) const {
         const int64_t i = turned ? row * layout_.column_step + column : column * layout_.column_step + row;
-        if (layout_.type == CUDA_R_16BF) return nv::bf16_to_float(reinterpret_cast<const uint16_t*>(bytes_.data())[i]);
+        if (layout_.type == CUDA_R_16BF) return vaccine::bf16_to_float(reinterpret_cast<const uint16_t*>(bytes_.data())[i]);
         return reinterpret_cast<const float*>(bytes_.data())[i];
     }
     void set(int64_t row, int64_t column, double value) {
         const int64_t i = column * layout_.column_step + row;
         if (layout_.type == CUDA_R_16BF)
-            reinterpret_cast<uint16_t*>(bytes_.data())[i] = nv::bf16_from_float(static_cast<float>(value));
+            reinterpret_cast<uint16_t*>(bytes_.data())[i] = vaccine::bf16_from_float(static_cast<float>(value));
         else
             reinterpret_cast<float*>(bytes_.data())[i] = static_cast<float>(value);
     }

@@ -52,63 +52,64 @@ template <class F, class... Arguments> cudaError_t reach(const char* name, Argum
 
 }  // namespace
 
-#define NV_FAULTY extern "C" __attribute__((visibility("default")))
+#define VACCINE_FAULTY extern "C" __attribute__((visibility("default")))
 
-NV_FAULTY void faulty_cudart_set(const char* fault) {
+VACCINE_FAULTY void faulty_cudart_set(const char* fault) {
     state().set(fault);
 }
-NV_FAULTY CudartCalls faulty_cudart_calls() {
+VACCINE_FAULTY CudartCalls faulty_cudart_calls() {
     return state().calls;
 }
 
-NV_FAULTY cudaError_t cudaGetDeviceCount(int* count) {
+VACCINE_FAULTY cudaError_t cudaGetDeviceCount(int* count) {
     if (is("driver") || is("old-driver")) return cudaErrorInsufficientDriver;
     if (is("gpu")) return cudaErrorNoDevice;
     return real<decltype(cudaGetDeviceCount)>("cudaGetDeviceCount")(count);
 }
-NV_FAULTY cudaError_t cudaDriverGetVersion(int* version) {
+VACCINE_FAULTY cudaError_t cudaDriverGetVersion(int* version) {
     if (is("driver") || is("old-driver")) {
         *version = is("driver") ? 0 : 11040;
         return cudaSuccess;
     }
     return real<decltype(cudaDriverGetVersion)>("cudaDriverGetVersion")(version);
 }
-NV_FAULTY cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+VACCINE_FAULTY cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
     const cudaError_t error = real<decltype(cudaDeviceGetAttribute)>("cudaDeviceGetAttribute")(value, attribute, device);
     if (is("capability") && attribute == cudaDevAttrComputeCapabilityMajor) *value = 7;
     if (is("capability") && attribute == cudaDevAttrComputeCapabilityMinor) *value = 5;
     return error;
 }
 
-NV_FAULTY cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
+VACCINE_FAULTY cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
     const cudaError_t error = reach<decltype(cudaMemGetInfo)>("cudaMemGetInfo", free_bytes, total_bytes);
     if (is("memory")) *free_bytes = kLittle;
     return error;
 }
-NV_FAULTY cudaError_t cudaMalloc(void** memory, size_t bytes) {
+VACCINE_FAULTY cudaError_t cudaMalloc(void** memory, size_t bytes) {
     ++state().calls.allocations;
     if (is("memory") && bytes > kLittle) return cudaErrorMemoryAllocation;
     return reach<cudaError_t(void**, size_t)>("cudaMalloc", memory, bytes);
 }
-NV_FAULTY cudaError_t cudaFree(void* memory) {
+VACCINE_FAULTY cudaError_t cudaFree(void* memory) {
     ++state().calls.releases;
     return reach<decltype(cudaFree)>("cudaFree", memory);
 }
-NV_FAULTY cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+VACCINE_FAULTY cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
     return reach<decltype(cudaMemsetAsync)>("cudaMemsetAsync", to, value, bytes, stream);
 }
-NV_FAULTY cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+VACCINE_FAULTY cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
     return reach<decltype(cudaMemcpyAsync)>("cudaMemcpyAsync", to, from, bytes, kind, stream);
 }
-NV_FAULTY cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+VACCINE_FAULTY cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     ++state().calls.waits;
     return reach<decltype(cudaStreamSynchronize)>("cudaStreamSynchronize", stream);
 }
-NV_FAULTY cudaError_t cudaGetLastError() {
+VACCINE_FAULTY cudaError_t cudaGetLastError() {
     if (is("image")) return cudaErrorNoKernelImageForDevice;
     return real<decltype(cudaGetLastError)>("cudaGetLastError")();  // a kernel is still running: its fault comes later
 }
-NV_FAULTY cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void** arguments, size_t shared, cudaStream_t stream) {
+VACCINE_FAULTY cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void** arguments, size_t shared,
+                                            cudaStream_t stream) {
     ++state().calls.launches;
     if (is("image")) return cudaErrorNoKernelImageForDevice;
     if (state().until_access > 0 && --state().until_access == 0) {

@@ -2,7 +2,7 @@
 #include "ops/cuda/gemm_tiles.h"
 #include "testing.h"
 
-using namespace nv;
+using namespace vaccine;
 using ops::Gemm;
 using ops::GemmKind;
 using testing::Buffer;

@@ -3,30 +3,30 @@
 #include "../engine_model.h"
 #include "faulty_cudart.h"
 
-namespace nv::testing {
+namespace vaccine::testing {
 namespace {
 
 constexpr int32_t kNormScalar = 1, kSiteScalar = 10;
-constexpr int kSite = NV_SITE_ATTENTION;
+constexpr int kSite = VACCINE_SITE_ATTENTION;
 
 /// T-Vaccine's step without its probe: a pass that reads the gradient at the attention outputs, the perturbation, a pass with it, clipping,
 /// AdamW. Reads two losses.
 void train(Model& model, const TestBatch& batch) {
     model.forward(batch);
-    nv_backward_options first = Model::backward_options(-1);
+    vaccine_backward_options first = Model::backward_options(-1);
     first.read_site[kSite] = 0;
     model.backward(first);
-    ok(nv_site_norms(model.session, kSite, 0, kSiteScalar));
-    ok(nv_site_scale_to_norm(model.session, kSite, 0, 2, 1e-7f, kSiteScalar + Model::kLayers));
+    ok(vaccine_site_norms(model.session, kSite, 0, kSiteScalar));
+    ok(vaccine_site_scale_to_norm(model.session, kSite, 0, 2, 1e-7f, kSiteScalar + Model::kLayers));
 
-    nv_forward_options second = Model::forward_options();
+    vaccine_forward_options second = Model::forward_options();
     second.add_site[kSite] = 0;
     model.forward(batch, second);
-    ok(nv_vector_zero(model.session, NV_VECTOR_GRADIENTS, nullptr));
+    ok(vaccine_vector_zero(model.session, VACCINE_VECTOR_GRADIENTS, nullptr));
     model.backward();
-    ok(nv_vector_dot(model.session, NV_VECTOR_GRADIENTS, NV_VECTOR_GRADIENTS, nullptr, kNormScalar));
-    nv_adamw_options update{};
-    update.gradient_vector = NV_VECTOR_GRADIENTS;
+    ok(vaccine_vector_dot(model.session, VACCINE_VECTOR_GRADIENTS, VACCINE_VECTOR_GRADIENTS, nullptr, kNormScalar));
+    vaccine_adamw_options update{};
+    update.gradient_vector = VACCINE_VECTOR_GRADIENTS;
     update.struct_size = sizeof update;
     update.learning_rate = 1e-3;
     update.beta1 = 0.9;
@@ -34,7 +34,7 @@ void train(Model& model, const TestBatch& batch) {
     update.epsilon = 1e-8;
     update.clip = 1;
     update.norm_scalar = kNormScalar;
-    ok(nv_adamw_step(model.session, &update));
+    ok(vaccine_adamw_step(model.session, &update));
 }
 
 void only_losses_are_waited_for(Setup setup) {
@@ -53,10 +53,10 @@ void only_losses_are_waited_for(Setup setup) {
 }
 
 }  // namespace
-}  // namespace nv::testing
+}  // namespace vaccine::testing
 
 int main() {
-    using namespace nv::testing;
+    using namespace vaccine::testing;
     Setup lora, full;
     lora.dropout = 0.1f;
     lora.recomputed = 2;

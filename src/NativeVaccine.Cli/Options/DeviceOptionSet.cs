@@ -16,7 +16,7 @@ internal sealed class DeviceOptionSet
         "bf16",
         "stored");
     public Option<string?> Gemm { get; } =
-        OptionKinds.Words<GemmChoice>("--gemm", "who multiplies matrices on a GPU: our kernels, or cuBLAS; auto unless given");
+        OptionKinds.Words<GemmChoice>("--gemm", "the GEMM backend of a GPU: our kernels, or cuBLAS; auto unless given");
     public Option<long?> DeviceMemory { get; } = OptionKinds.Bytes(
         "--device-memory", "memory that the run may take; on a GPU what is free less 512 MiB, on a CPU without limit unless given");
 

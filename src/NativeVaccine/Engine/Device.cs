@@ -14,7 +14,7 @@ namespace NativeVaccine.Engine;
 /// <param name="ComputeCapability">Of a GPU, as 8.6; null on a CPU.</param>
 /// <param name="DriverVersion">The CUDA version that a GPU's driver is for, as 12.2; null on a CPU.</param>
 /// <param name="RuntimeVersion">The CUDA version of the engine's runtime; null on a CPU.</param>
-/// <param name="Gemm">Who multiplies matrices on it: <see cref="GemmChoice.Own"/> or <see cref="GemmChoice.Cublas"/>.</param>
+/// <param name="Gemm">The GEMM backend on it: <see cref="GemmChoice.Own"/> or <see cref="GemmChoice.Cublas"/>.</param>
 /// <param name="HasCublas">Whether cuBLAS is installed, so that it can be chosen; false on a CPU.</param>
 /// <param name="Instructions">What the engine's kernels use of a CPU: "plain", "avx2" or "avx512"; null on a GPU.</param>
 public sealed record DeviceInfo(
@@ -80,7 +80,7 @@ public sealed class Device : IDisposable
     /// <summary>Opens a device.</summary>
     /// <param name="name">"cpu", or "cuda:N" with N from 0.</param>
     /// <param name="threads">Worker threads of a CPU; 0 for as many as there are processors. Results do not depend on it.</param>
-    /// <param name="gemm">Who multiplies matrices on a GPU; a CPU has no choice.</param>
+    /// <param name="gemm">The GEMM backend of a GPU; a CPU has no choice.</param>
     /// <exception cref="InputException">Another name, an engine that is missing or of another version, or no such device.</exception>
     public static Device Open(string name = CpuVariant, int threads = 0, GemmChoice gemm = GemmChoice.Auto)
     {

@@ -1,6 +1,6 @@
 namespace NativeVaccine.Engine;
 
-/// <summary>Who multiplies matrices on a GPU.</summary>
+/// <summary>The GEMM backend of a GPU.</summary>
 public enum GemmChoice
 {
     /// <summary>The engine's own kernels.</summary>

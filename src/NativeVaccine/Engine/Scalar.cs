@@ -41,7 +41,7 @@ public sealed class Scalar
 /// </summary>
 internal sealed class ScalarRing(SessionHandle session)
 {
-    /// <summary>NV_SCALARS.</summary>
+    /// <summary>VACCINE_SCALARS.</summary>
     public const int Slots = 4096;
 
     private long next;

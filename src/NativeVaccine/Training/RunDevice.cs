@@ -9,7 +9,7 @@ public static class RunDevice
     /// <summary>
     /// The options as they take effect: on a GPU <see cref="WeightPrecision.Stored"/> stands for bf16, no
     /// <see cref="TrainingOptions.DeviceMemory"/> for what is free less <see cref="Device.ReservedBytes"/>, and
-    /// <see cref="GemmChoice.Auto"/> for who multiplies there, so that a run goes on with the same bits elsewhere or not at all.
+    /// <see cref="GemmChoice.Auto"/> for the GEMM backend there, so that a run goes on with the same bits elsewhere or not at all.
     /// </summary>
     public static TrainingOptions Effective(TrainingOptions options, Device device) => !device.IsGpu ? options : OnAnyGpu(options) with
     {

@@ -170,7 +170,7 @@ public sealed record TrainingOptions
     /// <summary>How frozen weights are kept, and on a GPU what is computed in.</summary>
     public WeightPrecision Precision { get; init; }
 
-    /// <summary>Who multiplies matrices on a GPU.</summary>
+    /// <summary>The GEMM backend of a GPU.</summary>
     public GemmChoice Gemm { get; init; } = GemmChoice.Auto;
 
     /// <summary>

@@ -112,7 +112,7 @@ public sealed class DeviceErrorTests : IDisposable
     [InlineData("old-driver", "the NVIDIA driver is for CUDA 11.4, and this engine needs 1")]
     [InlineData("gpu", "the driver sees no GPU: nvidia-smi must list one")]
     [InlineData("capability", "has compute capability 7.5, expected 8.0 or later (RTX 30 series, A100); use another GPU or the cpu")]
-    [InlineData("image", "this engine was built without kernels for this GPU, of compute capability 8.6; add it to NV_CUDA_ARCHITECTURES")]
+    [InlineData("image", "this engine was built without kernels for this GPU, of compute capability 8.6; add it to VACCINE_CUDA_ARCHITECTURES")]
     public void AGpuThatCannotBeUsedIsRefusedInOneLine(string fault, string expected) => AssertRefused(Faulty(fault, Align()), expected);
 
     [CudaFact]

@@ -12,17 +12,17 @@ public sealed partial class EngineLayoutTests
 {
     private static readonly Dictionary<string, Type> Structs = new()
     {
-        ["nv_device_info"] = typeof(NativeDeviceInfo),
-        ["nv_model_shape"] = typeof(NativeModelShape),
-        ["nv_plan_options"] = typeof(NativePlanOptions),
-        ["nv_plan_item"] = typeof(NativePlanItem),
-        ["nv_plan_summary"] = typeof(NativePlanSummary),
-        ["nv_tensor_info"] = typeof(NativeTensorInfo),
-        ["nv_batch"] = typeof(NativeBatch),
-        ["nv_forward_options"] = typeof(NativeForwardOptions),
-        ["nv_backward_options"] = typeof(NativeBackwardOptions),
-        ["nv_adamw_options"] = typeof(NativeAdamWOptions),
-        ["nv_sampling"] = typeof(NativeSampling),
+        ["vaccine_device_info"] = typeof(NativeDeviceInfo),
+        ["vaccine_model_shape"] = typeof(NativeModelShape),
+        ["vaccine_plan_options"] = typeof(NativePlanOptions),
+        ["vaccine_plan_item"] = typeof(NativePlanItem),
+        ["vaccine_plan_summary"] = typeof(NativePlanSummary),
+        ["vaccine_tensor_info"] = typeof(NativeTensorInfo),
+        ["vaccine_batch"] = typeof(NativeBatch),
+        ["vaccine_forward_options"] = typeof(NativeForwardOptions),
+        ["vaccine_backward_options"] = typeof(NativeBackwardOptions),
+        ["vaccine_adamw_options"] = typeof(NativeAdamWOptions),
+        ["vaccine_sampling"] = typeof(NativeSampling),
     };
 
     [Fact]

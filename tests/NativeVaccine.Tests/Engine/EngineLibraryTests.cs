@@ -93,7 +93,7 @@ public sealed class EngineLibraryTests
 
         string message = Assert.Throws<NativeLibraryException>(() => EngineLibrary.Load("cpu", [other])).Message;
 
-        Assert.Equal($"{other}: is not a NativeVaccine engine: it has no nv_abi_version", message);
+        Assert.Equal($"{other}: is not a NativeVaccine engine: it has no vaccine_abi_version", message);
     }
 
     [Fact]

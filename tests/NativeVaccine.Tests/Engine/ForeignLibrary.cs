@@ -12,11 +12,11 @@ internal static class ForeignLibrary
             .SelectMany(static folder => new[] { Path.Combine(folder, "cc"), Path.Combine(folder, "c++") })
             .FirstOrDefault(File.Exists);
 
-    /// <summary>Compiles a library whose nv_abi_version is this one.</summary>
+    /// <summary>Compiles a library whose vaccine_abi_version is this one.</summary>
     public static void Compile(string library, uint abiVersion)
     {
         string source = Path.ChangeExtension(library, ".c");
-        File.WriteAllText(source, FormattableString.Invariant($"unsigned nv_abi_version(void) {{ return {abiVersion}u; }}\n"));
+        File.WriteAllText(source, FormattableString.Invariant($"unsigned vaccine_abi_version(void) {{ return {abiVersion}u; }}\n"));
         using Process compiler = Process.Start(Compiler!, ["-shared", "-fPIC", "-x", "c", "-o", library, source]);
         compiler.WaitForExit();
         Assert.Equal(0, compiler.ExitCode);

@@ -9,7 +9,7 @@
 #include "../sass.h"
 #include "../table.h"
 
-using namespace nv::kernels;
+using namespace vaccine::kernels;
 
 namespace {
 
@@ -101,12 +101,13 @@ void tables() {
 }
 
 void rules() {
-    const std::string gemm = "_ZN2nv3ops11gemm_kernelINS0_8GemmTileILi128E";
+    const std::string gemm = "_ZN7vaccine3ops11gemm_kernelINS0_8GemmTileILi128E";
     check(broken_rules({kernel(gemm, 64, 2, 64, 16)}).empty(), "80 % are enough");
     check(broken_rules({kernel(gemm, 64, 2, 64, 17)}).size() == kArchitectures, "less than 80 %");
     check(broken_rules({kernel(gemm, 64, 0, 0, 0)}).size() == kArchitectures, "a GEMM without HMMA");
     for (const char* rows : {"32E", "64E"})
-        check(broken_rules({kernel((std::string("_ZN2nv3ops11gemm_kernelINS0_8GemmTileILi") + rows).c_str(), 64, 2, 64, 64)}).size() == 2,
+        check(broken_rules({kernel((std::string("_ZN7vaccine3ops11gemm_kernelINS0_8GemmTileILi") + rows).c_str(), 64, 2, 64, 64)}).size() ==
+                  2,
               "the smaller tiles, less sm_90");
     check(broken_rules({kernel("_GLOBAL__N__1_20_attention_forward_cu_2forward", 64, 0, 0, 0)}).size() == kArchitectures,
           "attention without HMMA");

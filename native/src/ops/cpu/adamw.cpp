@@ -6,7 +6,7 @@
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 void adamw(Stream& stream, View p, View g, View m, View v, const AdamW& options, View sum_of_squares, float clip) {
     const int64_t n = p.count();
@@ -22,4 +22,4 @@ void adamw(Stream& stream, View p, View g, View m, View v, const AdamW& options,
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

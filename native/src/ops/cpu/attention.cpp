@@ -12,7 +12,7 @@
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int64_t kQueries = 32;    // rows of a block of scores
@@ -268,4 +268,4 @@ void attention_backward(Stream& stream, View dout, View q, View k, View v, View 
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -6,7 +6,7 @@
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 int64_t decode_scratch_bytes(int64_t heads_per_kv_head, int64_t capacity) {
     return Scratch::bytes_of<float>(heads_per_kv_head * padded_row(capacity));
@@ -48,4 +48,4 @@ void attention_decode(Stream& stream, View q, View k_cache, View v_cache, View l
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

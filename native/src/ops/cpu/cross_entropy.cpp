@@ -6,7 +6,7 @@
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 void cross_entropy_forward(Stream& stream, View logits, View targets, View loss, View lse) {
     const int64_t N = logits.rows, V = logits.columns;
@@ -44,4 +44,4 @@ void cross_entropy_backward(Stream& stream, View logits, View targets, View lse,
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

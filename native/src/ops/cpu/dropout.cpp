@@ -9,7 +9,7 @@
 #include "ops/cpu/dropout_kernels.h"
 #include "ops/cpu/ranges.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int64_t kBlock = 4;  // elements that one Philox block serves
@@ -63,4 +63,4 @@ void dropout(Stream& stream, const Dropout& options, int64_t first, int64_t coun
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

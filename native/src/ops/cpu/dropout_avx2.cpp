@@ -4,7 +4,7 @@
 #if defined(__AVX2__)
 #include <immintrin.h>
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kBlocks = 4;
@@ -52,8 +52,8 @@ int64_t run(const DropoutMask& mask, uint64_t first, int64_t blocks, const float
 
 const DropoutBlocks dropout_avx2 = run;
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops
 
 #else
-const nv::ops::DropoutBlocks nv::ops::dropout_avx2 = nullptr;
+const vaccine::ops::DropoutBlocks vaccine::ops::dropout_avx2 = nullptr;
 #endif

@@ -5,7 +5,7 @@
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #include <immintrin.h>
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kBlocks = 8;
@@ -57,8 +57,8 @@ int64_t run(const DropoutMask& mask, uint64_t first, int64_t blocks, const float
 
 const DropoutBlocks dropout_avx512 = run;
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops
 
 #else
-const nv::ops::DropoutBlocks nv::ops::dropout_avx512 = nullptr;
+const vaccine::ops::DropoutBlocks vaccine::ops::dropout_avx512 = nullptr;
 #endif

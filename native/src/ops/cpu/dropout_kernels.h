@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 struct DropoutMask {
     uint32_t key[2], step, purpose;  // of the Philox sequence
@@ -17,4 +17,4 @@ using DropoutBlocks = int64_t (*)(const DropoutMask& mask, uint64_t first, int64
 extern const DropoutBlocks dropout_avx2;    // null where the file was not compiled for AVX2
 extern const DropoutBlocks dropout_avx512;  // likewise
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -4,7 +4,7 @@
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 void embedding_forward(Stream& stream, View tokens, View table, View x) {
     const int64_t T = tokens.count(), V = table.rows, C = table.columns;
@@ -38,4 +38,4 @@ void embedding_backward(Stream& stream, View tokens, View dx, View dtable) {
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -11,7 +11,7 @@
 #include "ops/cpu/gemm_kernels.h"
 #include "ops/cpu/pool.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int64_t kBlockSteps = 384;     // of k: a panel of a (14 x 384) stays in the first cache
@@ -287,4 +287,4 @@ int64_t gemm_workspace_bytes(int32_t threads, int64_t columns) {
     return (threads * kWorkerFloats + block * kBlockSteps) * static_cast<int64_t>(sizeof(float)) + kAlignment;
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

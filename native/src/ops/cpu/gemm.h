@@ -2,7 +2,7 @@
 #include "core/dtype.h"
 #include "core/stream.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// An fp32 or bf16 matrix that is only read: element (i, j) is data[i * row_stride + j * column_stride].
 struct GemmOperand {
@@ -33,4 +33,4 @@ void gemm(Stream& stream, const Gemm& problem);
 /// gemm_workspace_bytes(threads, 1), and throws Error(Internal) below that.
 int64_t gemm_workspace_bytes(int32_t threads, int64_t columns);
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -5,7 +5,7 @@
 #if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
 #include <immintrin.h>
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kRows = 6, kVector = 8, kDotRows = 4;
@@ -59,14 +59,14 @@ template <class T> void pack_copy(const T* from, const PackSource& s, int64_t la
 }
 
 /// Weights that come from memory arrive in time only if asked for: the panel after this one, into the second cache.
-NV_INLINE void ask_for(const void* address) {
+VACCINE_INLINE void ask_for(const void* address) {
     _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T2);
 }
 
 /// 8 x 8: row[i] lane j becomes row[j] lane i.
-NV_INLINE void transpose(__m256 row[kVector]) {
+VACCINE_INLINE void transpose(__m256 row[kVector]) {
     __m256 part[kVector];  // part[4g + j]: columns j and 4 + j of rows 4g .. 4g + 3
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int g = 0; g < kVector; g += 4) {
         const __m256 low01 = _mm256_unpacklo_ps(row[g], row[g + 1]), high01 = _mm256_unpackhi_ps(row[g], row[g + 1]);
         const __m256 low23 = _mm256_unpacklo_ps(row[g + 2], row[g + 3]), high23 = _mm256_unpackhi_ps(row[g + 2], row[g + 3]);
@@ -75,7 +75,7 @@ NV_INLINE void transpose(__m256 row[kVector]) {
         part[g + 2] = _mm256_shuffle_ps(high01, high23, 0x44);
         part[g + 3] = _mm256_shuffle_ps(high01, high23, 0xEE);
     }
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int j = 0; j < 4; ++j) {
         row[j] = _mm256_permute2f128_ps(part[j], part[4 + j], 0x20);
         row[4 + j] = _mm256_permute2f128_ps(part[j], part[4 + j], 0x31);
@@ -89,14 +89,14 @@ template <class T> void pack_transpose(const T* from, const PackSource& s, int64
         for (int64_t step = 0; step < whole_steps; step += kVector) {
             const T* at = from + lane * s.lane_stride + step;
             __m256 row[kVector];
-            NV_UNROLL
+            VACCINE_UNROLL
             for (int r = 0; r < kVector; ++r) {
                 ask_for(at + (r + padded) * s.lane_stride);
                 row[r] = lane + r < lanes ? load(at + r * s.lane_stride) : _mm256_setzero_ps();
             }
             transpose(row);
             float* out = to + step * padded + lane;
-            NV_UNROLL
+            VACCINE_UNROLL
             for (int i = 0; i < kVector; ++i) _mm256_store_ps(out + i * padded, row[i]);
         }
     }
@@ -121,7 +121,7 @@ void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, 
 }
 
 /// c from column `at` on, at most a vector.
-NV_INLINE void finish(__m256 sum, int64_t at, int64_t columns, const TileEnd& end, float* c) {
+VACCINE_INLINE void finish(__m256 sum, int64_t at, int64_t columns, const TileEnd& end, float* c) {
     const __m256i mask = first(columns - at);
     const __m256 bias = end.bias ? _mm256_maskload_ps(end.bias + at, mask) : _mm256_setzero_ps();
     const __m256 base = end.add ? _mm256_add_ps(bias, _mm256_maskload_ps(c + at, mask)) : bias;
@@ -132,9 +132,9 @@ NV_INLINE void finish(__m256 sum, int64_t at, int64_t columns, const TileEnd& en
 template <int R, int V>
 void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
     __m256 sum[R][V];
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int r = 0; r < R; ++r) {
-        NV_UNROLL
+        VACCINE_UNROLL
         for (int v = 0; v < V; ++v) {
             sum[r][v] = _mm256_setzero_ps();
             _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride + v * kVector), _MM_HINT_T0);  // c has come when the sums are ready
@@ -144,19 +144,19 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     const float* b = b_panel.data;
     for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
         __m256 row[V];
-        NV_UNROLL
+        VACCINE_UNROLL
         for (int v = 0; v < V; ++v) row[v] = _mm256_loadu_ps(b + v * kVector);
-        NV_UNROLL
+        VACCINE_UNROLL
         for (int r = 0; r < R; ++r) {
             const __m256 factor = _mm256_broadcast_ss(a + r);
-            NV_UNROLL
+            VACCINE_UNROLL
             for (int v = 0; v < V; ++v) sum[r][v] = _mm256_fmadd_ps(factor, row[v], sum[r][v]);
         }
     }
 
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int v = 0; v < V; ++v) {
-        NV_UNROLL
+        VACCINE_UNROLL
         for (int r = 0; r < R; ++r) finish(sum[r][v], v * kVector, columns, end, c + r * c_stride);
     }
 }
@@ -173,21 +173,21 @@ void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Pa
 }
 
 /// Words of 32 bits: of fp32 a step, of bf16 two, the earlier one in the lower half.
-NV_INLINE __m256 load_words(const float* from) {
+VACCINE_INLINE __m256 load_words(const float* from) {
     return _mm256_loadu_ps(from);
 }
-NV_INLINE __m256 load_words(const uint16_t* from) {
+VACCINE_INLINE __m256 load_words(const uint16_t* from) {
     return _mm256_castsi256_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
-NV_INLINE __m256 earlier_half(__m256 word) {
+VACCINE_INLINE __m256 earlier_half(__m256 word) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(word), 16));
 }
-NV_INLINE __m256 later_half(__m256 word) {
+VACCINE_INLINE __m256 later_half(__m256 word) {
     return _mm256_castsi256_ps(_mm256_and_si256(_mm256_castps_si256(word), _mm256_set1_epi32(static_cast<int>(0xFFFF0000))));
 }
 
-template <int R> NV_INLINE void add_step(const float* a, int64_t a_stride, __m256 b, __m256 sum[R]) {
-    NV_UNROLL
+template <int R> VACCINE_INLINE void add_step(const float* a, int64_t a_stride, __m256 b, __m256 sum[R]) {
+    VACCINE_UNROLL
     for (int r = 0; r < R; ++r) sum[r] = _mm256_fmadd_ps(_mm256_broadcast_ss(a + r * a_stride), b, sum[r]);
 }
 
@@ -200,20 +200,20 @@ template <class T, int R> void dot_of(int64_t columns, int64_t steps, const Pack
     const T* b = static_cast<const T*>(b_lanes.data);
     const int64_t stride = a_rows.lane_stride;
     __m256 sum[R];
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int r = 0; r < R; ++r) sum[r] = _mm256_setzero_ps();
     int64_t step = 0;
     if (columns == kVector)
         for (; step + kSteps <= steps; step += kSteps) {
             __m256 word[kVector];
-            NV_UNROLL
+            VACCINE_UNROLL
             for (int lane = 0; lane < kVector; ++lane) {
                 const T* at = b + lane * b_lanes.lane_stride + step;
                 ask_for(at + kVector * b_lanes.lane_stride);
                 word[lane] = load_words(at);
             }
             transpose(word);
-            NV_UNROLL
+            VACCINE_UNROLL
             for (int i = 0; i < kVector; ++i) {
                 if constexpr (kHalves) {
                     add_step<R>(a + step + 2 * i, stride, earlier_half(word[i]), sum);
@@ -228,7 +228,7 @@ template <class T, int R> void dot_of(int64_t columns, int64_t steps, const Pack
         for (int64_t lane = 0; lane < columns; ++lane) next[lane] = value(b, lane * b_lanes.lane_stride + step);
         add_step<R>(a + step, stride, _mm256_load_ps(next), sum);
     }
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int r = 0; r < R; ++r) finish(sum[r], 0, columns, end, c + r * c_stride);
 }
 
@@ -248,8 +248,8 @@ void dot(int64_t rows, int64_t columns, int64_t steps, const PackSource& a, cons
 
 const GemmKernels gemm_avx2 = {kRows, kVector, 2 * kVector, kVector, pack, tile, dot, kDotRows};
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops
 
 #else
-const nv::ops::GemmKernels nv::ops::gemm_avx2 = {};
+const vaccine::ops::GemmKernels vaccine::ops::gemm_avx2 = {};
 #endif

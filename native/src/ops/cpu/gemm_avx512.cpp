@@ -5,7 +5,7 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kRows = 14, kVector = 16, kDotRows = 8;
@@ -34,14 +34,14 @@ template <bool BF16> void pack_copy(const PackSource& from, int64_t lanes, int64
 
 // Weights that come from memory arrive in time only if asked for: the panel after this one, into the second cache. (Into the first they
 // push out what is in use, where rows lie a multiple of 4 KiB apart.)
-NV_INLINE void ask_for(const void* address) {
+VACCINE_INLINE void ask_for(const void* address) {
     _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T2);
 }
 
 /// 16 x 16: lane[i] element j becomes step[j] element i. load(i) gives lane i.
-template <class Load> NV_INLINE void turn(Load load, __m512 step[kVector]) {
+template <class Load> VACCINE_INLINE void turn(Load load, __m512 step[kVector]) {
     __m512 part[kVector];  // part[4g + j], 128-bit piece l: step 4l + j of lanes 4g .. 4g + 3
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int g = 0; g < kVector; g += 4) {
         const __m512 lane0 = load(g), lane1 = load(g + 1), lane2 = load(g + 2), lane3 = load(g + 3);
         const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(lane0, lane1));
@@ -53,7 +53,7 @@ template <class Load> NV_INLINE void turn(Load load, __m512 step[kVector]) {
         part[g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
         part[g + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
     }
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int j = 0; j < 4; ++j) {
         const __m512 even01 = _mm512_shuffle_f32x4(part[j], part[4 + j], 0x88), odd01 = _mm512_shuffle_f32x4(part[j], part[4 + j], 0xDD);
         const __m512 even23 = _mm512_shuffle_f32x4(part[8 + j], part[12 + j], 0x88);
@@ -78,7 +78,7 @@ void transpose(const void* data, int64_t at, int64_t lane_stride, int64_t lanes,
             return Whole || lane < lanes ? load<BF16>(data, i, mask) : _mm512_setzero_ps();
         },
         step);
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int i = 0; i < kVector; ++i)
         if (Whole || i < steps) _mm512_store_ps(to + i * padded, step[i]);
 }
@@ -120,7 +120,7 @@ void pack(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, 
 }
 
 /// c from column `at` on, at most a vector.
-NV_INLINE void finish(__m512 sum, int64_t at, int64_t columns, const TileEnd& end, float* c) {
+VACCINE_INLINE void finish(__m512 sum, int64_t at, int64_t columns, const TileEnd& end, float* c) {
     const __mmask16 mask = first(columns - at);
     const __m512 bias = end.bias ? _mm512_maskz_loadu_ps(mask, end.bias + at) : _mm512_setzero_ps();
     const __m512 base = end.add ? _mm512_add_ps(bias, _mm512_maskz_loadu_ps(mask, c + at)) : bias;
@@ -131,9 +131,9 @@ NV_INLINE void finish(__m512 sum, int64_t at, int64_t columns, const TileEnd& en
 template <int R, int V>
 void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
     __m512 sum[R][V];
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int r = 0; r < R; ++r) {
-        NV_UNROLL
+        VACCINE_UNROLL
         for (int v = 0; v < V; ++v) {
             sum[r][v] = _mm512_setzero_ps();
             _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride + v * kVector), _MM_HINT_T0);  // c has come when the sums are ready
@@ -143,19 +143,19 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     const float* b = b_panel.data;
     for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
         __m512 row[V];
-        NV_UNROLL
+        VACCINE_UNROLL
         for (int v = 0; v < V; ++v) row[v] = _mm512_loadu_ps(b + v * kVector);
-        NV_UNROLL
+        VACCINE_UNROLL
         for (int r = 0; r < R; ++r) {
             const __m512 factor = _mm512_set1_ps(a[r]);
-            NV_UNROLL
+            VACCINE_UNROLL
             for (int v = 0; v < V; ++v) sum[r][v] = _mm512_fmadd_ps(factor, row[v], sum[r][v]);
         }
     }
 
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int v = 0; v < V; ++v) {
-        NV_UNROLL
+        VACCINE_UNROLL
         for (int r = 0; r < R; ++r) finish(sum[r][v], v * kVector, columns, end, c + r * c_stride);
     }
 }
@@ -175,7 +175,8 @@ void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Pa
 
 /// 16 lanes x 16 words, turned in registers: of fp32 a step each, of bf16 two, the earlier one in the lower half.
 /// Whole: there are 16 of both; else lanes from `lanes` on and steps from `steps` on are not read, and are zeros.
-template <bool BF16, bool Whole> NV_INLINE void turn_words(const PackSource& from, int64_t at, int64_t lanes, int64_t steps, __m512* word) {
+template <bool BF16, bool Whole>
+VACCINE_INLINE void turn_words(const PackSource& from, int64_t at, int64_t lanes, int64_t steps, __m512* word) {
     turn(
         [&](int lane) {
             if (!Whole && lane >= lanes) return _mm512_setzero_ps();
@@ -193,15 +194,15 @@ template <bool BF16, bool Whole> NV_INLINE void turn_words(const PackSource& fro
         word);
 }
 
-NV_INLINE __m512 earlier_half(__m512 word) {
+VACCINE_INLINE __m512 earlier_half(__m512 word) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(word), 16));
 }
-NV_INLINE __m512 later_half(__m512 word) {
+VACCINE_INLINE __m512 later_half(__m512 word) {
     return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(word), _mm512_set1_epi32(static_cast<int>(0xFFFF0000))));
 }
 
-template <int R> NV_INLINE void add_step(const float* a, int64_t a_stride, __m512 b, __m512 sum[R]) {
-    NV_UNROLL
+template <int R> VACCINE_INLINE void add_step(const float* a, int64_t a_stride, __m512 b, __m512 sum[R]) {
+    VACCINE_UNROLL
     for (int r = 0; r < R; ++r) sum[r] = _mm512_fmadd_ps(_mm512_set1_ps(a[r * a_stride]), b, sum[r]);
 }
 
@@ -212,13 +213,13 @@ void dot_of(int64_t columns, int64_t steps, const PackSource& a_rows, const Pack
     const float* a = static_cast<const float*>(a_rows.data);
     const int64_t stride = a_rows.lane_stride;
     __m512 sum[R], word[kVector];
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int r = 0; r < R; ++r) sum[r] = _mm512_setzero_ps();
     int64_t step = 0;
     if (columns == kVector)
         for (; step + kSteps <= steps; step += kSteps) {
             turn_words<BF16, true>(b, step, kVector, kSteps, word);
-            NV_UNROLL
+            VACCINE_UNROLL
             for (int i = 0; i < kVector; ++i) {
                 if constexpr (BF16) {
                     add_step<R>(a + step + 2 * i, stride, earlier_half(word[i]), sum);
@@ -235,7 +236,7 @@ void dot_of(int64_t columns, int64_t steps, const PackSource& a_rows, const Pack
             add_step<R>(a + step + i, stride, next, sum);
         }
     }
-    NV_UNROLL
+    VACCINE_UNROLL
     for (int r = 0; r < R; ++r) finish(sum[r], 0, columns, end, c + r * c_stride);
 }
 
@@ -257,8 +258,8 @@ void dot(int64_t rows, int64_t columns, int64_t steps, const PackSource& a, cons
 
 const GemmKernels gemm_avx512 = {kRows, kVector, 2 * kVector, kVector, pack, tile, dot, kDotRows};
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops
 
 #else
-const nv::ops::GemmKernels nv::ops::gemm_avx512 = {};
+const vaccine::ops::GemmKernels vaccine::ops::gemm_avx512 = {};
 #endif

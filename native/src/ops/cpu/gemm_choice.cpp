@@ -1,7 +1,7 @@
 #include "core/error.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 void choose_gemm(Stream&, GemmChoice choice) {
     if (choice == GemmChoice::Cublas)
@@ -12,4 +12,4 @@ bool has_cublas() {
     return false;
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

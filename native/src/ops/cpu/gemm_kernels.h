@@ -4,12 +4,12 @@
 #include <cstdint>
 
 #if defined(_MSC_VER) && !defined(__clang__)
-#define NV_UNROLL
+#define VACCINE_UNROLL
 #else
-#define NV_UNROLL _Pragma("GCC unroll 16")  // on every loop that touches accumulators: they must stay in registers
+#define VACCINE_UNROLL _Pragma("GCC unroll 16")  // on every loop that touches accumulators: they must stay in registers
 #endif
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// Lanes as they lie: element (lane, step) is data[lane * lane_stride + step * step_stride].
 struct PackSource {
@@ -56,4 +56,4 @@ extern const GemmKernels gemm_plain;
 extern const GemmKernels gemm_avx2;    // null functions where the file was not compiled for AVX2
 extern const GemmKernels gemm_avx512;  // likewise
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

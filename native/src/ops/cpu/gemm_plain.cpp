@@ -3,7 +3,7 @@
 
 #include "ops/cpu/gemm_kernels.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kRows = 4, kColumns = 8;
@@ -36,9 +36,9 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     const float* a = a_panel.data;
     const float* b = b_panel.data;
     for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
-        NV_UNROLL
+        VACCINE_UNROLL
         for (int r = 0; r < R; ++r) {
-            NV_UNROLL
+            VACCINE_UNROLL
             for (int j = 0; j < kColumns; ++j) sum[r][j] += a[r] * b[j];
         }
     }
@@ -65,4 +65,4 @@ void dot(int64_t rows, int64_t columns, int64_t steps, const PackSource& a, cons
 
 const GemmKernels gemm_plain = {kRows, kRows, kColumns, kColumns, pack, tile, dot, kRows};
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

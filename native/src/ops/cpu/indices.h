@@ -1,7 +1,7 @@
 #pragma once
 #include "ops/checks.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// Throws unless every element of the int32 view lies in [0, limit). Only where the device's memory is the host's.
 inline void check_indices(const Check& check, const char* argument, const View& view, int64_t limit) {
@@ -13,4 +13,4 @@ inline void check_indices(const Check& check, const char* argument, const View& 
     }
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

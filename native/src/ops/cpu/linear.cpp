@@ -8,7 +8,7 @@
 #include "ops/cpu/gemm.h"
 #include "ops/cpu/ranges.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int64_t kPartBytes = int64_t{4} << 20;  // of dropout(x) or its gradient that is held at a time
@@ -152,4 +152,4 @@ void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, 
     if (!lora.a.empty()) adapter_backward(stream, dy, x, lora, gradients, scratch);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -2,7 +2,7 @@
 #include "core/stream.h"
 #include "core/thread_pool.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// The threads of a cpu stream.
 inline ThreadPool& pool(Stream& stream) {
@@ -12,4 +12,4 @@ inline const ThreadPool& pool(const Stream& stream) {
     return *static_cast<const ThreadPool*>(stream.handle);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

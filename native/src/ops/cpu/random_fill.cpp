@@ -4,7 +4,7 @@
 #include "ops/cpu/ranges.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int64_t kBlock = 4;  // elements of one Philox call
@@ -52,4 +52,4 @@ void fill_uniform(Stream& stream, View x, float low, float high, const RandomKey
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -4,7 +4,7 @@
 
 #include "ops/cpu/pool.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// Elements that one task of a memory-bound op takes: about five microseconds, several times what it costs to hand a task out.
 constexpr int64_t kTaskElements = 16384;
@@ -24,4 +24,4 @@ template <class F> void for_rows(Stream& stream, int64_t rows, int64_t columns, 
     for_ranges(stream, rows, std::max<int64_t>(1, kTaskElements / (std::max<int64_t>(1, columns) * cost)), f);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

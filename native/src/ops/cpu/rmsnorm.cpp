@@ -3,7 +3,7 @@
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 void rmsnorm_forward(Stream& stream, View x, View w, float eps, View y, View rstd) {
     const int64_t T = x.rows, C = x.columns;
@@ -46,4 +46,4 @@ void rmsnorm_backward(Stream& stream, View dy, View x, View w, View rstd, View d
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

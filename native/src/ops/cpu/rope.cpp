@@ -6,7 +6,7 @@
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 void rotate_rows(Stream& stream, const char* op, const View& x, const View& positions, const View& cosine, const View& sine,
@@ -53,4 +53,4 @@ void rope_backward(Stream& stream, View dx, View positions, View cosine, View si
     rotate_rows(stream, "rope_backward", dx, positions, cosine, sine, head_size, -1);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

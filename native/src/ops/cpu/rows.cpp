@@ -4,7 +4,7 @@
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 /// few (N, C) is the compact side, many (M, C) the one that `rows` points into.
@@ -45,4 +45,4 @@ void scatter_add_rows(Stream& stream, View x, View rows, View y) {
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

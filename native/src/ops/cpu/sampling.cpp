@@ -8,7 +8,7 @@
 #include "ops/cpu/scratch.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 int64_t scratch_bytes(int64_t V) {
@@ -120,4 +120,4 @@ void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, 
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -3,9 +3,9 @@
 
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// Bytes of stream.workspace that sample_rows needs at most with so many threads, for sizes up to `need`.
 int64_t sampling_workspace_bytes(int32_t threads, const WorkspaceNeed& need);
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "core/stream.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 constexpr int64_t kLineBytes = 64;
 
@@ -44,4 +44,4 @@ inline void require_workspace(const char* op, const Stream& stream, int32_t work
                                              std::to_string(stream.workspace_bytes));
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -3,7 +3,7 @@
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int64_t kGrain = kTaskElements / 2;  // an exp and a division per element
@@ -32,4 +32,4 @@ void swiglu_backward(Stream& stream, View dout, View gate, View up) {
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

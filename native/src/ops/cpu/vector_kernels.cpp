@@ -3,7 +3,7 @@
 #include "core/cpu_features.h"
 #include "ops/cpu/vector_kernels_by_isa.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 const VectorKernels& vector_kernels() {
     switch (active_isa()) {
@@ -18,4 +18,4 @@ const VectorKernels& vector_kernels() {
     }
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

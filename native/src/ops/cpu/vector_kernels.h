@@ -6,7 +6,7 @@
 #include "core/dtype.h"
 #include "ops/adamw_factors.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// c = a b, or c += a b: m x n, of k terms each, summed in the order of k whatever the tiling.
 /// Element (i, l) of a is a[i * a_row + l * a_column]; b and c have contiguous rows.
@@ -67,4 +67,4 @@ constexpr int type_index(DType type) {
 /// Those of active_isa().
 const VectorKernels& vector_kernels();
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

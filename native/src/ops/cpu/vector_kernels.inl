@@ -4,7 +4,7 @@
 
 #include "ops/cpu/vector_kernels.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 #include "ops/cpu/vector/elementwise.inl"  // the other two stand on it
@@ -47,4 +47,4 @@ constexpr VectorKernels make_kernels() {
 }
 
 }  // namespace
-}  // namespace nv::ops
+}  // namespace vaccine::ops

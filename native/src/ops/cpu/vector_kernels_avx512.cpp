@@ -5,10 +5,10 @@
 #include "ops/cpu/vector_kernels.inl"
 #include "ops/cpu/vector_kernels_by_isa.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 const VectorKernels kVectorKernelsAvx512 = make_kernels();
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops
 
 #endif

@@ -1,7 +1,7 @@
 #pragma once
 #include "ops/cpu/vector_kernels.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 extern const VectorKernels kVectorKernelsPlain;
 #if defined(__x86_64__) || defined(_M_X64)
@@ -9,4 +9,4 @@ extern const VectorKernels kVectorKernelsAvx2;
 extern const VectorKernels kVectorKernelsAvx512;
 #endif
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

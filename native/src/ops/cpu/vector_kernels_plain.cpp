@@ -3,8 +3,8 @@
 #include "ops/cpu/vector_kernels.inl"
 #include "ops/cpu/vector_kernels_by_isa.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 const VectorKernels kVectorKernelsPlain = make_kernels();
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -7,7 +7,7 @@
 #include "ops/cpu/vector_kernels.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int64_t kMaximumPieces = 1024;
@@ -113,4 +113,4 @@ void sum(Stream& stream, View x, View out) {
         sum_of_pieces(stream, x.count(), [&](int64_t first, int64_t last) { return kernels.sum(x.as<float>() + first, last - first); });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

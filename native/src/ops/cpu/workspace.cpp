@@ -5,7 +5,7 @@
 #include "ops/cpu/pool.h"
 #include "ops/cpu/sampling_workspace.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 int64_t workspace_bytes(const Stream& stream, const WorkspaceNeed& need) {
     const int32_t threads = pool(stream).threads();
@@ -13,4 +13,4 @@ int64_t workspace_bytes(const Stream& stream, const WorkspaceNeed& need) {
         {linear_workspace_bytes(threads, need), attention_workspace_bytes(threads, need), sampling_workspace_bytes(threads, need)});
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -4,7 +4,7 @@
 #include "ops/cuda/device.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kThreads = 256;
@@ -66,8 +66,8 @@ void adamw(Stream& stream, View p, View g, View m, View v, const AdamW& options,
     if (n == 0) return;
     const bool packs = aligned_for(4, p, g, m, v);
     const Vectors vectors{p.as<float>(), g.as<float>(), m.as<float>(), v.as<float>()};
-    launch("adamw", stream, packs ? step<4> : step<1>, dim3(static_cast<unsigned>(divide_up(n, kThreads * kPacksEach * (packs ? 4 : 1)))),
+    launch("adamw", stream, packs ? step<4> : step<1>, dim3(static_cast<unsigned>(ceil_div(n, kThreads * kPacksEach * (packs ? 4 : 1)))),
            kThreads, 0, vectors, n, AdamWFactors(options), sum_of_squares.as<const double>(), clip);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -3,7 +3,7 @@
 #include "ops/cuda/attention_call.cuh"
 #include "ops/cuda/attention_tensor.cuh"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 namespace attention {
 
@@ -60,4 +60,4 @@ void attention_backward(Stream& stream, View dout, View q, View k, View v, View 
     attention::fits_tensor_cores(call) ? attention::backward_tensor(call) : attention::backward_plain(call);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

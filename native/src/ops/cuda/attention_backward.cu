@@ -2,7 +2,7 @@
 // queries: each result has one writer, so there are no atomics and the order of every sum is fixed.
 #include "ops/cuda/attention_backward.cuh"
 
-namespace nv::ops::attention {
+namespace vaccine::ops::attention {
 namespace {
 
 constexpr int kRows = 8, kHeads = 8, kThreads = kHeads * kWarp;
@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void launch_statistics(const Call& call, const RowStatistics& statistics) {
-    const dim3 grid(static_cast<unsigned>(divide_up(call.tokens, kRows)), static_cast<unsigned>(divide_up(call.shape.heads, kHeads)));
+    const dim3 grid(static_cast<unsigned>(ceil_div(call.tokens, kRows)), static_cast<unsigned>(ceil_div(call.shape.heads, kHeads)));
     launch(call.op, call.stream, statistics_kernel, grid, kThreads, 0, call.dout.as<bf16>(), call.out.as<bf16>(), call.lse.as<float>(),
            statistics, Layout(call));
 }
@@ -55,4 +55,4 @@ void backward_tensor(const Call& call) {
     launch_query_gradients(call, pointers);
 }
 
-}  // namespace nv::ops::attention
+}  // namespace vaccine::ops::attention

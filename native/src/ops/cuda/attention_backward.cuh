@@ -2,7 +2,7 @@
 #pragma once
 #include "ops/cuda/attention_tensor.cuh"
 
-namespace nv::ops::attention {
+namespace vaccine::ops::attention {
 
 /// What the forward pass left of a query's softmax, head by head: (NH, T).
 struct RowStatistics {
@@ -22,4 +22,4 @@ void launch_statistics(const Call& call, const RowStatistics& statistics);
 void launch_key_gradients(const Call& call, const BackwardPointers& pointers);    // dk, dv
 void launch_query_gradients(const Call& call, const BackwardPointers& pointers);  // dq
 
-}  // namespace nv::ops::attention
+}  // namespace vaccine::ops::attention

@@ -3,7 +3,7 @@
 //     P^T = exp(scale k q^T - lse),  dv = P^T dout,  dS^T = P^T (v dout^T - delta),  dk = scale dS^T q
 #include "ops/cuda/attention_backward.cuh"
 
-namespace nv::ops::attention {
+namespace vaccine::ops::attention {
 namespace {
 
 template <int HD> struct KeyGradients {
@@ -40,14 +40,14 @@ template <int HD> struct QueryBlocks {
         if (thread < 2 * G::kQueries) {
             const float* statistic = thread < G::kQueries ? from.statistics.log_sum : from.statistics.delta;
             const bool real = n < valid;
-            copy_word_or_zero(stage + static_cast<uint32_t>(G::kLogSums + 4 * thread),
-                              statistic + from.statistics.at(layout, head, row) + (real ? n : 0), real);
+            cp_async_4_zfill(stage + static_cast<uint32_t>(G::kLogSums + 4 * thread),
+                             statistic + from.statistics.at(layout, head, row) + (real ? n : 0), real);
         }
-        commit_copies();
+        cp_async_commit();
     }
     /// The step's stage is there for all threads; the next one is on its way into the other.
     __device__ int take(int step) const {
-        wait_for_copies<0>();
+        cp_async_wait<0>();
         __syncthreads();
         fetch(step + 1);
         return stage_at(step);
@@ -137,10 +137,10 @@ template <int HD> __global__ void __launch_bounds__(KeyGradients<HD>::kThreads) 
 void launch_key_gradients(const Call& call, const BackwardPointers& pointers) {
     dispatch_head_size(call.shape.head_size, [&](auto size) {
         using G = KeyGradients<size.value>;
-        const dim3 grid(static_cast<unsigned>(divide_up(call.longest, G::kKeys)), static_cast<unsigned>(call.shape.kv_heads),
+        const dim3 grid(static_cast<unsigned>(ceil_div(call.longest, G::kKeys)), static_cast<unsigned>(call.shape.kv_heads),
                         static_cast<unsigned>(call.samples));
         launch(call.op, call.stream, key_gradients_kernel<size.value>, grid, G::kThreads, G::kShared, pointers, Layout(call));
     });
 }
 
-}  // namespace nv::ops::attention
+}  // namespace vaccine::ops::attention

@@ -2,7 +2,7 @@
 //     P = exp(scale q k^T - lse),  dS = P (dout v^T - delta),  dq = scale dS k
 #include "ops/cuda/attention_backward.cuh"
 
-namespace nv::ops::attention {
+namespace vaccine::ops::attention {
 namespace {
 
 template <int HD> struct QueryGradients {
@@ -31,11 +31,11 @@ template <int HD> struct KeyBlocks {
         const int key = block * G::kKeys;
         Tile<HD>::template load<G::kKeys, G::kThreads>(stage(block), k + key * stride, stride, length - key);
         Tile<HD>::template load<G::kKeys, G::kThreads>(stage(block) + G::kTileBytes, v + key * stride, stride, length - key);
-        commit_copies();
+        cp_async_commit();
     }
     /// The block is there for all threads; the next one is on its way into the stage of the one before.
     __device__ uint32_t take(int block) const {
-        wait_for_copies<0>();
+        cp_async_wait<0>();
         __syncthreads();
         fetch(block + 1);
         return stage(block);
@@ -65,9 +65,9 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
     const uint32_t query_tile = blocks.memory + (G::kKeepQueries ? 0 : G::kRing);
     Tile<HD>::template load<G::kQueries, G::kThreads>(query_tile, to.q + query_at, stride, sample.length - first_query);
     Tile<HD>::template load<G::kQueries, G::kThreads>(query_tile + G::kQueryBytes, to.dout + query_at, stride, sample.length - first_query);
-    commit_copies();
+    cp_async_commit();
     if constexpr (G::kKeepQueries) {  // else the first block's wait is theirs too
-        wait_for_copies<0>();
+        cp_async_wait<0>();
         __syncthreads();
     }
     const RowsInTile<HD> rows{query_tile + Tile<HD>::bytes(16 * warp), rows_first<HD>(lane)};
@@ -113,10 +113,10 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
 void launch_query_gradients(const Call& call, const BackwardPointers& pointers) {
     dispatch_head_size(call.shape.head_size, [&](auto size) {
         using G = QueryGradients<size.value>;
-        const dim3 grid(static_cast<unsigned>(divide_up(call.longest, G::kQueries)), static_cast<unsigned>(call.shape.heads),
+        const dim3 grid(static_cast<unsigned>(ceil_div(call.longest, G::kQueries)), static_cast<unsigned>(call.shape.heads),
                         static_cast<unsigned>(call.samples));
         launch(call.op, call.stream, query_gradients_kernel<size.value>, grid, G::kThreads, G::kShared, pointers, Layout(call));
     });
 }
 
-}  // namespace nv::ops::attention
+}  // namespace vaccine::ops::attention

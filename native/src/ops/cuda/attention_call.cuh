@@ -3,7 +3,7 @@
 #include "ops/cuda/device.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops::attention {
+namespace vaccine::ops::attention {
 
 struct Call {
     const char* op;
@@ -56,4 +56,4 @@ struct Sample {
     __device__ Sample(const int32_t* offsets, unsigned index) : first(offsets[index]), length(offsets[index + 1] - offsets[index]) {}
 };
 
-}  // namespace nv::ops::attention
+}  // namespace vaccine::ops::attention

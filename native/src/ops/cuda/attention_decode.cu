@@ -4,7 +4,7 @@
 #include "ops/cuda/device.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kThreads = 256, kWarps = kThreads / kWarp;
@@ -224,7 +224,7 @@ void attention_decode(Stream& stream, View q, View k_cache, View v_cache, View l
     check.matrix("out", out, q.dtype, B, shape.heads * HD);
     if (B == 0) return;
 
-    const dim3 grid(static_cast<unsigned>(shape.kv_heads), static_cast<unsigned>(B), static_cast<unsigned>(divide_up(HD, kColumns)));
+    const dim3 grid(static_cast<unsigned>(shape.kv_heads), static_cast<unsigned>(B), static_cast<unsigned>(ceil_div(HD, kColumns)));
     const int64_t group = shape.heads / shape.kv_heads;
     dispatch(q.dtype, [&](auto type) {
         using T = decltype(type);
@@ -243,4 +243,4 @@ void attention_decode(Stream& stream, View q, View k_cache, View v_cache, View l
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -2,7 +2,7 @@
 // walks over the keys that any of them sees. The softmax's sum and largest score are kept up to date on the way.
 #include "ops/cuda/attention_tensor.cuh"
 
-namespace nv::ops::attention {
+namespace vaccine::ops::attention {
 namespace {
 
 template <int HD> struct Forward {
@@ -76,11 +76,11 @@ template <int HD> struct KeyTiles {
             const int key = (first_block + n / 2) * F::kKeys;
             Tile<HD>::template load<F::kKeys, F::kThreads>(slot(n), (n % 2 == 0 ? k : v) + key * stride, stride, length - key);
         }
-        commit_copies();  // also where there is nothing to fetch: waits count groups
+        cp_async_commit();  // also where there is nothing to fetch: waits count groups
     }
     /// Tile n is there for all threads, and its predecessor's slot is free for n + 2.
     __device__ uint32_t take(int n) const {
-        wait_for_copies<1>();
+        cp_async_wait<1>();
         __syncthreads();
         fetch(n + 2);
         return slot(n);
@@ -119,12 +119,12 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
     // Queries that go on to registers come in through the slot of tile 2, which is fetched last.
     const uint32_t query_tile = F::kKeepQueries ? tiles.slot(2) : tiles.memory + F::kSlots * F::kTileBytes;
     Tile<HD>::template load<F::kQueries, F::kThreads>(query_tile, to.q + query_at, stride, sample.length - first_query);
-    commit_copies();
+    cp_async_commit();
     tiles.fetch(0);
     tiles.fetch(1);
     const RowsInTile<HD> rows{query_tile + Tile<HD>::bytes(16 * warp), rows_first<HD>(lane)};
     if constexpr (F::kKeepQueries) {  // else the first tile's wait is theirs too
-        wait_for_copies<2>();
+        cp_async_wait<2>();
         __syncthreads();
     }
     typename F::Queries queries = keep_rows<typename F::Queries>(rows);
@@ -149,7 +149,7 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
         else if (visible)
             multiply_columns<HD, F::kKeys / 16>(out, probabilities, value_tile, rows_first<HD>(lane));
     }
-    wait_for_copies<0>();
+    cp_async_wait<0>();
 
     const int valid = sample.length - warp_query;
 #pragma unroll
@@ -166,11 +166,11 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
 void forward_tensor(const Call& call) {
     dispatch_head_size(call.shape.head_size, [&](auto size) {
         using F = Forward<size.value>;
-        const dim3 grid(static_cast<unsigned>(divide_up(call.longest, F::kQueries)), static_cast<unsigned>(call.shape.heads),
+        const dim3 grid(static_cast<unsigned>(ceil_div(call.longest, F::kQueries)), static_cast<unsigned>(call.shape.heads),
                         static_cast<unsigned>(call.samples));
         const ForwardPointers pointers{call.q.as<bf16>(), call.k.as<bf16>(), call.v.as<bf16>(), call.out.as<bf16>(), call.lse.as<float>()};
         launch(call.op, call.stream, forward_kernel<size.value>, grid, F::kThreads, F::kShared, pointers, Layout(call));
     });
 }
 
-}  // namespace nv::ops::attention
+}  // namespace vaccine::ops::attention

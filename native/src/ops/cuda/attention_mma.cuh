@@ -8,7 +8,7 @@
 #pragma once
 #include "ops/cuda/mma.cuh"
 
-namespace nv::ops::attention {
+namespace vaccine::ops::attention {
 
 constexpr int kChunk = 8;  // numbers of 16 bytes
 
@@ -29,7 +29,7 @@ template <int HD> struct Tile {
         for (int n = 0; n < ROWS * kChunks / THREADS; ++n) {
             const int i = n * THREADS + static_cast<int>(threadIdx.x), row = i / kChunks, chunk = i % kChunks;
             const bool real = row < valid;
-            copy_async_or_zero(tile + at(row, chunk), from + (real ? row * stride : 0) + chunk * kChunk, real);
+            cp_async_zfill(tile + at(row, chunk), from + (real ? row * stride : 0) + chunk * kChunk, real);
         }
     }
 };
@@ -63,7 +63,7 @@ using Accumulator = float[4];  // of a lane: 16 x 8
 template <int HD> struct RowsInTile {
     uint32_t tile;
     LaneAddress<HD> lane;
-    __device__ void operator()(int k, Operand& piece) const { load_matrices<false>(piece, tile + lane.at(0, 2 * k)); }
+    __device__ void operator()(int k, Operand& piece) const { ldmatrix_x4<false>(piece, tile + lane.at(0, 2 * k)); }
 };
 template <int HD> struct RowsInRegisters {
     Operand pieces[HD / 16];
@@ -90,9 +90,9 @@ __device__ void multiply_rows(Accumulator (&sum)[TILES], const Rows& a, uint32_t
         a(k, left);
 #pragma unroll
         for (int n = 0; n < TILES / 2; ++n) {
-            load_matrices<false>(right, tile + lane.at(16 * n, 2 * k));
-            multiply_fragments(sum[2 * n], left, right[0], right[1]);
-            multiply_fragments(sum[2 * n + 1], left, right[2], right[3]);
+            ldmatrix_x4<false>(right, tile + lane.at(16 * n, 2 * k));
+            mma_m16n8k16(sum[2 * n], left, right[0], right[1]);
+            mma_m16n8k16(sum[2 * n + 1], left, right[2], right[3]);
         }
     }
 }
@@ -105,9 +105,9 @@ template <int HD, int DEPTH, int TILES> __device__ void multiply_columns(Accumul
 #pragma unroll
         for (int n = 0; n < TILES / 2; ++n) {
             Operand right;
-            load_matrices<true>(right, tile + lane.at(16 * k, first_chunk + 2 * n));
-            multiply_fragments(sum[2 * n], a[k], right[0], right[1]);
-            multiply_fragments(sum[2 * n + 1], a[k], right[2], right[3]);
+            ldmatrix_x4<true>(right, tile + lane.at(16 * k, first_chunk + 2 * n));
+            mma_m16n8k16(sum[2 * n], a[k], right[0], right[1]);
+            mma_m16n8k16(sum[2 * n + 1], a[k], right[2], right[3]);
         }
 }
 
@@ -174,4 +174,4 @@ __device__ inline float fast_exp2(float x) {
     return result;
 }
 
-}  // namespace nv::ops::attention
+}  // namespace vaccine::ops::attention

@@ -3,7 +3,7 @@
 // its score, then each lane has some columns and adds up the 32 rows.
 #include "ops/cuda/attention_call.cuh"
 
-namespace nv::ops::attention {
+namespace vaccine::ops::attention {
 namespace {
 
 constexpr int kThreads = 128, kWarps = kThreads / kWarp;
@@ -176,8 +176,8 @@ template <class T, int N> void run_backward(const Call& call, dim3 queries, dim3
 }
 
 dim3 grid_of(const Call& call, int64_t heads) {
-    return {static_cast<unsigned>(divide_up(call.longest, kWarps)),
-            static_cast<unsigned>(heads * divide_up(call.shape.head_size, kColumns)), static_cast<unsigned>(call.samples)};
+    return {static_cast<unsigned>(ceil_div(call.longest, kWarps)), static_cast<unsigned>(heads * ceil_div(call.shape.head_size, kColumns)),
+            static_cast<unsigned>(call.samples)};
 }
 
 /// Whether rows can be read in packs of N: each begins at a multiple of them.
@@ -206,4 +206,4 @@ void backward_plain(const Call& call) {
     });
 }
 
-}  // namespace nv::ops::attention
+}  // namespace vaccine::ops::attention

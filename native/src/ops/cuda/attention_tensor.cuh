@@ -5,7 +5,7 @@
 #include "ops/cuda/attention_call.cuh"
 #include "ops/cuda/attention_mma.cuh"
 
-namespace nv::ops::attention {
+namespace vaccine::ops::attention {
 
 constexpr float kLog2e = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
 
@@ -56,4 +56,4 @@ template <int TILES> __device__ void hide_keys(Accumulator (&scores)[TILES], con
             if (!layout.sees(query + lane / 4 + i / 2 * 8, key + 8 * n + lane % 4 * 2 + i % 2)) scores[n][i] = value;
 }
 
-}  // namespace nv::ops::attention
+}  // namespace vaccine::ops::attention

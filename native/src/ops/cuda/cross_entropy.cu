@@ -3,7 +3,7 @@
 #include "ops/cuda/rows.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kThreads = 512;
@@ -95,4 +95,4 @@ void cross_entropy_backward(Stream& stream, View logits, View targets, View lse,
                          Backward{logits.as<float>(), targets.as<int32_t>(), lse.as<float>(), scale, V});
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -12,7 +12,7 @@
 #include "ops/cuda/cublaslt.h"
 #include "ops/cuda/stream.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 using namespace cublaslt;
@@ -35,12 +35,13 @@ void* symbol(void* library, const char* name) {
     void* found = dlsym(library, name);
 #endif
     if (found == nullptr)
-        throw Error(nv::Status::Unsupported, std::string("gemm: this cublasLt has no ") + name + "; expected that of CUDA 11 to 13");
+        throw Error(vaccine::Status::Unsupported, std::string("gemm: this cublasLt has no ") + name + "; expected that of CUDA 11 to 13");
     return found;
 }
 
 void check(cublaslt::Status status, const char* what) {
-    if (status != kSuccess) throw Error(nv::Status::Device, std::string(what) + " failed with cuBLAS status " + std::to_string(status));
+    if (status != kSuccess)
+        throw Error(vaccine::Status::Device, std::string(what) + " failed with cuBLAS status " + std::to_string(status));
 }
 
 /// The functions that are used, and a handle.
@@ -58,7 +59,7 @@ struct Cublas {
     explicit Cublas(void* opened) : library(opened) {
         const cublaslt::Status status = create(&handle);
         if (status != kSuccess)
-            throw Error(nv::Status::Unsupported,
+            throw Error(vaccine::Status::Unsupported,
                         "gemm: cublasLt does not start on this GPU (cuBLAS status " + std::to_string(status) + "); choose own or auto");
     }
     template <class F> F* find(const char* name) const { return reinterpret_cast<F*>(symbol(library, name)); }
@@ -101,7 +102,7 @@ void* the_library() {
 /// Throws Error(Unsupported) where it is not found or does not start.
 const Cublas& the_cublas() {
     if (!has_cublas())
-        throw Error(nv::Status::Unsupported,
+        throw Error(vaccine::Status::Unsupported,
                     "gemm: cublasLt was not found (libcublasLt.so.13, .12 or .11); install cuBLAS, or choose own or auto");
     static const Cublas cublas(the_library());
     return cublas;
@@ -145,4 +146,4 @@ void gemm_cublas(const char* op, const Stream& stream, GemmKind kind, DType c_ty
           op);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -2,9 +2,9 @@
 #pragma once
 #include "ops/cuda/gemm.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// c = product, or addend + product: gemm_bf16 without bias and low-rank part. stream.cublas is set.
 void gemm_cublas(const char* op, const Stream& stream, GemmKind kind, DType c_type, const Gemm& gemm);
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

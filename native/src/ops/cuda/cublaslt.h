@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace nv::ops::cublaslt {
+namespace vaccine::ops::cublaslt {
 
 using Status = int;     // cublasStatus_t
 using Operation = int;  // cublasOperation_t
@@ -26,4 +26,4 @@ using Multiply = Status(void* handle, void* description, const void* alpha, cons
                         const void* beta, const void* c, void* c_layout, void* d, void* d_layout, const void* algorithm, void* workspace,
                         size_t workspace_bytes, cudaStream_t stream);
 
-}  // namespace nv::ops::cublaslt
+}  // namespace vaccine::ops::cublaslt

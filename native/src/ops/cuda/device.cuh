@@ -10,7 +10,7 @@
 #include "core/view.h"
 #include "ops/cuda/stream.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 using bf16 = __nv_bfloat16;
 
@@ -109,4 +109,4 @@ template <class... Views> bool aligned_for(int N, const Views&... views) {
     return (fits(views) && ...);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -5,7 +5,7 @@
 
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 struct DropoutMask {
     PhiloxKeys keys;  // made on the host: a kernel has them as constants, and Philox is a third shorter
@@ -14,11 +14,11 @@ struct DropoutMask {
     float scale = 1;         // of what is kept
     int64_t first = 0, row = 0;
 
-    NV_HOST_DEVICE bool active() const { return threshold > 0; }
-    NV_HOST_DEVICE bool keeps(uint32_t word) const { return word >= threshold; }
-    NV_HOST_DEVICE int64_t element(int64_t i, int64_t j) const { return first + i * row + j; }
+    VACCINE_HOST_DEVICE bool active() const { return threshold > 0; }
+    VACCINE_HOST_DEVICE bool keeps(uint32_t word) const { return word >= threshold; }
+    VACCINE_HOST_DEVICE int64_t element(int64_t i, int64_t j) const { return first + i * row + j; }
     /// The words of four elements, of which `element` is one.
-    NV_HOST_DEVICE RandomBlock words(int64_t element) const {
+    VACCINE_HOST_DEVICE RandomBlock words(int64_t element) const {
         const uint64_t block = static_cast<uint64_t>(element) / 4;
         return philox(static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), step, purpose, keys);
     }
@@ -35,4 +35,4 @@ inline DropoutMask dropout_mask(const Dropout& dropout, int64_t row) {
     return mask;
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -2,7 +2,7 @@
 #pragma once
 #include "ops/cuda/device.cuh"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 template <int N> struct PackSize { static constexpr int value = N; };
 
@@ -20,11 +20,11 @@ template <int N, class F> __global__ void __launch_bounds__(256) each_pack(int64
 template <int N, class F> void for_each_pack(const char* op, const Stream& stream, int64_t n, bool aligned, const F& f) {
     constexpr int kThreads = 256;
     if (n == 0) return;
-    const auto grid = [n](int64_t size) { return dim3(static_cast<unsigned>(divide_up(n, kThreads * size))); };
+    const auto grid = [n](int64_t size) { return dim3(static_cast<unsigned>(ceil_div(n, kThreads * size))); };
     if (aligned)
         launch(op, stream, each_pack<N, F>, grid(N), kThreads, 0, n, f);
     else
         launch(op, stream, each_pack<1, F>, grid(1), kThreads, 0, n, f);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -3,7 +3,7 @@
 #include "ops/cuda/rows.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kThreads = 256;
@@ -74,10 +74,10 @@ void embedding_backward(Stream& stream, View tokens, View dx, View dtable) {
         using X = decltype(zero);
         constexpr int N = pack_of_both<X, float>();
         const bool packs = aligned_for(N, dx, dtable) && C % N == 0;
-        const int64_t slabs = divide_up(C, kThreads * (packs ? N : 1));
+        const int64_t slabs = ceil_div(C, kThreads * (packs ? N : 1));
         launch("embedding_backward", stream, packs ? add_to_rows<X, N> : add_to_rows<X, 1>, dim3(static_cast<unsigned>(T * slabs)),
                kThreads, 0, tokens.as<int32_t>(), dx.as<X>(), dtable.as<float>(), T, C, static_cast<unsigned>(slabs));
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

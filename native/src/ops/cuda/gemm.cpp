@@ -2,7 +2,7 @@
 
 #include "ops/cuda/cublas.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 void gemm(const char* op, const Stream& stream, GemmKind kind, DType c_type, const Gemm& whole) {
     if (stream.cublas == nullptr || whole.M == 0 || whole.N == 0) return gemm_bf16(op, stream, kind, c_type, whole);
@@ -14,4 +14,4 @@ void gemm(const char* op, const Stream& stream, GemmKind kind, DType c_type, con
     gemm_bf16(op, stream, kind, c_type, rest);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

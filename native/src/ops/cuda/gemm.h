@@ -3,7 +3,7 @@
 #include "core/dtype.h"
 #include "ops/cuda/dropout.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// The adapter's share of a product: mask(scale * left right^T) with left (M, rank), right (N, rank) in fp32. Rank 0: none.
 struct LowRank {
@@ -41,4 +41,4 @@ void gemm_bf16(const char* op, const Stream& stream, GemmKind kind, DType c_type
 /// The same by whom the stream's choice names (choose_gemm). What cuBLAS does not do, our kernel then adds to its product.
 void gemm(const char* op, const Stream& stream, GemmKind kind, DType c_type, const Gemm& gemm);
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -1,6 +1,6 @@
 #include "ops/cuda/gemm_bf16.cuh"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 template <class Tile> void gemm_input_gradient(const char* op, const Stream& stream, const Gemm& gemm) {
     launch_gemm<Tile, GemmKind::InputGradient, bf16>(op, stream, gemm);
@@ -17,4 +17,4 @@ template void gemm_weight_gradient<DeepTile>(const char*, const Stream&, const G
 template void gemm_weight_gradient<MiddleTile>(const char*, const Stream&, const Gemm&);
 template void gemm_weight_gradient<SmallTile>(const char*, const Stream&, const Gemm&);
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

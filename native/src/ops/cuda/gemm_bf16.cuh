@@ -6,7 +6,7 @@
 #include "ops/cuda/gemm_tile.cuh"
 #include "ops/cuda/gemm_tiles.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// What one warp does in its block.
 template <class Tile, GemmKind KIND> struct GemmBlock {
@@ -42,12 +42,12 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
 #pragma unroll
         for (int i = 0; i < kDown; ++i)
 #pragma unroll
-            for (int j = 0; j < kAcross; ++j) multiply_fragments(sum[i][j], f.a[i], f.b[j / 2][j % 2 * 2], f.b[j / 2][j % 2 * 2 + 1]);
+            for (int j = 0; j < kAcross; ++j) mma_m16n8k16(sum[i][j], f.a[i], f.b[j / 2][j % 2 * 2], f.b[j / 2][j % 2 * 2 + 1]);
     }
 
     /// Columns first_k .. + 15 in k of an fp32 matrix, times `factor` and rounded, into a tile at `to`; zeros beyond `limit` and `rank`.
     /// Several loads are under way at once.
-    template <class Layout, int EXTENT, bool K_INNER> __device__ static void copy_low_rank(unsigned char* to, const float* matrix,
+    template <class Layout, int EXTENT, bool K_MAJOR> __device__ static void copy_low_rank(unsigned char* to, const float* matrix,
                                                                                            int64_t matrix_row, int first, int limit,
                                                                                            int first_k, int rank, float factor) {
         constexpr int kPasses = EXTENT * 16 / kThreads, kAtOnce = kPasses < 8 ? kPasses : 8;
@@ -59,13 +59,13 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
 #pragma unroll
             for (int pass = 0; pass < kAtOnce; ++pass) {
                 const int at = start + pass * kThreads;
-                const int i = first + (K_INNER ? at / 16 : at % EXTENT), k = first_k + (K_INNER ? at % 16 : at / EXTENT);
-                value[pass] = i < limit && k < rank ? matrix[K_INNER ? i * matrix_row + k : k * matrix_row + i] : 0.0f;
+                const int i = first + (K_MAJOR ? at / 16 : at % EXTENT), k = first_k + (K_MAJOR ? at % 16 : at / EXTENT);
+                value[pass] = i < limit && k < rank ? matrix[K_MAJOR ? i * matrix_row + k : k * matrix_row + i] : 0.0f;
             }
 #pragma unroll
             for (int pass = 0; pass < kAtOnce; ++pass) {
                 const int at = start + pass * kThreads;
-                const int i = K_INNER ? at / 16 : at % EXTENT, k = first_k % kDepth + (K_INNER ? at % 16 : at / EXTENT);
+                const int i = K_MAJOR ? at / 16 : at % EXTENT, k = first_k % kDepth + (K_MAJOR ? at % 16 : at / EXTENT);
                 *reinterpret_cast<bf16*>(to + Layout::element(i, k)) = __float2bfloat16_rn(factor * value[pass]);
             }
         }
@@ -124,7 +124,7 @@ template <class Tile, GemmKind KIND, class C> __global__ void __launch_bounds__(
             left.template next<false, kStages>(to, step, stage);
             right.template next<false, kStages>(to + Block::Left::kBytes, step, stage);
         }
-        commit_copies();  // an empty group too, so that one wait serves every step
+        cp_async_commit();  // an empty group too, so that one wait serves every step
     };
 
 #pragma unroll
@@ -136,7 +136,7 @@ template <class Tile, GemmKind KIND, class C> __global__ void __launch_bounds__(
     // A step's fragments are loaded while the one before it multiplies, across stages too.
     constexpr int kSteps = kDepth / 16;
     typename Block::Fragments fragments[2];
-    wait_for_copies<kStages - 2>();
+    cp_async_wait<kStages - 2>();
     __syncthreads();  // the first tiles are there for all, and all are done with the low-rank part
     if (steps > 0) block.load(fragments[0], tiles, 0);
     for (int first = 0; first < steps; first += kStages) {
@@ -150,7 +150,7 @@ template <class Tile, GemmKind KIND, class C> __global__ void __launch_bounds__(
                 if (k_step + 1 < kSteps) {
                     block.load(fragments[1 - turn], tiles + static_cast<uint32_t>(stage * Tile::kStageBytes), k_step + 1);
                 } else if (first + stage + 1 < steps) {
-                    wait_for_copies<kStages - 2>();
+                    cp_async_wait<kStages - 2>();
                     __syncthreads();  // the next tiles are there for all, and all have loaded from these, which are filled next
                     block.load(fragments[1 - turn], tiles + static_cast<uint32_t>((stage + 1) % kStages * Tile::kStageBytes), 0);
                 }
@@ -158,13 +158,13 @@ template <class Tile, GemmKind KIND, class C> __global__ void __launch_bounds__(
             }
         }
     }
-    wait_for_copies<0>();
+    cp_async_wait<0>();
     write_accumulators<Block::kDown, Block::kAcross, C>(g, block.row, block.column, sum);
 }
 
 template <class Tile, GemmKind KIND, class C> void launch_gemm(const char* op, const Stream& stream, const Gemm& gemm) {
-    const dim3 grid(static_cast<unsigned>(divide_up(gemm.M, Tile::kRows)), static_cast<unsigned>(divide_up(gemm.N, Tile::kColumns)));
+    const dim3 grid(static_cast<unsigned>(ceil_div(gemm.M, Tile::kRows)), static_cast<unsigned>(ceil_div(gemm.N, Tile::kColumns)));
     launch(op, stream, gemm_kernel<Tile, KIND, C>, grid, Tile::kThreads, Tile::kSharedBytes, gemm);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -3,7 +3,7 @@
 #include "ops/cuda/gemm.h"
 #include "ops/cuda/mma.cuh"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// sum *= mask, for the mma tiles from (row, column) of the masked matrix on.
 /// The two lanes of a pair hold two columns each of one Philox block, in two rows: each computes one row's block and gives the other half
@@ -123,4 +123,4 @@ __device__ void write_accumulators(const Gemm& g, int row, int column, float (&s
             }
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -2,7 +2,7 @@
 #include "ops/cuda/device.cuh"
 #include "ops/cuda/gemm_plain.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kTile = 64, kDepth = 16, kThreads = 256, kOwn = 4;
@@ -98,8 +98,8 @@ PlainOperand transposed(const View& view) {
 
 void gemm_plain(const char* op, const Stream& stream, const PlainGemm& gemm) {
     if (gemm.M == 0 || gemm.N == 0) return;
-    const dim3 grid(static_cast<unsigned>(divide_up(gemm.M, kTile)), static_cast<unsigned>(divide_up(gemm.N, kTile)));
+    const dim3 grid(static_cast<unsigned>(ceil_div(gemm.M, kTile)), static_cast<unsigned>(ceil_div(gemm.N, kTile)));
     launch(op, stream, plain_kernel, grid, kThreads, 0, gemm);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

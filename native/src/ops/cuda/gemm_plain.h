@@ -3,7 +3,7 @@
 #include "core/view.h"
 #include "ops/cuda/dropout.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// One side of a product: element (i, k) lies at data[i * row + k * step].
 struct PlainOperand {
@@ -34,4 +34,4 @@ struct PlainGemm {
 };
 void gemm_plain(const char* op, const Stream& stream, const PlainGemm& gemm);
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -3,7 +3,7 @@
 
 #include "ops/cuda/stream.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 /// Whether a multiprocessor's shared memory holds as many blocks as the tile wants; CUDA takes 1 KB for itself in each.
@@ -14,8 +14,8 @@ template <class Tile> bool has_room() {
 /// Time of a product in this tile, in no unit: what the busiest multiprocessor does. `speed`: of the tile, relative to the large one; a
 /// small tile reads more of a and b for each product.
 template <class Tile> double cost(const Gemm& gemm, int processors, double speed) {
-    const int64_t blocks = divide_up(gemm.M, Tile::kRows) * divide_up(gemm.N, Tile::kColumns);
-    return static_cast<double>(divide_up(blocks, processors) * Tile::kRows * Tile::kColumns) / speed;
+    const int64_t blocks = ceil_div(gemm.M, Tile::kRows) * ceil_div(gemm.N, Tile::kColumns);
+    return static_cast<double>(ceil_div(blocks, processors) * Tile::kRows * Tile::kColumns) / speed;
 }
 
 }  // namespace
@@ -31,4 +31,4 @@ void gemm_bf16(const char* op, const Stream& stream, GemmKind kind, DType c_type
     gemm_with<LargeTile>(op, stream, kind, c_type, gemm);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

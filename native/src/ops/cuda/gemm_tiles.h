@@ -3,7 +3,7 @@
 #include "core/stream.h"
 #include "ops/cuda/gemm.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// ROWS x COLUMNS of c a block, WARP_ROWS x WARP_COLUMNS a warp, DEPTH of k a stage; BLOCKS at once on a multiprocessor.
 template <int ROWS, int COLUMNS, int DEPTH, int WARP_ROWS, int WARP_COLUMNS, int STAGES, int BLOCKS> struct GemmTile {
@@ -40,4 +40,4 @@ template <class Tile> void gemm_with(const char* op, const Stream& stream, GemmK
     }
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

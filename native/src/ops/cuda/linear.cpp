@@ -10,7 +10,7 @@
 #include "ops/cuda/stream.h"
 #include "ops/cuda_workspace.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 using namespace cuda_workspace;
@@ -283,4 +283,4 @@ void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, 
         plain_backward(call, dy, gradients, scratch);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -2,7 +2,7 @@
 
 #include "ops/cuda/device.cuh"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kPack = 4;
@@ -41,7 +41,7 @@ void round_to_bf16(const char* op, const Stream& stream, const View& from, int64
     if (packs == 0) return;
     dispatch(from.dtype, [&](auto zero) {
         using T = decltype(zero);
-        launch(op, stream, round_kernel<T>, dim3(static_cast<unsigned>(divide_up(packs, 256))), 256, 0, packs, columns / kPack,
+        launch(op, stream, round_kernel<T>, dim3(static_cast<unsigned>(ceil_div(packs, 256))), 256, 0, packs, columns / kPack,
                from.as<T>() + first_column, from.columns, static_cast<bf16*>(to));
     });
 }
@@ -50,9 +50,9 @@ void add_column_sums(const char* op, const Stream& stream, const View& x, const 
     if (x.rows == 0) return;
     dispatch(x.dtype, [&](auto zero) {
         using T = decltype(zero);
-        launch(op, stream, column_sums<T>, dim3(static_cast<unsigned>(divide_up(x.columns, kColumnThreads))),
+        launch(op, stream, column_sums<T>, dim3(static_cast<unsigned>(ceil_div(x.columns, kColumnThreads))),
                dim3(kColumnThreads, kRowThreads), 0, x.rows, x.columns, x.as<T>(), sums.as<float>());
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

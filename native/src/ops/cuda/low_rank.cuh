@@ -3,7 +3,7 @@
 #include "ops/cuda/dropout.h"
 #include "ops/cuda/mma.cuh"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// Four neighbouring bf16; word[i] holds elements 2i, 2i+1.
 struct Four {
@@ -23,4 +23,4 @@ struct Four {
     }
 };
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

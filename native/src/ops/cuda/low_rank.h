@@ -5,7 +5,7 @@
 #include "core/view.h"
 #include "ops/cuda/dropout.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// c (T, rank) fp32 = alpha * mask(x) right, summed over the columns of x (T, K) bf16. right: fp32 (rank, K) where `right_rows`, 16-byte
 /// aligned, else (K, rank). What the mask keeps is not scaled.
@@ -16,4 +16,4 @@ void project_rows(const char* op, const Stream& stream, const View& x, const Dro
 void outer_product(const char* op, const Stream& stream, const View& left, const View& x, const DropoutMask& mask, float alpha, float* c,
                    bool transposed);
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -7,7 +7,7 @@
 #pragma once
 #include "ops/cuda/device.cuh"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// Two fp32 rounded to bf16, the first in the lower half.
 __device__ inline uint32_t pack_bf16(float low, float high) {
@@ -26,27 +26,27 @@ __device__ inline uint32_t shared_address(const void* shared) {
 }
 
 /// 16 bytes from global to shared memory, past the first-level cache: a tile is read once per block.
-__device__ inline void copy_async(uint32_t shared, const void* global) {
+__device__ inline void cp_async(uint32_t shared, const void* global) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(global));
 }
 /// Zeros unless `wanted`; then `global` is not read.
-__device__ inline void copy_async_or_zero(uint32_t shared, const void* global, bool wanted) {
+__device__ inline void cp_async_zfill(uint32_t shared, const void* global, bool wanted) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(wanted ? 16 : 0));
 }
 /// The same with 4 bytes.
-__device__ inline void copy_word_or_zero(uint32_t shared, const void* global, bool wanted) {
+__device__ inline void cp_async_4_zfill(uint32_t shared, const void* global, bool wanted) {
     asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared), "l"(global), "r"(wanted ? 4 : 0));
 }
-__device__ inline void commit_copies() {
+__device__ inline void cp_async_commit() {
     asm volatile("cp.async.commit_group;");
 }
 /// Waits for this thread's copies but the last PENDING groups.
-template <int PENDING> __device__ void wait_for_copies() {
+template <int PENDING> __device__ void cp_async_wait() {
     asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
 }
 
 /// Four 8x8 matrices of bf16; lanes 8i .. 8i+7 give the addresses of matrix i's rows. TRANSPOSED: of their columns.
-template <bool TRANSPOSED> __device__ void load_matrices(uint32_t (&to)[4], uint32_t shared) {
+template <bool TRANSPOSED> __device__ void ldmatrix_x4(uint32_t (&to)[4], uint32_t shared) {
     if constexpr (TRANSPOSED)
         asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                      : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
@@ -58,10 +58,10 @@ template <bool TRANSPOSED> __device__ void load_matrices(uint32_t (&to)[4], uint
 }
 
 /// c += a b
-__device__ inline void multiply_fragments(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+__device__ inline void mma_m16n8k16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                  : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -3,7 +3,7 @@
 #include "ops/cuda/low_rank.cuh"
 #include "ops/cuda/low_rank.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kColumns = 32, kDepth = 16, kTiles = kColumns / 8, kWarps = 8, kThreads = kWarps * kWarp;
@@ -95,7 +95,7 @@ template <int RANKS, bool TRANSPOSED> __global__ void __launch_bounds__(kThreads
 #pragma unroll
             for (int i = 0; i < kDown; ++i)
 #pragma unroll
-                for (int j = 0; j < kTiles; ++j) multiply_fragments(sum[i][j], a[i], x.pair(0, j), x.pair(2, j));
+                for (int j = 0; j < kTiles; ++j) mma_m16n8k16(sum[i][j], a[i], x.pair(0, j), x.pair(2, j));
         }
     }
 #pragma unroll
@@ -106,7 +106,7 @@ template <int RANKS, bool TRANSPOSED> __global__ void __launch_bounds__(kThreads
 }
 
 template <int RANKS> void run(const char* op, const Stream& stream, bool transposed, const Outer& o) {
-    const dim3 grid(static_cast<unsigned>(divide_up(o.N, kColumns)), static_cast<unsigned>(divide_up(o.rank, RANKS)));
+    const dim3 grid(static_cast<unsigned>(ceil_div(o.N, kColumns)), static_cast<unsigned>(ceil_div(o.rank, RANKS)));
     launch(op, stream, transposed ? outer_kernel<RANKS, true> : outer_kernel<RANKS, false>, grid, kThreads, 0, o);
 }
 
@@ -121,4 +121,4 @@ void outer_product(const char* op, const Stream& stream, const View& left, const
         run<32>(op, stream, transposed, o);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -3,7 +3,7 @@
 #include "ops/cuda/low_rank.cuh"
 #include "ops/cuda/low_rank.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kRows = 16, kDepth = 32;
@@ -103,14 +103,14 @@ template <int TILES, bool RIGHT_ROWS> __global__ void __launch_bounds__(kWarps<T
             for (int half = 0; half < 2; ++half) {
                 const uint32_t a[4] = {x.upper[half].word[0], x.lower[half].word[0], x.upper[half].word[1], x.lower[half].word[1]};
                 const float(&r)[4] = b[j][half];
-                multiply_fragments(sum[j], a, pack_bf16(r[0], r[1]), pack_bf16(r[2], r[3]));
+                mma_m16n8k16(sum[j], a, pack_bf16(r[0], r[1]), pack_bf16(r[2], r[3]));
             }
     }
     add_warps<TILES>(p, first_row, first_column, sum);
 }
 
 template <int TILES> void run(const char* op, const Stream& stream, bool right_rows, const Projection& p) {
-    const dim3 grid(static_cast<unsigned>(divide_up(p.T, kRows)), static_cast<unsigned>(divide_up(p.rank, TILES * 8)));
+    const dim3 grid(static_cast<unsigned>(ceil_div(p.T, kRows)), static_cast<unsigned>(ceil_div(p.rank, TILES * 8)));
     launch(op, stream, right_rows ? project_kernel<TILES, true> : project_kernel<TILES, false>, grid, kWarps<TILES> * kWarp, 0, p);
 }
 
@@ -131,4 +131,4 @@ void project_rows(const char* op, const Stream& stream, const View& x, const Dro
         run<8>(op, stream, right_rows, p);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -3,7 +3,7 @@
 #include "ops/cuda/elementwise.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kBlock = 4;  // elements of one Philox call
@@ -70,4 +70,4 @@ void fill_uniform(Stream& stream, View x, float low, float high, const RandomKey
     fill("fill_uniform", stream, x, key, Uniform{low, high});
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

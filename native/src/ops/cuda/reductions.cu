@@ -5,7 +5,7 @@
 #include "ops/cuda_workspace.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kThreads = 256;
@@ -70,7 +70,7 @@ template <int N, class F> __global__ void __launch_bounds__(kThreads) sum_pieces
 }
 
 template <int N, class F> void reduce(const char* op, Stream& stream, int64_t n, bool aligned, const F& f, View out) {
-    const int64_t pieces = divide_up(n, piece_length(n));
+    const int64_t pieces = ceil_div(n, piece_length(n));
     if (pieces == 0) return fill_zero(stream, out);
     double* partial = pieces == 1 ? out.as<double>() : workspace<double>(stream, op, pieces);
     launch(op, stream, aligned ? sum_pieces<N, F> : sum_pieces<1, F>, dim3(static_cast<unsigned>(pieces)), kThreads, 0, n, f, partial);
@@ -108,4 +108,4 @@ void sum(Stream& stream, View x, View out) {
         reduce<4>("sum", stream, x.count(), aligned_for(4, x), Sum<float>{x.as<float>()}, out);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

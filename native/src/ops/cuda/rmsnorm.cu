@@ -6,7 +6,7 @@
 #include "ops/cuda/rows.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kMostThreads = 512;  // of a row: they have 128 registers each, into which two rows of 16384 columns fit
@@ -173,7 +173,7 @@ template <class F> void dispatch_rows(DType type, int64_t C, bool aligned, F f) 
 
 template <class T, int N> void launch_weight(const Stream& stream, const View& dy, const View& x, const View& rstd, const View& dw) {
     constexpr int kLanes = N > 1 ? 4 : kWarp;
-    launch("rmsnorm_backward", stream, backward_weight<T, N, kLanes>, dim3(static_cast<unsigned>(divide_up(x.columns, kLanes * N))),
+    launch("rmsnorm_backward", stream, backward_weight<T, N, kLanes>, dim3(static_cast<unsigned>(ceil_div(x.columns, kLanes * N))),
            kWeightThreads, 0, dy.as<T>(), x.as<T>(), rstd.as<float>(), dw.as<float>(), x.rows, static_cast<int>(x.columns));
 }
 
@@ -218,4 +218,4 @@ void rmsnorm_backward(Stream& stream, View dy, View x, View w, View rstd, View d
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

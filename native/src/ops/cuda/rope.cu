@@ -3,7 +3,7 @@
 #include "ops/cuda/rows.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 struct RopeTable {
@@ -48,7 +48,7 @@ template <class T, int N> __global__ void __launch_bounds__(256) rotate(T* x, An
 
 template <class T, int N> void launch_rotate(const char* op, const Stream& stream, const View& x, const Angles& angles, int64_t half) {
     const int64_t heads = x.columns / (2 * half), packs = heads * (half / N);
-    const int64_t threads = packs < 256 ? divide_up(packs, kWarp) * kWarp : 256, slabs = divide_up(packs, threads);
+    const int64_t threads = packs < 256 ? ceil_div(packs, kWarp) * kWarp : 256, slabs = ceil_div(packs, threads);
     launch(op, stream, rotate<T, N>, dim3(static_cast<unsigned>(x.rows * slabs)), dim3(static_cast<unsigned>(threads)), 0, x.as<T>(),
            angles, static_cast<int>(heads), static_cast<int>(half), static_cast<unsigned>(slabs));
 }
@@ -86,4 +86,4 @@ void rope_backward(Stream& stream, View dx, View positions, View cosine, View si
     rotate_rows(stream, "rope_backward", dx, positions, cosine, sine, head_size, -1);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

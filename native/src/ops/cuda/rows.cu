@@ -3,7 +3,7 @@
 #include "ops/cuda/rows.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 template <class X, class Y> struct ScatterRows {
@@ -74,4 +74,4 @@ void scatter_add_rows(Stream& stream, View x, View rows, View y) {
     move_rows<ScatterAddRows>("scatter_add_rows", stream, x, rows, y);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

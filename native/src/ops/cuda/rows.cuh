@@ -2,7 +2,7 @@
 #pragma once
 #include "ops/cuda/elementwise.cuh"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// Elements in a pack that are 16 bytes of the larger of both types.
 template <class X, class Y> constexpr int pack_of_both() {
@@ -21,7 +21,7 @@ void for_each_row_pack(const char* op, const Stream& stream, int64_t rows, int64
     if (rows == 0 || columns == 0) return;
     const bool whole = aligned && columns % N == 0;
     const int64_t packs = whole ? columns / N : columns;
-    const int64_t threads = packs < 256 ? divide_up(packs, kWarp) * kWarp : 256, slabs = divide_up(packs, threads);
+    const int64_t threads = packs < 256 ? ceil_div(packs, kWarp) * kWarp : 256, slabs = ceil_div(packs, threads);
     launch(op, stream, whole ? each_row_pack<N, F> : each_row_pack<1, F>, dim3(static_cast<unsigned>(rows * slabs)),
            dim3(static_cast<unsigned>(threads)), 0, columns, static_cast<unsigned>(slabs), f);
 }
@@ -77,4 +77,4 @@ template <int N> __device__ Floats<N> load_floats(const float* row, int64_t pack
     return result;
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -5,7 +5,7 @@
 #include "ops/cuda_workspace.h"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int kSmallBlock = 32, kLargeBlock = 512;
@@ -262,4 +262,4 @@ void sample_rows(Stream& stream, View logits, float temperature, int32_t top_k, 
            small ? kSmallBlock : kLargeBlock, 0, logits.as<float>(), N, V, choice, key, weights, out.as<int32_t>());
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/stream.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 /// The queue of a cuda stream.
 inline cudaStream_t queue(const Stream& stream) {
@@ -27,7 +27,7 @@ inline int device_attribute(cudaDeviceAttr name) {
     return value;
 }
 
-constexpr int64_t divide_up(int64_t n, int64_t by) {
+constexpr int64_t ceil_div(int64_t n, int64_t by) {
     return (n + by - 1) / by;
 }
 
@@ -41,4 +41,4 @@ template <class T> T* workspace(const Stream& stream, const char* op, int64_t co
     return reinterpret_cast<T*>(static_cast<char*>(stream.workspace) + first);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

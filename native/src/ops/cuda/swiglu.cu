@@ -3,7 +3,7 @@
 #include "ops/cuda/elementwise.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 __device__ float sigmoid(float x) {
@@ -68,4 +68,4 @@ void swiglu_backward(Stream& stream, View dout, View gate, View up) {
     });
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

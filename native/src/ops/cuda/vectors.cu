@@ -3,7 +3,7 @@
 #include "ops/cuda/elementwise.cuh"
 #include "ops/ops.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 template <class X, class Y> constexpr int pack_of() {
@@ -125,4 +125,4 @@ void scale_to_norm(Stream& stream, View x, float numerator, View sum_of_squares,
                      ScaleToNorm{numerator, epsilon, sum_of_squares.as<double>(), x.as<float>()});
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -1,9 +1,9 @@
 #include "ops/cuda_workspace.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 
 int64_t workspace_bytes(const Stream&, const WorkspaceNeed& need) {
     return cuda_workspace_bytes(need);
 }
 
-}  // namespace nv::ops
+}  // namespace vaccine::ops

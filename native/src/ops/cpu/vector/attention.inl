@@ -1,37 +1,37 @@
 // Part of every vector_kernels_<isa>.cpp: the small matrix products of attention.
 
 #if defined(__GNUC__)
-#define NV_UNROLL _Pragma("GCC unroll 16")  // without it the sums of a tile go through memory
+#define VACCINE_UNROLL _Pragma("GCC unroll 16")  // without it the sums of a tile go through memory
 #else
-#define NV_UNROLL
+#define VACCINE_UNROLL
 #endif
 
 /// Rows x (Columns registers) of c at (i, j), the last register `lanes` wide.
-template <int Rows, int Columns, class Lanes> NV_INLINE void product_tile(const Product& q, int64_t i, int64_t j, Lanes lanes) {
+template <int Rows, int Columns, class Lanes> VACCINE_INLINE void product_tile(const Product& q, int64_t i, int64_t j, Lanes lanes) {
     const float* a = q.a + i * q.a_row;
     const float* b = q.b + j;
     float* c = q.c + i * q.c_row + j;
     constexpr int last = Columns - 1;
     Vec sum[Rows][Columns];
-    NV_UNROLL for (int r = 0; r < Rows; ++r) {
-        NV_UNROLL for (int s = 0; s < Columns; ++s) {
+    VACCINE_UNROLL for (int r = 0; r < Rows; ++r) {
+        VACCINE_UNROLL for (int s = 0; s < Columns; ++s) {
             float* at = c + r * q.c_row + s * Vec::width;
             sum[r][s] = !q.accumulate ? all(0) : s < last ? load(at, Full{}) : load(at, lanes);
         }
     }
     for (int64_t l = 0; l < q.k; ++l) {
         Vec column[Columns];
-        NV_UNROLL for (int s = 0; s < Columns; ++s) {
+        VACCINE_UNROLL for (int s = 0; s < Columns; ++s) {
             const float* at = b + l * q.b_row + s * Vec::width;
             column[s] = s < last ? load(at, Full{}) : load(at, lanes);
         }
-        NV_UNROLL for (int r = 0; r < Rows; ++r) {
+        VACCINE_UNROLL for (int r = 0; r < Rows; ++r) {
             const Vec factor = all(a[r * q.a_row + l * q.a_column]);
-            NV_UNROLL for (int s = 0; s < Columns; ++s) sum[r][s] = multiply_add(factor, column[s], sum[r][s]);
+            VACCINE_UNROLL for (int s = 0; s < Columns; ++s) sum[r][s] = multiply_add(factor, column[s], sum[r][s]);
         }
     }
-    NV_UNROLL for (int r = 0; r < Rows; ++r) {
-        NV_UNROLL for (int s = 0; s < Columns; ++s) {
+    VACCINE_UNROLL for (int r = 0; r < Rows; ++r) {
+        VACCINE_UNROLL for (int s = 0; s < Columns; ++s) {
             float* at = c + r * q.c_row + s * Vec::width;
             if (s < last)
                 store(at, sum[r][s], Full{});
@@ -80,14 +80,14 @@ void transpose(const float* from, int64_t from_row, int64_t rows, int64_t column
         for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c) to[c * to_row + r] = from[r * from_row + c];
 }
 
-template <int Keys> NV_INLINE void dots_of(const float* q, const float* k, int64_t k_row, int64_t head_size, float* result) {
+template <int Keys> VACCINE_INLINE void dots_of(const float* q, const float* k, int64_t k_row, int64_t head_size, float* result) {
     Vec sum_of_key[Keys];
-    NV_UNROLL for (int j = 0; j < Keys; ++j) sum_of_key[j] = all(0);
+    VACCINE_UNROLL for (int j = 0; j < Keys; ++j) sum_of_key[j] = all(0);
     for_each_vector(head_size, [&](int64_t d, auto lanes) {
         const Vec query = load(q + d, lanes);
-        NV_UNROLL for (int j = 0; j < Keys; ++j) sum_of_key[j] = multiply_add(query, load(k + j * k_row + d, lanes), sum_of_key[j]);
+        VACCINE_UNROLL for (int j = 0; j < Keys; ++j) sum_of_key[j] = multiply_add(query, load(k + j * k_row + d, lanes), sum_of_key[j]);
     });
-    NV_UNROLL for (int j = 0; j < Keys; ++j) result[j] = sum_of_lanes(sum_of_key[j]);
+    VACCINE_UNROLL for (int j = 0; j < Keys; ++j) result[j] = sum_of_lanes(sum_of_key[j]);
 }
 
 void dots(const float* q, const float* k, int64_t k_row, int64_t keys, int64_t head_size, float* result) {

@@ -1,7 +1,7 @@
 // Part of every vector_kernels_<isa>.cpp: vectors, exp, reductions.
 
 /// f(i, lanes) for i = 0, width, ... below n.
-template <class F> NV_INLINE void for_each_vector(int64_t n, F f) {
+template <class F> VACCINE_INLINE void for_each_vector(int64_t n, F f) {
     int64_t i = 0;
     for (; i + Vec::width <= n; i += Vec::width) f(i, Full{});
     if (i < n) f(i, Part{n - i});
@@ -9,7 +9,7 @@ template <class F> NV_INLINE void for_each_vector(int64_t n, F f) {
 
 /// Within 1.5 units in the last place where the result is normal (vector_kernels_test). exp(-inf) is 0; NaN stays NaN.
 /// exp(x) = 2^n exp(r), |r| <= ln(2)/2. The polynomial is Cephes' expf (S. Moshier).
-NV_INLINE Vec exp(Vec x) {
+VACCINE_INLINE Vec exp(Vec x) {
     x = smaller(all(89.0f), larger(all(-105.0f), x));
     const Vec n = round(x * all(1.44269504088896341f));
     Vec r = subtract_product(n, all(0.693359375f), x);  // ln 2 in two parts; n times the first is exact
@@ -76,7 +76,7 @@ float largest(const float* x, int64_t n) {
 }
 
 /// exp(x - shift) of every element goes to `take`(i, value, lanes); the lanes beyond the last element hold 0. Returns their sum.
-template <class Take> NV_INLINE double sum_exp(const float* x, float shift, int64_t n, Take take) {
+template <class Take> VACCINE_INLINE double sum_exp(const float* x, float shift, int64_t n, Take take) {
     // Pieces, so that a long row's sum in fp32 loses nothing to its length.
     constexpr int64_t kPiece = 2048;
     double sum_of_pieces = 0;

@@ -4,12 +4,12 @@
 #include <cstdint>
 
 #if defined(_MSC_VER)
-#define NV_INLINE __forceinline
+#define VACCINE_INLINE __forceinline
 #else
-#define NV_INLINE inline __attribute__((always_inline))
+#define VACCINE_INLINE inline __attribute__((always_inline))
 #endif
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 struct Full {};
@@ -18,4 +18,4 @@ struct Part {
 };
 
 }  // namespace
-}  // namespace nv::ops
+}  // namespace vaccine::ops

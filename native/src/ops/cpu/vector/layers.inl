@@ -46,7 +46,7 @@ void rotate(float* low, float* high, const float* cosine, const float* sine, int
     });
 }
 
-NV_INLINE Vec sigmoid(Vec x) {
+VACCINE_INLINE Vec sigmoid(Vec x) {
     return all(1.0f) / (all(1.0f) + exp(all(0.0f) - x));
 }
 

@@ -5,7 +5,7 @@
 #include "core/bf16.h"
 #include "ops/cpu/vector/lanes.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 struct Vec {
@@ -14,79 +14,79 @@ struct Vec {
     float v[4];
 };
 
-NV_INLINE int64_t count_of(Full) {
+VACCINE_INLINE int64_t count_of(Full) {
     return Vec::width;
 }
-NV_INLINE int64_t count_of(Part lanes) {
+VACCINE_INLINE int64_t count_of(Part lanes) {
     return lanes.count;
 }
-template <class F> NV_INLINE Vec each_lane(F f) {
+template <class F> VACCINE_INLINE Vec each_lane(F f) {
     Vec result;
     for (int i = 0; i < Vec::width; ++i) result.v[i] = f(i);
     return result;
 }
 
-NV_INLINE Vec all(float value) {
+VACCINE_INLINE Vec all(float value) {
     return {{value, value, value, value}};
 }
-template <class Lanes> NV_INLINE Vec load(const float* p, Lanes lanes) {
+template <class Lanes> VACCINE_INLINE Vec load(const float* p, Lanes lanes) {
     Vec result = all(0);
     for (int64_t i = 0; i < count_of(lanes); ++i) result.v[i] = p[i];
     return result;
 }
-template <class Lanes> NV_INLINE void store(float* p, Vec x, Lanes lanes) {
+template <class Lanes> VACCINE_INLINE void store(float* p, Vec x, Lanes lanes) {
     for (int64_t i = 0; i < count_of(lanes); ++i) p[i] = x.v[i];
 }
-template <class Lanes> NV_INLINE Vec load(const uint16_t* p, Lanes lanes) {
+template <class Lanes> VACCINE_INLINE Vec load(const uint16_t* p, Lanes lanes) {
     Vec result = all(0);
     for (int64_t i = 0; i < count_of(lanes); ++i) result.v[i] = bf16_to_float(p[i]);
     return result;
 }
-template <class Lanes> NV_INLINE void store(uint16_t* p, Vec x, Lanes lanes) {
+template <class Lanes> VACCINE_INLINE void store(uint16_t* p, Vec x, Lanes lanes) {
     for (int64_t i = 0; i < count_of(lanes); ++i) p[i] = bf16_from_float(x.v[i]);
 }
 
-NV_INLINE Vec operator+(Vec a, Vec b) {
+VACCINE_INLINE Vec operator+(Vec a, Vec b) {
     return each_lane([&](int i) { return a.v[i] + b.v[i]; });
 }
-NV_INLINE Vec operator-(Vec a, Vec b) {
+VACCINE_INLINE Vec operator-(Vec a, Vec b) {
     return each_lane([&](int i) { return a.v[i] - b.v[i]; });
 }
-NV_INLINE Vec operator*(Vec a, Vec b) {
+VACCINE_INLINE Vec operator*(Vec a, Vec b) {
     return each_lane([&](int i) { return a.v[i] * b.v[i]; });
 }
-NV_INLINE Vec operator/(Vec a, Vec b) {
+VACCINE_INLINE Vec operator/(Vec a, Vec b) {
     return each_lane([&](int i) { return a.v[i] / b.v[i]; });
 }
-NV_INLINE Vec multiply_add(Vec a, Vec b, Vec c) {
+VACCINE_INLINE Vec multiply_add(Vec a, Vec b, Vec c) {
     return each_lane([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
 }
-NV_INLINE Vec subtract_product(Vec a, Vec b, Vec c) {
+VACCINE_INLINE Vec subtract_product(Vec a, Vec b, Vec c) {
     return each_lane([&](int i) { return c.v[i] - a.v[i] * b.v[i]; });
 }
-NV_INLINE Vec larger(Vec a, Vec b) {
+VACCINE_INLINE Vec larger(Vec a, Vec b) {
     return each_lane([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
 }
-NV_INLINE Vec smaller(Vec a, Vec b) {
+VACCINE_INLINE Vec smaller(Vec a, Vec b) {
     return each_lane([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
 }
-NV_INLINE Vec square_root(Vec x) {
+VACCINE_INLINE Vec square_root(Vec x) {
     return each_lane([&](int i) { return sqrtf(x.v[i]); });
 }
-NV_INLINE Vec round(Vec x) {
+VACCINE_INLINE Vec round(Vec x) {
     return each_lane([&](int i) { return rintf(x.v[i]); });
 }
-NV_INLINE Vec times_power_of_two(Vec x, Vec n) {
+VACCINE_INLINE Vec times_power_of_two(Vec x, Vec n) {
     return each_lane([&](int i) { return n.v[i] == n.v[i] ? ldexpf(x.v[i], static_cast<int>(n.v[i])) : n.v[i]; });
 }
-template <class Lanes> NV_INLINE Vec fill_rest(Vec x, float value, Lanes lanes) {
+template <class Lanes> VACCINE_INLINE Vec fill_rest(Vec x, float value, Lanes lanes) {
     return each_lane([&](int i) { return i < count_of(lanes) ? x.v[i] : value; });
 }
 
-NV_INLINE float sum_of_lanes(Vec x) {
+VACCINE_INLINE float sum_of_lanes(Vec x) {
     return (x.v[0] + x.v[2]) + (x.v[1] + x.v[3]);
 }
-NV_INLINE float largest_of_lanes(Vec x) {
+VACCINE_INLINE float largest_of_lanes(Vec x) {
     const float a = x.v[0] > x.v[1] ? x.v[0] : x.v[1], b = x.v[2] > x.v[3] ? x.v[2] : x.v[3];
     return a > b ? a : b;
 }
@@ -94,25 +94,25 @@ NV_INLINE float largest_of_lanes(Vec x) {
 struct WideSum {
     double v[4];
 };
-NV_INLINE WideSum zero_sum() {
+VACCINE_INLINE WideSum zero_sum() {
     return {{0, 0, 0, 0}};
 }
-NV_INLINE void add_product(WideSum& sum, Vec a, Vec b) {
+VACCINE_INLINE void add_product(WideSum& sum, Vec a, Vec b) {
     for (int i = 0; i < Vec::width; ++i) sum.v[i] += static_cast<double>(a.v[i]) * static_cast<double>(b.v[i]);
 }
-NV_INLINE void add(WideSum& sum, Vec x) {
+VACCINE_INLINE void add(WideSum& sum, Vec x) {
     for (int i = 0; i < Vec::width; ++i) sum.v[i] += static_cast<double>(x.v[i]);
 }
-NV_INLINE double total(WideSum sum) {
+VACCINE_INLINE double total(WideSum sum) {
     return (sum.v[0] + sum.v[2]) + (sum.v[1] + sum.v[3]);
 }
 
 constexpr int64_t kTransposeBlock = 4;
 
-NV_INLINE void transpose_block(const float* from, int64_t from_row, float* to, int64_t to_row) {
+VACCINE_INLINE void transpose_block(const float* from, int64_t from_row, float* to, int64_t to_row) {
     for (int64_t r = 0; r < kTransposeBlock; ++r)
         for (int64_t c = 0; c < kTransposeBlock; ++c) to[c * to_row + r] = from[r * from_row + c];
 }
 
 }  // namespace
-}  // namespace nv::ops
+}  // namespace vaccine::ops

@@ -4,12 +4,12 @@
 
 #include "ops/cpu/vector/lanes.h"
 
-namespace nv::ops {
+namespace vaccine::ops {
 namespace {
 
 constexpr int64_t kTransposeBlock = 8;
 
-NV_INLINE void transpose_block(const float* from, int64_t from_row, float* to, int64_t to_row) {
+VACCINE_INLINE void transpose_block(const float* from, int64_t from_row, float* to, int64_t to_row) {
     __m256 pair[8], quad[8];
     // Rows 2i and 2i+1 interleaved, then pairs of rows, then halves.
     for (int i = 0; i < 4; ++i) {
@@ -30,4 +30,4 @@ NV_INLINE void transpose_block(const float* from, int64_t from_row, float* to, i
 }
 
 }  // namespace
-}  // namespace nv::ops
+}  // namespace vaccine::ops
