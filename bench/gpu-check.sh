@@ -94,7 +94,7 @@ fixtures() {
 trace() {
     local folder=tests/fixtures/traces/tvaccine-micro worst
     limited "${nvaccine[@]}" align --model tests/fixtures/micro-llama --method tvaccine --data "$folder/samples.jsonl#align" \
-        --probe-data "$folder/samples.jsonl#harmful" --replay $folder/replay.jsonl --init-adapter $folder/initial --out "$work/run" \
+        --harmful-data "$folder/samples.jsonl#harmful" --replay $folder/replay.jsonl --init-adapter $folder/initial --out "$work/run" \
         --device cuda:0 --gemm own --precision fp32 $(trace_options $folder/config.json) >"$work/log" 2>&1 || { fail "$(last_line)"; return; }
     worst=$(largest_difference $folder/steps.jsonl "$work/run/metrics.jsonl" loss pass1_loss gradient_norm site_gradient_norm)
     within "$worst" 1e-4 || fail "steps differ by $worst; expected at most 1e-4"
@@ -106,7 +106,7 @@ resume() {
     local folder=tests/fixtures/traces/tvaccine-micro epochs=60 lines=40
     [ $dry = 1 ] && epochs=2 lines=2
     local options=(--model tests/fixtures/micro-llama --method tvaccine --data "$folder/samples.jsonl#align" --layers 2 --batch 2
-        --probe-data "$folder/samples.jsonl#harmful" --epochs $epochs --checkpoint-every 3 --device cuda:0 --precision bf16)
+        --harmful-data "$folder/samples.jsonl#harmful" --epochs $epochs --checkpoint-every 3 --device cuda:0 --precision bf16)
     limited "${nvaccine[@]}" align "${options[@]}" --out "$work/whole" >"$work/log" 2>&1 || { fail "$(last_line)"; return; }
     "${nvaccine[@]}" align "${options[@]}" --out "$work/broken" >"$work/log" 2>&1 &
     local run=$! waited=0

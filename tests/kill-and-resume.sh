@@ -19,7 +19,7 @@ fail() { echo "round $round: $*" >&2; sed 's/^/    /' "$work/log" >&2; failures=
 now() { date +%s%N; }
 
 resume=("${nvaccine[@]}" align --resume)
-align=("${nvaccine[@]}" align --model $model --method tvaccine --data "$samples#align" --probe-data "$samples#harmful" --layers 2
+align=("${nvaccine[@]}" align --model $model --method tvaccine --data "$samples#align" --harmful-data "$samples#harmful" --layers 2
     --batch 2 --epochs 3 --checkpoint-every 1 --out)
 merge=("${nvaccine[@]}" merge --model $model --adapter "$work/whole/adapter" --out)
 # Runs a command and kills it after a random part of the time that it takes; more often near the end, where files are written.

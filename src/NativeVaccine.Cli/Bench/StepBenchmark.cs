@@ -57,8 +57,7 @@ internal sealed class StepBenchmark
     /// <param name="steps">Timed steps.</param>
     public StepBenchmark(ModelConfiguration shape, TrainingOptions options, int warmUpSteps, int steps)
     {
-        (this.shape, this.warmUpSteps, this.steps) = (shape, warmUpSteps, steps);
-        this.options = options with { ProbeEvery = int.MaxValue };
+        (this.shape, this.options, this.warmUpSteps, this.steps) = (shape, options, warmUpSteps, steps);
     }
 
     /// <summary>Runs it.</summary>
@@ -109,12 +108,18 @@ internal sealed class StepBenchmark
         var random = new PhiloxStream(options.Seed, TokenPurpose, step: 0);
         Sample[] samples = [.. Enumerable.Range(0, options.Batch * options.Accumulate).Select(_ => RandomSample(random))];
         int[][] batches = [.. Enumerable.Range(0, samples.Length).Chunk(options.Batch)];
-        int[]? layers = method is TVaccine
-            ? [.. Enumerable.Range(0, options.Layers).Select(index => (int)((long)index * shape.LayerCount / options.Layers))]
-            : null;
-        ReplayStep[] replay = [.. Enumerable.Range(0, warmUpSteps + steps).Select(step =>
-            new ReplayStep(step, batches, step == 0 && method.Needs.HarmfulPool ? [0] : null, layers))];
-        return new TrainingData(samples, method.Needs.HarmfulPool ? [RandomSample(random)] : null, replay);
+        return new TrainingData(samples)
+        {
+            Pools = MethodCatalog.Require(options.Method).Pools.ToDictionary(static pool => pool.Kind, pool => RandomPool(pool, random)),
+            Replay = [.. Enumerable.Range(0, warmUpSteps + steps)
+                .Select(step => new ReplayStep(step, batches) { Values = method.EvenReplay(shape.LayerCount) })],
+        };
+    }
+
+    private SamplePool RandomPool(PoolOption pool, PhiloxStream random)
+    {
+        int count = pool.SamplesAtATime > 0 ? pool.SamplesAtATime : options.Batch * options.Accumulate;
+        return new SamplePool([.. Enumerable.Range(0, count).Select(_ => RandomSample(random))]);
     }
 
     private Sample RandomSample(PhiloxStream random)

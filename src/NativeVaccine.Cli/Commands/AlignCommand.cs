@@ -6,6 +6,6 @@ namespace NativeVaccine.Cli.Commands;
 internal sealed class AlignCommand(CommandContext context) : TrainingVerb(
     "align",
     "Align a model with refusals: plainly, or hardened against harmful fine-tuning",
-    "nvaccine align --model ./llama-2-7b --data ./refusals.json --method tvaccine --probe-data ./harmful.json --out ./runs/aligned",
+    "nvaccine align --model ./llama-2-7b --data ./refusals.json --method tvaccine --harmful-data ./harmful.json --out ./runs/aligned",
     TrainingStage.Align,
     context);

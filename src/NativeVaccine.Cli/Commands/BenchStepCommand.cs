@@ -38,7 +38,7 @@ internal sealed class BenchStepCommand : Verb
     protected override int Execute(ParseResult parsed)
     {
         string name = parsed.GetRequiredValue(shape)!;
-        TrainingOptions training = options.Read(parsed, TrainingStage.Align);
+        TrainingOptions training = options.Read(parsed, stage: null);
         training.Validate("options");
         if (training.Precision == WeightPrecision.Stored) training = training with { Precision = WeightPrecision.Bf16 };
         var benchmark = new StepBenchmark(

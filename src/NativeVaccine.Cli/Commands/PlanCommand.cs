@@ -32,7 +32,7 @@ internal sealed class PlanCommand : Verb
     protected override int Execute(ParseResult parsed)
     {
         string? run = parsed.GetValue(options.Resume);
-        TrainingOptions training = run is null ? options.Read(parsed, TrainingStage.Align) : OfRun(parsed, run);
+        TrainingOptions training = run is null ? options.Read(parsed, stage: null) : OfRun(parsed, run);
         training.Validate("options");
         training = training with { Adapter = AdapterChain.Complete(training.Adapter, Terminal.Error.WriteLine, training.InitAdapter) };
         string? noGpu = Device.WhyNoGpu(training.Device);

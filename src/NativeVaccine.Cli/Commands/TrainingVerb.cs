@@ -106,9 +106,8 @@ internal abstract class TrainingVerb : Verb
         if (run.Options is { Stage: TrainingStage.Finetune, Adapter.Count: 0 })
             Terminal.Error.WriteLine("no adapter is merged: the model itself is fine-tuned");
         foreach (string notice in run.FileNotices) Terminal.Error.WriteLine(notice);
-        foreach (Data.SampleSet? set in new[] { run.Samples, run.Harmful })
+        foreach (Data.SampleSet set in run.Samples)
         {
-            if (set is null) continue;
             string dropped = set.Dropped == 0 ? "" : $" ({set.Dropped} without a label left are not used)";
             Terminal.Error.WriteLine($"{set.Source}: {set.Samples.Count} samples{dropped}");
             foreach (string line in set.Notices) Terminal.Error.WriteLine(line);

@@ -103,16 +103,13 @@ internal sealed class DemoStory(
         {
             Model = model,
             Data = DataFile("alignment"),
-            ProbeData = method == "tvaccine" ? DataFile("probe") : null,
             Epochs = settings.AlignmentEpochs,
             LearningRate = 3e-3,
-            Rho = method == "sft" ? 0 : 2,
-            Layers = 6,
-            ResampleEvery = 5,
-            ProbeEvery = 20,
-            // The control differs from Vaccine in the direction of the perturbation only: the norm over all layers is the same.
-            NoiseSize = NoiseSize.Norm,
         };
+        // Each method takes what it knows. The control differs from Vaccine in the direction of the perturbation only: the norm over all
+        // layers is the same.
+        options = options.With("harmful_data", DataFile("probe")).With("rho", 2.0).With("layers", 6).With("resample_every", 5)
+            .With("probe_every", 20).With("noise_size", NoiseSize.Norm);
         return stages.Train(options, Path.Combine(ArmFolder(name), "alignment"), Stage($"aligning with {name}"));
     }
 

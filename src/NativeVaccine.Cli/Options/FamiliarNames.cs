@@ -17,7 +17,7 @@ internal static class FamiliarNames
         ("--model", "model-name-or-path base-model base-model-name-or-path model-path model-name model-dir pretrained-model-name-or-path m"),
         ("--adapter", "peft lora peft-model adapter-path adapter-name-or-path lora-weights lora-path lora-adapter"),
         ("--data", "dataset train-file train-data data-path dataset-path dataset-name training-data d"),
-        ("--probe-data", "harmful-data harmful-dataset harmful"),
+        ("--harmful-data", "harmful-data harmful-dataset harmful"),
         ("--prompts", "prompt-file prompts-file questions input-file instructions data"),
         ("--prompt", "p input query"),
         ("--template", "prompt-template chat-template prompt-style conv-template"),

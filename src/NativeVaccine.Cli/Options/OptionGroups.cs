@@ -1,3 +1,5 @@
+using NativeVaccine.Methods;
+
 namespace NativeVaccine.Cli.Options;
 
 /// <summary>
@@ -12,13 +14,9 @@ internal static class OptionGroups
         ("Model", ["--model", "--shape", "--adapter", "--run", "--init-adapter"]),
         ("Data",
         [
-            "--data", "--probe-data", "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--max-length", "--rules", "--replay",
+            "--data", .. OfMethods(isPool: true), "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--max-length", "--rules", "--replay",
         ]),
-        ("Method",
-        [
-            "--method", "--preset", "--rho", "--layers", "--resample-every", "--probe-every", "--freeze-scope", "--backward-floor",
-            "--same-masks", "--noise-size",
-        ]),
+        ("Method", ["--method", "--preset", .. OfMethods(isPool: false)]),
         ("Training",
         [
             "--epochs", "--batch", "--accumulate", "--loss-mean", "--learning-rate", "--schedule", "--warmup-ratio", "--weight-decay",
@@ -34,6 +32,9 @@ internal static class OptionGroups
 
     /// <summary>The last heading.</summary>
     public const string General = "General";
+
+    private static IEnumerable<string> OfMethods(bool isPool) => MethodCatalog.All.SelectMany(static method => method.Options)
+        .Where(option => option is PoolOption == isPool).Select(static option => option.CommandLineName).Distinct();
 
     /// <summary>The heading of an option; null for one that has none yet.</summary>
     public static string? Of(string option)

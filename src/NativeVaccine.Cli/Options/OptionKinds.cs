@@ -50,6 +50,14 @@ internal static class OptionKinds
     public static Option<double?> Positive(string name, string description) =>
         Number(name, description, static value => value > 0, "a number above 0");
 
+    /// <summary>A value of whatever kind <paramref name="parse"/> reads, which gives null for what cannot be used.</summary>
+    public static Option<object?> Parsed(string name, string valueName, string description, Func<string, object?> parse, string expected)
+    {
+        Option<object?> option = Create<object?>(name, valueName, description, text => parse(text) ?? throw Refusal(name, text, expected));
+        if (valueName.Contains('|', StringComparison.Ordinal)) option.CompletionSources.Add(valueName.Split('|'));
+        return option;
+    }
+
     /// <summary>Any text that is not empty: a path, a prompt.</summary>
     public static Option<string?> Text(string name, string valueName, string description) => Create<string?>(
         name, valueName, description, text => text.Length > 0 ? text : throw Refusal(name, text, $"{valueName}, not empty text"));

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NativeVaccine.Methods;
 using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Options;
@@ -10,12 +11,12 @@ internal static class TrainingDefaultTexts
     /// <summary>By the names of options: "0.001", or "vaccine 2, tvaccine 3" where methods differ; those of the preset paper.</summary>
     public static IReadOnlyDictionary<string, string> Of(TrainingStage stage)
     {
-        (string Method, JsonObject Fields)[] all = [.. MethodCatalog.Names.Select(method => (method, Fields(stage, method)))];
+        (string Method, JsonObject Fields)[] all = [.. MethodCatalog.NamesFor(stage).Select(method => (method, Fields(stage, method)))];
         var texts = new Dictionary<string, string>();
         foreach (string field in all.SelectMany(static one => one.Fields.Select(static field => field.Key)).Distinct())
         {
             (string Method, string? Text)[] values =
-                [.. all.Select(one => (one.Method, Text(one.Fields[field]))).Where(static value => value.Item2 is not null)];
+                [.. all.Where(one => one.Fields.ContainsKey(field)).Select(one => (one.Method, Text(one.Fields[field]))).Where(static value => value.Item2 is not null)];
             string[] known = [.. values.Select(static value => value.Text!).Distinct()];
             string text = known.Length == 1 ? known[0] : string.Join(", ", values.Select(static value => $"{value.Method} {value.Text}"));
             if (text.Length > 0) texts[$"--{field.Replace('_', '-')}"] = text;

@@ -32,19 +32,7 @@ internal sealed class TrainingOptionSet
     private readonly Option<string?> method =
         OptionKinds.Text(
             "--method", string.Join('|', MethodCatalog.Names), "how to train; finetune, plan and bench step take sft unless given");
-    private readonly Option<double?> rho = OptionKinds.NonNegative("--rho", "size of the perturbation");
-    private readonly Option<int?> layers = OptionKinds.WholeNumber("--layers", "S: layers that T-Vaccine chooses", 1);
-    private readonly Option<int?> resampleEvery =
-        OptionKinds.WholeNumber("--resample-every", "J: steps between T-Vaccine's choices of layers", 1);
-    private readonly Option<int?> probeEvery =
-        OptionKinds.WholeNumber("--probe-every", "K: steps between T-Vaccine's looks at a harmful sample", 1);
-    private readonly Option<string?> probeData = OptionKinds.Text("--probe-data", "FILE", "harmful samples that T-Vaccine looks at");
-    private readonly Option<string?> freezeScope =
-        OptionKinds.Words<FreezeScope>("--freeze-scope", "what T-Vaccine freezes in layers not chosen: all, or only their attention");
-    private readonly Option<string?> backwardFloor =
-        OptionKinds.Words<BackwardFloor>("--backward-floor", "how far down T-Vaccine's training pass goes");
-    private readonly Option<bool> sameMasks = OptionKinds.Switch("--same-masks", "the perturbed pass drops out what the first pass did");
-    private readonly Option<string?> noiseSize = OptionKinds.Words<NoiseSize>("--noise-size", "what random-vaccine's rho is the size of");
+    private readonly MethodOptionSet ofMethods = new();
 
     private readonly Option<int?> epochs = OptionKinds.WholeNumber("--epochs", "passes over the data", 1);
     private readonly Option<int?> batch = OptionKinds.WholeNumber("--batch", "samples of a batch", 1);
@@ -87,7 +75,7 @@ internal sealed class TrainingOptionSet
     public IEnumerable<Option> All =>
     [
         Model, Adapter, Run, Data, Out, Resume, preset, template, maxLength,
-        method, rho, layers, resampleEvery, probeEvery, probeData, freezeScope, backwardFloor, sameMasks, noiseSize,
+        method, .. ofMethods.All,
         epochs, batch, accumulate, lossMean, learningRate, schedule, warmupRatio, weightDecay, beta1, beta2, adamEpsilon, clip,
         full, loraRank, loraAlpha, loraTargets, dropout, initAdapter, seed, replay, checkpointEvery, .. Device.All,
     ];
@@ -95,8 +83,7 @@ internal sealed class TrainingOptionSet
     /// <summary>Those that a training step depends on; the others are about files and about runs of many steps.</summary>
     public IEnumerable<Option> OfAStep =>
     [
-        preset, maxLength, method, rho, layers, freezeScope, backwardFloor, sameMasks, noiseSize, batch, accumulate, lossMean, learningRate,
-        weightDecay, beta1, beta2, adamEpsilon, clip, full, loraRank, loraAlpha, loraTargets, dropout, seed, .. Device.All,
+        preset, maxLength, method, .. ofMethods.OfAStep, batch, accumulate, lossMean, learningRate, weightDecay, beta1, beta2, adamEpsilon, clip, full, loraRank, loraAlpha, loraTargets, dropout, seed, .. Device.All,
     ];
 
     /// <summary>Those that change no number, and so may be given to a run that goes on.</summary>
@@ -113,15 +100,26 @@ internal sealed class TrainingOptionSet
 
     /// <summary>What was given, on the defaults of stage, method and preset.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="stage">What the run is for.</param>
+    /// <param name="stage">What the run is for; null for whatever its method is for.</param>
     /// <param name="defaultMethod">The method if none was given; null if one must be.</param>
     /// <exception cref="InputException">A value cannot be used, or changes nothing in such a run.</exception>
-    public TrainingOptions Read(ParseResult parsed, TrainingStage stage, string? defaultMethod = "sft")
+    public TrainingOptions Read(ParseResult parsed, TrainingStage? stage, string? defaultMethod = "sft")
     {
         string methodName = parsed.GetValue(method) ?? defaultMethod ?? throw new InputException(
-            $"{ParseErrors.NameOf(parsed)}: expected --method, one of {string.Join(", ", MethodCatalog.Names)}");
-        TrainingOptions defaults = TrainingDefaults.For(stage, methodName, OptionKinds.Word(parsed, preset, Preset.Paper));
-        TrainingOptions options = ReadData(ReadOptimization(ReadMethod(defaults, parsed), parsed), parsed);
+            $"{ParseErrors.NameOf(parsed)}: expected --method, one of {string.Join(", ", MethodCatalog.NamesFor(stage ?? TrainingStage.Align))}");
+        MethodInfo info = MethodCatalog.Require(methodName);
+        TrainingStage runStage = stage ?? info.Stages[0];
+        if (!info.Stages.Contains(runStage))
+        {
+            throw new InputException(
+                $"{ParseErrors.NameOf(parsed)}: method {methodName} is for nvaccine {info.Stages[0].ToString().ToLowerInvariant()}; "
+                + $"expected one of {string.Join(", ", MethodCatalog.NamesFor(runStage))}");
+        }
+        TrainingOptions defaults = TrainingDefaults.For(runStage, methodName, OptionKinds.Word(parsed, preset, Preset.Paper));
+        TrainingOptions options = ReadData(ReadOptimization(defaults, parsed), parsed) with
+        {
+            Settings = ofMethods.Read(parsed, info, defaults.Settings),
+        };
         options = ReadAdapter(options, parsed) with
         {
             Device = parsed.GetValue(Device.Device) ?? defaults.Device,
@@ -169,23 +167,10 @@ internal sealed class TrainingOptionSet
             Model = run?.Model ?? parsed.GetValue(Model),
             Adapter = run?.Adapters ?? parsed.GetValue(Adapter)!,
             Data = parsed.GetValue(Data),
-            ProbeData = parsed.GetValue(probeData),
             Template = parsed.GetValue(template) ?? run?.Options.Template ?? ModelSelection.TemplateOf(parsed.GetValue(Adapter)!) ?? options.Template,
             MaxLength = parsed.GetValue(maxLength) ?? run?.Options.MaxLength ?? options.MaxLength,
         };
     }
-
-    private TrainingOptions ReadMethod(TrainingOptions options, ParseResult parsed) => options with
-    {
-        Rho = parsed.GetValue(rho) ?? options.Rho,
-        Layers = parsed.GetValue(layers) ?? options.Layers,
-        ResampleEvery = parsed.GetValue(resampleEvery) ?? options.ResampleEvery,
-        ProbeEvery = parsed.GetValue(probeEvery) ?? options.ProbeEvery,
-        FreezeScope = OptionKinds.Word(parsed, freezeScope, options.FreezeScope),
-        BackwardFloor = OptionKinds.Word(parsed, backwardFloor, options.BackwardFloor),
-        SameMasks = parsed.GetValue(sameMasks),
-        NoiseSize = OptionKinds.Word(parsed, noiseSize, options.NoiseSize),
-    };
 
     private TrainingOptions ReadOptimization(TrainingOptions options, ParseResult parsed) => options with
     {

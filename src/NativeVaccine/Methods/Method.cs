@@ -9,9 +9,6 @@ namespace NativeVaccine.Methods;
 /// </summary>
 public abstract class Method
 {
-    /// <summary>The name by which the command line selects it.</summary>
-    public abstract string Name { get; }
-
     /// <summary>What the memory plan must have room for.</summary>
     public virtual MethodNeeds Needs { get; } = new();
 
@@ -19,13 +16,23 @@ public abstract class Method
     /// <exception cref="InputException">They do not.</exception>
     public virtual void RequireFits(int layerCount) { }
 
+    /// <summary>Does what comes once, before the first step; not where a run goes on from a checkpoint.</summary>
+    /// <param name="step">The context of the first step.</param>
+    public virtual void Begin(StepContext step) { }
+
     /// <summary>Does one optimizer step: it ends with <see cref="StepContext.Update"/>.</summary>
     public abstract void Step(StepContext step);
 
-    /// <summary>What the method remembers from one step to the next, for a checkpoint.</summary>
+    /// <summary>What the method remembers from one step to the next beside its vectors, for a checkpoint.</summary>
     public virtual JsonObject SaveState() => [];
 
     /// <summary>Sets what <see cref="SaveState"/> gave.</summary>
     /// <exception cref="InputException">The state is not of this method.</exception>
     public virtual void RestoreState(JsonObject state) { }
+
+    /// <summary>
+    /// What a benchmark that times single steps replays in all of them, by the fields of replay.jsonl, so that each costs the same: for a
+    /// method that chooses layers, layers spread over the model. Empty where nothing is chosen.
+    /// </summary>
+    public virtual JsonObject EvenReplay(int layerCount) => [];
 }

@@ -15,8 +15,10 @@ public sealed record MethodNeeds
     public SiteBudget ResidualSites { get; init; }
 
     /// <summary>Parameter vectors of the method's own.</summary>
-    public int ExtraVectors { get; init; }
-
-    /// <summary>True if it looks at harmful samples.</summary>
-    public bool HarmfulPool { get; init; }
+    public IReadOnlyList<MethodVector> Vectors { get; init; } = [];
 }
+
+/// <summary>A parameter vector of a method's own, zero before the first step.</summary>
+/// <param name="Name">What it is, in checkpoints.</param>
+/// <param name="IsKept">True if a step needs what an earlier one left in it, so that checkpoints hold it.</param>
+public sealed record MethodVector(string Name, bool IsKept = false);

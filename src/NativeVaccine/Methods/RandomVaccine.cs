@@ -1,4 +1,5 @@
 using NativeVaccine.Engine;
+using NativeVaccine.Training;
 
 namespace NativeVaccine.Methods;
 
@@ -16,19 +17,19 @@ public enum NoiseSize
 /// The control of the Vaccine paper (arXiv 2402.01109): Gaussian noise at every layer's embedding in place of the perturbation
 /// that hurts most. One pass.
 /// </summary>
-/// <param name="rho">Size of the noise.</param>
-/// <param name="size">What it is the size of.</param>
-public sealed class RandomVaccine(double rho, NoiseSize size = NoiseSize.Variance) : Method
+public sealed class RandomVaccine(MethodSettings settings) : Method
 {
-    /// <summary>Its name and options. The variance is from the middle of the paper's grid of 1e-4 to 1.</summary>
-    public static MethodInfo Info { get; } = new(
-        "random-vaccine",
-        static options => new RandomVaccine(options.Rho, options.NoiseSize),
-        new MethodOption("rho", Default: 0.01),
-        new MethodOption("noise_size"));
+    // From the middle of the paper's grid of 1e-4 to 1.
+    private static readonly NumberOption Rho = new("rho", "size of the noise", 0.01);
+    private static readonly WordOption<NoiseSize> Size = new("noise_size", "what rho is: each element's variance, or the norm of all", NoiseSize.Variance);
 
-    /// <inheritdoc/>
-    public override string Name => Info.Name;
+    /// <summary>Its name and options.</summary>
+    public static MethodInfo Info { get; } = new("random-vaccine", static settings => new RandomVaccine(settings))
+    {
+        Stages = [TrainingStage.Align],
+        Options = [Rho, Size],
+        WhyNoReference = "the authors published no program for it",
+    };
 
     /// <inheritdoc/>
     public override MethodNeeds Needs { get; } = new() { AttentionSites = new SiteBudget(1) };
@@ -37,22 +38,13 @@ public sealed class RandomVaccine(double rho, NoiseSize size = NoiseSize.Varianc
     public override void Step(StepContext step)
     {
         Session session = step.Session;
-        SiteTensor e = session.Site(SiteKind.AttentionOutput);
-        e.Select(LayerSet.All(session.LayerCount));
-        session.Gradients.Zero();
-        foreach (MicroBatch micro in step.MicroBatches)
+        double rho = settings.Get(Rho);
+        bool isNorm = settings.Get(Size) == NoiseSize.Norm;
+        PerturbedTraining.Step(step, LayerSet.All(session.LayerCount), session.AllTensors, floor: 0, (micro, e) =>
         {
-            float deviation = size == NoiseSize.Variance ? (float)Math.Sqrt(rho) : 1;
-            e.Fill(deviation, micro.Seed, micro.Number, micro.Batch.TokenCount);
-            if (size == NoiseSize.Norm) e.ScaleToNorm((float)rho, e.Norms());
-            SiteNorms noise = e.Norms();
-
-            PassResult pass = session.Forward(micro.Batch, micro.Masks(pass: 1) with { Add = [e] });
-            session.Backward(new BackwardOptions { Gradients = session.Gradients, LossScale = micro.Share });
-
-            micro.RecordPerturbation(noise);
-            micro.Record(pass);
-        }
-        step.Update(session.AllTensors);
+            e.Fill(isNorm ? 1 : (float)Math.Sqrt(rho), micro.Seed, micro.Number, micro.Batch.TokenCount);
+            if (isNorm) e.ScaleToNorm((float)rho, e.Norms());
+            return new Perturbation(micro.PassOptions(pass: 1));
+        });
     }
 }

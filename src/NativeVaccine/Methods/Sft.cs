@@ -1,4 +1,6 @@
+using NativeVaccine.Data;
 using NativeVaccine.Engine;
+using NativeVaccine.Training;
 
 namespace NativeVaccine.Methods;
 
@@ -6,22 +8,15 @@ namespace NativeVaccine.Methods;
 public sealed class Sft : Method
 {
     /// <summary>Its name and options.</summary>
-    public static MethodInfo Info { get; } = new("sft", static _ => new Sft());
-
-    /// <inheritdoc/>
-    public override string Name => Info.Name;
+    public static MethodInfo Info { get; } =
+        new("sft", static _ => new Sft()) { Stages = [TrainingStage.Align, TrainingStage.Finetune] };
 
     /// <inheritdoc/>
     public override void Step(StepContext step)
     {
         Session session = step.Session;
         session.Gradients.Zero();
-        foreach (MicroBatch micro in step.MicroBatches)
-        {
-            PassResult pass = session.Forward(micro.Batch, micro.Masks(pass: 1));
-            session.Backward(new BackwardOptions { Gradients = session.Gradients, LossScale = micro.Share });
-            micro.Record(pass);
-        }
+        step.Metrics.Loss = step.AddGradient(step.Take(SampleKind.Training), session.Gradients);
         step.Update(session.AllTensors);
     }
 }

@@ -1,19 +1,20 @@
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
+using NativeVaccine.Training;
 
 namespace NativeVaccine.Methods;
 
 /// <summary>What a method is given for one optimizer step.</summary>
 public sealed class StepContext
 {
-    /// <summary>The pass number of a probe; those of a micro-batch begin at 1.</summary>
-    private const uint ProbePass = 0;
-
     /// <summary>The model.</summary>
     public required Session Session { get; init; }
 
     /// <summary>The step, from 0.</summary>
     public required int Number { get; init; }
+
+    /// <summary>Steps of the run.</summary>
+    public required int TotalSteps { get; init; }
 
     /// <summary>Seed of the run.</summary>
     public required ulong Seed { get; init; }
@@ -25,22 +26,56 @@ public sealed class StepContext
     public required double Clip { get; init; }
 
     /// <summary>The samples of the step.</summary>
-    public required IReadOnlyList<MicroBatch> MicroBatches { get; init; }
+    public required StepSamples Samples { get; init; }
 
-    /// <summary>The harmful samples; null if there are none.</summary>
-    public HarmfulPool? Harmful { get; init; }
-
-    /// <summary>What the run that is followed did in this step; null if none is followed.</summary>
-    public ReplayStep? Replay { get; init; }
+    /// <summary>The parameter vectors that the method asked for, in the order of <see cref="MethodNeeds.Vectors"/>.</summary>
+    public required IReadOnlyList<MethodVector> Vectors { get; init; }
 
     /// <summary>Takes the numbers of the step.</summary>
     public required StepMetrics Metrics { get; init; }
 
+    /// <summary>What the run that is followed did in this step; null if none is followed.</summary>
+    public ReplayStep? Replay => Samples.Replay;
+
     /// <summary>Told what a user should know and no field of the metrics says, in a line.</summary>
     public Action<string>? Notice { get; init; }
 
-    /// <summary>Options of the forward pass of a probe, with dropout masks of its own.</summary>
-    public ForwardOptions ProbeMasks() => MicroBatches[0].Masks(ProbePass);
+    /// <summary>
+    /// The micro-batches that this step takes next from a stream. From <see cref="SampleKind.Training"/> they are the same each time.
+    /// </summary>
+    /// <exception cref="InputException">The run has no samples of this stream.</exception>
+    public IReadOnlyList<MicroBatch> Take(SampleKind kind) => Samples.Take(kind);
+
+    /// <summary>All samples of a stream in their order, in micro-batches.</summary>
+    /// <exception cref="InputException">The run has no samples of this stream.</exception>
+    public IReadOnlyList<MicroBatch> TakeAll(SampleKind kind) => Samples.TakeAll(kind);
+
+    /// <summary>A parameter vector of the method's own.</summary>
+    public ParameterVector Vector(MethodVector vector)
+    {
+        for (int i = 0; i < Vectors.Count; i++)
+        {
+            if (ReferenceEquals(Vectors[i], vector)) return Session.Extra(i);
+        }
+        throw new ArgumentException($"the method did not ask for the vector {vector.Name}", nameof(vector));
+    }
+
+    /// <summary>The mean cross-entropy of some micro-batches, and its gradient, which is added to a vector.</summary>
+    /// <param name="batches">The micro-batches.</param>
+    /// <param name="gradient">The vector.</param>
+    /// <param name="pass">Names the dropout masks: a method that passes over a micro-batch again takes another one.</param>
+    /// <returns>The loss in nats.</returns>
+    public double AddGradient(IReadOnlyList<MicroBatch> batches, ParameterVector gradient, uint pass = 1)
+    {
+        double loss = 0;
+        foreach (MicroBatch micro in batches)
+        {
+            PassResult result = Session.Forward(micro.Batch, micro.PassOptions(pass));
+            Session.Backward(new BackwardOptions { Gradients = gradient, LossScale = micro.Share });
+            loss += micro.Share * result.MeanLoss;
+        }
+        return loss;
+    }
 
     /// <summary>
     /// Clips the gradients by their norm over the tensors that have one, and steps these tensors. Norms and biases, which train only where

@@ -1,14 +1,12 @@
-using NativeVaccine.Engine;
-
 namespace NativeVaccine.Methods;
 
 /// <summary>
-/// What a step has to tell: a line of metrics.jsonl. Where gradients are accumulated, losses and site norms are the means over the
-/// micro-batches. What a method has nothing to say about is null.
+/// What a step has to tell: a line of metrics.jsonl. Every method has the properties; what else a method says has a name of its own. Where
+/// gradients are accumulated, losses and site norms are the means over the micro-batches.
 /// </summary>
 public sealed class StepMetrics
 {
-    private readonly SortedDictionary<int, double> siteGradientNorms = [];
+    private readonly OrderedDictionary<string, object> values = new(StringComparer.Ordinal);
 
     /// <summary>The step, from 0.</summary>
     public required int Step { get; init; }
@@ -16,16 +14,16 @@ public sealed class StepMetrics
     /// <summary>The pass over the data, from 0.</summary>
     public required int Epoch { get; init; }
 
-    /// <summary>The samples used, by the records of the data that they came from.</summary>
-    public required IReadOnlyList<int> Samples { get; init; }
-
     /// <summary>The learning rate of this step.</summary>
     public required double LearningRate { get; init; }
 
-    /// <summary>Tokens of the samples.</summary>
-    public required long Tokens { get; init; }
+    /// <summary>The samples that the step trained on, by the records of the data that they came from.</summary>
+    public IReadOnlyList<int> Samples { get; set; } = [];
 
-    /// <summary>Mean cross-entropy in nats of the last pass, the one that trains.</summary>
+    /// <summary>Tokens of these samples.</summary>
+    public long Tokens { get; set; }
+
+    /// <summary>The objective, in nats: mean cross-entropy of the pass that trains, with whatever the method adds.</summary>
     public double Loss { get; set; }
 
     /// <summary>Norm of the gradient before clipping, over the tensors that have one.</summary>
@@ -40,36 +38,35 @@ public sealed class StepMetrics
     /// <summary>Memory in use on the device: the plan's bytes.</summary>
     public long PeakBytes { get; set; }
 
-    /// <summary>Mean cross-entropy of the pass that found the perturbation.</summary>
-    public double? Pass1Loss { get; set; }
+    /// <summary>What the method says, in its order: numbers, texts, arrays of numbers, and numbers by layer.</summary>
+    public IReadOnlyDictionary<string, object> Values => values;
 
-    /// <summary>N: norm of the gradient at the perturbed sites, all layers together.</summary>
-    public double? SiteGradientNorm { get; set; }
+    /// <summary>Says a number.</summary>
+    public void Set(string name, double value) => values[name] = value;
 
-    /// <summary>The same by layer; empty for methods with one pass.</summary>
-    public IReadOnlyDictionary<int, double> SiteGradientNorms => siteGradientNorms;
+    /// <summary>Says a word.</summary>
+    public void Set(string name, string value) => values[name] = value;
 
-    /// <summary>Norm of what was added to the activations, all layers together.</summary>
-    public double? PerturbationNorm { get; set; }
+    /// <summary>Says whole numbers, such as layers or samples.</summary>
+    public void Set(string name, IEnumerable<int> value) => values[name] = value.ToArray();
 
-    /// <summary>The layers that were chosen.</summary>
-    public LayerSet? ActiveLayers { get; set; }
+    /// <summary>Says some numbers.</summary>
+    public void Set(string name, IEnumerable<double> value) => values[name] = value.ToArray();
 
-    /// <summary>The harmful samples that the probe looked at, by their records likewise; null if the step has no probe.</summary>
-    public IReadOnlyList<int>? ProbeSamples { get; set; }
+    /// <summary>Adds to a number, which is 0 before.</summary>
+    public void Add(string name, double value) => Set(name, (Number(name) ?? 0) + value);
 
-    /// <summary>Their mean cross-entropy.</summary>
-    public double? ProbeLoss { get; set; }
-
-    /// <summary>Norm of their gradient at every layer.</summary>
-    public IReadOnlyList<double>? ProbeNorms { get; set; }
-
-    /// <summary>Each layer's share of the sum of these norms.</summary>
-    public IReadOnlyList<double>? Probabilities { get; set; }
-
-    internal void AddSiteGradientNorms(SiteNorms norms, double share)
+    /// <summary>Adds to the numbers of some layers, which are 0 before.</summary>
+    public void Add(string name, IEnumerable<KeyValuePair<int, double>> byLayer)
     {
-        foreach (int layer in norms.Layers)
-            siteGradientNorms[layer] = siteGradientNorms.GetValueOrDefault(layer) + (share * norms[layer]);
+        if (!values.TryGetValue(name, out object? sums)) values[name] = sums = new SortedDictionary<int, double>();
+        var layers = (SortedDictionary<int, double>)sums;
+        foreach ((int layer, double value) in byLayer) layers[layer] = layers.GetValueOrDefault(layer) + value;
     }
+
+    /// <summary>A number that the method said; null if it did not.</summary>
+    public double? Number(string name) => values.GetValueOrDefault(name) as double?;
+
+    /// <summary>Whole numbers that the method said; null if it did not.</summary>
+    public IReadOnlyList<int>? Integers(string name) => values.GetValueOrDefault(name) as int[];
 }

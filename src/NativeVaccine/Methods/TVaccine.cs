@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using NativeVaccine.Data;
 using NativeVaccine.Engine;
+using NativeVaccine.Training;
 
 namespace NativeVaccine.Methods;
 
@@ -7,88 +9,70 @@ namespace NativeVaccine.Methods;
 /// T-Vaccine (Liu et al., arXiv 2410.09760): Vaccine on few layers at a time, those at which harmful samples
 /// pull hardest.
 /// </summary>
-public sealed class TVaccine(TVaccineOptions options) : Method
+public sealed class TVaccine(MethodSettings settings) : Method
 {
+    private static readonly NumberOption Rho = new("rho", "norm of the perturbation, all layers together", 3);
+    private static readonly WholeNumberOption Layers = new("layers", "S: layers that T-Vaccine chooses", 8, minimum: 1);
+    private static readonly WholeNumberOption ResampleEvery =
+        new("resample_every", "J: steps between T-Vaccine's choices of layers", 20, minimum: 1) { AcrossSteps = true };
+    private static readonly WholeNumberOption ProbeEvery =
+        new("probe_every", "K: steps between T-Vaccine's looks at a harmful sample", 200, minimum: 1) { AcrossSteps = true };
+    private static readonly PoolOption HarmfulData =
+        new("harmful_data", "harmful samples", SampleKind.Harmful, samplesAtATime: 1);
+    private static readonly WordOption<FreezeScope> Scope =
+        new("freeze_scope", "what T-Vaccine freezes in layers not chosen: all, or only their attention", FreezeScope.Layer, FreezeScope.Attention);
+    private static readonly WordOption<BackwardFloor> FloorRule =
+        new("backward_floor", "how far down T-Vaccine's training pass goes", BackwardFloor.Chosen, BackwardFloor.Neighbours);
+    private static readonly SwitchOption SameMasks = new("same_masks", "the perturbed pass drops out what the first pass did");
+
     private double[] probabilities = [];
     private LayerSet chosen = LayerSet.Empty;
     private int layersOfModel;
 
     /// <summary>Its name and options.</summary>
-    public static MethodInfo Info { get; } = new(
-        "tvaccine",
-        static options => new TVaccine(
-            new TVaccineOptions(options.Rho, options.Layers, options.ResampleEvery, options.ProbeEvery)
-            {
-                FreezeScope = options.FreezeScope,
-                BackwardFloor = options.BackwardFloor,
-                SameMasks = options.SameMasks,
-            }),
-        new MethodOption("rho", Default: 3),
-        new MethodOption("layers"),
-        new MethodOption("resample_every"),
-        new MethodOption("probe_every"),
-        new MethodOption("probe_data"),
-        new MethodOption("freeze_scope"),
-        new MethodOption("backward_floor"),
-        new MethodOption("same_masks"));
+    public static MethodInfo Info { get; } = new("tvaccine", static settings => new TVaccine(settings))
+    {
+        Stages = [TrainingStage.Align],
+        Options = [Rho, Layers, ResampleEvery, ProbeEvery, HarmfulData, Scope, FloorRule, SameMasks],
+        Metrics =
+        [
+            new("active_layers", "Active layers", "Filled where the layer was chosen.", MetricKind.Layers),
+            new(
+                "probabilities", "Probe probabilities",
+                "A column for each probe: every layer's share of the harmful samples' gradient norm.", MetricKind.LayerShares),
+        ],
+        Replay = [new ReplaySamples("probe_samples", SampleKind.Harmful), new ReplayLayers("active_layers")],
+    };
 
     /// <inheritdoc/>
-    public override string Name => Info.Name;
-
-    /// <inheritdoc/>
-    public override MethodNeeds Needs { get; } = new() { AttentionSites = new SiteBudget(1, options.Layers), HarmfulPool = true };
+    public override MethodNeeds Needs { get; } = new() { AttentionSites = new SiteBudget(1, settings.Get(Layers)) };
 
     /// <inheritdoc/>
     public override void RequireFits(int layerCount)
     {
         layersOfModel = layerCount;
-        if (options.Layers > layerCount)
-            throw new InputException($"T-Vaccine cannot choose {options.Layers} layers of {layerCount}; expected fewer (--layers)");
+        if (settings.Get(Layers) > layerCount)
+            throw new InputException($"T-Vaccine cannot choose {settings.Get(Layers)} layers of {layerCount}; expected fewer (--layers)");
     }
 
     /// <inheritdoc/>
     public override void Step(StepContext step)
     {
         Session session = step.Session;
-        if (step.Number % options.ProbeEvery == 0) Probe(step);
-        if (step.Number % options.ResampleEvery == 0 || step.Replay?.ActiveLayers is not null) chosen = ChooseLayers(step);
-        step.Metrics.ActiveLayers = chosen;
+        if (step.Number % settings.Get(ProbeEvery) == 0) Probe(step);
+        if (step.Number % settings.Get(ResampleEvery) == 0 || step.Replay?.Integers("active_layers") is not null) chosen = ChooseLayers(step);
+        step.Metrics.Set("active_layers", chosen);
 
-        int floor = TrainableTensors.Floor(options.BackwardFloor, chosen, session.LayerCount);
-        TensorSet trainable = TrainableTensors.Of(session, options.FreezeScope, chosen, floor);
-        SiteTensor e = session.Site(SiteKind.AttentionOutput);
-        e.Select(chosen);
-        session.Gradients.Zero(trainable);
-        foreach (MicroBatch micro in step.MicroBatches)
+        int floor = TVaccineFreezing.Floor(settings.Get(FloorRule), chosen, session.LayerCount);
+        TensorSet trainable = TVaccineFreezing.Trainable(session, settings.Get(Scope), chosen, floor);
+        PerturbedTraining.Step(step, chosen, trainable, floor, (micro, e) =>
         {
-            // First pass: g_l, the gradient at e_l of the chosen layers, and N, the norm of all of them. No weight needs a gradient.
-            ForwardOptions masks = micro.Masks(pass: 1);
-            PassResult first = session.Forward(micro.Batch, masks);
-            session.Backward(new BackwardOptions { Read = [e] });
-            SiteNorms gradient = e.Norms();
-
-            // epsilon_l = rho * g_l / (N + 1e-7)
-            e.ScaleToNorm((float)options.Rho, gradient);
-            SiteNorms perturbation = e.Norms();
-
-            // Second pass: the loss at e_l + epsilon_l, with epsilon_l a constant, is the one that trains. Below the lowest chosen layer it
-            // would repeat the first one where both drop out the same.
-            bool repeats = options.SameMasks || !masks.Dropout;
-            masks = repeats ? masks with { FromLayer = chosen.Lowest } : micro.Masks(pass: 2);
-            PassResult second = session.Forward(micro.Batch, masks with { Add = [e] });
-            session.Backward(new BackwardOptions
-            {
-                Gradients = session.Gradients,
-                Tensors = trainable,
-                Floor = floor,
-                LossScale = micro.Share,
-            });
-
-            micro.RecordFirstPass(first, gradient);
-            micro.RecordPerturbation(perturbation);
-            micro.Record(second);
-        }
-        step.Update(trainable);
+            Action record = PerturbedTraining.AgainstTheLoss(step, micro, e, settings.Get(Rho));
+            // Below the lowest chosen layer the second pass would repeat the first one where both drop out the same.
+            bool repeats = settings.Get(SameMasks) || !micro.Dropout;
+            return new Perturbation(
+                repeats ? micro.PassOptions(pass: 1) with { FromLayer = chosen.Lowest } : micro.PassOptions(pass: 2), record);
+        });
     }
 
     /// <inheritdoc/>
@@ -112,36 +96,39 @@ public sealed class TVaccine(TVaccineOptions options) : Method
         bool IsLayer(JsonNode? node) => node is JsonValue value && value.TryGetValue(out int layer) && (uint)layer < (uint)layersOfModel;
     }
 
+    /// <inheritdoc/>
+    public override JsonObject EvenReplay(int layerCount) => new()
+    {
+        ["active_layers"] = new JsonArray([.. Enumerable.Range(0, settings.Get(Layers))
+            .Select(index => (JsonNode)(int)((long)index * layerCount / settings.Get(Layers)))]),
+    };
+
     /// <summary>p_l = |g_l| / sum_k |g_k|, of a harmful sample.</summary>
     private void Probe(StepContext step)
     {
-        HarmfulPool pool = step.Harmful ?? throw new InvalidOperationException("T-Vaccine needs harmful samples");
-        int[] samples = step.Replay?.ProbeSamples ?? [pool.Draw(step.Number / options.ProbeEvery)];
-        PassResult pass = step.Session.Forward(pool.Batch(samples), step.ProbeMasks());
+        MicroBatch harmful = step.Take(SampleKind.Harmful)[0];
+        PassResult pass = step.Session.Forward(harmful.Batch, harmful.PassOptions(pass: 1));
         SiteNorms norms = step.Session.Backward(new BackwardOptions { NormsOf = SiteKind.AttentionOutput })!;
 
         double[] byLayer = [.. norms.Layers.Select(layer => norms[layer])];
         probabilities = LayerSampler.Probabilities(byLayer);
-        step.Metrics.ProbeSamples = samples;
-        step.Metrics.ProbeLoss = pass.MeanLoss;
-        step.Metrics.ProbeNorms = byLayer;
-        step.Metrics.Probabilities = probabilities;
+        step.Metrics.Set("probe_loss", pass.MeanLoss);
+        step.Metrics.Set("probe_norms", byLayer);
+        step.Metrics.Set("probabilities", probabilities);
     }
 
     private LayerSet ChooseLayers(StepContext step)
     {
-        if (step.Replay?.ActiveLayers is { } layers)
+        int count = settings.Get(Layers);
+        if (step.Replay?.Integers("active_layers") is { } layers)
         {
-            if (layers.Length > options.Layers)
-            {
-                throw new InputException(
-                    $"replay: step {step.Number} chooses {layers.Length} layers; expected at most {options.Layers} (--layers)");
-            }
-            return LayerSet.Of(layers);
+            return layers.Length <= count
+                ? LayerSet.Of(layers)
+                : throw new InputException($"replay: step {step.Number} chooses {layers.Length} layers; expected at most {count} (--layers)");
         }
-        LayerSampler.Choice choice = LayerSampler.Sample(probabilities, options.Layers, step.Seed, step.Number);
+        LayerSampler.Choice choice = LayerSampler.Sample(probabilities, count, step.Seed, step.Number);
         if (choice.Uniform)
-            step.Notice?.Invoke($"step {step.Number}: the probe gave fewer than {options.Layers} usable layers; all were equally likely");
+            step.Notice?.Invoke($"step {step.Number}: the probe gave fewer than {count} usable layers; all were equally likely");
         return choice.Layers;
     }
 }

@@ -14,4 +14,10 @@ internal static class RandomPurpose
 
     /// <summary>T-Vaccine's choice of layers; the step is that of the run.</summary>
     public const uint LayerChoice = 4;
+
+    /// <summary>The order in which the guide pool is walked.</summary>
+    public const uint GuidePoolOrder = 5;
+
+    /// <summary>The order in which the Fisher pool is walked.</summary>
+    public const uint FisherPoolOrder = 6;
 }

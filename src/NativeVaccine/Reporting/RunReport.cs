@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Xml;
 using System.Xml.Linq;
 using NativeVaccine.IO;
+using NativeVaccine.Methods;
 using NativeVaccine.Training;
 
 namespace NativeVaccine.Reporting;
@@ -49,7 +50,8 @@ public static class RunReport
     public static string Write(string folder, long? plannedBytes = null, int? layerCount = null, int? totalSteps = null)
     {
         TrainingOptions options = TrainingOptionsJson.Read(Path.Combine(folder, RunFolder.ConfigurationFileName));
-        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(Path.Combine(folder, RunFolder.MetricsFileName), layerCount ?? MostLayers);
+        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(
+            Path.Combine(folder, RunFolder.MetricsFileName), layerCount ?? MostLayers, MethodCatalog.Require(options.Method).Metrics);
         string file = Path.Combine(folder, FileName);
         AtomicFile.WriteAllText(file, Page(options, steps, plannedBytes, State(steps, Directory.Exists(RunFolder.ResultOf(folder, options.Full)), totalSteps)));
         return file;
@@ -61,7 +63,7 @@ public static class RunReport
         var body = new XElement("body", new XElement("h1", title), new XElement("p", new XAttribute("class", "state"), state));
         if (steps.Count > 0) body.Add(FinalNumbers(steps));
         body.Add(Facts(options, steps, plannedBytes));
-        if (steps.Count > 0) body.Add(new XElement("div", new XAttribute("class", "charts"), Charts(steps)));
+        if (steps.Count > 0) body.Add(new XElement("div", new XAttribute("class", "charts"), Charts(steps, MethodCatalog.Require(options.Method).Metrics)));
         var html = new XElement(
             "html",
             new XAttribute("lang", "en"),
@@ -114,7 +116,7 @@ public static class RunReport
         Add("model", options.Model);
         Add("merged adapters", string.Join(", ", options.Adapter));
         Add("data", options.Data);
-        Add("harmful data", options.ProbeData);
+        foreach ((PoolOption pool, string file) in options.PoolFiles()) Add(pool.Name.Replace('_', ' '), file);
         Add("trained", options.Full
             ? "all parameters"
             : Say($"LoRA of rank {options.LoraRank}, alpha {options.LoraAlpha}, dropout {options.Dropout}, on {string.Join(", ", options.LoraTargets)}"));
@@ -129,12 +131,10 @@ public static class RunReport
         return table;
     }
 
-    private static string MethodSettings(TrainingOptions options) => options.Method switch
-    {
-        "tvaccine" => Say($", rho {options.Rho}, {options.Layers} layers chosen every {options.ResampleEvery} steps, probed every {options.ProbeEvery}"),
-        "vaccine" or "random-vaccine" => Say($", rho {options.Rho}"),
-        _ => "",
-    };
+    private static string MethodSettings(TrainingOptions options) => string.Concat(
+        MethodCatalog.Require(options.Method).Options
+            .Where(static option => option is not PoolOption)
+            .Select(option => options.Settings.Find(option) is { } value ? $", {option.Name.Replace('_', ' ')} {option.Write(value)}" : ""));
 
     private static string? Memory(IReadOnlyList<ReportedStep> steps, long? plannedBytes)
     {
@@ -153,46 +153,35 @@ public static class RunReport
         return Say($"{all:F1} s in steps, median {seconds[seconds.Length / 2] * 1e3:F1} ms a step, {tokens / Math.Max(all, 1e-9):F0} tokens/s");
     }
 
-    private static IEnumerable<XElement> Charts(IReadOnlyList<ReportedStep> steps)
+    private static IEnumerable<XElement> Charts(IReadOnlyList<ReportedStep> steps, IReadOnlyList<MethodMetric> metrics)
     {
         XElement Curve(string heading, string note, Func<ReportedStep, double> value) =>
             Section(heading, note, Svg.Curve(heading, [.. steps.Select(step => (step.Step, value(step)))]));
         IEnumerable<XElement> charts =
         [
-            Curve("Loss", "Mean cross-entropy in nats of the pass that trains.", static step => step.Loss),
+            Curve("Loss", "The objective, in nats.", static step => step.Loss),
             Curve("Learning rate", "As used in each step.", static step => step.LearningRate),
             Curve("Gradient norm", "Before clipping, over the tensors that have a gradient.", static step => step.GradientNorm),
             Curve("Time per step", "Seconds.", static step => step.Seconds),
         ];
-        return [.. charts, .. Layers(steps)];
+        IEnumerable<XElement> numbers = metrics
+            .Where(metric => steps.Any(step => double.IsFinite(step.Numbers.GetValueOrDefault(metric.Name, double.NaN))))
+            .Select(metric => Curve(metric.Title, metric.Note, step => step.Numbers[metric.Name]));
+        return [.. charts, .. numbers, .. metrics.Select(metric => Layers(steps, metric)).OfType<XElement>()];
     }
 
-    private static List<XElement> Layers(IReadOnlyList<ReportedStep> steps)
+    /// <summary>A column for each step that has the metric, a row for each layer; null where no step has it.</summary>
+    private static XElement? Layers(IReadOnlyList<ReportedStep> steps, MethodMetric metric)
     {
-        (int Step, double[] Layers)[] probes =
-            [.. steps.Where(static step => step.Probabilities is { Length: > 0 }).Select(static step => (step.Step, step.Probabilities!))];
-        ReportedStep[] chosen = [.. steps.Where(static step => step.ActiveLayers is not null)];
-        int layers = Math.Max(
-            probes.Select(static probe => probe.Layers.Length).DefaultIfEmpty().Max(),
-            chosen.SelectMany(static step => step.ActiveLayers!).DefaultIfEmpty(-1).Max() + 1);
-        if (layers == 0) return [];
-        var sections = new List<XElement>();
-        if (chosen.Length > 0)
-        {
-            double[] Mask(ReportedStep step) => [.. Enumerable.Range(0, layers).Select(layer => step.ActiveLayers!.Contains(layer) ? 1.0 : 0)];
-            sections.Add(Section(
-                "Active layers", "Filled where the layer was chosen.",
-                Svg.HeatMap("Active layers", [.. chosen.Select(step => (step.Step, Mask(step)))], 1)));
-        }
-        if (probes.Length > 0)
-        {
-            double most = probes.SelectMany(static probe => probe.Layers).Where(double.IsFinite).DefaultIfEmpty(1).Max();
-            sections.Add(Section(
-                "Probe probabilities",
-                Say($"A column for each probe: every layer's share of the harmful samples' gradient norm; full is {most:P1}."),
-                Svg.HeatMap("Probe probabilities", probes, Math.Max(most, double.Epsilon))));
-        }
-        return sections;
+        (int Step, double[] Layers)[] columns =
+            [.. steps.Where(step => step.Layers.ContainsKey(metric.Name)).Select(step => (step.Step, step.Layers[metric.Name]))];
+        int layers = steps.SelectMany(static step => step.Layers.Values).Select(static values => values.Length).DefaultIfEmpty().Max();
+        if (columns.Length == 0 || layers == 0) return null;
+        bool isMask = metric.Kind == MetricKind.Layers;
+        double most = isMask ? 1 : columns.SelectMany(static column => column.Layers).Where(double.IsFinite).DefaultIfEmpty(1).Max();
+        (int, double[])[] full = [.. columns.Select(column => (column.Step, (double[])[.. column.Layers, .. new double[layers - column.Layers.Length]]))];
+        string note = isMask ? metric.Note : Say($"{metric.Note} Full is {most:P1}.");
+        return Section(metric.Title, note, Svg.HeatMap(metric.Title, full, Math.Max(most, double.Epsilon)));
     }
 
     private static XElement Section(string heading, string note, XElement chart) =>

@@ -20,6 +20,12 @@ internal sealed record CheckpointHeader
     /// <summary>What the method remembers.</summary>
     public required JsonObject MethodState { get; init; }
 
+    /// <summary>How many samples were taken from each stream: <see cref="SampleStreams.Positions"/>.</summary>
+    public required IReadOnlyDictionary<string, long> Streams { get; init; }
+
+    /// <summary>The method's own vectors that are in the file, by their names.</summary>
+    public required IReadOnlyList<string> Vectors { get; init; }
+
     /// <summary>What the run depends on: <see cref="RunFingerprint"/>.</summary>
     public required IReadOnlyDictionary<string, string> Fingerprint { get; init; }
 
@@ -38,18 +44,18 @@ internal sealed record CheckpointHeader
 
 /// <summary>
 /// The file of a checkpoint, little-endian: eight bytes of name and version, the length of the header (int64), the header (JSON), the steps
-/// that each tensor has taken (int64), parameters, first and second moments (fp32), and the SHA-256 of all of that.
+/// that each tensor has taken (int64), parameters, first and second moments and the method's own vectors (fp32), and the SHA-256 of all.
 /// </summary>
 internal static class CheckpointFile
 {
     private const int ChunkElements = 1 << 18;
     private const int LargestHeader = 1 << 24;
 
-    private static ReadOnlySpan<byte> Magic => "NVCKPT02"u8;
+    private static ReadOnlySpan<byte> Magic => "NVCKPT03"u8;
 
     /// <summary>Writes what a session is. The file appears whole or not at all.</summary>
     /// <exception cref="InputException">The disk is full, or the folder cannot be written.</exception>
-    public static void Write(string path, CheckpointHeader header, Session session)
+    public static void Write(string path, CheckpointHeader header, Session session, IReadOnlyList<ParameterVector> kept)
     {
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(header, TrainingJsonContext.Default.CheckpointHeader);
         AtomicFile.Write(
@@ -70,7 +76,7 @@ internal static class CheckpointFile
                 Put(json);
                 Put(MemoryMarshal.AsBytes<long>(session.Optimizer.Steps));
                 float[] chunk = new float[ChunkElements];
-                foreach (ParameterVector vector in Vectors(session))
+                foreach (ParameterVector vector in Vectors(session, kept))
                 {
                     for (long first = 0; first < vector.Length; first += ChunkElements)
                     {
@@ -104,22 +110,22 @@ internal static class CheckpointFile
 
     /// <summary>Puts a session into the state of a file that <see cref="ReadHeader"/> accepted.</summary>
     /// <exception cref="InputException">It belongs to another model or other options.</exception>
-    public static void Restore(string path, Session session)
+    public static void Restore(string path, Session session, IReadOnlyList<ParameterVector> kept)
     {
         using Stream stream = Open(path);
         (CheckpointHeader header, long bodyOffset) = ParseHeader(stream, path);
         (int tensors, long parameters) = (session.TrainableTensors.Count, session.Parameters.Length);
-        if (header.Tensors != tensors || header.Parameters != parameters)
+        if (header.Tensors != tensors || header.Parameters != parameters || header.Vectors.Count != kept.Count)
         {
             throw new InputException(FormattableString.Invariant(
-                $"{path}: {header.Tensors} tensors, {header.Parameters} parameters; the run has {tensors} and {parameters}"));
+                $"{path}: {header.Tensors} tensors, {header.Parameters} parameters, {header.Vectors.Count} vectors of the method; the run has {tensors}, {parameters} and {kept.Count}"));
         }
         stream.Position = bodyOffset;
         long[] steps = new long[header.Tensors];
         stream.ReadExactly(MemoryMarshal.AsBytes(steps.AsSpan()));
         session.Optimizer.Steps = steps;
         float[] chunk = new float[ChunkElements];
-        foreach (ParameterVector vector in Vectors(session))
+        foreach (ParameterVector vector in Vectors(session, kept))
         {
             for (long first = 0; first < vector.Length; first += ChunkElements)
             {
@@ -130,15 +136,15 @@ internal static class CheckpointFile
         }
     }
 
-    private static ParameterVector[] Vectors(Session session) =>
-        [session.Parameters, session.Optimizer.FirstMoment, session.Optimizer.SecondMoment];
+    private static ParameterVector[] Vectors(Session session, IReadOnlyList<ParameterVector> kept) =>
+        [session.Parameters, session.Optimizer.FirstMoment, session.Optimizer.SecondMoment, .. kept];
 
     private static long FileLength(long headerLength, CheckpointHeader header)
     {
-        const int VectorCount = 3;
+        int vectorCount = 3 + header.Vectors.Count;
         long start = Magic.Length + sizeof(long) + headerLength;
         long counts = (long)header.Tensors * sizeof(long);
-        return checked(start + counts + (VectorCount * header.Parameters * sizeof(float)) + SHA256.HashSizeInBytes);
+        return checked(start + counts + (vectorCount * header.Parameters * sizeof(float)) + SHA256.HashSizeInBytes);
     }
 
     private static FileStream Open(string path)

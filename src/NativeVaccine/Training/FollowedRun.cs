@@ -1,4 +1,5 @@
 using NativeVaccine.Data;
+using NativeVaccine.Methods;
 
 namespace NativeVaccine.Training;
 
@@ -18,41 +19,37 @@ internal sealed class FollowedRun
     /// <summary>The steps, whose indices count samples.</summary>
     public IReadOnlyList<ReplayStep> Steps { get; private init; } = [];
 
+    /// <param name="path">The file.</param>
+    /// <param name="method">The method that follows it.</param>
+    /// <param name="sets">What was read of each stream.</param>
+    /// <param name="layerCount">Layers of the model.</param>
+    /// <param name="batch">Samples of a micro-batch.</param>
     /// <exception cref="InputException">The file is broken, names what does not exist, or has a step of which nothing counts.</exception>
-    public static FollowedRun Read(string path, SampleSet samples, SampleSet? harmful, int layerCount)
+    public static FollowedRun Read(
+        string path, MethodInfo method, IReadOnlyDictionary<SampleKind, SampleSet> sets, int layerCount, int batch)
     {
         var run = new FollowedRun(path);
-        Dictionary<int, int> places = Places(samples);
-        Dictionary<int, int> harmfulPlaces = harmful is null ? [] : Places(harmful);
-        IReadOnlyList<ReplayStep> steps = ReplayFile.Read(path, RecordCount(samples), RecordCount(harmful), layerCount);
+        Dictionary<SampleKind, Dictionary<int, int>> places = sets.ToDictionary(static set => set.Key, static set => Places(set.Value));
+        IReadOnlyList<ReplayStep> steps = ReplayFile.Read(
+            path, method, kind => sets.TryGetValue(kind, out SampleSet? set) ? set.Samples.Count + set.Dropped : 0, layerCount, batch);
         return new FollowedRun(path)
         {
             Steps = [.. steps.Select(step => step with
             {
-                MicroBatches = run.MicroBatches(step, places),
-                ProbeSamples = run.Required(step.ProbeSamples, harmfulPlaces, step.Step, "probe_samples"),
-                HarmfulSamples = run.Required(step.HarmfulSamples, harmfulPlaces, step.Step, "harmful_samples"),
+                Samples = step.Samples.ToDictionary(
+                    static taken => taken.Key, taken => (IReadOnlyList<int[]>)run.Batches(taken.Value, places[taken.Key], step.Step, taken.Key)),
             })],
             Dropped = run.Dropped,
         };
     }
 
-    private static int RecordCount(SampleSet? set) => set is null ? 0 : set.Samples.Count + set.Dropped;
-
     private static Dictionary<int, int> Places(SampleSet set) => set.Records.Index().ToDictionary(static pair => pair.Item, static pair => pair.Index);
 
     /// <summary>A micro-batch of which nothing is left is left out.</summary>
-    private int[][] MicroBatches(ReplayStep step, Dictionary<int, int> places)
+    private int[][] Batches(IReadOnlyList<int[]> batches, Dictionary<int, int> places, int step, SampleKind kind)
     {
-        int[][] left = [.. step.MicroBatches.Select(batch => Left(batch, places)).Where(static batch => batch.Length > 0)];
-        return left.Length > 0 ? left : throw NothingLeft(step.Step, "samples");
-    }
-
-    private int[]? Required(int[]? records, Dictionary<int, int> places, int step, string field)
-    {
-        if (records is null) return null;
-        int[] left = Left(records, places);
-        return left.Length > 0 ? left : throw NothingLeft(step, field);
+        int[][] left = [.. batches.Select(batch => Left(batch, places)).Where(static batch => batch.Length > 0)];
+        return left.Length > 0 ? left : throw NothingLeft(step, kind);
     }
 
     private int[] Left(int[] records, Dictionary<int, int> places)
@@ -62,6 +59,6 @@ internal sealed class FollowedRun
         return left;
     }
 
-    private InputException NothingLeft(int step, string field) => new(FormattableString.Invariant(
-        $"{path}: step {step}: none of its {field} has a label left; expected at least one that counts (see --max-length)"));
+    private InputException NothingLeft(int step, SampleKind kind) => new(FormattableString.Invariant(
+        $"{path}: step {step}: none of its {kind.ToString().ToLowerInvariant()} samples has a label left; expected at least one that counts (see --max-length)"));
 }

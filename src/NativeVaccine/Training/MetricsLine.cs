@@ -23,47 +23,47 @@ internal static class MetricsLine
             writer.WriteNumber("tokens", metrics.Tokens);
             WriteNumber(writer, "seconds", metrics.Seconds);
             writer.WriteNumber("peak_bytes", metrics.PeakBytes);
-            WritePerturbation(writer, metrics);
-            WriteProbe(writer, metrics);
+            foreach ((string name, object value) in metrics.Values) WriteValue(writer, name, value);
             writer.WriteEndObject();
         }
         stream.WriteByte((byte)'\n');
     }
 
-    private static void WritePerturbation(Utf8JsonWriter writer, StepMetrics metrics)
+    private static void WriteValue(Utf8JsonWriter writer, string name, object value)
     {
-        WriteNumber(writer, "pass1_loss", metrics.Pass1Loss);
-        WriteNumber(writer, "site_gradient_norm", metrics.SiteGradientNorm);
-        if (metrics.SiteGradientNorms.Count > 0)
+        switch (value)
         {
-            writer.WriteStartObject("site_gradient_norms");
-            foreach ((int layer, double norm) in metrics.SiteGradientNorms)
-                WriteNumber(writer, layer.ToString(CultureInfo.InvariantCulture), norm);
-            writer.WriteEndObject();
+            case double number:
+                WriteNumber(writer, name, number);
+                break;
+            case string text:
+                writer.WriteString(name, text);
+                break;
+            case int[] numbers:
+                WriteArray(writer, name, numbers);
+                break;
+            case double[] numbers:
+                WriteArray(writer, name, numbers);
+                break;
+            case SortedDictionary<int, double> byLayer:
+                writer.WriteStartObject(name);
+                foreach ((int layer, double number) in byLayer) WriteNumber(writer, layer.ToString(CultureInfo.InvariantCulture), number);
+                writer.WriteEndObject();
+                break;
+            default:
+                throw new InvalidOperationException($"a metric cannot be {value.GetType()}");
         }
-        WriteNumber(writer, "perturbation_norm", metrics.PerturbationNorm);
     }
 
-    private static void WriteProbe(Utf8JsonWriter writer, StepMetrics metrics)
+    private static void WriteArray(Utf8JsonWriter writer, string name, IEnumerable<int> values)
     {
-        WriteArray(writer, "active_layers", metrics.ActiveLayers);
-        WriteArray(writer, "probe_samples", metrics.ProbeSamples);
-        WriteNumber(writer, "probe_loss", metrics.ProbeLoss);
-        WriteArray(writer, "probe_norms", metrics.ProbeNorms);
-        WriteArray(writer, "probabilities", metrics.Probabilities);
-    }
-
-    private static void WriteArray(Utf8JsonWriter writer, string name, IEnumerable<int>? values)
-    {
-        if (values is null) return;
         writer.WriteStartArray(name);
         foreach (int value in values) writer.WriteNumberValue(value);
         writer.WriteEndArray();
     }
 
-    private static void WriteArray(Utf8JsonWriter writer, string name, IEnumerable<double>? values)
+    private static void WriteArray(Utf8JsonWriter writer, string name, IEnumerable<double> values)
     {
-        if (values is null) return;
         writer.WriteStartArray(name);
         foreach (double value in values)
         {
@@ -74,10 +74,9 @@ internal static class MetricsLine
     }
 
     /// <summary>JSON has no NaN and no infinity; null stands for both.</summary>
-    private static void WriteNumber(Utf8JsonWriter writer, string name, double? value)
+    private static void WriteNumber(Utf8JsonWriter writer, string name, double value)
     {
-        if (value is null) return;
-        if (double.IsFinite(value.Value)) writer.WriteNumber(name, value.Value);
+        if (double.IsFinite(value)) writer.WriteNumber(name, value);
         else writer.WriteNull(name);
     }
 }

@@ -3,6 +3,7 @@ using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using NativeVaccine.Data;
+using NativeVaccine.Methods;
 
 namespace NativeVaccine.Training;
 
@@ -13,7 +14,7 @@ namespace NativeVaccine.Training;
 public static class RunFingerprint
 {
     /// <summary>Raised by hand whenever a change of this program moves the numbers of a run.</summary>
-    public const int Revision = 1;
+    public const int Revision = 2;
 
     /// <summary>
     /// Options that change no number: where things lie (what lies there is hashed), how the defaults of others were chosen, and how fast and
@@ -21,7 +22,7 @@ public static class RunFingerprint
     /// </summary>
     private static readonly string[] Free =
     [
-        "stage", "preset", "versions", "model", "adapter", "data", "probe_data", "replay", "init_adapter", "threads", "device_memory",
+        "stage", "preset", "versions", "model", "adapter", "data", "replay", "init_adapter", "threads", "device_memory",
         "checkpoint_every",
     ];
 
@@ -33,17 +34,19 @@ public static class RunFingerprint
         TrainingOptions options, TrainingData data, IReadOnlyDictionary<string, string> files)
     {
         var parts = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        MethodInfo method = MethodCatalog.Require(options.Method);
+        HashSet<string> pools = [.. method.Pools.Select(static pool => pool.Name)];
         foreach ((string name, JsonNode? value) in TrainingOptionsJson.Fields(options))
         {
-            if (!Free.Contains(name)) parts[name] = value?.ToJsonString().Trim('"') ?? "none";
+            if (!Free.Contains(name) && !pools.Contains(name)) parts[name] = value?.ToJsonString().Trim('"') ?? "none";
         }
         // Which of several GPUs it is changes nothing.
         parts["device"] = options.Device.Split(':')[0];
         parts["the program's revision"] = Revision.ToString(CultureInfo.InvariantCulture);
         foreach ((string name, string hash) in files) parts[name] = hash;
         parts["the training data"] = Hash(data.Samples);
-        if (data.Harmful is { } harmful) parts["the harmful data"] = Hash(harmful);
-        if (data.Replay is { } replay) parts["the replay file"] = Hash(replay);
+        foreach ((SampleKind kind, SamplePool pool) in data.Pools) parts[$"the {kind.ToString().ToLowerInvariant()} data"] = Hash(pool.Samples);
+        if (data.Replay is { } replay) parts["the replay file"] = Hash(replay, method);
         return parts;
     }
 
@@ -75,15 +78,11 @@ public static class RunFingerprint
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
-    private static string Hash(IReadOnlyList<ReplayStep> steps)
+    private static string Hash(IReadOnlyList<ReplayStep> steps, MethodInfo method)
     {
-        var hash = new XxHash128();
-        foreach (ReplayStep step in steps)
-        {
-            foreach (int[] batch in step.MicroBatches) Append(hash, [batch.Length, .. batch]);
-            Append(hash, [-1, .. step.ProbeSamples ?? [], -1, .. step.ActiveLayers ?? []]);
-        }
-        return Convert.ToHexStringLower(hash.GetCurrentHash());
+        using var lines = new MemoryStream();
+        foreach (ReplayStep step in steps) ReplayFile.Write(lines, step, method);
+        return Convert.ToHexStringLower(XxHash128.Hash(lines.GetBuffer().AsSpan(0, (int)lines.Length)));
     }
 
     private static void Append(XxHash128 hash, ReadOnlySpan<int> numbers) => hash.Append(MemoryMarshal.AsBytes(numbers));

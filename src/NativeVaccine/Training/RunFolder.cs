@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using NativeVaccine.Data;
-using NativeVaccine.Engine;
 using NativeVaccine.IO;
 using NativeVaccine.Methods;
 using NativeVaccine.Models;
@@ -108,7 +106,7 @@ public sealed class RunFolder : IDisposable
     public void Append(StepMetrics step, ReplayStep replayStep)
     {
         metrics.Append(stream => MetricsLine.Write(stream, step));
-        replay.Append(stream => ReplayFile.Write(stream, replayStep));
+        replay.Append(stream => ReplayFile.Write(stream, replayStep, MethodCatalog.Require(Options.Method)));
     }
 
     /// <summary>Writes the adapter that the run trained, which makes the run complete.</summary>
@@ -130,7 +128,7 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Saves the state after some steps, and removes all but the newest two checkpoints.</summary>
     /// <exception cref="InputException">The disk is full; the checkpoints before are still there.</exception>
-    public void SaveCheckpoint(int stepsDone, Session session, Method method, IReadOnlyDictionary<string, string> fingerprint)
+    public void SaveCheckpoint(int stepsDone, RunState state, IReadOnlyDictionary<string, string> fingerprint)
     {
         // The lines that the checkpoint counts on must be on the disk before it is.
         metrics.FlushToDisk();
@@ -139,25 +137,26 @@ public sealed class RunFolder : IDisposable
         CheckpointFile.Write(System.IO.Path.Combine(Checkpoints, name), new CheckpointHeader
         {
             Step = stepsDone,
-            Method = method.Name,
-            MethodState = method.SaveState(),
+            Method = state.Info.Name,
+            MethodState = state.Method.SaveState(),
+            Streams = state.Streams.Positions,
+            Vectors = [.. state.Kept.Select(static vector => vector.Name)],
             Fingerprint = fingerprint,
             MetricsBytes = metrics.Length,
             ReplayBytes = replay.Length,
-            Tensors = session.TrainableTensors.Count,
-            Parameters = session.Parameters.Length,
-        }, session);
+            Tensors = state.Session.TrainableTensors.Count,
+            Parameters = state.Session.Parameters.Length,
+        }, state.Session, state.KeptVectors);
         foreach (string old in CheckpointsNewestFirst().Skip(KeptCheckpoints).ToList()) File.Delete(old);
     }
 
-    /// <summary>Puts session and method into the state of the newest good checkpoint, and cuts off the lines after it.</summary>
-    /// <param name="session">With the model loaded and the adapter as it was at the beginning.</param>
-    /// <param name="method">The run's method.</param>
+    /// <summary>Puts a run into the state of the newest good checkpoint, and cuts off the lines after it.</summary>
+    /// <param name="state">With the model loaded and the adapter as it was at the beginning.</param>
     /// <param name="fingerprint">See <see cref="RunFingerprint"/>.</param>
     /// <param name="notice">Told of checkpoints that cannot be used.</param>
     /// <returns>The steps that are done; 0 if there is no checkpoint yet.</returns>
     /// <exception cref="InputException">There are checkpoints, but none can be used, or what the run depends on has changed.</exception>
-    public int RestoreLatest(Session session, Method method, IReadOnlyDictionary<string, string> fingerprint, Action<string>? notice = null)
+    public int RestoreLatest(RunState state, IReadOnlyDictionary<string, string> fingerprint, Action<string>? notice = null)
     {
         bool isRefused = false;
         foreach (string file in CheckpointsNewestFirst())
@@ -173,7 +172,7 @@ public sealed class RunFolder : IDisposable
                 notice?.Invoke($"{exception.Message}; looking for the one before");
                 continue;
             }
-            Restore(file, header, session, method, fingerprint);
+            Restore(file, header, state, fingerprint);
             return header.Step;
         }
         if (isRefused) throw new InputException($"{Checkpoints}: no checkpoint can be used; remove the folder to begin again from step 0");
@@ -213,12 +212,13 @@ public sealed class RunFolder : IDisposable
             throw new InputException($"{file}: changed since the run began: {string.Join(", ", changes)}; expected the same run");
     }
 
-    private void Restore(string file, CheckpointHeader header, Session session, Method method, IReadOnlyDictionary<string, string> fingerprint)
+    private void Restore(string file, CheckpointHeader header, RunState state, IReadOnlyDictionary<string, string> fingerprint)
     {
-        if (header.Method != method.Name) throw new InputException($"{file}: is of method {header.Method}; the run's is {method.Name}");
+        if (header.Method != state.Info.Name) throw new InputException($"{file}: is of method {header.Method}; the run's is {state.Info.Name}");
         RequireSame(header.Fingerprint, fingerprint, file);
-        CheckpointFile.Restore(file, session);
-        method.RestoreState(header.MethodState);
+        CheckpointFile.Restore(file, state.Session, state.KeptVectors);
+        state.Method.RestoreState(header.MethodState);
+        state.Streams.Positions = header.Streams;
         metrics.Truncate(header.MetricsBytes);
         replay.Truncate(header.ReplayBytes);
     }

@@ -36,8 +36,8 @@ public sealed class RunPlanner
         if (model.StartsWith(ShapePrefix, StringComparison.Ordinal))
         {
             Configuration = ModelConfiguration.Shape(model[ShapePrefix.Length..]);
-            if ((options.Data ?? options.ProbeData ?? options.Replay) is not null)
-                throw new InputException($"{model} has no tokenizer for --data, --probe-data or --replay; expected a model's folder with them");
+            string? file = options.Data is not null ? "--data" : options.Replay is not null ? "--replay" : options.PoolFiles().FirstOrDefault().Pool?.CommandLineName;
+            if (file is not null) throw new InputException($"{model} has no tokenizer for {file}; expected a model's folder with it");
             LoadAdapters();
             types = RunDevice.Types(device, options.Precision, isStoredAsBFloat16: options.Adapter.Count == 0);
         }
@@ -46,13 +46,13 @@ public sealed class RunPlanner
             using ModelFolder folder = ModelFolder.Open(model);
             (Configuration, Notices) = (folder.Configuration, folder.Notices);
             LoadAdapters(folder);
-            if (options.ProbeData is { } probeData) ReadProbe(folder, probeData);
+            foreach ((_, string path) in options.PoolFiles()) ReadPool(folder, path);
             types = RunDevice.Types(device, options.Precision, folder, options.Adapter.Count);
         }
         else
         {
             using TrainingFiles files = TrainingFiles.Open(options);
-            (Configuration, data, Notices) = (files.Model.Configuration, files.Data, [.. files.Notices, .. files.Samples.Notices, .. files.Harmful?.Notices ?? []]);
+            (Configuration, data, Notices) = (files.Model.Configuration, files.Data, [.. files.Notices, .. files.Sets.SelectMany(static set => set.Notices)]);
             types = RunDevice.Types(device, options.Precision, files.Model, options.Adapter.Count);
         }
         method.RequireFits(Configuration.LayerCount);
@@ -71,7 +71,7 @@ public sealed class RunPlanner
     public bool KnowsData => data is not null;
 
     /// <summary>The run's optimizer steps; null without its data.</summary>
-    public int? TotalSteps => data is null ? null : new RunOrder(Options, data).TotalSteps;
+    public int? TotalSteps => data is null ? null : new SampleStreams(Options, data).TotalSteps;
 
     /// <summary>What frozen weights would be kept as.</summary>
     public ElementType WeightType => types.Weights;
@@ -102,7 +102,7 @@ public sealed class RunPlanner
     {
         string file = Path.Combine(runFolder, RunFolder.MetricsFileName);
         if (!File.Exists(file)) return null;
-        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(file, MostLayers);
+        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(file, MostLayers, []);
         double[] seconds = [.. steps.Select(static step => step.Seconds).Where(double.IsFinite).Order()];
         return seconds.Length == 0 ? null : (seconds[seconds.Length / 2], steps.Count);
     }
@@ -155,7 +155,7 @@ public sealed class RunPlanner
             _ = folder is null ? Adapter.Load(path, Configuration) : Adapter.Load(path, folder);
     }
 
-    private void ReadProbe(ModelFolder folder, string path)
+    private void ReadPool(ModelFolder folder, string path)
     {
         Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, static _ => { });
         SampleReader.Read(path, new SampleForm(tokenizer, PromptTemplate.Parse(Options.Template), Options.MaxLength));

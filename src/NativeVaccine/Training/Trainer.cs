@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
@@ -16,26 +17,25 @@ public sealed class Trainer
     private readonly Method method;
     private readonly TrainingOptions options;
     private readonly TrainingData data;
-    private readonly RunOrder order;
+    private readonly MethodInfo info;
+    private readonly SampleStreams streams;
     private readonly LearningRateSchedule schedule;
-    private readonly HarmfulPool? harmful;
 
     /// <summary>A trainer for a session that has its weights, and its adapter as it shall begin.</summary>
     /// <param name="session">With room for the run: see <see cref="TrainingPlan"/>.</param>
     /// <param name="method">What a step is.</param>
     /// <param name="options">The numbers of the run; its files are not looked at.</param>
     /// <param name="data">What is learned from.</param>
-    /// <exception cref="InputException">An option is out of range, or the method needs harmful samples and there are none.</exception>
+    /// <exception cref="InputException">An option is out of range, or a stream of the method has no samples.</exception>
     public Trainer(Session session, Method method, TrainingOptions options, TrainingData data)
     {
         options.Validate("options");
         method.RequireFits(session.LayerCount);
         (this.session, this.method, this.options, this.data) = (session, method, options, data);
-        order = new RunOrder(options, data);
-        schedule = new LearningRateSchedule(options.Schedule, options.LearningRate, options.WarmupRatio, order.TotalSteps);
-        harmful = data.Harmful is { } pool ? new HarmfulPool(pool, options.Seed) : null;
-        if (method.Needs.HarmfulPool && harmful is null)
-            throw new InputException($"method {method.Name} looks at harmful samples, and there are none; expected --probe-data FILE");
+        info = MethodCatalog.Require(options.Method);
+        streams = new SampleStreams(options, data);
+        schedule = new LearningRateSchedule(options.Schedule, options.LearningRate, options.WarmupRatio, streams.TotalSteps);
+        foreach (PoolOption pool in info.Pools) streams.Pool(pool.Kind);
         session.Optimizer.Beta1 = options.Beta1;
         session.Optimizer.Beta2 = options.Beta2;
         session.Optimizer.Epsilon = options.AdamEpsilon;
@@ -58,7 +58,7 @@ public sealed class Trainer
     public Action<string>? Notice { get; init; }
 
     /// <summary>Optimizer steps of the run.</summary>
-    public int TotalSteps => order.TotalSteps;
+    public int TotalSteps => streams.TotalSteps;
 
     /// <summary>Does all steps, or those after the newest checkpoint of the folder.</summary>
     /// <param name="cancellation">Looked at before every step; if asked to, the run stops there with a checkpoint.</param>
@@ -68,20 +68,20 @@ public sealed class Trainer
     public void Run(CancellationToken cancellation = default)
     {
         IReadOnlyDictionary<string, string> fingerprint = RunFingerprint.Of(options, data, FileHashes);
-        int saved = Folder?.RestoreLatest(session, method, fingerprint, Notice) ?? 0;
+        int saved = Folder?.RestoreLatest(State, fingerprint, Notice) ?? 0;
         Beginning?.Invoke(saved);
         SayIfNothingIsLearned();
         for (int step = saved; step < TotalSteps; step++)
         {
             if (cancellation.IsCancellationRequested)
             {
-                if (step > saved) Folder?.SaveCheckpoint(step, session, method, fingerprint);
+                if (step > saved) Folder?.SaveCheckpoint(step, State, fingerprint);
                 throw new OperationCanceledException($"stopped before step {step} of {TotalSteps}", cancellation);
             }
             DoStep(step);
             bool isDue = options.CheckpointEvery > 0 && (step + 1) % options.CheckpointEvery == 0;
             if (!isDue || Folder is null) continue;
-            Folder.SaveCheckpoint(step + 1, session, method, fingerprint);
+            Folder.SaveCheckpoint(step + 1, State, fingerprint);
             saved = step + 1;
         }
     }
@@ -95,57 +95,55 @@ public sealed class Trainer
             $"every step has learning rate 0 ({steps}, {schedule.WarmupSteps} of warm-up): nothing is learned; expected {advice}"));
     }
 
+    private RunState State => new(session, method, info, streams);
+
     private void DoStep(int step)
     {
         long start = Stopwatch.GetTimestamp();
-        IReadOnlyList<int[]> samples = order.MicroBatches(step);
-        Batch[] batches = [.. samples.Select(batch => new Batch([.. batch.Select(index => data.Samples[index])]))];
-        int[][] records = [.. samples.Select(batch => RecordsOf(batch, data.Records))];
-        float[] shares = Shares(batches);
-        var metrics = new StepMetrics
-        {
-            Step = step,
-            Epoch = order.Epoch(step),
-            Samples = [.. records.SelectMany(static batch => batch)],
-            LearningRate = schedule.At(step),
-            Tokens = batches.Sum(static batch => (long)batch.TokenCount),
-        };
-        method.Step(new StepContext
+        var samples = new StepSamples(streams, options, step);
+        var metrics = new StepMetrics { Step = step, Epoch = streams.Epoch(step), LearningRate = schedule.At(step) };
+        var context = new StepContext
         {
             Session = session,
             Number = step,
+            TotalSteps = TotalSteps,
             Seed = options.Seed,
             LearningRate = metrics.LearningRate,
             Clip = options.Clip,
-            MicroBatches = [.. batches.Select((batch, index) => CreateMicroBatch(step, batch, index, shares[index], metrics))],
-            Harmful = harmful,
-            Replay = order.Replay(step),
+            Samples = samples,
+            Vectors = method.Needs.Vectors,
             Metrics = metrics,
             Notice = Notice,
-        });
+        };
+        if (step == 0) method.Begin(context);
+        method.Step(context);
         RequireFinite(metrics);
-        if (metrics.ProbeSamples is { } probe) metrics.ProbeSamples = RecordsOf(probe, data.HarmfulRecords);
+        ReplayStep replay = Record(samples, metrics);
         metrics.PeakBytes = session.Memory.Used;
         metrics.Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        Folder?.Append(metrics, new ReplayStep(step, records, metrics.ProbeSamples?.ToArray(), metrics.ActiveLayers?.ToArray()));
+        Folder?.Append(metrics, replay);
         StepDone?.Invoke(metrics);
     }
 
-    private static int[] RecordsOf(IEnumerable<int> samples, IReadOnlyList<int>? records) =>
-        [.. samples.Select(sample => records?[sample] ?? sample)];
-
-    /// <summary>The weight of each micro-batch's mean in the step's.</summary>
-    private float[] Shares(Batch[] batches)
+    /// <summary>What the step has used, by the records of the files.</summary>
+    private ReplayStep Record(StepSamples samples, StepMetrics metrics)
     {
-        if (options.LossMean == LossMean.Batch) return [.. batches.Select(_ => 1f / batches.Length)];
-        int[] labels = [.. batches.Select(static batch => batch.LabelCounts.ToArray().Sum())];
-        return [.. labels.Select(count => (float)((double)count / labels.Sum()))];
-    }
-
-    private MicroBatch CreateMicroBatch(int step, Batch batch, int index, float share, StepMetrics metrics)
-    {
-        uint number = unchecked((uint)(((long)step * options.Accumulate) + index));
-        return new MicroBatch(batch, share, options.UsesDropout, options.Seed, number, metrics);
+        Dictionary<SampleKind, IReadOnlyList<int[]>> records = samples.Taken.ToDictionary(
+            static taken => taken.Key,
+            taken => (IReadOnlyList<int[]>)[.. taken.Value.Select(batch => streams.Pool(taken.Key).RecordsOf(batch))]);
+        var replay = new ReplayStep(metrics.Step, records);
+        foreach (ReplayField field in info.Replay)
+        {
+            if (field is ReplaySamples { InBatches: false } of && records.TryGetValue(of.Kind, out IReadOnlyList<int[]>? taken))
+                metrics.Set(field.Name, taken.SelectMany(static batch => batch));
+            else if (metrics.Values.TryGetValue(field.Name, out object? said))
+                replay.Values[field.Name] = JsonSerializer.SerializeToNode(said, said.GetType(), TrainingJsonContext.Default);
+        }
+        SampleKind main = info.States?.MainStream(replay.Word(info.States.Field)) ?? SampleKind.Training;
+        if (!records.TryGetValue(main, out IReadOnlyList<int[]>? trained)) return replay;
+        metrics.Samples = [.. trained.SelectMany(static batch => batch)];
+        metrics.Tokens = samples.Taken[main].SelectMany(static batch => batch).Sum(index => (long)streams.Pool(main).Samples[index].InputIds.Length);
+        return replay;
     }
 
     private static void RequireFinite(StepMetrics metrics)

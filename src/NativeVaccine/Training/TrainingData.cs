@@ -2,16 +2,34 @@ using NativeVaccine.Data;
 
 namespace NativeVaccine.Training;
 
-/// <summary>What a run learns from.</summary>
-/// <param name="Samples">The training samples; each has a label that counts.</param>
-/// <param name="Harmful">Harmful samples, for methods that look at them; null if there are none.</param>
-/// <param name="Replay">The run that is followed, its indices counting samples; null if none is.</param>
-public sealed record TrainingData(
-    IReadOnlyList<Sample> Samples, IReadOnlyList<Sample>? Harmful = null, IReadOnlyList<ReplayStep>? Replay = null)
+/// <summary>The samples of a stream.</summary>
+/// <param name="Samples">They; each has a label that counts.</param>
+/// <param name="Records">The record of the file that each came from, which is what metrics and replay name; null if they are the same.</param>
+public sealed record SamplePool(IReadOnlyList<Sample> Samples, IReadOnlyList<int>? Records = null)
 {
-    /// <summary>The record of the file that each sample came from, which is what metrics and replay name; null if they are the same.</summary>
-    public IReadOnlyList<int>? Records { get; init; }
+    /// <summary>The records of some samples.</summary>
+    public int[] RecordsOf(IEnumerable<int> samples) => [.. samples.Select(sample => Records?[sample] ?? sample)];
+}
 
-    /// <summary>The same of the harmful samples.</summary>
-    public IReadOnlyList<int>? HarmfulRecords { get; init; }
+/// <summary>What a run learns from.</summary>
+/// <param name="Training">The training samples.</param>
+public sealed record TrainingData(SamplePool Training)
+{
+    /// <summary>Training samples that were not read from a file.</summary>
+    public TrainingData(IReadOnlyList<Sample> samples)
+        : this(new SamplePool(samples))
+    {
+    }
+
+    /// <summary>The training samples.</summary>
+    public IReadOnlyList<Sample> Samples => Training.Samples;
+
+    /// <summary>The samples of the other streams that the method takes from.</summary>
+    public IReadOnlyDictionary<SampleKind, SamplePool> Pools { get; init; } = new Dictionary<SampleKind, SamplePool>();
+
+    /// <summary>The run that is followed, its indices counting samples; null if none is.</summary>
+    public IReadOnlyList<ReplayStep>? Replay { get; init; }
+
+    /// <summary>The samples of a stream; null if there are none.</summary>
+    public SamplePool? Find(SampleKind kind) => kind == SampleKind.Training ? Training : Pools.GetValueOrDefault(kind);
 }

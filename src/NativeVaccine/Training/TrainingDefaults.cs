@@ -12,15 +12,22 @@ public static class TrainingDefaults
     /// <param name="stage">Alignment or fine-tuning.</param>
     /// <param name="method">Name of the method.</param>
     /// <param name="preset">Paper or reference.</param>
-    public static TrainingOptions For(TrainingStage stage, string method, Preset preset) => new()
+    /// <exception cref="InputException">The method has no such preset, or is not for this stage.</exception>
+    public static TrainingOptions For(TrainingStage stage, string method, Preset preset)
     {
-        Stage = stage,
-        Preset = preset,
-        Method = method,
-        LearningRate = stage == TrainingStage.Align ? 1e-3 : 1e-5,
-        LoraAlpha = stage == TrainingStage.Align && preset == Preset.Paper ? PaperAlignmentAlpha : PlainAlpha,
-        Rho = MethodCatalog.Find(method)?.Options.FirstOrDefault(static option => option.Name == "rho")?.Default ?? 0,
-        FreezeScope = preset == Preset.Paper ? FreezeScope.Layer : FreezeScope.Attention,
-        BackwardFloor = preset == Preset.Paper ? BackwardFloor.Chosen : BackwardFloor.Neighbours,
-    };
+        if (MethodCatalog.Find(method) is { } info)
+        {
+            if (preset == Preset.Reference && info.WhyNoReference is { } why)
+                throw new InputException($"method {method} has no preset reference: {why}; expected --preset paper");
+        }
+        return new()
+        {
+            Stage = stage,
+            Preset = preset,
+            Method = method,
+            Settings = MethodSettings.Of(preset),
+            LearningRate = stage == TrainingStage.Align ? 1e-3 : 1e-5,
+            LoraAlpha = stage == TrainingStage.Align && preset == Preset.Paper ? PaperAlignmentAlpha : PlainAlpha,
+        };
+    }
 }

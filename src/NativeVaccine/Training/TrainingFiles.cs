@@ -30,21 +30,24 @@ internal sealed class TrainingFiles : IDisposable
         {
             Positions = model.Configuration.MaximumPositions,
         };
-        Samples = SampleReader.Read(options.Data!, form);
-        if (method.Needs.HarmfulPool)
+        MethodInfo info = MethodCatalog.Require(options.Method);
+        var sets = new Dictionary<SampleKind, SampleSet> { [SampleKind.Training] = SampleReader.Read(options.Data!, form) };
+        foreach (PoolOption pool in info.Pools)
         {
-            Harmful = options.ProbeData is { } pool
-                ? SampleReader.Read(pool, form)
-                : throw new InputException($"method {method.Name} looks at harmful samples; expected --probe-data FILE");
+            object file = options.Settings.Find(pool) ?? throw new InputException(
+                $"method {info.Name} takes {pool.Kind.ToString().ToLowerInvariant()} samples; expected {pool.CommandLineName} FILE");
+            sets[pool.Kind] = SampleReader.Read((string)file, form);
         }
-        FollowedRun? followed =
-            options.Replay is { } file ? FollowedRun.Read(file, Samples, Harmful, model.Configuration.LayerCount) : null;
+        FollowedRun? followed = options.Replay is { } replay
+            ? FollowedRun.Read(replay, info, sets, model.Configuration.LayerCount, options.Batch)
+            : null;
         if (followed is { Dropped: > 0 })
             notices.Add($"{options.Replay}: {followed.Dropped} of the records that it names have no label left and count nothing in their batches");
-        Data = new TrainingData(Samples.Samples, Harmful?.Samples, followed?.Steps)
+        Sets = [.. sets.Values];
+        Data = new TrainingData(PoolOf(sets[SampleKind.Training]))
         {
-            Records = Samples.Records,
-            HarmfulRecords = Harmful?.Records,
+            Pools = sets.Where(static set => set.Key != SampleKind.Training).ToDictionary(static set => set.Key, static set => PoolOf(set.Value)),
+            Replay = followed?.Steps,
         };
     }
 
@@ -66,9 +69,8 @@ internal sealed class TrainingFiles : IDisposable
     /// <summary>What a user should know about the files, in lines.</summary>
     public IReadOnlyList<string> Notices => notices;
 
-    public SampleSet Samples { get; }
-
-    public SampleSet? Harmful { get; }
+    /// <summary>What was read of each stream, the training samples first.</summary>
+    public IReadOnlyList<SampleSet> Sets { get; }
 
     public TrainingData Data { get; }
 
@@ -98,6 +100,8 @@ internal sealed class TrainingFiles : IDisposable
         ["the merged adapters"] = string.Join(' ', record.StandsOn.Select(static adapter => adapter.Hash)),
         ["the initial adapter"] = Options.InitAdapter is { } initial ? AdapterHash.Of(initial) : "",
     };
+
+    private static SamplePool PoolOf(SampleSet set) => new(set.Samples, set.Records);
 
     /// <summary>An adapter goes on as it is: its form cannot be another.</summary>
     private static void RequireForm(UniformLora form, TrainingOptions options)

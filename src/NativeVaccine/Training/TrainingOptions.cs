@@ -62,9 +62,6 @@ public sealed record TrainingOptions
     /// <summary>Training data.</summary>
     public string? Data { get; init; }
 
-    /// <summary>Harmful samples, for methods that look at them.</summary>
-    public string? ProbeData { get; init; }
-
     /// <summary>Name of the prompt template.</summary>
     public string Template { get; init; } = "alpaca";
 
@@ -74,29 +71,9 @@ public sealed record TrainingOptions
     /// <summary>Name of the method.</summary>
     public string Method { get; init; } = "sft";
 
-    /// <summary>Size of the perturbation.</summary>
-    public double Rho { get; init; }
-
-    /// <summary>S: layers that T-Vaccine chooses.</summary>
-    public int Layers { get; init; } = 8;
-
-    /// <summary>J: steps between T-Vaccine's choices.</summary>
-    public int ResampleEvery { get; init; } = 20;
-
-    /// <summary>K: steps between T-Vaccine's looks at a harmful sample.</summary>
-    public int ProbeEvery { get; init; } = 200;
-
-    /// <summary>What T-Vaccine freezes.</summary>
-    public FreezeScope FreezeScope { get; init; }
-
-    /// <summary>Where T-Vaccine's training pass stops.</summary>
-    public BackwardFloor BackwardFloor { get; init; }
-
-    /// <summary>True if the second pass of Vaccine and T-Vaccine drops out what the first did.</summary>
-    public bool SameMasks { get; init; }
-
-    /// <summary>What random-vaccine's rho is the size of.</summary>
-    public NoiseSize NoiseSize { get; init; }
+    /// <summary>The method's own options; in config.json they stand among the others.</summary>
+    [JsonIgnore]
+    public MethodSettings Settings { get; init; } = MethodSettings.Of(Preset.Paper);
 
     /// <summary>Passes over the data.</summary>
     public int Epochs { get; init; } = 20;
@@ -185,6 +162,24 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public bool UsesDropout => !Full && Dropout > 0;
 
+    /// <summary>The same options with another value of a method's option.</summary>
+    /// <param name="name">The option's name in config.json.</param>
+    /// <param name="value">Of the option's type.</param>
+    public TrainingOptions With(string name, object value) => this with { Settings = Settings.With(name, value) };
+
+    /// <summary>The method's files of samples that are given.</summary>
+    public IEnumerable<(PoolOption Pool, string File)> PoolFiles()
+    {
+        foreach (PoolOption pool in MethodCatalog.Find(Method)?.Pools ?? [])
+        {
+            if (Settings.Find(pool) is string file) yield return (pool, file);
+        }
+    }
+
+    /// <summary>The settings with each of the method's files at another path.</summary>
+    public MethodSettings MapPools(Func<string, string> map) =>
+        PoolFiles().Aggregate(Settings, (settings, each) => settings.With(each.Pool, map(each.File)));
+
     /// <summary>Checks every number by itself.</summary>
     /// <param name="source">Begins the message: the file that they came from, or "options".</param>
     /// <exception cref="InputException">One is out of its range; the message names it, its value, and the range.</exception>
@@ -192,8 +187,7 @@ public sealed record TrainingOptions
     {
         foreach ((string name, long value, long minimum) in new (string, long, long)[]
         {
-            ("max_length", MaxLength, 2), ("layers", Layers, 1), ("resample_every", ResampleEvery, 1), ("probe_every", ProbeEvery, 1),
-            ("epochs", Epochs, 1), ("batch", Batch, 1), ("accumulate", Accumulate, 1), ("lora_rank", LoraRank, 1),
+            ("max_length", MaxLength, 2), ("epochs", Epochs, 1), ("batch", Batch, 1), ("accumulate", Accumulate, 1), ("lora_rank", LoraRank, 1),
             ("checkpoint_every", CheckpointEvery, 0), ("threads", Threads, 0), ("device_memory", DeviceMemory, 0),
         })
         {
@@ -201,7 +195,6 @@ public sealed record TrainingOptions
         }
         foreach ((string name, double value, bool isAllowed, string expected) in new (string, double, bool, string)[]
         {
-            ("rho", Rho, Rho >= 0, "a number, at least 0"),
             ("learning_rate", LearningRate, LearningRate >= 0, "a number, at least 0"),
             ("warmup_ratio", WarmupRatio, WarmupRatio is >= 0 and <= 1, "a number from 0 to 1"),
             ("weight_decay", WeightDecay, WeightDecay >= 0, "a number, at least 0"),
@@ -214,6 +207,11 @@ public sealed record TrainingOptions
         })
         {
             if (!isAllowed || !double.IsFinite(value)) throw Refusal(source, name, value, expected);
+        }
+        foreach (MethodOption option in MethodCatalog.Find(Method)?.Options ?? [])
+        {
+            if (Settings.Find(option) is { } value && !option.IsAllowed(value))
+                throw new InputException($"{source}: {option.Name} is {option.Write(value).ToJsonString()}; expected {option.Expected}");
         }
         if (Adapter.Contains(null!) || LoraTargets.Contains(null!))
             throw new InputException($"{source}: a list has null in it; expected adapter and lora_targets to be lists of texts");

@@ -24,6 +24,11 @@ public static class TrainingOptionsJson
     {
         JsonObject fields = JsonSerializer.SerializeToNode(options, Readable.TrainingOptions)!.AsObject();
         foreach (string name in UnusedOptions.Of(options).Keys) fields.Remove(name);
+        int place = fields.IndexOf("method") + 1;
+        foreach (MethodOption option in MethodCatalog.Find(options.Method)?.Options ?? [])
+        {
+            if (options.Settings.Find(option) is { } value) fields.Insert(place++, option.Name, option.Write(value));
+        }
         return fields;
     }
 
@@ -31,8 +36,8 @@ public static class TrainingOptionsJson
     internal static string Describe(TrainingOptions options)
     {
         JsonObject fields = Fields(options);
-        IEnumerable<string> method = MethodCatalog.Find(options.Method)!.Options.Select(static option => option.Name);
-        IEnumerable<string> names = method.Where(static name => name != "probe_data")
+        IEnumerable<string> names = MethodCatalog.Find(options.Method)!.Options.Where(static option => option is not PoolOption)
+            .Select(static option => option.Name)
             .Concat(["learning_rate", "schedule", "warmup_ratio", "lora_rank", "lora_alpha", "dropout"]);
         IEnumerable<string> settings = names.Where(fields.ContainsKey).Select(name => $"{name} {fields[name]}");
         return $"method {options.Method}, preset {fields["preset"]}: {string.Join(", ", settings)}{(options.Full ? ", all parameters" : "")}";
@@ -49,7 +54,9 @@ public static class TrainingOptionsJson
         using JsonDocument document = JsonFile.ParseObject(json, file);
         try
         {
-            TrainingOptions options = WithDefaults(document.RootElement).Deserialize(TrainingJsonContext.Default.TrainingOptions)!;
+            JsonObject fields = WithDefaults(document.RootElement);
+            MethodSettings settings = TakeSettings(fields, document.RootElement, file);
+            TrainingOptions options = fields.Deserialize(TrainingJsonContext.Default.TrainingOptions)! with { Settings = settings };
             options.Validate(file);
             return options;
         }
@@ -67,6 +74,26 @@ public static class TrainingOptionsJson
         JsonObject all = JsonSerializer.SerializeToNode(new TrainingOptions(), TrainingJsonContext.Default.TrainingOptions)!.AsObject();
         foreach (JsonProperty field in given.EnumerateObject()) all[field.Name] = JsonNode.Parse(field.Value.GetRawText());
         return all;
+    }
+
+    /// <summary>Takes out the fields that are options of methods: those of this one are its settings.</summary>
+    private static MethodSettings TakeSettings(JsonObject fields, JsonElement given, string file)
+    {
+        Preset preset = given.TryGetProperty("preset", out JsonElement word) && word.ValueEquals("reference") ? Preset.Reference : Preset.Paper;
+        var settings = MethodSettings.Of(preset);
+        string? name = fields["method"] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+        if (name is null || MethodCatalog.Find(name) is not { } method) return settings;
+        foreach (JsonProperty field in given.EnumerateObject())
+        {
+            if (!MethodCatalog.OptionNames.Contains(field.Name)) continue;
+            fields.Remove(field.Name);
+            if (field.Value.ValueKind == JsonValueKind.Null) continue;
+            MethodOption option = method.Options.FirstOrDefault(option => option.Name == field.Name)
+                ?? throw new InputException($"{file}: {field.Name} {UnusedOptions.WhyNotOf(method, field.Name)}");
+            settings = settings.With(field.Name, option.Read(field.Value)
+                ?? throw new InputException($"{file}: {field.Name}: the value cannot be used there; expected {option.Expected}"));
+        }
+        return settings;
     }
 
     /// <summary>"$.lora_rank" without the sign for the whole.</summary>
@@ -96,11 +123,12 @@ internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(JsonNaming
     [
         typeof(WordConverter<TrainingStage>), typeof(WordConverter<Preset>), typeof(WordConverter<WeightPrecision>),
         typeof(WordConverter<GemmChoice>),
-        typeof(WordConverter<ScheduleKind>), typeof(WordConverter<FreezeScope>), typeof(WordConverter<BackwardFloor>),
-        typeof(WordConverter<NoiseSize>), typeof(WordConverter<LossMean>),
+        typeof(WordConverter<ScheduleKind>), typeof(WordConverter<LossMean>),
     ])]
 [JsonSerializable(typeof(TrainingOptions))]
 [JsonSerializable(typeof(CheckpointHeader))]
 [JsonSerializable(typeof(AdapterRecord))]
 [JsonSerializable(typeof(JsonObject))]
+[JsonSerializable(typeof(int[]))]
+[JsonSerializable(typeof(string))]
 internal sealed partial class TrainingJsonContext : JsonSerializerContext;

@@ -10,7 +10,7 @@ public static class TrainingPlan
     /// <summary>The session's options for a run whose data is known.</summary>
     /// <exception cref="InputException">The adapted projections cannot be parsed, or the data is empty.</exception>
     public static SessionOptions For(TrainingOptions options, Method method, TrainingData data, NumberTypes types) =>
-        For(options, method, new RunOrder(options, data).Limits(), types);
+        For(options, method, new SampleStreams(options, data).Limits(), types);
 
     /// <summary>The same for a run whose data is not: every sample may have the largest length.</summary>
     /// <exception cref="InputException">Batch and length together are more tokens than a batch can have, or as above.</exception>
@@ -29,7 +29,7 @@ public static class TrainingPlan
         AttentionSites = method.Needs.AttentionSites,
         MlpSites = method.Needs.MlpSites,
         ResidualSites = method.Needs.ResidualSites,
-        ExtraVectors = method.Needs.ExtraVectors,
+        ExtraVectors = method.Needs.Vectors.Count,
         MemoryLimit = options.DeviceMemory,
     };
 

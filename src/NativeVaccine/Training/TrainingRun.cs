@@ -30,11 +30,8 @@ public sealed class TrainingRun : IDisposable
     /// <summary>The memory that the run will take.</summary>
     public MemoryPlan Plan { get; }
 
-    /// <summary>The training samples, with the count of those that were left out.</summary>
-    public SampleSet Samples => files.Samples;
-
-    /// <summary>The harmful samples; null if the method looks at none.</summary>
-    public SampleSet? Harmful => files.Harmful;
+    /// <summary>The samples of each stream, the training samples first, with the count of those that were left out.</summary>
+    public IReadOnlyList<SampleSet> Samples => files.Sets;
 
     /// <summary>What a user should know about the files, in lines.</summary>
     public IReadOnlyList<string> FileNotices => files.Notices;
@@ -72,7 +69,7 @@ public sealed class TrainingRun : IDisposable
         {
             Model = Absolute(options.Model ?? throw new InputException("--model is missing; expected the folder of a model")),
             Data = Absolute(options.Data ?? throw new InputException("--data is missing; expected a file of training data")),
-            ProbeData = Absolute(options.ProbeData),
+            Settings = options.MapPools(static path => Absolute(path)!),
             Replay = Absolute(options.Replay),
             InitAdapter = Absolute(options.InitAdapter),
             Adapter = [.. AdapterChain.Complete(options.Adapter, notice, options.InitAdapter).Select(static path => Absolute(path)!)],

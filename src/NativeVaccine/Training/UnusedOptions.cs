@@ -16,9 +16,9 @@ public static class UnusedOptions
         var unused = new Dictionary<string, string>(StringComparer.Ordinal);
         if (MethodCatalog.Find(options.Method) is { } method)
         {
-            foreach (string name in MethodCatalog.All.SelectMany(static each => each.Options).Select(static option => option.Name).Distinct())
+            foreach (string name in MethodCatalog.OptionNames)
             {
-                if (!Uses(method, name)) unused.Add(name, $"is not used by {method.Name}; {UsersOf(name)}");
+                if (!Uses(method, name)) unused.Add(name, WhyNotOf(method, name));
             }
         }
         if (options.Full)
@@ -28,6 +28,9 @@ public static class UnusedOptions
         if (options.Schedule == ScheduleKind.Constant) unused.Add("warmup_ratio", "is not used by --schedule constant");
         return unused;
     }
+
+    /// <summary>Why a method does not take an option of others: "is not used by sft; vaccine, tvaccine use it".</summary>
+    internal static string WhyNotOf(MethodInfo method, string name) => $"is not used by {method.Name}; {UsersOf(name)}";
 
     private static bool Uses(MethodInfo method, string name) => method.Options.Any(option => option.Name == name);
 

@@ -8,7 +8,7 @@ namespace NativeVaccine.Tests.Cli;
 public sealed class CommandLineTests
 {
     private const string Training =
-        "--model --data --out --probe-data --rho --layers --resample-every --probe-every --freeze-scope --epochs --batch --learning-rate "
+        "--model --data --out --harmful-data --rho --layers --resample-every --probe-every --freeze-scope --epochs --batch --learning-rate "
         + "--weight-decay --warmup-ratio --clip --accumulate --loss-mean --max-length --lora-rank --lora-alpha --lora-targets --dropout --seed "
         + "--init-adapter --replay --checkpoint-every --resume --device --threads --precision --device-memory --config --full --preset";
 

@@ -65,7 +65,7 @@ public sealed class PlanVerbTests : IDisposable
     [InlineData("--batch", "2147483647", "a batch of 429496729400 tokens is too large; expected at most 16777216")]
     [InlineData("--adapter", "no-such-adapter", "no-such-adapter")]
     [InlineData("--data", "no-such-data.json", "no-such-data.json: no such file")]
-    [InlineData("--probe-data", "no-such-data.json", "no-such-data.json: no such file")]
+    [InlineData("--harmful-data", "no-such-data.json", "no-such-data.json: no such file")]
     public void APlanOfWhatCannotBeIsOneLine(string option, string value, string expected)
     {
         CommandResult result = CommandLine.Run("plan", "--model", Model, "--method", "tvaccine", "--layers", "2", option, value);

@@ -192,13 +192,13 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("sft", "")]
     [InlineData("vaccine", "--rho 1 --same-masks")]
     [InlineData("tvaccine", "--rho 1 --layers 2 --freeze-scope attention --backward-floor none --probe-every 2")]
-    [InlineData("random-vaccine", "--noise-size norm --preset reference")]
+    [InlineData("random-vaccine", "--noise-size norm")]
     [InlineData("sft", "--full --schedule constant")]
     public void ARunsConfigurationGivenBackIsTheSameRun(string method, string more)
     {
         (string first, string second) = (folder.File("first"), folder.File("second"));
         string[] given = more.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        string[] probe = method == "tvaccine" ? ["--probe-data", $"{Samples}#harmful"] : [];
+        string[] probe = method == "tvaccine" ? ["--harmful-data", $"{Samples}#harmful"] : [];
         CommandLine.Succeed(
             ["align", "--model", Model, "--data", $"{Samples}#align", "--method", method, "--epochs", "1", "--out", first, .. given, .. probe]);
         string config = Path.Combine(first, "config.json");
@@ -227,7 +227,7 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("align --method sft --rho 3", "--rho is not used by sft; vaccine, tvaccine, random-vaccine use it")]
     [InlineData("align --method vaccine --layers 2", "--layers is not used by vaccine; tvaccine uses it")]
     [InlineData("align --method random-vaccine --same-masks", "--same-masks is not used by random-vaccine; vaccine, tvaccine use it")]
-    [InlineData("finetune --probe-data x", "--probe-data is not used by sft; tvaccine uses it")]
+    [InlineData("finetune --harmful-data x", "--harmful-data is not used by sft; tvaccine uses it")]
     [InlineData("align --method sft --full --lora-rank 4", "--lora-rank is not used with --full, which trains no adapter")]
     [InlineData("align --method sft --schedule constant --warmup-ratio 0", "--warmup-ratio is not used by --schedule constant")]
     [InlineData("plan --noise-size norm", "--noise-size is not used by sft; random-vaccine uses it")]
@@ -240,7 +240,7 @@ public sealed class TrainingVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--method tvaccine --layers 2", "error: method tvaccine looks at harmful samples; expected --probe-data FILE")]
+    [InlineData("--method tvaccine --layers 2", "error: method tvaccine takes harmful samples; expected --harmful-data FILE")]
     [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine")]
     [InlineData("--lora-targets q_prj",
         "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
@@ -274,7 +274,7 @@ public sealed class TrainingVerbTests : IDisposable
 
     private static string[] Align(string run, params string[] more) =>
     [
-        "align", "--model", Model, "--data", $"{Samples}#align", "--probe-data", $"{Samples}#harmful", "--method", "tvaccine",
+        "align", "--model", Model, "--data", $"{Samples}#align", "--harmful-data", $"{Samples}#harmful", "--method", "tvaccine",
         "--layers", "2", "--resample-every", "2", "--probe-every", "4", "--out", run, .. more,
     ];
 

@@ -66,13 +66,14 @@ public class SampleOrderTests
     }
 
     [Fact]
-    public void HarmfulPoolIsWalkedThroughAndShuffledAnew()
+    public void APoolIsWalkedThroughAndShuffledAnew()
     {
-        var order = new HarmfulPoolOrder(12, seed: 43);
-        int[][] cycles = [.. Enumerable.Range(0, 48).Select(order.Index).Chunk(12)];
-        Assert.All(cycles, cycle => Assert.Equal(Enumerable.Range(0, 12), cycle.Order()));
-        Assert.Equal(4, cycles.Select(cycle => string.Join(',', cycle)).Distinct().Count());
-        Assert.Equal(cycles[2][5], new HarmfulPoolOrder(12, seed: 43).Index(29));
-        Assert.Throws<InputException>(() => new HarmfulPoolOrder(0, seed: 43));
+        var order = new PoolOrder(12, seed: 43, SampleKind.Harmful);
+        int[][] rounds = [.. Enumerable.Range(0, 48).Select(position => Assert.Single(order.Take(position, 1))).Chunk(12)];
+        Assert.All(rounds, static round => Assert.Equal(Enumerable.Range(0, 12), round.Order()));
+        Assert.Equal(4, rounds.Select(static round => string.Join(',', round)).Distinct().Count());
+        Assert.Equal([rounds[1][10], rounds[1][11], rounds[2][0]], new PoolOrder(12, seed: 43, SampleKind.Harmful).Take(22, 3));
+        Assert.NotEqual(rounds[0], new PoolOrder(12, seed: 43, SampleKind.Guide).Take(0, 12));
+        Assert.Throws<InputException>(() => new PoolOrder(0, seed: 43, SampleKind.Harmful));
     }
 }

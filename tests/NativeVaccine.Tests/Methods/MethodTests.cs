@@ -18,7 +18,7 @@ public sealed class MethodTests
     [InlineData("[1]", "[0,0,0,0,1]")]
     public void WhatACheckpointSaysOfLayersIsBoundedByTheModel(string chosen, string probabilities)
     {
-        var method = new TVaccine(new TVaccineOptions(1, 2, 1, 1));
+        var method = new TVaccine(MethodSettings.Of(Preset.Paper).With("layers", 2));
         method.RequireFits(layerCount: 4);
         var state = (System.Text.Json.Nodes.JsonObject)System.Text.Json.Nodes.JsonNode.Parse(
             $"{{\"chosen\":{chosen},\"probabilities\":{probabilities}}}")!;
@@ -32,37 +32,37 @@ public sealed class MethodTests
     [InlineData("tvaccine")]
     public void ThePerturbationHasTheNormRho(string method)
     {
-        using var run = new SmallRun(SmallRun.OptionsFor(method) with { Rho = 2 });
+        using var run = new SmallRun(SmallRun.OptionsFor(method).With("rho", 2.0));
 
         foreach (StepMetrics step in run.Train())
         {
-            double norm = step.SiteGradientNorm!.Value;
-            Near.Equal("perturbation", 2 * norm / (norm + 1e-7), step.PerturbationNorm!.Value, 0, 1e-5);
-            Near.Equal("layers", norm, Math.Sqrt(step.SiteGradientNorms.Values.Sum(static layer => layer * layer)), 0, 1e-9);
+            double norm = step.Number("site_gradient_norm")!.Value;
+            Near.Equal("perturbation", 2 * norm / (norm + 1e-7), step.Number("perturbation_norm")!.Value, 0, 1e-5);
+            Near.Equal("layers", norm, Math.Sqrt(((SortedDictionary<int, double>)step.Values["site_gradient_norms"]).Values.Sum(static layer => layer * layer)), 0, 1e-9);
         }
     }
 
     [Fact]
     public void NoiseHasTheVarianceOrTheNormRho()
     {
-        using var variance = new SmallRun(SmallRun.OptionsFor("random-vaccine") with { Rho = 0.01 });
-        using var norm = new SmallRun(SmallRun.OptionsFor("random-vaccine") with { Rho = 2, NoiseSize = NoiseSize.Norm });
+        using var variance = new SmallRun(SmallRun.OptionsFor("random-vaccine").With("rho", 0.01));
+        using var norm = new SmallRun(SmallRun.OptionsFor("random-vaccine").With("rho", 2.0).With("noise_size", NoiseSize.Norm));
 
         foreach (StepMetrics step in variance.Train())
         {
             double elements = (double)step.Tokens * variance.Session.Configuration.HiddenSize * variance.Session.LayerCount;
             // Four standard deviations of a mean of squares.
             double spread = 4 * Math.Sqrt(2 / elements);
-            Near.Equal("variance", 0.01, step.PerturbationNorm!.Value * step.PerturbationNorm.Value / elements, 0, spread);
+            Near.Equal("variance", 0.01, Math.Pow(step.Number("perturbation_norm")!.Value, 2) / elements, 0, spread);
         }
-        Assert.All(norm.Train(), static step => Near.Equal("norm", 2, step.PerturbationNorm!.Value, 0, 1e-5));
+        Assert.All(norm.Train(), static step => Near.Equal("norm", 2, step.Number("perturbation_norm")!.Value, 0, 1e-5));
     }
 
     [Fact]
     public void NoiseIsFreshInEveryStepAndMicroBatch()
     {
         // A learning rate of 0 keeps the model as it is, so that the same samples give another loss by their noise alone.
-        TrainingOptions options = SmallRun.OptionsFor("random-vaccine") with { Rho = 1, LearningRate = 0, Dropout = 0, Accumulate = 2 };
+        TrainingOptions options = SmallRun.OptionsFor("random-vaccine").With("rho", 1.0) with { LearningRate = 0, Dropout = 0, Accumulate = 2 };
         using var run = new SmallRun(options);
 
         List<StepMetrics> Train(params ReplayStep[] steps)
@@ -84,13 +84,13 @@ public sealed class MethodTests
     public void MasksAreFreshInTheSecondPassUnlessTheyAreWantedTheSame(string method)
     {
         // Without a perturbation both passes compute the same, if they drop out the same.
-        TrainingOptions options = SmallRun.OptionsFor(method) with { Rho = 0, Dropout = 0.5, WarmupRatio = 0 };
+        TrainingOptions options = SmallRun.OptionsFor(method).With("rho", 0.0) with { Dropout = 0.5, WarmupRatio = 0 };
         using var fresh = new SmallRun(options);
-        using var same = new SmallRun(options with { SameMasks = true });
+        using var same = new SmallRun(options.With("same_masks", true));
 
         // B is zero at first, and dropout of what it multiplies shows from the second step on.
-        Assert.All(fresh.Train().Skip(1), static step => Assert.NotEqual(step.Pass1Loss!.Value, step.Loss));
-        Assert.All(same.Train().Skip(1), static step => Assert.Equal(step.Pass1Loss!.Value, step.Loss));
+        Assert.All(fresh.Train().Skip(1), static step => Assert.NotEqual(step.Number("pass1_loss")!.Value, step.Loss));
+        Assert.All(same.Train().Skip(1), static step => Assert.Equal(step.Number("pass1_loss")!.Value, step.Loss));
     }
 
     [Theory]
@@ -99,23 +99,23 @@ public sealed class MethodTests
     [InlineData(FreezeScope.Attention, BackwardFloor.None)]
     public void StartingAtTheLowestChosenLayerChangesNothing(FreezeScope scope, BackwardFloor floor)
     {
-        TrainingOptions options = SmallRun.OptionsFor("tvaccine") with
+        TrainingOptions options = SmallRun.OptionsFor("tvaccine")
+            .With("freeze_scope", scope)
+            .With("backward_floor", floor)
+            .With("layers", 1)
+            .With("resample_every", 1)
+            .With("probe_every", 1) with
         {
-            FreezeScope = scope,
-            BackwardFloor = floor,
             Dropout = 0,
             LearningRate = 1e-3,
-            Layers = 1,
-            ResampleEvery = 1,
-            ProbeEvery = 1,
         };
         using var run = new SmallRun(options);
         using var whole = new SmallRun(options);
         var chosen = new List<LayerSet>();
-        run.Train(stepDone: step => chosen.Add(step.ActiveLayers!));
+        run.Train(stepDone: step => chosen.Add(LayerSet.Of(step.Integers("active_layers")!)));
         Assert.Contains(chosen, static layers => layers.Lowest > 0);
 
-        new Trainer(whole.Session, new WholeTVaccine(options, chosen), options, whole.Data).Run();
+        new Trainer(whole.Session, new WholeTVaccine(scope, floor, chosen), options, whole.Data).Run();
 
         Assert.Equal(whole.State.Parameters, run.State.Parameters);
         Assert.Equal(whole.State.Steps, run.State.Steps);
@@ -150,15 +150,17 @@ public sealed class MethodTests
 
     private static StepMetrics Update(SmallRun run, double clip)
     {
-        var metrics = new StepMetrics { Step = 0, Epoch = 0, Samples = [], LearningRate = 0.1, Tokens = 0 };
+        var metrics = new StepMetrics { Step = 0, Epoch = 0, LearningRate = 0.1 };
         var context = new StepContext
         {
             Session = run.Session,
             Number = 0,
+            TotalSteps = 1,
             Seed = 0,
             LearningRate = 0.1,
             Clip = clip,
-            MicroBatches = [],
+            Samples = new StepSamples(new SampleStreams(run.Options, run.Data), run.Options, step: 0),
+            Vectors = [],
             Metrics = metrics,
         };
         context.Update(run.Session.AllTensors);
@@ -166,24 +168,22 @@ public sealed class MethodTests
     }
 
     /// <summary>T-Vaccine that computes the second pass from the first layer on.</summary>
-    private sealed class WholeTVaccine(TrainingOptions options, List<LayerSet> choices) : Method
+    private sealed class WholeTVaccine(FreezeScope scope, BackwardFloor floorRule, List<LayerSet> choices) : Method
     {
-        public override string Name => "whole";
-
         public override void Step(StepContext step)
         {
             Session session = step.Session;
             LayerSet chosen = choices[step.Number];
-            int floor = TrainableTensors.Floor(options.BackwardFloor, chosen, session.LayerCount);
-            TensorSet trainable = TrainableTensors.Of(session, options.FreezeScope, chosen, floor);
+            int floor = TVaccineFreezing.Floor(floorRule, chosen, session.LayerCount);
+            TensorSet trainable = TVaccineFreezing.Trainable(session, scope, chosen, floor);
             SiteTensor e = session.Site(SiteKind.AttentionOutput);
             e.Select(chosen);
             session.Gradients.Zero();
-            MicroBatch micro = Assert.Single(step.MicroBatches);
-            session.Forward(micro.Batch, micro.Masks(1));
+            MicroBatch micro = Assert.Single(step.Take(SampleKind.Training));
+            session.Forward(micro.Batch, micro.PassOptions(1));
             session.Backward(new BackwardOptions { Read = [e] });
-            e.ScaleToNorm((float)options.Rho, e.Norms());
-            session.Forward(micro.Batch, micro.Masks(1) with { Add = [e] });
+            e.ScaleToNorm(3, e.Norms());
+            session.Forward(micro.Batch, micro.PassOptions(1) with { Add = [e] });
             session.Backward(new BackwardOptions { Gradients = session.Gradients, Tensors = trainable });
             step.Update(trainable);
         }

@@ -1,5 +1,6 @@
 using System.Xml;
 using System.Xml.Linq;
+using NativeVaccine.Methods;
 using NativeVaccine.Reporting;
 using NativeVaccine.Tests.Cli;
 using NativeVaccine.Tests.Models;
@@ -81,7 +82,7 @@ public sealed class RunReportTests : IDisposable
         XElement numbers = page.Descendants("div").First(static part => part.Attribute("class")?.Value == "numbers");
         Assert.Equal(["1.1500", "3.0000", "0.5"], numbers.Descendants("b").Select(static number => number.Value));
         Assert.Equal("loss, mean of the last 2 steps", numbers.Descendants("span").First().Value);
-        Assert.Contains("rho 0, 8 layers chosen every 20 steps", page.Descendants("table").Single().Value, StringComparison.Ordinal);
+        Assert.Contains("rho 3, layers 8, resample every 20, probe every 200", page.Descendants("table").Single().Value, StringComparison.Ordinal);
 
         Assert.Equal("Not complete: 20 steps so far.", State(Write(metrics)));
         Directory.CreateDirectory(folder.File("adapter"));
@@ -148,7 +149,7 @@ public sealed class RunReportTests : IDisposable
         string metrics = folder.File("metrics.jsonl");
         File.WriteAllText(metrics, $"{{\"step\":0,{fields}}}");
 
-        Refusal.Of(() => MetricsFile.Read(metrics, 4), $"{metrics}:1: {expected}");
+        Refusal.Of(() => MetricsFile.Read(metrics, 4, TVaccine.Info.Metrics), $"{metrics}:1: {expected}");
     }
 
     private static XElement Chart(XElement page, string name) =>

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using NativeVaccine.Methods;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Training;
 

@@ -1,3 +1,4 @@
+using NativeVaccine.Methods;
 using NativeVaccine.Models;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Training;
@@ -251,9 +252,9 @@ public sealed class RunFolderTests
         using var folders = new TemporaryFolder();
 
         InputException exception = Assert.Throws<InputException>(
-            () => TrainingRun.Create(SmallRun.OptionsFor("tvaccine") with { ProbeData = null }, folders.File("run")));
+            () => TrainingRun.Create(SmallRun.OptionsFor("tvaccine") with { Settings = MethodSettings.Of(Preset.Paper).With("layers", 2) }, folders.File("run")));
 
-        Assert.Equal("method tvaccine looks at harmful samples; expected --probe-data FILE", exception.Message);
+        Assert.Equal("method tvaccine takes harmful samples; expected --harmful-data FILE", exception.Message);
         Assert.False(Directory.Exists(folders.File("run")));
     }
 
@@ -263,7 +264,7 @@ public sealed class RunFolderTests
         using var folders = new TemporaryFolder();
 
         InputException exception = Assert.Throws<InputException>(
-            () => TrainingRun.Create(SmallRun.OptionsFor("tvaccine") with { Layers = 5 }, folders.File("run")));
+            () => TrainingRun.Create(SmallRun.OptionsFor("tvaccine").With("layers", 5), folders.File("run")));
 
         Assert.Equal("T-Vaccine cannot choose 5 layers of 4; expected fewer (--layers)", exception.Message);
         Assert.False(Directory.Exists(folders.File("run")));

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NativeVaccine.Data;
 using NativeVaccine.Models;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Training;
@@ -70,7 +71,10 @@ public sealed class SameRunTests : IDisposable
     public void EveryOptionIsEitherFreeOrInTheFingerprint()
     {
         TrainingOptions options = SmallRun.OptionsFor("tvaccine");
-        var data = new TrainingData(SmallRun.Samples("align"), SmallRun.Samples("harmful"));
+        var data = new TrainingData(SmallRun.Samples("align"))
+        {
+            Pools = new Dictionary<SampleKind, SamplePool> { [SampleKind.Harmful] = new(SmallRun.Samples("harmful")) },
+        };
 
         IEnumerable<string> parts = RunFingerprint.Of(options, data, new Dictionary<string, string>()).Keys;
 
@@ -122,11 +126,10 @@ public sealed class SameRunTests : IDisposable
     }
 
     /// <summary>Everything that a run can be made from, in files of its own.</summary>
-    private TrainingOptions Options => SmallRun.OptionsFor("tvaccine") with
+    private TrainingOptions Options => SmallRun.OptionsFor("tvaccine").With("harmful_data", folder.File("probe.jsonl")) with
     {
         Model = folder.File("model"),
         Data = folder.File("data.jsonl"),
-        ProbeData = folder.File("probe.jsonl"),
         Adapter = [folder.File("base")],
         InitAdapter = folder.File("initial"),
     };

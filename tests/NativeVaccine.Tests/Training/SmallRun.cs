@@ -15,7 +15,11 @@ internal sealed class SmallRun : IDisposable
     public SmallRun(TrainingOptions options)
     {
         Options = options;
-        Data = new TrainingData(Samples("align", options.MaxLength), Samples("harmful", options.MaxLength));
+        Data = new TrainingData(Samples("align", options.MaxLength))
+        {
+            Pools = MethodCatalog.Require(options.Method).Pools
+                .ToDictionary(static pool => pool.Kind, pool => new SamplePool(Samples("harmful", options.MaxLength))),
+        };
         Method = MethodCatalog.Create(options);
         model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, TestDevice.Types));
         if (!options.Full) Session.InitializeAdapter(options.Seed);
@@ -41,16 +45,16 @@ internal sealed class SmallRun : IDisposable
         Session.Optimizer.Steps);
 
     /// <summary>Options for eight samples in batches of two, twice.</summary>
-    public static TrainingOptions OptionsFor(string method) => TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper) with
+    public static TrainingOptions OptionsFor(string method) => TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper)
+        .With("harmful_data", SampleFile + "#harmful")
+        .With("layers", 2)
+        .With("resample_every", 3)
+        .With("probe_every", 4) with
     {
         Model = Fixtures.Path("micro-llama"),
         Data = SampleFile + "#align",
-        ProbeData = SampleFile + "#harmful",
         Epochs = 2,
         Batch = 2,
-        Layers = 2,
-        ResampleEvery = 3,
-        ProbeEvery = 4,
         LearningRate = 1e-2,
         CheckpointEvery = 0,
         Device = TestDevice.Name,

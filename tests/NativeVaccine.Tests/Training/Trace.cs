@@ -30,11 +30,15 @@ internal sealed class Trace : IDisposable
             // "tvaccine-layer" is the reference's trainer with the paper's freezing, as is "tvaccine-accumulate"; "tvaccine" is untouched.
             string method = configuration.RootElement.GetProperty("method").GetString()!;
             Preset preset = method == "tvaccine" ? Preset.Reference : Preset.Paper;
-            return TrainingDefaults.For(TrainingStage.Align, method.Split('-')[0], preset) with
+            return TrainingDefaults.For(TrainingStage.Align, method.Split('-')[0], preset)
+                .With("harmful_data", Path("samples.jsonl") + "#harmful")
+                .With("rho", Number("rho"))
+                .With("layers", Integer("S"))
+                .With("resample_every", Integer("J"))
+                .With("probe_every", Integer("K")) with
             {
                 Model = Fixtures.Path(configuration.RootElement.GetProperty("model").GetString()!),
                 Data = Path("samples.jsonl") + "#align",
-                ProbeData = Path("samples.jsonl") + "#harmful",
                 Replay = Path("replay.jsonl"),
                 InitAdapter = Path("initial"),
                 LearningRate = Number("lr"),
@@ -42,10 +46,6 @@ internal sealed class Trace : IDisposable
                 Epochs = Integer("epochs"),
                 Batch = BatchSize,
                 Accumulate = Integer("accum"),
-                Rho = Number("rho"),
-                Layers = Integer("S"),
-                ResampleEvery = Integer("J"),
-                ProbeEvery = Integer("K"),
                 LoraAlpha = Number("alpha"),
                 LoraRank = Integer("r"),
                 MaxLength = Integer("max_length"),

@@ -1,4 +1,3 @@
-using NativeVaccine.Data;
 using NativeVaccine.Methods;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Tests.TorchReference;
@@ -62,7 +61,7 @@ public sealed class TrainerTests
     public void OverAllLabelsTwoMicroBatchesAreOneBatch(string method, double rho)
     {
         // A perturbation belongs to a micro-batch, whose norm it is given, so methods that have one agree where it is nothing.
-        TrainingOptions options = SmallRun.OptionsFor(method) with { Rho = rho, Dropout = 0, WarmupRatio = 0, Accumulate = 2 };
+        TrainingOptions options = SmallRun.OptionsFor(method).With("rho", rho) with { Dropout = 0, WarmupRatio = 0, Accumulate = 2 };
         StepMetrics together = Step(options, [[0, 1]], out float[] expected);
         StepMetrics apart = Step(options with { LossMean = LossMean.Tokens }, [[0], [1]], out float[] found);
         StepMetrics mean = Step(options, [[0], [1]], out _);
@@ -154,7 +153,7 @@ public sealed class TrainerTests
         File.WriteAllText(folders.File("replay.jsonl"), """{"step":0,"samples":[0],"probe_samples":[1],"active_layers":[0,1]}""");
         Refusal.Of(
             () => TrainingRun.Create(options, folders.File("other")),
-            $"{options.Replay}: step 0: none of its samples has a label left; expected at least one that counts");
+            $"{options.Replay}: step 0: none of its training samples has a label left; expected at least one that counts");
         File.WriteAllText(folders.File("replay.jsonl"), """{"step":0,"samples":[9],"probe_samples":[1],"active_layers":[0,1]}""");
         Refusal.Of(() => TrainingRun.Create(options, folders.File("other")), $"{options.Replay}:1: field 'samples' names sample 9");
     }
@@ -169,7 +168,7 @@ public sealed class TrainerTests
             IEnumerable<string> ofPool = lines.Where(line => line.Contains($"\"{pool}\"", StringComparison.Ordinal));
             File.WriteAllLines(folders.File($"{pool}.jsonl"), [empty, .. ofPool]);
         }
-        return SmallRun.OptionsFor("tvaccine") with { Data = folders.File("align.jsonl"), ProbeData = folders.File("harmful.jsonl") };
+        return SmallRun.OptionsFor("tvaccine").With("harmful_data", folders.File("harmful.jsonl")) with { Data = folders.File("align.jsonl") };
     }
 
     /// <summary>One step of a fresh run over some samples; its first moments are a tenth of its gradient.</summary>
@@ -209,21 +208,21 @@ public sealed class TrainerTests
             Assert.Equal(Enumerable.Range(0, 8), metrics.Skip(epoch * 4).Take(4).SelectMany(static step => step.Samples).Order());
         Assert.All(metrics, step => Assert.Equal(step.Samples.Sum(index => run.Data.Samples[index].InputIds.Length), step.Tokens));
         Assert.All(metrics, step => Assert.Equal(run.Session.Plan.TotalBytes, step.PeakBytes));
-        Assert.All(metrics, static step => Assert.Null(step.Pass1Loss));
+        Assert.All(metrics, static step => Assert.Empty(step.Values));
     }
 
     [Fact]
     public void TheHarmfulPoolIsWalkedByProbes()
     {
-        using var run = new SmallRun(SmallRun.OptionsFor("tvaccine") with { ProbeEvery = 2 });
+        using var run = new SmallRun(SmallRun.OptionsFor("tvaccine").With("probe_every", 2));
 
         List<StepMetrics> metrics = run.Train();
 
-        Assert.Equal([true, false, true, false, true, false, true, false], metrics.Select(static step => step.ProbeSamples is not null));
-        IEnumerable<StepMetrics> probes = metrics.Where(static step => step.ProbeSamples is not null);
-        Assert.Equal([0, 1, 2, 3], probes.Select(static step => Assert.Single(step.ProbeSamples!)).Order());
+        Assert.Equal([true, false, true, false, true, false, true, false], metrics.Select(static step => step.Integers("probe_samples") is not null));
+        IEnumerable<StepMetrics> probes = metrics.Where(static step => step.Integers("probe_samples") is not null);
+        Assert.Equal([0, 1, 2, 3], probes.Select(static step => Assert.Single(step.Integers("probe_samples")!)).Order());
         // J = 3: the layers of a choice stand for three steps.
-        Assert.Equal(metrics[0].ActiveLayers, metrics[2].ActiveLayers);
-        Assert.Equal(metrics[3].ActiveLayers, metrics[5].ActiveLayers);
+        Assert.Equal(metrics[0].Integers("active_layers"), metrics[2].Integers("active_layers"));
+        Assert.Equal(metrics[3].Integers("active_layers"), metrics[5].Integers("active_layers"));
     }
 }

@@ -13,13 +13,13 @@ public sealed class TrainingOptionsTests
         TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, "tvaccine", default);
 
         Assert.Equal(Preset.Paper, options.Preset);
-        Assert.Equal(FreezeScope.Layer, options.FreezeScope);
-        Assert.Equal(BackwardFloor.Chosen, options.BackwardFloor);
+        Assert.Equal("layer", Setting(options, "freeze_scope"));
+        Assert.Equal("chosen", Setting(options, "backward_floor"));
         Assert.Equal(4, options.LoraAlpha);
-        Assert.Equal((3, 8, 20, 200), (options.Rho, options.Layers, options.ResampleEvery, options.ProbeEvery));
+        Assert.Equal(["3", "8", "20", "200"], new[] { "rho", "layers", "resample_every", "probe_every" }.Select(name => Setting(options, name)));
         Assert.Equal((1e-3, 20, 10), (options.LearningRate, options.Epochs, options.Batch));
         Assert.Equal((0.1, 0.1, 1), (options.WeightDecay, options.WarmupRatio, options.Clip));
-        Assert.False(options.SameMasks);
+        Assert.Equal("false", Setting(options, "same_masks"));
     }
 
     [Fact]
@@ -35,8 +35,8 @@ public sealed class TrainingOptionsTests
     {
         TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, "tvaccine", Preset.Reference);
 
-        Assert.Equal(FreezeScope.Attention, options.FreezeScope);
-        Assert.Equal(BackwardFloor.Neighbours, options.BackwardFloor);
+        Assert.Equal("attention", Setting(options, "freeze_scope"));
+        Assert.Equal("neighbours", Setting(options, "backward_floor"));
         Assert.Equal(1, options.LoraAlpha);
     }
 
@@ -52,18 +52,44 @@ public sealed class TrainingOptionsTests
     }
 
     [Fact]
-    public void VaccineHasARhoOfItsOwn() => Assert.Equal(2, TrainingDefaults.For(TrainingStage.Align, "vaccine", Preset.Paper).Rho);
+    public void VaccineHasARhoOfItsOwn() =>
+        Assert.Equal("2", Setting(TrainingDefaults.For(TrainingStage.Align, "vaccine", Preset.Paper), "rho"));
+
+    [Fact]
+    public void AMethodWithoutAProgramHasNoReferencePreset() => Refusal.Of(
+        () => TrainingDefaults.For(TrainingStage.Align, "random-vaccine", Preset.Reference),
+        "method random-vaccine has no preset reference: the authors published no program for it; expected --preset paper");
+
+    [Fact]
+    public void OptionsOfOneNameAreOfOneKind()
+    {
+        foreach (IGrouping<string, MethodOption> same in MethodCatalog.All.SelectMany(static method => method.Options).GroupBy(static option => option.Name))
+            Assert.Single(same.Select(static option => (option.GetType(), option.ValueName)).Distinct());
+    }
+
+    [Theory]
+    [InlineData("{\"method\": \"vaccine\", \"rho\": -1}", "config.json: rho is -1; expected a number, at least 0")]
+    [InlineData("{\"method\": \"tvaccine\", \"layers\": 0}", "config.json: layers is 0; expected a whole number, at least 1")]
+    [InlineData("{\"method\": \"vaccine\", \"rho\": \"2\"}", "config.json: rho: the value cannot be used there; expected a number, at least 0")]
+    [InlineData("{\"method\": \"tvaccine\", \"freeze_scope\": \"all\"}", "config.json: freeze_scope: the value cannot be used there; expected one of layer, attention")]
+    [InlineData("{\"method\": \"sft\", \"rho\": 2}", "config.json: rho is not used by sft; ")]
+    public void SettingsOfAMethodAreChecked(string json, string expected) => Refusal.Of(() => TrainingOptionsJson.Parse(json, "config.json"), expected);
+
+    private static string Setting(TrainingOptions options, string name) =>
+        options.Settings.Find(MethodCatalog.Find(options.Method)!.Options.Single(option => option.Name == name)) is { } value
+            ? MethodCatalog.Find(options.Method)!.Options.Single(option => option.Name == name).Write(value).ToString()
+            : "";
 
     [Fact]
     public void JsonKeepsEveryValue()
     {
-        TrainingOptions options = TrainingDefaults.For(TrainingStage.Finetune, "random-vaccine", Preset.Reference) with
+        TrainingOptions options = TrainingDefaults.For(TrainingStage.Finetune, "random-vaccine", Preset.Paper)
+            .With("noise_size", NoiseSize.Norm) with
         {
             Model = "m \"é\"",
             Adapter = ["a", "b"],
             Data = "d.jsonl#align",
             Template = "none",
-            NoiseSize = NoiseSize.Norm,
             Schedule = ScheduleKind.ConstantWithWarmup,
             LearningRate = 0.1 + 0.2,
             Seed = ulong.MaxValue,
@@ -88,18 +114,17 @@ public sealed class TrainingOptionsTests
     [Theory]
     [InlineData("sft", "")]
     [InlineData("vaccine", "rho same_masks")]
-    [InlineData("tvaccine", "rho layers resample_every probe_every probe_data freeze_scope backward_floor same_masks")]
+    [InlineData("tvaccine", "rho layers resample_every probe_every harmful_data freeze_scope backward_floor same_masks")]
     [InlineData("random-vaccine", "rho noise_size")]
     public void AConfigurationHoldsOnlyWhatItsMethodUses(string method, string used)
     {
-        string[] all = [.. MethodCatalog.All.SelectMany(static each => each.Options).Select(static option => option.Name).Distinct()];
-        TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper) with { ProbeData = "p" };
+        TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper).With("harmful_data", "p");
 
         using var json = System.Text.Json.JsonDocument.Parse(TrainingOptionsJson.Write(options));
 
         Assert.Equal(
             used.Split(' ', StringSplitOptions.RemoveEmptyEntries).Order(),
-            json.RootElement.EnumerateObject().Select(static field => field.Name).Intersect(all).Order());
+            json.RootElement.EnumerateObject().Select(static field => field.Name).Intersect(MethodCatalog.OptionNames).Order());
     }
 
     [Fact]

@@ -8,7 +8,7 @@ namespace NativeVaccine.Tests.Methods;
 /// <summary>
 /// Which tensors train: in the paper the chosen layers, in the authors' code attention there and MLPs wherever a gradient comes.
 /// </summary>
-public sealed class TrainableTensorsTests
+public sealed class TVaccineFreezingTests
 {
     private static readonly SessionOptions Options = FixtureSession.Options with { Lora = new LoraOptions(2, 4, 0, Projections.All) };
 
@@ -19,7 +19,7 @@ public sealed class TrainableTensorsTests
     [InlineData(32, new[] { 1 }, new[] { 0, 1 })]
     public void ModelsOfMoreThan26LayersHaveNeighbours(int layerCount, int[] chosen, int[] expected)
     {
-        Assert.Equal(expected, CheckpointNeighbours.Of(LayerSet.Of(chosen), layerCount));
+        Assert.Equal(expected, TVaccineFreezing.NotRecomputed(LayerSet.Of(chosen), layerCount));
     }
 
     [Fact]
@@ -27,10 +27,10 @@ public sealed class TrainableTensorsTests
     {
         var chosen = LayerSet.Of(7, 12);
 
-        Assert.Equal(7, TrainableTensors.Floor(BackwardFloor.Chosen, chosen, 32));
-        Assert.Equal(6, TrainableTensors.Floor(BackwardFloor.Neighbours, chosen, 32));
-        Assert.Equal(7, TrainableTensors.Floor(BackwardFloor.Neighbours, chosen, 26));
-        Assert.Equal(0, TrainableTensors.Floor(BackwardFloor.None, chosen, 32));
+        Assert.Equal(7, TVaccineFreezing.Floor(BackwardFloor.Chosen, chosen, 32));
+        Assert.Equal(6, TVaccineFreezing.Floor(BackwardFloor.Neighbours, chosen, 32));
+        Assert.Equal(7, TVaccineFreezing.Floor(BackwardFloor.Neighbours, chosen, 26));
+        Assert.Equal(0, TVaccineFreezing.Floor(BackwardFloor.None, chosen, 32));
     }
 
     [Fact]
@@ -38,7 +38,7 @@ public sealed class TrainableTensorsTests
     {
         using var model = new FixtureSession("tiny-llama", Options);
 
-        TensorSet set = TrainableTensors.Of(model.Session, FreezeScope.Layer, LayerSet.Of(2, 5), 2);
+        TensorSet set = TVaccineFreezing.Trainable(model.Session, FreezeScope.Layer, LayerSet.Of(2, 5), 2);
 
         Assert.Equal(2 * 7 * 2, set.Count);
         Assert.All(set.Tensors, static tensor => Assert.True(tensor.Layer is 2 or 5));
@@ -49,7 +49,7 @@ public sealed class TrainableTensorsTests
     {
         using var model = new FixtureSession("tiny-llama", Options);
 
-        TensorSet set = TrainableTensors.Of(model.Session, FreezeScope.Attention, LayerSet.Of(3, 5), 2);
+        TensorSet set = TVaccineFreezing.Trainable(model.Session, FreezeScope.Attention, LayerSet.Of(3, 5), 2);
 
         Assert.Equal((2 * 4 * 2) + (6 * 3 * 2), set.Count);
         Assert.All(set.Tensors, static tensor =>

@@ -1,0 +1,46 @@
+using System.CommandLine;
+using NativeVaccine.Methods;
+
+namespace NativeVaccine.Cli.Options;
+
+/// <summary>The options that methods declare, each name once; what they mean is the method's business.</summary>
+internal sealed class MethodOptionSet
+{
+    private readonly Dictionary<string, Option> options =
+        MethodCatalog.OptionNames.ToDictionary(static name => name, static name => Create(Declarations(name)), StringComparer.Ordinal);
+
+    /// <summary>Every option, in the order in which methods declare them.</summary>
+    public IEnumerable<Option> All => MethodCatalog.OptionNames.Select(name => options[name]);
+
+    /// <summary>Those that a single step depends on, and that are no files.</summary>
+    public IEnumerable<Option> OfAStep => MethodCatalog.OptionNames
+        .Where(static name => Declarations(name).All(static each => each.Option is not PoolOption && !each.Option.AcrossSteps))
+        .Select(name => options[name]);
+
+    /// <summary>The settings with what was given. What the method does not use is not looked at.</summary>
+    public MethodSettings Read(ParseResult parsed, MethodInfo method, MethodSettings settings)
+    {
+        foreach (MethodOption option in method.Options.Where(option => parsed.IsGiven(options[option.Name])))
+        {
+            object? value = options[option.Name] is Option<bool> flag ? parsed.GetValue(flag) : parsed.GetValue((Option<object?>)options[option.Name]);
+            if (value is not null) settings = settings.With(option.Name, value);
+        }
+        return settings;
+    }
+
+    private static (MethodInfo Method, MethodOption Option)[] Declarations(string name) =>
+        [.. from method in MethodCatalog.All from option in method.Options where option.Name == name select (method, option)];
+
+    private static Option Create((MethodInfo Method, MethodOption Option)[] declarations)
+    {
+        MethodOption first = declarations[0].Option;
+        string[] helps = [.. declarations.Select(static each => each.Option.Help).Distinct()];
+        string help = helps.Length == 1 ? helps[0] : string.Join("; ", helps.Select(text => $"{UsersOf(text)}: {text}"));
+        return first is SwitchOption
+            ? OptionKinds.Switch(first.CommandLineName, help)
+            : OptionKinds.Parsed(first.CommandLineName, first.ValueName, help, first.Parse, first.Expected);
+
+        string UsersOf(string text) =>
+            string.Join(", ", declarations.Where(each => each.Option.Help == text).Select(static each => each.Method.Name));
+    }
+}

@@ -1,0 +1,20 @@
+namespace NativeVaccine.Data;
+
+/// <summary>
+/// Where samples come from. Every stream has an order and random numbers of its own, so that what a method takes from one changes nothing
+/// in another.
+/// </summary>
+public enum SampleKind
+{
+    /// <summary>What the model learns: <c>--data</c>. Its samples decide how many steps a run has.</summary>
+    Training,
+
+    /// <summary>Harmful samples.</summary>
+    Harmful,
+
+    /// <summary>Samples that keep a fine-tuned model safe.</summary>
+    Guide,
+
+    /// <summary>Samples by which the importance of weights is measured.</summary>
+    Fisher,
+}

@@ -1,0 +1,131 @@
+using NativeVaccine.Data;
+using NativeVaccine.Engine;
+using NativeVaccine.Methods;
+
+namespace NativeVaccine.Training;
+
+/// <summary>The largest batches of a run.</summary>
+/// <param name="MaxTokens">Tokens of the largest one.</param>
+/// <param name="MaxSamples">Samples of the one that has most.</param>
+/// <param name="LongestSample">Tokens of the longest sample.</param>
+public sealed record BatchLimits(int MaxTokens, int MaxSamples, int LongestSample);
+
+/// <summary>
+/// Which samples every step takes: training samples in a shuffled order, the other streams' one after another, or all as the run did that is
+/// followed.
+/// </summary>
+public sealed class SampleStreams
+{
+    private readonly TrainingOptions options;
+    private readonly TrainingData data;
+    private readonly SampleOrder order;
+    private readonly Dictionary<SampleKind, PoolOrder> pools;
+    private readonly Dictionary<SampleKind, int> atATime;
+    private readonly SortedDictionary<string, long> positions = new(StringComparer.Ordinal);
+
+    /// <summary>The streams of a run.</summary>
+    /// <exception cref="InputException">
+    /// There are no samples, or the run that is followed has more micro-batches in a step than the options allow.
+    /// </exception>
+    public SampleStreams(TrainingOptions options, TrainingData data)
+    {
+        (this.options, this.data) = (options, data);
+        order = new SampleOrder(data.Samples.Count, options.Batch, options.Accumulate, options.Epochs, options.Seed);
+        pools = data.Pools.ToDictionary(static pool => pool.Key, pool => new PoolOrder(pool.Value.Samples.Count, options.Seed, pool.Key));
+        atATime = MethodCatalog.Require(options.Method).Pools.ToDictionary(static pool => pool.Kind, static pool => pool.SamplesAtATime);
+        // Random numbers are named by step and micro-batch, so their count in a step must be known beforehand.
+        foreach (ReplayStep step in data.Replay ?? [])
+        {
+            int count = step.Of(SampleKind.Training)?.Count ?? 0;
+            if (count > options.Accumulate)
+            {
+                throw new InputException(
+                    $"replay: step {step.Step} has {count} micro-batches; expected at most {options.Accumulate} (--accumulate)");
+            }
+        }
+    }
+
+    /// <summary>Optimizer steps of the run.</summary>
+    public int TotalSteps => data.Replay?.Count ?? order.TotalSteps;
+
+    /// <summary>How many samples were taken from each stream but the training samples, by its name: for a checkpoint.</summary>
+    public IReadOnlyDictionary<string, long> Positions
+    {
+        get => positions;
+        set
+        {
+            positions.Clear();
+            foreach ((string kind, long position) in value) positions[kind] = position;
+        }
+    }
+
+    /// <summary>The pass over the data, from 0, in which a step lies.</summary>
+    public int Epoch(int step) => step / order.StepsPerEpoch;
+
+    /// <summary>What the run that is followed did in a step; null if none is.</summary>
+    public ReplayStep? Replay(int step) => data.Replay?[step];
+
+    /// <summary>The samples of a stream.</summary>
+    /// <exception cref="InputException">The run has none.</exception>
+    public SamplePool Pool(SampleKind kind) => data.Find(kind)
+        ?? throw new InputException($"method {options.Method} takes {kind.ToString().ToLowerInvariant()} samples, and there are none");
+
+    /// <summary>The micro-batches that a step takes next.</summary>
+    /// <exception cref="InputException">The run has no samples of this stream.</exception>
+    public IReadOnlyList<int[]> Take(SampleKind kind, int step)
+    {
+        int poolSize = Pool(kind).Samples.Count;
+        if (Replay(step)?.Of(kind) is { } followed) return followed;
+        if (kind == SampleKind.Training) return order.Batch(step);
+        int wanted = atATime.GetValueOrDefault(kind);
+        int count = wanted > 0 ? wanted : (int)Math.Min((long)options.Batch * options.Accumulate, poolSize);
+        long position = positions.GetValueOrDefault(NameOf(kind));
+        positions[NameOf(kind)] = position + count;
+        return [.. pools[kind].Take(position, count).Chunk(options.Batch)];
+    }
+
+    /// <summary>All samples of a stream in their order.</summary>
+    /// <exception cref="InputException">The run has no samples of this stream.</exception>
+    public IReadOnlyList<int[]> TakeAll(SampleKind kind, int step) =>
+        Replay(step)?.Of(kind) ?? [.. Enumerable.Range(0, Pool(kind).Samples.Count).Chunk(options.Batch)];
+
+    /// <summary>The largest batches: of the training samples exactly, of other streams as large as the longest samples make them.</summary>
+    public BatchLimits Limits()
+    {
+        int tokens = 0, samples = 0, longest = 0;
+        for (int step = 0; step < TotalSteps; step++)
+        {
+            if (Replay(step) is { } followed)
+            {
+                foreach ((SampleKind kind, IReadOnlyList<int[]> batches) in followed.Samples) IncludeAll(kind, batches);
+            }
+            if (Replay(step)?.Of(SampleKind.Training) is null) IncludeAll(SampleKind.Training, order.Batch(step));
+        }
+        foreach ((SampleKind kind, SamplePool pool) in data.Pools)
+        {
+            int wanted = atATime.GetValueOrDefault(kind);
+            int count = Math.Min(wanted > 0 ? wanted : options.Batch, pool.Samples.Count);
+            Include(Largest(pool, count, static sample => sample.InputIds.Length), pool);
+            Include(Largest(pool, count, static sample => sample.PartLengths.Count), pool);
+            longest = Math.Max(longest, pool.Samples.Max(static sample => sample.LongestPart));
+        }
+        return new BatchLimits(tokens, samples, longest);
+
+        void IncludeAll(SampleKind kind, IReadOnlyList<int[]> batches)
+        {
+            foreach (int[] batch in batches) Include(batch, Pool(kind));
+        }
+
+        void Include(int[] batch, SamplePool pool)
+        {
+            samples = Math.Max(samples, batch.Sum(index => pool.Samples[index].PartLengths.Count));
+            tokens = Math.Max(tokens, Batch.RequireTokens(batch.Sum(index => (long)pool.Samples[index].InputIds.Length)));
+            longest = Math.Max(longest, batch.Max(index => pool.Samples[index].LongestPart));
+        }
+    }
+
+    private static int[] Largest(SamplePool pool, int count, Func<Sample, int> size) =>
+        [.. Enumerable.Range(0, pool.Samples.Count).OrderByDescending(index => size(pool.Samples[index])).Take(count)];
+
+    private static string NameOf(SampleKind kind) => kind.ToString().ToLowerInvariant();
+}
