@@ -19,9 +19,14 @@ internal sealed class EvaluateHarmfulCommand : ModelVerb
 
     private readonly PromptGeneration generation = new();
     private readonly Option<string?> prompts = OptionKinds.Text(
-        "--prompts", "FILE", "harmful questions: strings or Alpaca records (.json, .jsonl), or text with a question a line");
+        "--prompts",
+        "FILE",
+        "harmful questions: strings or Alpaca records (.json, .jsonl), or text with a question a line; without a suffix the content tells");
     private readonly Option<string?> answers = OptionKinds.Text(
-        "--answers", "FILE", "judge these answers instead, without a model: records of instruction, input, output, or an earlier --json");
+        "--answers",
+        "FILE",
+        "judge these answers instead, without a model: records of instruction, input, output (.json, .jsonl), or an earlier --json; without a "
+        + "suffix the content tells");
     private readonly Option<string?> rules = OptionKinds.Text(
         "--rules", "FILE", "JSON with refusal_phrases and refusal_patterns, and optionally exception_, warning_, instruction_, turn_ and harmful_patterns; "
         + "built-in English ones unless given");

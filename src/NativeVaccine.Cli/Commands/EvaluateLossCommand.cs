@@ -15,7 +15,7 @@ internal sealed class EvaluateLossCommand : ModelVerb
     private const int SamplesAtATime = 16;
     private const int DefaultMaxLength = 200;
     private readonly Option<string?> data =
-        OptionKinds.Text("--data", "FILE", "Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
+        OptionKinds.Text("--data", "FILE", "Alpaca records or records of tokens (.json, .jsonl; without a suffix the content tells)");
     private readonly Option<string?> template =
         OptionKinds.Template("how a record becomes a prompt; that of --run, else alpaca unless given");
     private readonly Option<int?> maxLength =

@@ -12,8 +12,8 @@ internal sealed class GenerateCommand : ModelVerb
 {
     private readonly PromptGeneration generation = new();
     private readonly Option<string?> prompt = OptionKinds.Text("--prompt", "TEXT", "the prompt");
-    private readonly Option<string?> prompts =
-        OptionKinds.Text("--prompts", "FILE", "prompts: a JSON array of strings or Alpaca records, or a prompt a line");
+    private readonly Option<string?> prompts = OptionKinds.Text(
+        "--prompts", "FILE", "prompts: strings or Alpaca records (.json, .jsonl), or text with a prompt a line; without a suffix the content tells");
     private IReadOnlyList<AlpacaRecord> records = [];
 
     public GenerateCommand(CommandContext context) : base(

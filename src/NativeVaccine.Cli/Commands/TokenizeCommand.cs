@@ -15,7 +15,11 @@ internal sealed class TokenizeCommand : Verb
 {
     private readonly Option<string?> model = OptionKinds.Text("--model", "DIR", "Hugging Face folder of the model");
     private readonly Option<string?> text = OptionKinds.AnyText("--text", "TEXT", "the text");
-    private readonly Option<string?> file = OptionKinds.Text("--file", "FILE", "texts: a JSON array of strings (.json), or a text a line");
+    private readonly Option<string?> file = OptionKinds.Text(
+        "--file",
+        "FILE",
+        "texts: strings or records (instruction, and input on a line of its own) as .json or .jsonl, or a text a line; without a suffix the "
+        + "content tells");
     private readonly Option<string?> json = OptionKinds.JsonOutput();
 
     public TokenizeCommand(CommandContext context) : base(
@@ -31,10 +35,10 @@ internal sealed class TokenizeCommand : Verb
     /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
-        IReadOnlyList<string> texts = (parsed.GetValue(text), parsed.GetValue(file)) switch
+        string[] texts = (parsed.GetValue(text), parsed.GetValue(file)) switch
         {
             ({ } single, null) => [single],
-            (null, { } path) => [.. PromptFile.Read(path).Select(static prompt => prompt.Instruction)],
+            (null, { } path) => ReadFile(path),
             _ => throw new InputException("nvaccine tokenize: expected either --text or --file"),
         };
         string folder = parsed.GetRequiredValue(model)!;
@@ -54,9 +58,18 @@ internal sealed class TokenizeCommand : Verb
         if (special > 0)
         {
             Terminal.Error.WriteLine(
-                $"{special} of {texts.Count} texts hold the text of a special token, which is taken as text, not as the token");
+                $"{special} of {texts.Length} texts hold the text of a special token, which is taken as text, not as the token");
         }
         return ExitCode.Success;
+    }
+
+    /// <summary>A record as --template none puts it to a model.</summary>
+    private string[] ReadFile(string path)
+    {
+        IReadOnlyList<AlpacaRecord> records = PromptFile.Read(path, Terminal.Error.WriteLine);
+        int outputs = records.Count(static record => record.Output.Length > 0);
+        if (outputs > 0) Terminal.Error.WriteLine($"{path}: records with an output, which is not shown: {outputs}");
+        return [.. records.Select(static record => PromptTemplate.None.Prompt(record.Instruction, record.Input))];
     }
 
     /// <summary>The tokenizer of a folder, which need hold nothing else; only the built-in one asks how large the model's vocabulary is.</summary>

@@ -5,7 +5,8 @@ namespace NativeVaccine.Data;
 
 /// <summary>
 /// Reads answers that were given before: records of instruction, input (optional) and output as a JSON array (.json) or one a line
-/// (.jsonl), or the result of an evaluation, an object whose <c>samples</c> are such records.
+/// (.jsonl, .ndjson), or the result of an evaluation, an object whose <c>samples</c> are such records. Where the name has no suffix, the
+/// content tells.
 /// </summary>
 public static class AnswerFile
 {
@@ -13,15 +14,16 @@ public static class AnswerFile
     /// <exception cref="InputException">The file cannot be read, is in none of these forms, or holds no answer.</exception>
     public static IReadOnlyList<AlpacaRecord> Read(string path)
     {
-        _ = DataFile.FormOf(path, "records", orText: false);
-        return Parse(InputFile.ReadText(path), path);
+        (ReadOnlyMemory<byte> content, DataForm form) = DataFile.Read(path, "records", orText: false);
+        return Parse(content, path, form);
     }
 
-    internal static List<AlpacaRecord> Parse(ReadOnlyMemory<byte> utf8, string source)
+    internal static List<AlpacaRecord> Parse(ReadOnlyMemory<byte> utf8, string source, DataForm form)
     {
         var answers = new List<AlpacaRecord>();
-        DataForm form = DataFile.FormOf(source, "records", orText: false);
-        if (form == DataForm.Array && utf8.Span.TrimStart(" \t\r\n"u8).StartsWith("{"u8) && TryReadResult(utf8, source, Take)) return answers;
+        // A result that a program wrote in one line looks like JSON lines where no name tells.
+        bool mayBeResult = form == DataForm.Array || !JsonFile.Lines(utf8).Skip(1).Any();
+        if (mayBeResult && utf8.Span.TrimStart(" \t\r\n"u8).StartsWith("{"u8) && TryReadResult(utf8, source, Take)) return answers;
         DataFile.EachItem(utf8, source, form, "record", Take);
         return answers.Count > 0 ? answers : throw new InputException($"{source}: no answers: expected at least one");
 

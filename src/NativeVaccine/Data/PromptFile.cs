@@ -4,42 +4,48 @@ using NativeVaccine.IO;
 namespace NativeVaccine.Data;
 
 /// <summary>
-/// Reads the prompts of a generation: strings or records (instruction, input) as a JSON array (.json) or one a line (.jsonl), or a text
-/// file with a prompt a line.
+/// Reads the prompts of a generation: strings or records (instruction, input) as a JSON array (.json) or one a line (.jsonl, .ndjson), or a
+/// text file with a prompt a line. Where the name has no suffix, the content tells.
 /// </summary>
 public static class PromptFile
 {
     /// <summary>The prompts of a file as instruction and input, in its order; a string or a line is an instruction without input.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="notice">Told, in a line each, which fields of its records are not used.</param>
+    /// <param name="notice">Told, in a line each, which fields of its records are not used, and how many blank lines.</param>
     /// <exception cref="InputException">The file cannot be read, is in none of these forms, or holds no prompt.</exception>
     public static IReadOnlyList<AlpacaRecord> Read(string path, Action<string>? notice = null)
     {
-        _ = DataFile.FormOf(path, "prompts", orText: true);  // before a large file is read for nothing
-        return Parse(InputFile.ReadText(path), path, notice);
+        (ReadOnlyMemory<byte> content, DataForm form) = DataFile.Read(path, "prompts", orText: true);
+        return Parse(content, path, form, notice);
     }
 
-    internal static List<AlpacaRecord> Parse(ReadOnlyMemory<byte> utf8, string source, Action<string>? notice = null)
+    internal static List<AlpacaRecord> Parse(ReadOnlyMemory<byte> utf8, string source, DataForm form, Action<string>? notice = null)
     {
-        DataForm form = DataFile.FormOf(source, "prompts", orText: true);
+        void Say(string line) => notice?.Invoke($"{source}: {line}");
         var prompts = new List<AlpacaRecord>();
         var census = new FieldCensus();
         if (form == DataForm.TextLines)
-            prompts.AddRange(DataFile.TextLines(utf8, source).Select(static line => new AlpacaRecord(line, "", "")));
+            prompts.AddRange(DataFile.TextLines(utf8, source, Say).Select(static line => new AlpacaRecord(line, "", "")));
         else
             DataFile.EachItem(utf8, source, form, "prompt", (item, where) =>
             {
                 prompts.Add(FromJson(item, where));
                 if (item.ValueKind == JsonValueKind.Object) census.Add(item);
             });
-        foreach (string line in census.Notices()) notice?.Invoke($"{source}: {line}");
+        foreach (string line in census.Notices()) Say(line);
         return prompts.Count > 0 ? prompts : throw new InputException($"{source}: no prompts: expected at least one");
     }
 
-    private static AlpacaRecord FromJson(JsonElement item, string where) => item.ValueKind switch
+    private static AlpacaRecord FromJson(JsonElement item, string where)
     {
-        JsonValueKind.String => new AlpacaRecord(item.GetString()!, "", ""),
-        JsonValueKind.Object => AlpacaRecord.Read(item, where, outputRequired: false),
-        _ => throw new InputException($"{where}: found {JsonRecord.Describe(item)}: expected a string or a record"),
-    };
+        AlpacaRecord prompt = item.ValueKind switch
+        {
+            JsonValueKind.String => new AlpacaRecord(item.GetString()!, "", ""),
+            JsonValueKind.Object => AlpacaRecord.Read(item, where, outputRequired: false),
+            _ => throw new InputException($"{where}: found {JsonRecord.Describe(item)}: expected a string or a record"),
+        };
+        return string.IsNullOrWhiteSpace(prompt.Instruction) && string.IsNullOrWhiteSpace(prompt.Input)
+            ? throw new InputException($"{where}: the prompt is empty: expected text")
+            : prompt;
+    }
 }

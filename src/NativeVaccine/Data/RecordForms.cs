@@ -27,13 +27,13 @@ internal static class RecordForms
         (["text"], "plain text (text)"),
     ];
 
-    /// <summary>The refusal of a record that lacks a field.</summary>
+    /// <summary>The refusal of a record that lacks a field, or says that it is null.</summary>
     /// <param name="record">The record.</param>
     /// <param name="field">What it lacks.</param>
     /// <param name="where">Which record it is.</param>
     /// <param name="expected">The form that was expected.</param>
     public static InputException Missing(JsonElement record, string field, string where, string expected) =>
-        new($"{where}: field '{field}' is missing: {Describe(record)}; expected {expected}");
+        new($"{where}: field '{field}' is {JsonRecord.Absence(record, field)}: {Describe(record)}; expected {expected}");
 
     private static string Describe(JsonElement record)
     {

@@ -26,8 +26,9 @@ public sealed record SampleForm(Tokenizer Tokenizer, PromptTemplate Template, in
 }
 
 /// <summary>
-/// Reads training data: records with instruction, input and output as a JSON array (.json) or a record a line (.jsonl), and records
-/// of ready tokens (input_ids, labels, attention_mask, position_ids) likewise. Other fields are not used; a notice names them.
+/// Reads training data: records with instruction, input and output as a JSON array (.json) or a record a line (.jsonl, .ndjson),
+/// and records of ready tokens (input_ids, labels, attention_mask, position_ids) likewise. Where the name has no suffix, the content tells.
+/// Other fields are not used; a notice names them.
 /// </summary>
 public static class SampleReader
 {
@@ -46,8 +47,8 @@ public static class SampleReader
         int mark = path.LastIndexOf(PoolMark);
         if (pool is null && mark > 0 && !File.Exists(path))
             (path, pool) = (path[..mark], path[(mark + 1)..]);
-        DataForm fileForm = DataFile.FormOf(path, "records", orText: false);
-        return Parse(InputFile.ReadText(path), path, fileForm, form, pool);
+        (ReadOnlyMemory<byte> content, DataForm fileForm) = DataFile.Read(path, "records", orText: false);
+        return Parse(content, path, fileForm, form, pool);
     }
 
     internal static SampleSet Parse(ReadOnlyMemory<byte> utf8, string source, DataForm fileForm, SampleForm form, string? pool)

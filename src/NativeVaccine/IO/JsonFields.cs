@@ -85,7 +85,8 @@ public readonly record struct JsonFields(string File, JsonElement Element, strin
         new($"{File}: {Prefix}{name} is {found}; expected {expected}");
 
     /// <summary>The refusal of a field that is not there.</summary>
-    public InputException Missing(string name, string expected) => new($"{File}: {Prefix}{name} is missing; expected {expected}");
+    public InputException Missing(string name, string expected) =>
+        new($"{File}: {Prefix}{name} is {JsonRecord.Absence(Element, name)}; expected {expected}");
 
     private static string Range(int minimum, int maximum) =>
         string.Create(CultureInfo.InvariantCulture, $"a whole number from {minimum} to {maximum}");

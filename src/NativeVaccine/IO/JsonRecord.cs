@@ -27,9 +27,12 @@ internal static class JsonRecord
         _ => false,
     };
 
+    /// <summary>In what way a field is not there: "null" or "missing".</summary>
+    public static string Absence(JsonElement record, string field) => record.TryGetProperty(field, out _) ? "null" : "missing";
+
     /// <summary>A field of a record that must be there.</summary>
     public static JsonElement Required(JsonElement record, string field, string where) =>
-        Optional(record, field) ?? throw new InputException($"{where}: field '{field}' is missing");
+        Optional(record, field) ?? throw new InputException($"{where}: field '{field}' is {Absence(record, field)}");
 
     /// <summary>A text field of a record, or null when it is absent or null.</summary>
     public static string? OptionalText(JsonElement record, string field, string where) =>

@@ -17,6 +17,9 @@ public sealed record UniformLora(int Rank, double Alpha, IReadOnlyList<Projectio
 /// <summary>A LoRA adapter as PEFT keeps it: matrices A and B for some projections of some layers.</summary>
 public sealed class Adapter
 {
+    /// <summary>The largest alpha that is taken for one; no rank that fits asks for more.</summary>
+    public const double LargestAlpha = 1 << 20;
+
     private readonly Dictionary<(int Layer, Projection Projection), AdapterModule> modules;
 
     /// <summary>An adapter of zeros, which changes nothing, of the same form in every layer.</summary>

@@ -40,7 +40,7 @@ internal static class AdapterFiles
         {
             BaseModel = settings.BaseModel,
             Source = folder,
-            Notices = ignored.Count == 0 ? [] : [unused],
+            Notices = ignored.Count == 0 ? settings.Notices : [.. settings.Notices, unused],
         };
     }
 
@@ -65,10 +65,12 @@ internal static class AdapterFiles
         using JsonDocument document = JsonFile.ReadObject(file);
         var fields = new JsonFields(file, document.RootElement);
         AdapterFields.RequirePlain(fields);
+        var notices = new List<string>();
         return new Settings(
-            AdapterTargets.Resolve(fields, model),
+            AdapterTargets.Resolve(fields, model, notices.Add),
             fields.Number("lora_dropout", static value => value is >= 0 and < 1, "a number from 0 and below 1", 0),
-            fields.Text("base_model_name_or_path"));
+            fields.Text("base_model_name_or_path"),
+            notices);
     }
 
     private static IEnumerable<(string Name, float[] Values, ImmutableArray<long> Shape)> Tensors(Adapter adapter)
@@ -100,5 +102,5 @@ internal static class AdapterFiles
         ["task_type"] = "CAUSAL_LM",
     });
 
-    private sealed record Settings(List<AdapterTarget> Targets, double Dropout, string? BaseModel);
+    private sealed record Settings(List<AdapterTarget> Targets, double Dropout, string? BaseModel, IReadOnlyList<string> Notices);
 }

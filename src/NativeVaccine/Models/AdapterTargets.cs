@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using NativeVaccine.IO;
 
@@ -43,8 +44,17 @@ internal sealed class AdapterTargets
     }
 
     /// <summary>The modules in the order of computation.</summary>
+    /// <param name="fields">Of the file.</param>
+    /// <param name="model">Whose modules they are.</param>
+    /// <param name="notice">Told in a line each which fields name something that no module has, which peft passes over in silence.</param>
     /// <exception cref="InputException">A field is wrong, or names no module or one that has no adapter here.</exception>
-    public static List<AdapterTarget> Resolve(JsonFields fields, ModelConfiguration model) => new AdapterTargets(fields).Resolve(model);
+    public static List<AdapterTarget> Resolve(JsonFields fields, ModelConfiguration model, Action<string> notice)
+    {
+        var targets = new AdapterTargets(fields);
+        List<AdapterTarget> found = targets.Resolve(model);
+        targets.NoteWhatFitsNothing(found, model.LayerCount, notice);
+        return found;
+    }
 
     private List<AdapterTarget> Resolve(ModelConfiguration model)
     {
@@ -60,7 +70,7 @@ internal sealed class AdapterTargets
         var clock = Stopwatch.StartNew();
         for (int layer = 0; layer < model.LayerCount; layer++)
         {
-            if (clock.Elapsed > LongestResolution) throw new InputException($"{fields.File}: finding its modules takes too long");
+            if (clock.Elapsed > LongestResolution) throw TooLong();
             foreach (Projection projection in Projections.All)
             {
                 string path = WeightNames.Module(layer, projection);
@@ -73,6 +83,36 @@ internal sealed class AdapterTargets
         if (found.Count > 0) return found;
         throw Wrong("target_modules", FormattableString.Invariant($"{Expected} in the model's {model.LayerCount} layers"));
     }
+
+    private void NoteWhatFitsNothing(List<AdapterTarget> found, int layerCount, Action<string> notice)
+    {
+        string[] paths = [.. found.Select(static target => WeightNames.Module(target.Layer, target.Projection))];
+        Note("target_modules", "names", targets.Unused(paths));
+        Note("layers_to_transform", "numbers", (layers ?? []).Where(layer => layer >= layerCount).Order()
+            .Select(static layer => layer.ToString(CultureInfo.InvariantCulture)));
+        Note("rank_pattern", "keys", Unused(ranks.Select(static entry => entry.Pattern)));
+        Note("alpha_pattern", "keys", Unused(alphas.Select(static entry => entry.Pattern)));
+
+        IEnumerable<string> Unused(IEnumerable<PythonPattern> patterns)
+        {
+            var clock = Stopwatch.StartNew();
+            foreach (PythonPattern pattern in patterns)
+            {
+                if (clock.Elapsed > LongestResolution) throw TooLong();
+                if (!Array.Exists(paths, pattern.IsMatch)) yield return pattern.Text;
+            }
+        }
+
+        void Note(string field, string what, IEnumerable<string> unused)
+        {
+            string[] names = [.. unused];
+            if (names.Length == 0) return;
+            notice(FormattableString.Invariant(
+                $"{fields.File}: {field}: {what} that fit no module of the adapter, and so change nothing, as in peft: {names.Length} ({InputText.Some(names)})"));
+        }
+    }
+
+    private InputException TooLong() => new($"{fields.File}: finding its modules takes too long");
 
     private InputException Wrong(string name, string expected) => fields.Wrong(name, fields.Find(name)!.Value, expected);
 
@@ -109,7 +149,10 @@ internal sealed class AdapterTargets
             yield return (PythonPattern.End(entry.Name, $"{fields.File}: {name}"), read(inner, entry.Name));
     }
 
-    private static double Alpha(JsonFields fields, string name) => fields.Number(name, static value => value > 0, "a positive number");
+    private static double Alpha(JsonFields fields, string name) => fields.Number(
+        name,
+        static value => (float)value > 0 && value <= Adapter.LargestAlpha,
+        FormattableString.Invariant($"a positive number of fp32, at most {Adapter.LargestAlpha}"));
 
     /// <summary>The value of the first pattern that fits, in the order of the file.</summary>
     private static T? First<T>(List<(PythonPattern Pattern, T Value)> patterns, string path)
@@ -147,15 +190,21 @@ internal sealed class AdapterTargets
 
         public bool IsWholePath(string path) => names.Contains(path);
 
-        public bool Contains(string path)
+        /// <summary>The names of a list that are neither one of these paths nor the end of one.</summary>
+        public IEnumerable<string> Unused(IEnumerable<string> paths)
         {
-            if (pattern is not null) return pattern.IsMatch(path);
-            for (int start = 0; ; start++)
-            {
-                if (names.Contains(path[start..])) return true;
-                start = path.IndexOf('.', start);
-                if (start < 0) return false;
-            }
+            var unused = new HashSet<string>(names, StringComparer.Ordinal);
+            foreach (string path in paths) unused.ExceptWith(Ends(path));
+            return unused.Order(StringComparer.Ordinal);
+        }
+
+        public bool Contains(string path) => pattern?.IsMatch(path) ?? Ends(path).Any(names.Contains);
+
+        /// <summary>The path, and what follows each of its dots.</summary>
+        private static IEnumerable<string> Ends(string path)
+        {
+            yield return path;
+            for (int dot = path.IndexOf('.'); dot >= 0; dot = path.IndexOf('.', dot + 1)) yield return path[(dot + 1)..];
         }
     }
 }

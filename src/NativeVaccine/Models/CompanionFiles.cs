@@ -19,7 +19,7 @@ public static class CompanionFiles
     /// <summary>Their names; files of tiktoken, which have names of their own, end with .tiktoken.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
-        ModelConfigurationReader.GenerationFileName, SentencePieceName, JsonName, TokenizerConfigurationName,
+        GenerationConfiguration.FileName, SentencePieceName, JsonName, TokenizerConfigurationName,
         "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
     ];
 

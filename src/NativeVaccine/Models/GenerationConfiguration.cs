@@ -10,6 +10,9 @@ namespace NativeVaccine.Models;
 /// </summary>
 public sealed record GenerationConfiguration
 {
+    /// <summary>Name of the file.</summary>
+    public const string FileName = "generation_config.json";
+
     /// <summary>A field that changes what greedy decoding writes, and the number that changes nothing (besides null, false and empty).</summary>
     private static readonly Dictionary<string, double> NotApplied = new(StringComparer.Ordinal)
     {
@@ -90,7 +93,7 @@ public sealed record GenerationConfiguration
     /// <exception cref="InputException">It is broken.</exception>
     public static GenerationConfiguration Read(string modelFolder, ModelConfiguration configuration)
     {
-        string file = Path.Combine(modelFolder, ModelConfigurationReader.GenerationFileName);
+        string file = Path.Combine(modelFolder, FileName);
         if (!File.Exists(file)) return new GenerationConfiguration { EndIds = configuration.EndOfSequenceIds };
         using JsonDocument document = JsonFile.ReadObject(file);
         var fields = new JsonFields(file, document.RootElement);

@@ -106,7 +106,7 @@ public sealed record ModelConfiguration
     /// <summary>The token that begins a text, if the model has one.</summary>
     public int? BeginOfSequenceId { get; init; }
 
-    /// <summary>The tokens that end a generation; generation_config.json's where it names some, as in transformers.</summary>
+    /// <summary>The tokens that end a text; see <see cref="GenerationConfiguration.EndIds"/> for those that end a continuation.</summary>
     public ImmutableArray<int> EndOfSequenceIds { get; init; } = [];
 
     /// <summary>What the weights are stored as, by the configuration; the tensors have the last word.</summary>
@@ -124,7 +124,7 @@ public sealed record ModelConfiguration
     /// <summary>The config.json that this was read from, of which <see cref="ToJson"/> changes next to nothing.</summary>
     internal string? SourceJson { get; init; }
 
-    /// <summary>Reads config.json, and generation_config.json if there is one, of a folder.</summary>
+    /// <summary>Reads the config.json of a folder.</summary>
     /// <param name="folder">The model.</param>
     /// <param name="notice">Told in a line each what was resolved and which fields are not known.</param>
     /// <exception cref="InputException">Missing, broken, of an unknown architecture, or with sizes that do not fit together.</exception>

@@ -13,7 +13,6 @@ namespace NativeVaccine.Models;
 internal static class ModelConfigurationReader
 {
     public const string FileName = "config.json";
-    public const string GenerationFileName = "generation_config.json";
 
     // Far above any model, and low enough that products stay in range and a list of all tensors stays small.
     private const int MaximumSize = 1 << 24;
@@ -26,12 +25,7 @@ internal static class ModelConfigurationReader
     public static ModelConfiguration Read(string folder, Action<string>? notice)
     {
         string file = Path.Combine(folder, FileName);
-        ModelConfiguration configuration = Parse(InputFile.ReadAllBytes(file, JsonFile.DefaultMaximumBytes), file, notice);
-        string generationFile = Path.Combine(folder, GenerationFileName);
-        if (!File.Exists(generationFile)) return configuration;
-        using JsonDocument document = JsonFile.ReadObject(generationFile);
-        ImmutableArray<int> ends = EndOfSequenceIds(new JsonFields(generationFile, document.RootElement), configuration.VocabularySize);
-        return ends.IsEmpty ? configuration : configuration with { EndOfSequenceIds = ends };
+        return Parse(InputFile.ReadAllBytes(file, JsonFile.DefaultMaximumBytes), file, notice);
     }
 
     public static ModelConfiguration Parse(ReadOnlyMemory<byte> json, string file, Action<string>? notice)

@@ -29,7 +29,7 @@ public static class ModelWriter
         {
             addFiles?.Invoke(temporary);
             AtomicFile.WriteAllText(Path.Combine(temporary, ModelConfigurationReader.FileName), configuration.ToJson());
-            string generation = Path.Combine(temporary, ModelConfigurationReader.GenerationFileName);
+            string generation = Path.Combine(temporary, GenerationConfiguration.FileName);
             if (configuration.SourceJson is null && !File.Exists(generation))
                 AtomicFile.WriteAllText(generation, ModelConfigurationWriter.WriteGeneration(configuration));
             WriteWeights(temporary, Shards(configuration, weights, maximumShardBytes));

@@ -21,6 +21,7 @@ internal sealed class PythonPattern
     private PythonPattern(string pattern, string source, string where)
     {
         this.where = where;
+        Text = source;
         if (source.Length > LongestPattern) throw Refusal(where, source, $"of at most {LongestPattern} characters");
         if (ReadOtherwise.FirstOrDefault(part => source.Contains(part, StringComparison.Ordinal)) is { } part)
             throw Refusal(where, source, $"without {part}");
@@ -39,6 +40,9 @@ internal sealed class PythonPattern
             throw Refusal(where, source, "that is well-formed");
         }
     }
+
+    /// <summary>As the file has it.</summary>
+    public string Text { get; }
 
     /// <summary>Python's re.fullmatch.</summary>
     public static PythonPattern Full(string pattern, string where) => new($@"\A(?:{pattern})\z", pattern, where);

@@ -20,6 +20,19 @@ public sealed class TokenizeVerbTests : IDisposable
     }
 
     [Fact]
+    public void ARecordIsTokenizedWithItsInput()
+    {
+        string records = folder.File("records.jsonl");
+        File.WriteAllText(records, """{"instruction": "Name a bird.", "input": "It fishes.", "output": "A heron.", "system": "x"}""");
+        CommandResult both = CommandLine.Succeed("tokenize", "--model", Fixtures.Path("tiny-llama"), "--file", records);
+        CommandResult text = CommandLine.Succeed("tokenize", "--model", Fixtures.Path("tiny-llama"), "--text", "Name a bird.\nIt fishes.");
+        Assert.Equal(text.Output, both.Output);
+        Assert.Equal(
+            [$"{records}: 1 record has a system or history, which are not used", $"{records}: records with an output, which is not shown: 1"],
+            both.Error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
     public void TokenizeNeedsOnlyTheTokenizer()
     {
         string model = folder.File("tokenizer");

@@ -11,6 +11,11 @@ public class AnswerFileTests
     [InlineData("a.jsonl", Record)]
     [InlineData("a.json", "[" + Record + "]")]
     [InlineData("a.json", "{\"harmful_score\": 0, \"samples\": [" + Record + "]}")]
+    [InlineData("a", "{\"harmful_score\": 0, \"samples\": [" + Record + "]}")]
+    [InlineData("a", "{\"harmful_score\": 0,\n \"samples\": [" + Record + "]}")]
+    [InlineData("a", "[" + Record + "]")]
+    [InlineData("a", Record)]
+    [InlineData("a.ndjson", Record)]
     public void ReadsRecordsAndResults(string name, string content)
     {
         using var file = new TemporaryFile(name, content);
@@ -22,10 +27,12 @@ public class AnswerFileTests
     [InlineData("a.json", "{\"samples\": []}", "found an object: expected an array of records")]
     [InlineData("a.json", "{\"samples\": [{\"prompt\": \"a\", \"text\": \"b\"}]}", "samples[0]: field 'instruction' is missing")]
     [InlineData("a.jsonl", "{\"instruction\": \"a\"}", "a.jsonl:1: field 'output' is missing")]
+    [InlineData("a.jsonl", "{\"instruction\": \"a\", \"output\": null}", "a.jsonl:1: field 'output' is null: it has instruction, output; expected")]
+    [InlineData("a", "a,b\n", "a: unknown kind of data: expected .json")]
     [InlineData("a.txt", "a", ".txt files are not read")]
     public void SaysWhatIsWrong(string name, string content, string expected)
     {
-        InputException exception = Assert.Throws<InputException>(() => AnswerFile.Parse(Encoding.UTF8.GetBytes(content), name));
+        InputException exception = Assert.Throws<InputException>(() => Parse(Encoding.UTF8.GetBytes(content), name));
         Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
     }
 
@@ -34,5 +41,8 @@ public class AnswerFileTests
         Encoding.UTF8.GetBytes("{\"harmful_score\": 0, \"samples\": [" + Record + "]}"),
         count: 10_000,
         seed: 6,
-        bytes => AnswerFile.Parse(bytes, "a.json"));
+        bytes => Parse(bytes, "a.json"));
+
+    private static List<AlpacaRecord> Parse(ReadOnlyMemory<byte> content, string name) =>
+        AnswerFile.Parse(content, name, DataFile.FormOf(name, content, "records", orText: false));
 }

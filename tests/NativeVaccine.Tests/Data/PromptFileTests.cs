@@ -39,11 +39,20 @@ public class PromptFileTests
     [InlineData("p.json", "\"a\"", "expected an array")]
     [InlineData("p.jsonl", "one\n", "p.jsonl:1: broken JSON")]
     [InlineData("p.csv", "goal,target\n", ".csv files are not read: expected .json (an array of prompts)")]
+    [InlineData("p.tsv", "goal\ttarget\n", ".tsv files are not read")]
+    [InlineData("p.txt", "goal,target\nName a bird,Sure\n", "its first line, 'goal,target', names the columns of a table")]
+    [InlineData("p", "\"id\",\"Question\",\"kind\"\n1,a,b\n", "names the columns of a table")]
+    [InlineData("p.txt", "\nBehavior\tBehaviorID\n", "names the columns of a table")]
+    [InlineData("p.txt", "prompt\nName a bird.\n", "its first line, 'prompt', names the columns")]
+    [InlineData("p.json", "[\"a\", \" \"]", "prompt 1: the prompt is empty: expected text")]
+    [InlineData("p.jsonl", "{\"instruction\": \"\", \"input\": \"\\u00a0\"}", "p.jsonl:1: the prompt is empty")]
+    [InlineData("p.jsonl", "{\"instruction\": null}", "p.jsonl:1: field 'instruction' is null: it has instruction")]
+    [InlineData("p", "[{\"goal\": 1}]", "prompt 0: field 'instruction' is missing")]
     [InlineData("p.txt", "{\"instruction\": \"a\"}\n", "its first line is a JSON object: expected the name to end in .jsonl")]
     [InlineData("p.json", "[{\"goal\": \"a\", \"target\": \"b\"}]", "prompt 0: field 'instruction' is missing: this looks like AdvBench")]
     public void SaysWhatIsWrong(string name, string content, string expected)
     {
-        InputException exception = Assert.Throws<InputException>(() => PromptFile.Parse(Encoding.UTF8.GetBytes(content), name));
+        InputException exception = Assert.Throws<InputException>(() => Parse(Encoding.UTF8.GetBytes(content), name));
         Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
     }
 
@@ -57,5 +66,31 @@ public class PromptFileTests
             : """["one", {"instruction": "two", "input": "caf\u00e9"}, "three é"]"""u8.ToArray(),
         count: 10_000,
         seed: 4,
-        bytes => PromptFile.Parse(bytes, name));
+        bytes => Parse(bytes, name));
+
+    [Fact]
+    public void OnlyLinesOfTextThatSayNothingAreLeftOut()
+    {
+        using var file = new TemporaryFile("p.txt", "one, two\n\n   \n\u00a0\u3000\r\nHello, question\n");
+        var notices = new List<string>();
+        Assert.Equal(["one, two", "Hello, question"], PromptFile.Read(file.Path, notices.Add).Select(prompt => prompt.Instruction));
+        Assert.Equal([$"{file.Path}: lines that hold only white space and were left out: 2"], notices);
+    }
+
+    /// <summary>A pipe's name has no suffix.</summary>
+    [Theory]
+    [InlineData("p", " [\"one\", {\"instruction\": \"two\"}]", new[] { "one", "two" })]
+    [InlineData("63", "\n{\"instruction\": \"one\"}\n\"two\"\n", new[] { "one", "two" })]
+    [InlineData("p", "\"one\"\n{\"instruction\": \"two\"}\n", new[] { "one", "two" })]
+    [InlineData("p", "[INST] one\n\"two\" he said\n", new[] { "[INST] one", "\"two\" he said" })]
+    [InlineData("p", "\"one\" she said\n", new[] { "\"one\" she said" })]
+    [InlineData("p.ndjson", "\"one\"\n", new[] { "one" })]
+    public void WithoutASuffixTheContentTells(string name, string content, string[] expected)
+    {
+        using var file = new TemporaryFile(name, content);
+        Assert.Equal(expected, PromptFile.Read(file.Path).Select(prompt => prompt.Instruction));
+    }
+
+    private static List<AlpacaRecord> Parse(ReadOnlyMemory<byte> content, string name) =>
+        PromptFile.Parse(content, name, DataFile.FormOf(name, content, "prompts", orText: true));
 }

@@ -17,7 +17,10 @@ public class SampleReaderTests
     {
         using var array = new TemporaryFile("data.json", $"\uFEFF[{Record},\n {Record}]");
         using var lines = new TemporaryFile("data.jsonl", $"\uFEFF{Record}\r\n\n{Record}");
-        foreach (TemporaryFile file in new[] { array, lines })
+        using var newer = new TemporaryFile("data.NDJSON", $"{Record}\n{Record}");
+        using var namelessArray = new TemporaryFile("63", $"\n[{Record},\n {Record}]");
+        using var namelessLines = new TemporaryFile("63", $"\n{Record}\n{Record}");
+        foreach (TemporaryFile file in new[] { array, lines, newer, namelessArray, namelessLines })
         {
             SampleSet set = Read(file.Path);
             Assert.Equal(2, set.Samples.Count);
@@ -100,7 +103,10 @@ public class SampleReaderTests
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2], \"labels\": [1, -100]}", "none of its 1 records has a label left")]
     [InlineData("data.csv", "a,b", ".csv files are not read: expected .json")]
     [InlineData("data.jsonl.gz", "x", ".gz files are not read")]
-    [InlineData("data", "a,b", "unknown kind of data")]
+    [InlineData("data", "a,b", "unknown kind of data: expected .json (an array of records) or .jsonl")]
+    [InlineData("data", "{\n\"instruction\": \"a\"}", "found an object: expected an array of records")]
+    [InlineData("data.jsonl", "{\"instruction\": \"a\", \"output\": null}", "data.jsonl:1: field 'output' is null: it has instruction, output")]
+    [InlineData("data.jsonl", "{\"input_ids\": [1, 2], \"labels\": null}", "field 'labels' is null")]
     [InlineData("data.json", "{\"instruction\": \"a\"}\n{\"instruction\": \"b\"}", "holds JSON lines: expected an array, or a name that ends in .jsonl")]
     [InlineData("data.jsonl", "{\"prompt\": \"a\", \"response\": \"b\", \"is_safe\": true}", "this looks like BeaverTails (prompt, response)")]
     [InlineData("data.jsonl", "{\"messages\": []}", "this looks like chat (messages)")]

@@ -133,7 +133,14 @@ public sealed class AdapterTests : IDisposable
     [InlineData("alpha_pattern", "{\"a{,3}\":4}", "alpha_pattern: 'a{,3}': expected a regular expression without {,")]
     [InlineData("r", "3", "q_proj.lora_A.weight' has shape (2, 4); expected (3, 4)")]
     [InlineData("r", "0", "r is 0")]
-    [InlineData("lora_alpha", "null", "lora_alpha is missing")]
+    [InlineData("rank_pattern", "{\"v_proj\":null}", "rank_pattern.v_proj is null")]
+    [InlineData("alpha_pattern", "{\"v_proj\":1e300}", "alpha_pattern.v_proj is 1e300; expected a positive number of fp32, at most 1048576")]
+    [InlineData("lora_alpha", "null", "adapter_config.json: lora_alpha is null")]
+    [InlineData("lora_alpha", "1e308", "adapter_config.json: lora_alpha is 1e308; expected a positive number of fp32, at most 1048576")]
+    [InlineData("lora_alpha", "1e39", "lora_alpha is 1e39")]
+    [InlineData("lora_alpha", "1e12", "lora_alpha is 1e12")]
+    [InlineData("lora_alpha", "1e-50", "lora_alpha is 1e-50")]
+    [InlineData("lora_alpha", "0", "lora_alpha is 0")]
     [InlineData("lora_dropout", "1", "lora_dropout is 1")]
     public void What_is_not_lora_for_this_model_is_refused(string field, string value, string expected)
     {
@@ -166,6 +173,22 @@ public sealed class AdapterTests : IDisposable
         Assert.All(Load().Modules, static module => Assert.Equal(module.Alpha / Math.Sqrt(2), module.Scale));
 
         static (Projection, double) Form(AdapterModule module) => (module.Projection, module.Alpha);
+    }
+
+    /// <summary>peft passes over them in silence.</summary>
+    [Theory]
+    [InlineData("rank_pattern", "{\"q_porj\":4,\"k_proj\":4}", "rank_pattern: keys that fit no module of the adapter, and so change nothing, as in peft: 2 (q_porj, k_proj)")]
+    [InlineData("alpha_pattern", "{\"q_proj\":3,\"layers.1.self_attn.q_proj\":4}", "alpha_pattern: keys that fit no module of the adapter, and so change nothing, as in peft: 1 (layers.1.self_attn.q_proj)")]
+    [InlineData("target_modules", "[\"q_proj\",\"v_proj\",\"w1\"]", "target_modules: names that fit no module of the adapter, and so change nothing, as in peft: 1 (w1)")]
+    [InlineData("layers_to_transform", "[0,7]", "layers_to_transform: numbers that fit no module of the adapter, and so change nothing, as in peft: 1 (7)")]
+    [InlineData("alpha_pattern", "{\"q_proj\":3,\".*proj\":3,\"self_attn.v_proj\":3}", null)]
+    public void What_fits_no_module_is_named(string field, string value, string? expected)
+    {
+        TinyModel.Adapter(targets: [Projection.Query, Projection.Value]).Save(folder.File("a"));
+        Set((field, value));
+        Assert.Equal(
+            expected is null ? [] : [$"{folder.File("a", "adapter_config.json")}: {expected}"],
+            Load().Notices);
     }
 
     [Fact]

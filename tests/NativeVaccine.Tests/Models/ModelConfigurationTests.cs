@@ -96,13 +96,13 @@ public sealed class ModelConfigurationTests : IDisposable
     }
 
     [Fact]
-    public void Generation_settings_name_the_end_tokens()
+    public void Generation_settings_are_read_in_one_place_and_not_here()
     {
         File.Copy(Fixtures.Path("tiny-llama", "config.json"), folder.File("config.json"));
         File.WriteAllText(folder.File("generation_config.json"), """{"eos_token_id": [7, 9]}""");
-        Assert.Equal([7, 9], ModelConfiguration.Load(folder.Root).EndOfSequenceIds.ToArray());
-        File.WriteAllText(folder.File("generation_config.json"), "{}");
-        Assert.Equal([2], ModelConfiguration.Load(folder.Root).EndOfSequenceIds.ToArray());
+        ModelConfiguration model = ModelConfiguration.Load(folder.Root);
+        Assert.Equal([2], model.EndOfSequenceIds.ToArray());
+        Assert.Equal([7, 9], GenerationConfiguration.Read(folder.Root, model).EndIds);
     }
 
     [Theory]
@@ -158,7 +158,7 @@ public sealed class ModelConfigurationTests : IDisposable
     [InlineData("hidden_size", "\"128\"", "hidden_size is \"128\"; expected a whole number")]
     [InlineData("hidden_size", "0", "hidden_size is 0")]
     [InlineData("hidden_size", "1e300", "hidden_size is 1e300")]
-    [InlineData("hidden_size", "null", "hidden_size is missing")]
+    [InlineData("hidden_size", "null", "hidden_size is null")]
     [InlineData("head_dim", "31", "head_dim is 31; expected an even number")]
     [InlineData("num_key_value_heads", "3", "num_key_value_heads is 3; expected a divisor")]
     [InlineData("num_hidden_layers", "2000000000", "num_hidden_layers is 2000000000")]
