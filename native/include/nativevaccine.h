@@ -37,7 +37,7 @@ extern "C" {
 #define VACCINE_NOEXCEPT
 #endif
 
-#define VACCINE_ABI_VERSION 5u
+#define VACCINE_ABI_VERSION 6u
 
 /* Numbers are never reused. */
 typedef enum vaccine_status {
@@ -243,6 +243,12 @@ VACCINE_API vaccine_status vaccine_vector_scale(vaccine_session* session, int32_
 /* y += alpha * x */
 VACCINE_API vaccine_status vaccine_vector_axpy(vaccine_session* session, float alpha, int32_t x, int32_t y,
                                                const uint8_t* tensors) VACCINE_NOEXCEPT;
+/* x *= numerator / (sqrt(scalar) + epsilon), without waiting for the scalar, which is the square of a norm. */
+VACCINE_API vaccine_status vaccine_vector_scale_to_norm(vaccine_session* session, int32_t vector, float numerator, float epsilon,
+                                                        int32_t scalar, const uint8_t* tensors) VACCINE_NOEXCEPT;
+/* y += numerator / (sqrt(scalar) + epsilon) * x, likewise; x is left as it is. */
+VACCINE_API vaccine_status vaccine_vector_axpy_to_norm(vaccine_session* session, float numerator, float epsilon, int32_t scalar, int32_t x,
+                                                       int32_t y, const uint8_t* tensors) VACCINE_NOEXCEPT;
 /* y += alpha * a * b, element by element */
 VACCINE_API vaccine_status vaccine_vector_multiply_add(vaccine_session* session, float alpha, int32_t a, int32_t b, int32_t y,
                                                        const uint8_t* tensors) VACCINE_NOEXCEPT;

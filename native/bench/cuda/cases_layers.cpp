@@ -224,6 +224,19 @@ void Cases::add_vectors() {
         "perturbation add (axpy)", [](double half, double full) { return 2 * half + full; },
         [](Stream& s, View half, View full, View) { ops::axpy(s, 1, full, half); },
         [](Device& d, View half, View full, View) { return combination_gives(d, 1, full, 1, half); });
+    definitions_.push_back({"step to a norm (axpy)", [this] {
+                                Case c;
+                                c.rows = static_cast<double>(rows_);
+                                const View out{numbers(1, 2, DType::F32).data, DType::F64, 1, 1};
+                                ops::fill_zero(stream(), out);
+                                for (int i = 0; i < copies_; ++i) {
+                                    const View x = numbers(rows_, model_.C, DType::F32), y = numbers(rows_, model_.C, DType::F32);
+                                    c.bytes = c.bytes_of_rows = 3 * size(x);
+                                    c.add([=] { ops::axpy_to_norm(stream(), 3, out, 1, x, y); },  // the sum in `out` is 0
+                                          [=] { return combination_gives(device_, 3, x, 1, y); });
+                                }
+                                return c;
+                            }});
     definitions_.push_back({"adamw", [this] {
                                 Case c;
                                 c.rows = static_cast<double>(rows_);

@@ -47,6 +47,8 @@ void multiply_add(Stream& stream, float alpha, View a, View b, View y);  // y +=
 /// x *= numerator / (sqrt(sum_of_squares) + epsilon), the sum read from one fp64 in the device's memory: no wait for the host.
 /// T-Vaccine's perturbation (arXiv 2410.09760, eq. 5) with epsilon = 1e-7.
 void scale_to_norm(Stream& stream, View x, float numerator, View sum_of_squares, float epsilon);
+/// y += numerator / (sqrt(sum_of_squares) + epsilon) * x; x is left as it is.
+void axpy_to_norm(Stream& stream, float numerator, View sum_of_squares, float epsilon, View x, View y);
 
 /// x = deviation * N(0, 1): Box-Muller over the key's sequence; element i depends on the key and i only. Words (0, 1) and (2, 3) of a block
 /// make a pair each, u from random_uniform: sqrt(-2 ln(1 - u0)) times the cosine, then the sine, of 2 pi u1.
