@@ -133,7 +133,7 @@ typedef struct vaccine_plan_options {
     int32_t lora_rank;                               /* 0: no adapters */
     uint32_t lora_targets;                           /* bit p: projection p has an adapter */
     float lora_alpha, lora_dropout;
-    int32_t optimizer;                        /* 1: AdamW's two moments are planned */
+    int32_t optimizers;                       /* how many AdamW optimizers, of two moments each */
     int32_t extra_vectors;                    /* parameter vectors beyond parameters, gradients and moments */
     int32_t site_tensors[VACCINE_SITE_KINDS]; /* how many of each kind */
     int32_t site_layers[VACCINE_SITE_KINDS];  /* how many layers each of them holds at once; 0: all */
@@ -220,7 +220,8 @@ VACCINE_API vaccine_status vaccine_scalars_read(vaccine_session* session, int32_
                                                 double* out_values) VACCINE_NOEXCEPT;
 
 /* ---- parameter vectors: one float for every trainable parameter -------------------------------------------------------------------------
- * By number: 0 parameters, 1 gradients, 2 and 3 AdamW's moments (where planned), then the extra ones from 4 on. `tensors` is a mask over
+ * By number: 0 parameters, 1 gradients, 2 and 3 the moments of optimizer 0 (where planned), then the extra ones from 4 on, and behind them
+ * the moments of optimizer 1, 2, ...: those of optimizer o are 4 + extra_vectors + 2 (o - 1) and the next. `tensors` is a mask over
  * trainable tensors (NULL: all); nothing outside it is touched. */
 
 enum {
@@ -346,9 +347,12 @@ VACCINE_API vaccine_status vaccine_session_read_logits(vaccine_session* session,
 
 /* ---- optimizer ----------------------------------------------------------------------------------------------------------------------- */
 
+/* The plan's optimizers are numbered from 0. Each has its moments and, for every trainable tensor, a count of steps; all step the same
+ * parameters. */
 typedef struct vaccine_adamw_options {
     uint32_t struct_size;
-    int32_t gradient_vector;
+    int32_t optimizer;
+    int32_t gradient_vector; /* gradients, or an extra vector */
     double learning_rate, beta1, beta2, epsilon, weight_decay;
     float clip;             /* gradients are scaled by min(1, clip / (sqrt(norm_scalar) + 1e-6)); 0: not */
     int32_t norm_scalar;    /* square of the gradient norm, as vaccine_vector_dot gives it; -1: no clipping */
@@ -357,8 +361,12 @@ typedef struct vaccine_adamw_options {
 
 VACCINE_API vaccine_status vaccine_adamw_step(vaccine_session* session, const vaccine_adamw_options* options) VACCINE_NOEXCEPT;
 /* Steps that each trainable tensor has taken, to save and to restore. */
-VACCINE_API vaccine_status vaccine_adamw_read_steps(const vaccine_session* session, int32_t count, int64_t* out_steps) VACCINE_NOEXCEPT;
-VACCINE_API vaccine_status vaccine_adamw_write_steps(vaccine_session* session, int32_t count, const int64_t* steps) VACCINE_NOEXCEPT;
+VACCINE_API vaccine_status vaccine_adamw_read_steps(const vaccine_session* session, int32_t optimizer, int32_t count,
+                                                    int64_t* out_steps) VACCINE_NOEXCEPT;
+VACCINE_API vaccine_status vaccine_adamw_write_steps(vaccine_session* session, int32_t optimizer, int32_t count,
+                                                     const int64_t* steps) VACCINE_NOEXCEPT;
+/* As a new one: moments and counts are zero. */
+VACCINE_API vaccine_status vaccine_adamw_reset(vaccine_session* session, int32_t optimizer) VACCINE_NOEXCEPT;
 
 /* ---- decoding ------------------------------------------------------------------------------------------------------------------------ */
 

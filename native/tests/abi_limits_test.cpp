@@ -122,6 +122,8 @@ void arguments() {
     std::vector<float> floats(1 << 16);
     std::vector<double> doubles(VACCINE_SCALARS);
     std::vector<int64_t> longs(4096);
+    int32_t tensors = 0, trainable = 0;
+    ok(vaccine_session_get_tensor_count(s, &tensors, &trainable));
     vaccine_plan_item item{};
     item.struct_size = sizeof item;
     vaccine_tensor_info tensor{};
@@ -186,8 +188,11 @@ void arguments() {
         {"site_read layer", [&](int32_t v) { return vaccine_site_read(s, 2, 0, v, 20 * Model::kHidden, f); }},
         {"read_logits first_row", [&](int32_t v) { return vaccine_session_read_logits(s, v, 1, f); }},
         {"read_logits rows", [&](int32_t v) { return vaccine_session_read_logits(s, 0, v, f); }},
-        {"adamw_read_steps", [&](int32_t v) { return vaccine_adamw_read_steps(s, v, longs.data()); }},
-        {"adamw_write_steps", [&](int32_t v) { return vaccine_adamw_write_steps(s, v, longs.data()); }},
+        {"adamw_read_steps optimizer", [&](int32_t v) { return vaccine_adamw_read_steps(s, v, trainable, longs.data()); }},
+        {"adamw_read_steps count", [&](int32_t v) { return vaccine_adamw_read_steps(s, 0, v, longs.data()); }},
+        {"adamw_write_steps optimizer", [&](int32_t v) { return vaccine_adamw_write_steps(s, v, trainable, longs.data()); }},
+        {"adamw_write_steps count", [&](int32_t v) { return vaccine_adamw_write_steps(s, 0, v, longs.data()); }},
+        {"adamw_reset", [&](int32_t v) { return vaccine_adamw_reset(s, v); }},
     };
     for (const auto& [name, call] : calls)
         for (const int32_t value : integers<int32_t>())
@@ -207,9 +212,7 @@ void arguments() {
         {"steps",
          [&](int64_t v) {
              std::fill(longs.begin(), longs.end(), v);
-             int32_t tensors = 0, trainable = 0;
-             ok(vaccine_session_get_tensor_count(s, &tensors, &trainable));
-             const vaccine_status status = vaccine_adamw_write_steps(s, trainable, longs.data());
+             const vaccine_status status = vaccine_adamw_write_steps(s, 0, trainable, longs.data());
              Inputs in;
              passes("after steps " + std::to_string(v), s, in);
              return status;
@@ -295,8 +298,8 @@ void null_pointers() {
         [&] { return vaccine_session_read_losses(s, 0, nullptr); },
         [&] { return vaccine_session_read_logits(s, 0, 0, nullptr); },
         [&] { return vaccine_adamw_step(s, nullptr); },
-        [&] { return vaccine_adamw_read_steps(s, 0, nullptr); },
-        [&] { return vaccine_adamw_write_steps(s, 0, nullptr); },
+        [&] { return vaccine_adamw_read_steps(s, 0, 0, nullptr); },
+        [&] { return vaccine_adamw_write_steps(s, 0, 0, nullptr); },
         [&] { return vaccine_decode_begin(s, nullptr, &in.sampling, &small); },
         [&] { return vaccine_decode_begin(s, &in.batch, nullptr, &small); },
         [&] { return vaccine_decode_begin(s, &in.batch, &in.sampling, nullptr); },

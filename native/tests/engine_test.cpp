@@ -289,6 +289,7 @@ void mistakes_are_named() {
     refused(run(), VACCINE_INVALID_ARGUMENT, "struct_size");
     refused(vaccine_session_forward(nullptr, nullptr, nullptr, nullptr), VACCINE_INVALID_ARGUMENT, "session is NULL");
     refused(vaccine_vector_zero(model.session, 9, nullptr), VACCINE_INVALID_ARGUMENT, "vector is 9");
+    refused(vaccine_adamw_reset(model.session, 1), VACCINE_INVALID_ARGUMENT, "optimizer is 1, and the plan has 1");
     refused(vaccine_scalars_read(model.session, 4095, 2, nullptr), VACCINE_INVALID_ARGUMENT, "out_values");
     vaccine_model_shape shape = Model::shape({});
     shape.kv_heads = 3;
@@ -297,6 +298,8 @@ void mistakes_are_named() {
     refused(vaccine_plan_create(model.device, &shape, &options, &plan), VACCINE_INVALID_ARGUMENT, "multiple of kv_heads");
     forward = Model::forward_options();
     ok(run());  // and nothing is broken
+    const vaccine_backward_options into_moments = Model::backward_options(VACCINE_VECTOR_MOMENT1);
+    refused(vaccine_session_backward(model.session, &into_moments), VACCINE_INVALID_ARGUMENT, "gradient_vector is 2");
 }
 
 std::vector<NamedTest> cases() {

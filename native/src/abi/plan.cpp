@@ -47,7 +47,7 @@ vaccine::PlanOptions options_of(const vaccine_plan_options& in) {
     o.activation_type = matrix_type(in.activation_type, "options.activation_type");
     o.training = in.training != 0;
     o.full = in.full != 0;
-    o.optimizer = in.optimizer != 0;
+    o.optimizers = in.optimizers;
     o.lora.rank = in.lora_rank;
     o.lora.targets = in.lora_rank > 0 ? in.lora_targets : 0;
     o.lora.alpha = in.lora_alpha;

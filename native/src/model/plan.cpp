@@ -60,8 +60,15 @@ void take_weights(Buffers& b, Layout& to, const TensorTable& tensors, const Plan
     b.vectors.push_back(to.take("trainable parameters", 1, N, DType::F32));
     if (!options.training) return;
     b.vectors.push_back(to.take("gradients", 1, N, DType::F32));
-    for (int i = 0; i < 2; ++i) b.vectors.push_back(options.optimizer ? to.take("optimizer moments", 1, N, DType::F32) : View{});
+    const auto take_moments = [&] {
+        for (int i = 0; i < 2; ++i) b.vectors.push_back(to.take("optimizer moments", 1, N, DType::F32));
+    };
+    if (options.optimizers > 0)
+        take_moments();
+    else
+        b.vectors.resize(b.vectors.size() + 2);  // so that the numbers of extra vectors do not depend on it
     for (int64_t i = 0; i < options.extra_vectors; ++i) b.vectors.push_back(to.take("method's parameter vectors", 1, N, DType::F32));
+    for (int64_t i = 1; i < options.optimizers; ++i) take_moments();
 }
 
 void take_batch(Buffers& b, Layout& to, const TensorTable& tensors, const ModelShape& shape, const PlanOptions& options) {
