@@ -279,6 +279,20 @@ VACCINE_API vaccine_status vaccine_site_norms(vaccine_session* session, int32_t 
 /* x *= numerator / (sqrt(scalar) + epsilon), without waiting for the scalar. */
 VACCINE_API vaccine_status vaccine_site_scale_to_norm(vaccine_session* session, int32_t kind, int32_t site, float numerator, float epsilon,
                                                       int32_t scalar) VACCINE_NOEXCEPT;
+/* Rows (tokens) that have 0 in `rows`, T bytes, become zero in every layer held. */
+VACCINE_API vaccine_status vaccine_site_mask_rows(vaccine_session* session, int32_t kind, int32_t site,
+                                                  const uint8_t* rows) VACCINE_NOEXCEPT;
+/* Products of samples, those of the last forward pass, which must have had as many tokens as x and y:
+ *     gram[l][a][b] = sum over positions t of x_l[a, t] . y_l[b, t]
+ * counted from each sample's start, over t < the shorter one's length. l goes over the layers that both hold, ascending; a and b over the B
+ * samples. In fp64, the same bits in every run: of samples as vectors that are padded with zeros, gram(x,x)[a][a] + gram(y,y)[b][b] -
+ * 2 gram(x,y)[a][b] is the square of the distance. count: layers that both hold * B * B. Waits. */
+VACCINE_API vaccine_status vaccine_site_gram(vaccine_session* session, int32_t kind, int32_t x, int32_t y, int64_t count,
+                                             double* out_gram) VACCINE_NOEXCEPT;
+/* The gradient of a function of them: y_l[a, t] += sum_b coefficients[l][a][b] * x_l[b, t], over the samples b that have a position t. In
+ * fp64, rounded once. x and y are two site tensors; count as for vaccine_site_gram. */
+VACCINE_API vaccine_status vaccine_site_add_combination(vaccine_session* session, int32_t kind, int32_t x, int32_t y, int64_t count,
+                                                        const double* coefficients) VACCINE_NOEXCEPT;
 /* One layer, T*C floats. read waits. */
 VACCINE_API vaccine_status vaccine_site_write(vaccine_session* session, int32_t kind, int32_t site, int32_t layer, int64_t count,
                                               const float* values) VACCINE_NOEXCEPT;

@@ -121,6 +121,9 @@ void arguments() {
     model.forward(batch);
     std::vector<float> floats(1 << 16);
     std::vector<double> doubles(VACCINE_SCALARS);
+    const std::vector<uint8_t> rows(24, 1);
+    const int64_t pairs = Model::kLayers * 3 * 3;  // of the batch's samples
+    for (const int32_t site : {0, 1}) ok(vaccine_site_fill_normal(s, 0, site, 20, 1, 1, 1));
     std::vector<int64_t> longs(4096);
     int32_t tensors = 0, trainable = 0;
     ok(vaccine_session_get_tensor_count(s, &tensors, &trainable));
@@ -182,6 +185,14 @@ void arguments() {
         {"site_norms first_scalar", [&](int32_t v) { return vaccine_site_norms(s, 0, 0, v); }},
         {"site_scale_to_norm kind", [&](int32_t v) { return vaccine_site_scale_to_norm(s, v, 0, 1, 1, 0); }},
         {"site_scale_to_norm scalar", [&](int32_t v) { return vaccine_site_scale_to_norm(s, 0, 0, 1, 1, v); }},
+        {"site_mask_rows kind", [&](int32_t v) { return vaccine_site_mask_rows(s, v, 0, rows.data()); }},
+        {"site_mask_rows site", [&](int32_t v) { return vaccine_site_mask_rows(s, 0, v, rows.data()); }},
+        {"site_gram kind", [&](int32_t v) { return vaccine_site_gram(s, v, 0, 1, pairs, doubles.data()); }},
+        {"site_gram x", [&](int32_t v) { return vaccine_site_gram(s, 0, v, 1, pairs, doubles.data()); }},
+        {"site_gram y", [&](int32_t v) { return vaccine_site_gram(s, 0, 0, v, pairs, doubles.data()); }},
+        {"site_add_combination kind", [&](int32_t v) { return vaccine_site_add_combination(s, v, 0, 1, pairs, doubles.data()); }},
+        {"site_add_combination x", [&](int32_t v) { return vaccine_site_add_combination(s, 0, v, 1, pairs, doubles.data()); }},
+        {"site_add_combination y", [&](int32_t v) { return vaccine_site_add_combination(s, 0, 0, v, pairs, doubles.data()); }},
         {"site_write kind", [&](int32_t v) { return vaccine_site_write(s, v, 0, 0, 20 * Model::kHidden, f); }},
         {"site_write layer", [&](int32_t v) { return vaccine_site_write(s, 0, 0, v, 20 * Model::kHidden, f); }},
         {"site_read site", [&](int32_t v) { return vaccine_site_read(s, 0, v, 0, 20 * Model::kHidden, f); }},
@@ -207,6 +218,8 @@ void arguments() {
         {"vector_read count", [&](int64_t v) { return vaccine_vector_read(s, 0, 0, v, f); }},
         {"vector_write first", [&](int64_t v) { return vaccine_vector_write(s, 1, v, v, f); }},
         {"site_read count", [&](int64_t v) { return vaccine_site_read(s, 0, 0, 0, v, f); }},
+        {"site_gram count", [&](int64_t v) { return vaccine_site_gram(s, 0, 0, 1, v, doubles.data()); }},
+        {"site_add_combination count", [&](int64_t v) { return vaccine_site_add_combination(s, 0, 0, 1, v, doubles.data()); }},
         {"site_write count", [&](int64_t v) { return vaccine_site_write(s, 0, 0, 0, v, f); }},
         {"read_losses count", [&](int64_t v) { return vaccine_session_read_losses(s, v, f); }},
         {"steps",
@@ -289,6 +302,9 @@ void null_pointers() {
         [] { return vaccine_session_interrupt(nullptr, 1); },
         [] { return vaccine_vector_zero(nullptr, 0, nullptr); },
         [&] { return vaccine_site_select(s, 0, 0, nullptr); },
+        [&] { return vaccine_site_mask_rows(s, 0, 0, nullptr); },
+        [&] { return vaccine_site_gram(s, 0, 0, 1, 0, nullptr); },
+        [&] { return vaccine_site_add_combination(s, 0, 0, 1, 0, nullptr); },
         [&] { return vaccine_site_write(s, 0, 0, 0, 0, nullptr); },
         [&] { return vaccine_site_read(s, 0, 0, 0, 0, nullptr); },
         [&] { return vaccine_session_forward(s, nullptr, &in.forward, &large); },

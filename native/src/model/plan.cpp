@@ -84,7 +84,7 @@ void take_batch(Buffers& b, Layout& to, const TensorTable& tensors, const ModelS
     b.rope_cosine = to.take(item, positions, half, DType::F32);
     b.rope_sine = to.take(item, positions, half, DType::F32);
     b.scalars = to.take(item, 1, sizes::kScalars, DType::F64);
-    b.scratch_scalars = to.take(item, 1, std::max<int64_t>(tensors.trainable_count(), shape.layers + 1), DType::F64);
+    b.scratch_scalars = to.take(item, 1, std::max<int64_t>({tensors.trainable_count(), shape.layers + 1, options.max_samples}), DType::F64);
 }
 
 void take_passes(Buffers& b, Layout& to, const ModelShape& shape, const PlanOptions& options, int64_t recomputed) {

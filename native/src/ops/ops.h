@@ -66,6 +66,15 @@ void gather_rows(Stream& stream, View x, View rows, View y);
 void scatter_rows(Stream& stream, View x, View rows, View y);
 void scatter_add_rows(Stream& stream, View x, View rows, View y);
 
+/// Samples of x and y packed one after another: sample a of x is rows x_offsets[a] .. x_offsets[a+1]-1, and so with y.
+///     out[a,b] = sum_{t,c} x[x_offsets[a] + t, c] * y[y_offsets[b] + t, c]    over t < min(length of a, length of b)
+/// in fp64: the Gram matrix of samples that are padded with zeros. x (T, C), y (U, C) fp32; x_offsets (A+1), y_offsets (B+1) int32,
+/// ascending; longest: no sample has more rows; out (A, B) fp64, overwritten. Bits depend on B, longest and C, not on A.
+void gram(Stream& stream, View x, View x_offsets, View y, View y_offsets, int64_t longest, View out);
+/// y[y_offsets[a] + t] += sum_b coefficients[a,b] * x[x_offsets[b] + t]    over the samples b of x that have a row t
+/// summed in fp64 and rounded once. y (U, C), y_offsets (A+1), x (T, C), x_offsets (B+1) as for gram; coefficients (A, B) fp64.
+void add_combination(Stream& stream, View x, View x_offsets, View coefficients, View y, View y_offsets, int64_t longest);
+
 // ---- layers -------------------------------------------------------------------------------------------------------------------------
 
 /// x[t] = table[tokens[t]].  tokens (T) int32, each in [0, V); table (V, C) fp32 or bf16; x (T, C) activation, overwritten.

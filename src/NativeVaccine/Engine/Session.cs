@@ -83,6 +83,9 @@ public sealed partial class Session : IDisposable
 
     internal ScalarRing Scalars { get; }
 
+    /// <summary>Samples of the last forward pass.</summary>
+    internal int LastSampleCount { get; private set; }
+
     /// <summary>Takes the plan's memory, all zero, and nothing later. Weights are still to be loaded.</summary>
     /// <param name="device">The device that the plan was made for. It stays open as long as the session.</param>
     /// <param name="plan">May be disposed of afterwards.</param>
