@@ -4,7 +4,10 @@
  * - Fallible calls return vaccine_status. After anything but VACCINE_OK, vaccine_last_error_message() on the same thread says what was
  *   wrong: function, argument, expected, got. Out parameters are then unchanged, except that create calls set *out = NULL first.
  * - Pointers to structs, arrays and strings are borrowed for the call, unless the entry says otherwise. Strings are UTF-8.
- * - Option structs begin with struct_size = sizeof of the struct that the caller was compiled with.
+ * - Structs begin with struct_size = sizeof of the struct that the caller was compiled with, and a later version only adds fields behind
+ *   the others. A caller compiled with an earlier header, from version 6 on, goes on working: fields that it does not know are 0, which
+ *   asks for what was done before they were there (so no such field means "none" by -1), and what the library fills ends where the
+ *   caller's struct does. Of a larger struct than the library knows the rest must be 0, and is filled with 0.
  * - Any thread may call. Calls on a device and on its sessions take turns: one waits until those of other threads are over, and what it
  *   computes is what it would compute alone. Devices do not wait for each other. Plans do not change and may be read by many. Nothing may
  *   be called on a handle that is being destroyed. A session keeps its device's memory; destroy sessions before their device.

@@ -40,9 +40,9 @@ vaccine::Optimizer& with_steps(vaccine::Session& s, int32_t index, int32_t count
 
 extern "C" {
 
-vaccine_status vaccine_adamw_step(vaccine_session* session, const vaccine_adamw_options* options) noexcept {
+vaccine_status vaccine_adamw_step(vaccine_session* session, const vaccine_adamw_options* given) noexcept {
     return guard_session("vaccine_adamw_step", session, [&](vaccine::Session& s) {
-        check_struct(options, "options");
+        const Known<vaccine_adamw_options> options(given, "options");
         check_numbers(*options);
         vaccine::require(s.plan().may_hold_gradients(options->gradient_vector),
                          "options.gradient_vector is " + std::to_string(options->gradient_vector) +
