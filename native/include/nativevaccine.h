@@ -100,7 +100,8 @@ VACCINE_API vaccine_status vaccine_device_get_info(const vaccine_device* device,
 
 /* The GEMM backend of bf16 activations on a GPU, from now on. Every device begins with VACCINE_GEMM_AUTO: what was measured to be
  * faster, which is cublasLt on compute capability 9 (H100, H200) where it is installed, and else our own kernels. VACCINE_GEMM_CUBLAS opens
- * cublasLt and fails with VACCINE_UNSUPPORTED where it is missing, and on a CPU. */
+ * cublasLt and fails with VACCINE_UNSUPPORTED where it is missing, and on a CPU. cublasLt has a handle and a workspace of 32 MiB for each
+ * vaccine_device that uses it, beside the bytes of the sessions' plans. */
 VACCINE_API vaccine_status vaccine_device_set_gemm(vaccine_device* device, int32_t gemm) VACCINE_NOEXCEPT;
 
 /* ---- plan: what a session will hold, computed before anything is taken --------------------------------------------------------------- */

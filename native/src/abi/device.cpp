@@ -53,6 +53,7 @@ vaccine_status vaccine_device_set_gemm(vaccine_device* device, int32_t gemm) noe
     return guard_device("vaccine_device_set_gemm", device, [&](vaccine::Device& d) {
         vaccine::require(gemm >= VACCINE_GEMM_OWN && gemm <= VACCINE_GEMM_AUTO,
                          "gemm is " + std::to_string(gemm) + ", expected an vaccine_gemm");
+        d.make_current();
         vaccine::ops::choose_gemm(d.stream(), static_cast<vaccine::GemmChoice>(gemm));
     });
 }
