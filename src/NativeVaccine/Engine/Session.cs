@@ -57,7 +57,7 @@ public sealed partial class Session : IDisposable
     /// <summary>Their gradients.</summary>
     public ParameterVector Gradients { get; }
 
-    /// <summary>The <see cref="SessionOptions.Optimizers"/>: each with moments and step counts of its own, all for the same parameters.</summary>
+    /// <summary>The <see cref="SessionOptions.Optimizers"/>: each has moments and step counts of its own, all step the same parameters.</summary>
     public IReadOnlyList<AdamW> Optimizers { get; }
 
     /// <summary>The first of <see cref="Optimizers"/>, which steps the parameters.</summary>

@@ -74,7 +74,8 @@ public sealed class SampleKernelTests
 
         foreach ((int place, int layer) in new[] { 1, 2 }.Index())
         {
-            (double[][] at, double[][] y, double[][] slope) = (Padded(x.Read(layer)), Padded(noise.Read(layer)), Padded(gradient.Read(layer)));
+            (double[][] at, double[][] y) = (Padded(x.Read(layer)), Padded(noise.Read(layer)));
+            double[][] slope = Padded(gradient.Read(layer));
             double width = Width(at, y);
             Near.Equal("value", Reference(at, y, width), values[place], 0, 1e-9);
             var random = new Random(layer);
