@@ -4,7 +4,10 @@
  * - Fallible calls return vaccine_status. After anything but VACCINE_OK, vaccine_last_error_message() on the same thread says what was
  *   wrong: function, argument, expected, got. Out parameters are then unchanged, except that create calls set *out = NULL first.
  * - Pointers to structs, arrays and strings are borrowed for the call, unless the entry says otherwise. Strings are UTF-8.
- * - Option structs begin with struct_size = sizeof of the struct that the caller was compiled with.
+ * - Structs begin with struct_size = sizeof of the struct that the caller was compiled with, and a later version only adds fields behind
+ *   the others. A caller compiled with an earlier header, from version 6 on, goes on working: fields that it does not know are 0, which
+ *   asks for what was done before they were there (so no such field means "none" by -1), and what the library fills ends where the
+ *   caller's struct does. Of a larger struct than the library knows the rest must be 0, and is filled with 0.
  * - Any thread may call. Calls on a device and on its sessions take turns: one waits until those of other threads are over, and what it
  *   computes is what it would compute alone. Devices do not wait for each other. Plans do not change and may be read by many. Nothing may
  *   be called on a handle that is being destroyed. A session keeps its device's memory; destroy sessions before their device.
@@ -37,7 +40,7 @@ extern "C" {
 #define VACCINE_NOEXCEPT
 #endif
 
-#define VACCINE_ABI_VERSION 5u
+#define VACCINE_ABI_VERSION 6u
 
 /* Numbers are never reused. */
 typedef enum vaccine_status {
@@ -97,7 +100,8 @@ VACCINE_API vaccine_status vaccine_device_get_info(const vaccine_device* device,
 
 /* The GEMM backend of bf16 activations on a GPU, from now on. Every device begins with VACCINE_GEMM_AUTO: what was measured to be
  * faster, which is cublasLt on compute capability 9 (H100, H200) where it is installed, and else our own kernels. VACCINE_GEMM_CUBLAS opens
- * cublasLt and fails with VACCINE_UNSUPPORTED where it is missing, and on a CPU. */
+ * cublasLt and fails with VACCINE_UNSUPPORTED where it is missing, and on a CPU. cublasLt has a handle and a workspace of 32 MiB for each
+ * vaccine_device that uses it, beside the bytes of the sessions' plans. */
 VACCINE_API vaccine_status vaccine_device_set_gemm(vaccine_device* device, int32_t gemm) VACCINE_NOEXCEPT;
 
 /* ---- plan: what a session will hold, computed before anything is taken --------------------------------------------------------------- */
@@ -133,7 +137,7 @@ typedef struct vaccine_plan_options {
     int32_t lora_rank;                               /* 0: no adapters */
     uint32_t lora_targets;                           /* bit p: projection p has an adapter */
     float lora_alpha, lora_dropout;
-    int32_t optimizer;                        /* 1: AdamW's two moments are planned */
+    int32_t optimizers;                       /* how many AdamW optimizers, of two moments each */
     int32_t extra_vectors;                    /* parameter vectors beyond parameters, gradients and moments */
     int32_t site_tensors[VACCINE_SITE_KINDS]; /* how many of each kind */
     int32_t site_layers[VACCINE_SITE_KINDS];  /* how many layers each of them holds at once; 0: all */
@@ -220,7 +224,8 @@ VACCINE_API vaccine_status vaccine_scalars_read(vaccine_session* session, int32_
                                                 double* out_values) VACCINE_NOEXCEPT;
 
 /* ---- parameter vectors: one float for every trainable parameter -------------------------------------------------------------------------
- * By number: 0 parameters, 1 gradients, 2 and 3 AdamW's moments (where planned), then the extra ones from 4 on. `tensors` is a mask over
+ * By number: 0 parameters, 1 gradients, 2 and 3 the moments of optimizer 0 (where planned), then the extra ones from 4 on, and behind them
+ * the moments of optimizer 1, 2, ...: those of optimizer o are 4 + extra_vectors + 2 (o - 1) and the next. `tensors` is a mask over
  * trainable tensors (NULL: all); nothing outside it is touched. */
 
 enum {
@@ -243,6 +248,12 @@ VACCINE_API vaccine_status vaccine_vector_scale(vaccine_session* session, int32_
 /* y += alpha * x */
 VACCINE_API vaccine_status vaccine_vector_axpy(vaccine_session* session, float alpha, int32_t x, int32_t y,
                                                const uint8_t* tensors) VACCINE_NOEXCEPT;
+/* x *= numerator / (sqrt(scalar) + epsilon), without waiting for the scalar, which is the square of a norm. */
+VACCINE_API vaccine_status vaccine_vector_scale_to_norm(vaccine_session* session, int32_t vector, float numerator, float epsilon,
+                                                        int32_t scalar, const uint8_t* tensors) VACCINE_NOEXCEPT;
+/* y += numerator / (sqrt(scalar) + epsilon) * x, likewise; x is left as it is. */
+VACCINE_API vaccine_status vaccine_vector_axpy_to_norm(vaccine_session* session, float numerator, float epsilon, int32_t scalar, int32_t x,
+                                                       int32_t y, const uint8_t* tensors) VACCINE_NOEXCEPT;
 /* y += alpha * a * b, element by element */
 VACCINE_API vaccine_status vaccine_vector_multiply_add(vaccine_session* session, float alpha, int32_t a, int32_t b, int32_t y,
                                                        const uint8_t* tensors) VACCINE_NOEXCEPT;
@@ -272,6 +283,20 @@ VACCINE_API vaccine_status vaccine_site_norms(vaccine_session* session, int32_t 
 /* x *= numerator / (sqrt(scalar) + epsilon), without waiting for the scalar. */
 VACCINE_API vaccine_status vaccine_site_scale_to_norm(vaccine_session* session, int32_t kind, int32_t site, float numerator, float epsilon,
                                                       int32_t scalar) VACCINE_NOEXCEPT;
+/* Rows (tokens) that have 0 in `rows`, T bytes, become zero in every layer held. */
+VACCINE_API vaccine_status vaccine_site_mask_rows(vaccine_session* session, int32_t kind, int32_t site,
+                                                  const uint8_t* rows) VACCINE_NOEXCEPT;
+/* Products of samples, those of the last forward pass, which must have had as many tokens as x and y:
+ *     gram[l][a][b] = sum over positions t of x_l[a, t] . y_l[b, t]
+ * counted from each sample's start, over t < the shorter one's length. l goes over the layers that both hold, ascending; a and b over the B
+ * samples. In fp64, the same bits in every run: of samples as vectors that are padded with zeros, gram(x,x)[a][a] + gram(y,y)[b][b] -
+ * 2 gram(x,y)[a][b] is the square of the distance. count: layers that both hold * B * B. Waits. */
+VACCINE_API vaccine_status vaccine_site_gram(vaccine_session* session, int32_t kind, int32_t x, int32_t y, int64_t count,
+                                             double* out_gram) VACCINE_NOEXCEPT;
+/* The gradient of a function of them: y_l[a, t] += sum_b coefficients[l][a][b] * x_l[b, t], over the samples b that have a position t. In
+ * fp64, rounded once. x and y are two site tensors; count as for vaccine_site_gram. */
+VACCINE_API vaccine_status vaccine_site_add_combination(vaccine_session* session, int32_t kind, int32_t x, int32_t y, int64_t count,
+                                                        const double* coefficients) VACCINE_NOEXCEPT;
 /* One layer, T*C floats. read waits. */
 VACCINE_API vaccine_status vaccine_site_write(vaccine_session* session, int32_t kind, int32_t site, int32_t layer, int64_t count,
                                               const float* values) VACCINE_NOEXCEPT;
@@ -340,9 +365,12 @@ VACCINE_API vaccine_status vaccine_session_read_logits(vaccine_session* session,
 
 /* ---- optimizer ----------------------------------------------------------------------------------------------------------------------- */
 
+/* The plan's optimizers are numbered from 0. Each has its moments and, for every trainable tensor, a count of steps; all step the same
+ * parameters. */
 typedef struct vaccine_adamw_options {
     uint32_t struct_size;
-    int32_t gradient_vector;
+    int32_t optimizer;
+    int32_t gradient_vector; /* gradients, or an extra vector */
     double learning_rate, beta1, beta2, epsilon, weight_decay;
     float clip;             /* gradients are scaled by min(1, clip / (sqrt(norm_scalar) + 1e-6)); 0: not */
     int32_t norm_scalar;    /* square of the gradient norm, as vaccine_vector_dot gives it; -1: no clipping */
@@ -351,8 +379,12 @@ typedef struct vaccine_adamw_options {
 
 VACCINE_API vaccine_status vaccine_adamw_step(vaccine_session* session, const vaccine_adamw_options* options) VACCINE_NOEXCEPT;
 /* Steps that each trainable tensor has taken, to save and to restore. */
-VACCINE_API vaccine_status vaccine_adamw_read_steps(const vaccine_session* session, int32_t count, int64_t* out_steps) VACCINE_NOEXCEPT;
-VACCINE_API vaccine_status vaccine_adamw_write_steps(vaccine_session* session, int32_t count, const int64_t* steps) VACCINE_NOEXCEPT;
+VACCINE_API vaccine_status vaccine_adamw_read_steps(const vaccine_session* session, int32_t optimizer, int32_t count,
+                                                    int64_t* out_steps) VACCINE_NOEXCEPT;
+VACCINE_API vaccine_status vaccine_adamw_write_steps(vaccine_session* session, int32_t optimizer, int32_t count,
+                                                     const int64_t* steps) VACCINE_NOEXCEPT;
+/* As a new one: moments and counts are zero. */
+VACCINE_API vaccine_status vaccine_adamw_reset(vaccine_session* session, int32_t optimizer) VACCINE_NOEXCEPT;
 
 /* ---- decoding ------------------------------------------------------------------------------------------------------------------------ */
 

@@ -11,6 +11,7 @@
 #endif
 
 #include "abi/fields.h"
+#include "abi/guard.h"
 #include "engine_model.h"
 
 namespace vaccine::testing {
@@ -255,10 +256,18 @@ constexpr bool kRuns = false;  // sessions on ptxmachine take long, and the pass
 constexpr bool kRuns = true;
 #endif
 
+/// Whether a struct_size says that there are bytes behind a struct of ours, which there are not: abi_growth_test has them.
+template <class Struct> bool claims_more(const Bits& value) {
+    uint32_t size = 0;
+    std::memcpy(&size, value.data(), sizeof size);
+    return size > sizeof(Struct) && size <= abi::kMostStructBytes;
+}
+
 /// f(changed) for each field of a struct of Inputs at each value.
 template <class Struct, class F> void sweep(const char* owner, Struct Inputs::*member, F f) {
     for (const Field& field : fields_of(owner))
         for (const Bits& value : values_of(field)) {
+            if (field.name == "struct_size" && claims_more<Struct>(value)) continue;
             Inputs in;
             put(in.*member, field, value);
             f(text_of(field, value), in);

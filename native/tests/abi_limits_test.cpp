@@ -121,7 +121,12 @@ void arguments() {
     model.forward(batch);
     std::vector<float> floats(1 << 16);
     std::vector<double> doubles(VACCINE_SCALARS);
+    const std::vector<uint8_t> rows(24, 1);
+    const int64_t pairs = Model::kLayers * 3 * 3;  // of the batch's samples
+    for (const int32_t site : {0, 1}) ok(vaccine_site_fill_normal(s, 0, site, 20, 1, 1, 1));
     std::vector<int64_t> longs(4096);
+    int32_t tensors = 0, trainable = 0;
+    ok(vaccine_session_get_tensor_count(s, &tensors, &trainable));
     vaccine_plan_item item{};
     item.struct_size = sizeof item;
     vaccine_tensor_info tensor{};
@@ -151,6 +156,11 @@ void arguments() {
         {"vector_scale", [&](int32_t v) { return vaccine_vector_scale(s, v, 1, nullptr); }},
         {"vector_axpy x", [&](int32_t v) { return vaccine_vector_axpy(s, 1, v, 4, nullptr); }},
         {"vector_axpy y", [&](int32_t v) { return vaccine_vector_axpy(s, 1, 4, v, nullptr); }},
+        {"vector_scale_to_norm vector", [&](int32_t v) { return vaccine_vector_scale_to_norm(s, v, 1, 1, 0, nullptr); }},
+        {"vector_scale_to_norm scalar", [&](int32_t v) { return vaccine_vector_scale_to_norm(s, 4, 1, 1, v, nullptr); }},
+        {"vector_axpy_to_norm x", [&](int32_t v) { return vaccine_vector_axpy_to_norm(s, 1, 1, 0, v, 4, nullptr); }},
+        {"vector_axpy_to_norm y", [&](int32_t v) { return vaccine_vector_axpy_to_norm(s, 1, 1, 0, 4, v, nullptr); }},
+        {"vector_axpy_to_norm scalar", [&](int32_t v) { return vaccine_vector_axpy_to_norm(s, 1, 1, v, 4, 5, nullptr); }},
         {"vector_multiply_add a", [&](int32_t v) { return vaccine_vector_multiply_add(s, 1, v, 4, 5, nullptr); }},
         {"vector_multiply_add b", [&](int32_t v) { return vaccine_vector_multiply_add(s, 1, 4, v, 5, nullptr); }},
         {"vector_multiply_add y", [&](int32_t v) { return vaccine_vector_multiply_add(s, 1, 4, 4, v, nullptr); }},
@@ -175,14 +185,25 @@ void arguments() {
         {"site_norms first_scalar", [&](int32_t v) { return vaccine_site_norms(s, 0, 0, v); }},
         {"site_scale_to_norm kind", [&](int32_t v) { return vaccine_site_scale_to_norm(s, v, 0, 1, 1, 0); }},
         {"site_scale_to_norm scalar", [&](int32_t v) { return vaccine_site_scale_to_norm(s, 0, 0, 1, 1, v); }},
+        {"site_mask_rows kind", [&](int32_t v) { return vaccine_site_mask_rows(s, v, 0, rows.data()); }},
+        {"site_mask_rows site", [&](int32_t v) { return vaccine_site_mask_rows(s, 0, v, rows.data()); }},
+        {"site_gram kind", [&](int32_t v) { return vaccine_site_gram(s, v, 0, 1, pairs, doubles.data()); }},
+        {"site_gram x", [&](int32_t v) { return vaccine_site_gram(s, 0, v, 1, pairs, doubles.data()); }},
+        {"site_gram y", [&](int32_t v) { return vaccine_site_gram(s, 0, 0, v, pairs, doubles.data()); }},
+        {"site_add_combination kind", [&](int32_t v) { return vaccine_site_add_combination(s, v, 0, 1, pairs, doubles.data()); }},
+        {"site_add_combination x", [&](int32_t v) { return vaccine_site_add_combination(s, 0, v, 1, pairs, doubles.data()); }},
+        {"site_add_combination y", [&](int32_t v) { return vaccine_site_add_combination(s, 0, 0, v, pairs, doubles.data()); }},
         {"site_write kind", [&](int32_t v) { return vaccine_site_write(s, v, 0, 0, 20 * Model::kHidden, f); }},
         {"site_write layer", [&](int32_t v) { return vaccine_site_write(s, 0, 0, v, 20 * Model::kHidden, f); }},
         {"site_read site", [&](int32_t v) { return vaccine_site_read(s, 0, v, 0, 20 * Model::kHidden, f); }},
         {"site_read layer", [&](int32_t v) { return vaccine_site_read(s, 2, 0, v, 20 * Model::kHidden, f); }},
         {"read_logits first_row", [&](int32_t v) { return vaccine_session_read_logits(s, v, 1, f); }},
         {"read_logits rows", [&](int32_t v) { return vaccine_session_read_logits(s, 0, v, f); }},
-        {"adamw_read_steps", [&](int32_t v) { return vaccine_adamw_read_steps(s, v, longs.data()); }},
-        {"adamw_write_steps", [&](int32_t v) { return vaccine_adamw_write_steps(s, v, longs.data()); }},
+        {"adamw_read_steps optimizer", [&](int32_t v) { return vaccine_adamw_read_steps(s, v, trainable, longs.data()); }},
+        {"adamw_read_steps count", [&](int32_t v) { return vaccine_adamw_read_steps(s, 0, v, longs.data()); }},
+        {"adamw_write_steps optimizer", [&](int32_t v) { return vaccine_adamw_write_steps(s, v, trainable, longs.data()); }},
+        {"adamw_write_steps count", [&](int32_t v) { return vaccine_adamw_write_steps(s, 0, v, longs.data()); }},
+        {"adamw_reset", [&](int32_t v) { return vaccine_adamw_reset(s, v); }},
     };
     for (const auto& [name, call] : calls)
         for (const int32_t value : integers<int32_t>())
@@ -197,14 +218,14 @@ void arguments() {
         {"vector_read count", [&](int64_t v) { return vaccine_vector_read(s, 0, 0, v, f); }},
         {"vector_write first", [&](int64_t v) { return vaccine_vector_write(s, 1, v, v, f); }},
         {"site_read count", [&](int64_t v) { return vaccine_site_read(s, 0, 0, 0, v, f); }},
+        {"site_gram count", [&](int64_t v) { return vaccine_site_gram(s, 0, 0, 1, v, doubles.data()); }},
+        {"site_add_combination count", [&](int64_t v) { return vaccine_site_add_combination(s, 0, 0, 1, v, doubles.data()); }},
         {"site_write count", [&](int64_t v) { return vaccine_site_write(s, 0, 0, 0, v, f); }},
         {"read_losses count", [&](int64_t v) { return vaccine_session_read_losses(s, v, f); }},
         {"steps",
          [&](int64_t v) {
              std::fill(longs.begin(), longs.end(), v);
-             int32_t tensors = 0, trainable = 0;
-             ok(vaccine_session_get_tensor_count(s, &tensors, &trainable));
-             const vaccine_status status = vaccine_adamw_write_steps(s, trainable, longs.data());
+             const vaccine_status status = vaccine_adamw_write_steps(s, 0, trainable, longs.data());
              Inputs in;
              passes("after steps " + std::to_string(v), s, in);
              return status;
@@ -281,6 +302,9 @@ void null_pointers() {
         [] { return vaccine_session_interrupt(nullptr, 1); },
         [] { return vaccine_vector_zero(nullptr, 0, nullptr); },
         [&] { return vaccine_site_select(s, 0, 0, nullptr); },
+        [&] { return vaccine_site_mask_rows(s, 0, 0, nullptr); },
+        [&] { return vaccine_site_gram(s, 0, 0, 1, 0, nullptr); },
+        [&] { return vaccine_site_add_combination(s, 0, 0, 1, 0, nullptr); },
         [&] { return vaccine_site_write(s, 0, 0, 0, 0, nullptr); },
         [&] { return vaccine_site_read(s, 0, 0, 0, 0, nullptr); },
         [&] { return vaccine_session_forward(s, nullptr, &in.forward, &large); },
@@ -290,8 +314,8 @@ void null_pointers() {
         [&] { return vaccine_session_read_losses(s, 0, nullptr); },
         [&] { return vaccine_session_read_logits(s, 0, 0, nullptr); },
         [&] { return vaccine_adamw_step(s, nullptr); },
-        [&] { return vaccine_adamw_read_steps(s, 0, nullptr); },
-        [&] { return vaccine_adamw_write_steps(s, 0, nullptr); },
+        [&] { return vaccine_adamw_read_steps(s, 0, 0, nullptr); },
+        [&] { return vaccine_adamw_write_steps(s, 0, 0, nullptr); },
         [&] { return vaccine_decode_begin(s, nullptr, &in.sampling, &small); },
         [&] { return vaccine_decode_begin(s, &in.batch, nullptr, &small); },
         [&] { return vaccine_decode_begin(s, &in.batch, &in.sampling, nullptr); },

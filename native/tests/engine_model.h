@@ -73,7 +73,7 @@ public:
         o.lora_targets = 0x7F;
         o.lora_alpha = 6;
         o.lora_dropout = setup.dropout;
-        o.optimizer = 1;
+        o.optimizers = 1;
         o.extra_vectors = 2;
         for (int k = 0; k < VACCINE_SITE_KINDS; ++k) o.site_tensors[k] = 2;
         o.head_rows = setup.head_rows;

@@ -253,6 +253,46 @@ void memory_is_as_planned() {
           "an impossible limit was accepted");
 }
 
+/// Row masks, products of samples and their combinations, against plain loops over what is read back.
+void samples_are_vectors() {
+    constexpr int kind = VACCINE_SITE_RESIDUAL, kPoints = Model::kLayers + 1, kSamples = 3;
+    Model model({});
+    const TestBatch batch;
+    vaccine_forward_options forward = Model::forward_options();
+    forward.record_site[kind] = 0;
+    model.forward(batch, forward);
+    ok(vaccine_site_fill_normal(model.session, kind, 1, 20, 1, 3, 0));
+    std::vector<uint8_t> rows(20, 1);
+    rows[0] = rows[5] = rows[6] = rows[19] = 0;
+    ok(vaccine_site_mask_rows(model.session, kind, 0, rows.data()));
+    std::vector<double> gram(kPoints * kSamples * kSamples);
+    ok(vaccine_site_gram(model.session, kind, 0, 1, static_cast<int64_t>(gram.size()), gram.data()));
+    std::vector<float> before[kPoints];
+    for (int l = 0; l < kPoints; ++l) before[l] = model.site(kind, 1, l);
+    ok(vaccine_site_add_combination(model.session, kind, 0, 1, static_cast<int64_t>(gram.size()), gram.data()));
+    const auto& at = batch.offsets;
+    for (int l = 0; l < kPoints; ++l) {
+        const std::vector<float> x = model.site(kind, 0, l), sum = model.site(kind, 1, l);
+        std::vector<double> want(before[l].begin(), before[l].end());
+        for (size_t row = 0; row < 20; ++row)
+            check((x[row * Model::kHidden + 1] == 0) == (rows[row] == 0), "row " + std::to_string(row) + " is not masked as it should be");
+        for (size_t a = 0; a < kSamples; ++a)
+            for (size_t b = 0; b < kSamples; ++b) {
+                const double got = gram[(static_cast<size_t>(l) * kSamples + a) * kSamples + b];
+                const int32_t shorter = std::min(at[a + 1] - at[a], at[b + 1] - at[b]);
+                double product = 0;
+                for (int32_t i = 0; i < shorter * Model::kHidden; ++i) {
+                    const size_t of_a = static_cast<size_t>(at[a] * Model::kHidden + i),
+                                 of_b = static_cast<size_t>(at[b] * Model::kHidden + i);
+                    product += static_cast<double>(x[of_a]) * static_cast<double>(before[l][of_b]);
+                    want[of_a] += got * static_cast<double>(x[of_b]);
+                }
+                near(got, product, {1e-9, 1e-12}, "product of samples", static_cast<int64_t>(a), static_cast<int64_t>(b));
+            }
+        for (size_t i = 0; i < want.size(); ++i) near(sum[i], want[i], {1e-12, 6e-8}, "combination", l, static_cast<int64_t>(i));
+    }
+}
+
 void refused(vaccine_status status, vaccine_status expected, const std::string& word) {
     check(status == expected, "status " + std::to_string(status) + " for an error that should say " + word);
     check(std::string(vaccine_last_error_message()).find(word) != std::string::npos,
@@ -289,6 +329,7 @@ void mistakes_are_named() {
     refused(run(), VACCINE_INVALID_ARGUMENT, "struct_size");
     refused(vaccine_session_forward(nullptr, nullptr, nullptr, nullptr), VACCINE_INVALID_ARGUMENT, "session is NULL");
     refused(vaccine_vector_zero(model.session, 9, nullptr), VACCINE_INVALID_ARGUMENT, "vector is 9");
+    refused(vaccine_adamw_reset(model.session, 1), VACCINE_INVALID_ARGUMENT, "optimizer is 1, and the plan has 1");
     refused(vaccine_scalars_read(model.session, 4095, 2, nullptr), VACCINE_INVALID_ARGUMENT, "out_values");
     vaccine_model_shape shape = Model::shape({});
     shape.kv_heads = 3;
@@ -297,6 +338,8 @@ void mistakes_are_named() {
     refused(vaccine_plan_create(model.device, &shape, &options, &plan), VACCINE_INVALID_ARGUMENT, "multiple of kv_heads");
     forward = Model::forward_options();
     ok(run());  // and nothing is broken
+    const vaccine_backward_options into_moments = Model::backward_options(VACCINE_VECTOR_MOMENT1);
+    refused(vaccine_session_backward(model.session, &into_moments), VACCINE_INVALID_ARGUMENT, "gradient_vector is 2");
 }
 
 std::vector<NamedTest> cases() {
@@ -325,6 +368,7 @@ std::vector<NamedTest> cases() {
         {"mask", mask_gives_a_part},
         {"accumulation and scale", gradients_accumulate_and_scale},
         {"packing", packing_changes_nothing},
+        {"samples of site tensors", samples_are_vectors},
         {"memory", memory_is_as_planned},
         {"mistakes", mistakes_are_named},
     };

@@ -1,4 +1,4 @@
-// zero, copy, scale, axpy, multiply_add, scale_to_norm, dot, sum_of_squares, sum.
+// zero, copy, scale, axpy, multiply_add, scale_to_norm, axpy_to_norm, dot, sum_of_squares, sum.
 #include <numeric>
 
 #include "testing.h"
@@ -99,13 +99,16 @@ void reductions(int64_t n) {
 void norm(int64_t n) {
     testing::on_every_machine([&](Machine& machine) {
         testing::Random random(4);
-        Buffer x(machine, 1, n), square(machine, 1, 1, DType::F64);
-        x.fill(random);
+        Buffer x(machine, 1, n), y(machine, 1, n), square(machine, 1, 1, DType::F64);
+        for (Buffer* buffer : {&x, &y}) buffer->fill(random);
         square.set({6.25});
-        const auto x0 = x.values();
-        ops::scale_to_norm(machine.stream(), x, 3, square, 0.5f);
-        testing::near_all(x, combine(x0, x0, [](double value, double) { return value * 3 / (2.5 + 0.5); }), {1e-7, 1e-6}, "scale_to_norm");
-        return testing::collect({&x, &square});
+        const auto x0 = x.values(), y0 = y.values();
+        ops::axpy_to_norm(machine.stream(), -1.5f, square, 0.5f, x, y);
+        testing::near_all(x, x0, {0, 0}, "x of axpy_to_norm");
+        testing::near_all(y, combine(x0, y0, [](double xi, double yi) { return yi - 0.5 * xi; }), {1e-7, 1e-6}, "axpy_to_norm");
+        ops::scale_to_norm(machine.stream(), x, 2, square, 0.5f);
+        testing::near_all(x, combine(x0, x0, [](double value, double) { return value * 2 / (2.5 + 0.5); }), {1e-7, 1e-6}, "scale_to_norm");
+        return testing::collect({&x, &y, &square});
     });
 }
 
@@ -117,6 +120,8 @@ void refusals() {
     testing::expect_refused([&] { ops::copy(stream, integers, x); }, {"copy", "from", "fp32 or bf16", "int32"});
     testing::expect_refused([&] { ops::dot(stream, x, x, x); }, {"dot", "out", "fp64"});
     testing::expect_refused([&] { ops::dot(stream, x, longer, out); }, {"dot", "y"});
+    testing::expect_refused([&] { ops::axpy_to_norm(stream, 1, out, 1, x, longer); }, {"axpy_to_norm", "y"});
+    testing::expect_refused([&] { ops::scale_to_norm(stream, integers, 1, out, 1); }, {"scale_to_norm", "x"});
     testing::expect_refused([&] { ops::sum(stream, View{nullptr, DType::F32, 1, 5}, out); }, {"sum", "x", "data", "none"});
 }
 
@@ -128,7 +133,7 @@ int main() {
     failed |= testing::run_all("vectors, elementwise", kSizes, elementwise, name);
     failed |= testing::run_all("vectors, types", kSizes, types, name);
     failed |= testing::run_all("vectors, reductions", kLengths, reductions, name);
-    failed |= testing::run_all("vectors, scale_to_norm", kSizes, norm, name);
+    failed |= testing::run_all("vectors, norms", kSizes, norm, name);
     failed |= testing::run_all("vectors, rules", {{"zero", zero_of_any_type}, {"refusals", refusals}});
     return failed;
 }

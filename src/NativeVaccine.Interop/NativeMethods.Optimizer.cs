@@ -9,8 +9,11 @@ internal static partial class NativeMethods
     public static partial NativeStatus AdamWStep(SessionHandle session, in NativeAdamWOptions options);
 
     [LibraryImport(Library, EntryPoint = "vaccine_adamw_read_steps"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    public static partial NativeStatus AdamWReadSteps(SessionHandle session, int count, Span<long> steps);
+    public static partial NativeStatus AdamWReadSteps(SessionHandle session, int optimizer, int count, Span<long> steps);
 
     [LibraryImport(Library, EntryPoint = "vaccine_adamw_write_steps"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
-    public static partial NativeStatus AdamWWriteSteps(SessionHandle session, int count, ReadOnlySpan<long> steps);
+    public static partial NativeStatus AdamWWriteSteps(SessionHandle session, int optimizer, int count, ReadOnlySpan<long> steps);
+
+    [LibraryImport(Library, EntryPoint = "vaccine_adamw_reset"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus AdamWReset(SessionHandle session, int optimizer);
 }

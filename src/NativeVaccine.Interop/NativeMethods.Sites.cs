@@ -31,6 +31,16 @@ internal static partial class NativeMethods
     public static partial NativeStatus SiteScaleToNorm(
         SessionHandle session, int kind, int site, float numerator, float epsilon, int scalar);
 
+    [LibraryImport(Library, EntryPoint = "vaccine_site_mask_rows"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus SiteMaskRows(SessionHandle session, int kind, int site, ReadOnlySpan<byte> rows);
+
+    [LibraryImport(Library, EntryPoint = "vaccine_site_gram"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus SiteGram(SessionHandle session, int kind, int x, int y, long count, Span<double> gram);
+
+    [LibraryImport(Library, EntryPoint = "vaccine_site_add_combination"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus SiteAddCombination(
+        SessionHandle session, int kind, int x, int y, long count, ReadOnlySpan<double> coefficients);
+
     [LibraryImport(Library, EntryPoint = "vaccine_site_write"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus SiteWrite(
         SessionHandle session, int kind, int site, int layer, long count, ReadOnlySpan<float> values);

@@ -23,6 +23,14 @@ internal static partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "vaccine_vector_axpy"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus VectorAxpy(SessionHandle session, float alpha, int x, int y, ReadOnlySpan<byte> tensors);
 
+    [LibraryImport(Library, EntryPoint = "vaccine_vector_scale_to_norm"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus VectorScaleToNorm(
+        SessionHandle session, int vector, float numerator, float epsilon, int scalar, ReadOnlySpan<byte> tensors);
+
+    [LibraryImport(Library, EntryPoint = "vaccine_vector_axpy_to_norm"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus VectorAxpyToNorm(
+        SessionHandle session, float numerator, float epsilon, int scalar, int x, int y, ReadOnlySpan<byte> tensors);
+
     [LibraryImport(Library, EntryPoint = "vaccine_vector_multiply_add"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus VectorMultiplyAdd(
         SessionHandle session, float alpha, int a, int b, int y, ReadOnlySpan<byte> tensors);

@@ -96,7 +96,7 @@ internal struct NativePlanOptions
     public uint LoraTargets;
     public float LoraAlpha;
     public float LoraDropout;
-    public int Optimizer;
+    public int Optimizers;
     public int ExtraVectors;
     public NativeSiteKinds SiteTensors;
     public NativeSiteKinds SiteLayers;
@@ -184,6 +184,7 @@ internal unsafe struct NativeBackwardOptions
 internal unsafe struct NativeAdamWOptions
 {
     public uint StructSize;
+    public int Optimizer;
     public int GradientVector;
     public double LearningRate;
     public double Beta1;

@@ -43,7 +43,7 @@ internal static class DecodingSpeed
             MaxSamples = LargestBatch,
             LongestSample = PromptLength,
             Training = false,
-            Optimizer = false,
+            Optimizers = 0,
             WeightType = type,
             DecodeSamples = LargestBatch,
             DecodeCapacity = PromptLength + newTokens,

@@ -62,8 +62,10 @@ private:
     void add_linear(const char* name, int64_t in, int64_t out, bool weight_gradients);
     void add_head();
     void add_decoding();
-    // cases_layers.cpp
+    // cases_vectors.cpp
     void add_vectors();
+    void add_samples();
+    // cases_layers.cpp
     void add_norms();
     void add_activations();
     void add_attention();

@@ -33,6 +33,9 @@ Expectations cross_entropy_backward_gives(Device& device, View logits, View targ
 // references_vectors.cpp
 /// y = x_factor * x + y_factor * y, element by element.
 Expectations combination_gives(Device& device, double x_factor, View x, double y_factor, View y);
+/// Of the samples of x and y, `length` rows each.
+Expectations gram_gives(Device& device, View x, View y, int64_t length, View out);
+Expectations add_combination_gives(Device& device, View x, View coefficients, View y, int64_t length);
 Expectations sum_of_squares_gives(Device& device, View x, View out);
 Expectations adamw_gives(Device& device, View p, View g, View m, View v, const ops::AdamW& options);
 

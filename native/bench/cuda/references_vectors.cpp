@@ -10,6 +10,31 @@ Expectations combination_gives(Device& device, double x_factor, View x, double y
     return all;
 }
 
+Expectations gram_gives(Device& device, View x, View y, int64_t length, View out) {
+    const Copy left(device, x), right(device, y);
+    const int64_t n = length * x.columns;
+    Expectations all;
+    for (const int64_t a : places(out.rows))
+        for (const int64_t b : places(out.columns)) {
+            Sum sum;
+            for (int64_t i = 0; i < n; ++i) sum.add(left.at(a * n + i) * right.at(b * n + i));
+            all.push_back({"out", out, a, b, sum.value, 1e-10 * sum.size});
+        }
+    return all;
+}
+
+Expectations add_combination_gives(Device& device, View x, View coefficients, View y, int64_t length) {
+    const Copy in(device, x), factors(device, coefficients), before(device, y);
+    Expectations all;
+    for (const int64_t t : places(y.rows))
+        for (const int64_t c : places(y.columns)) {
+            double sum = before(t, c);
+            for (int64_t b = 0; b < coefficients.columns; ++b) sum += factors(t / length, b) * in(b * length + t % length, c);
+            all.push_back({"y", y, t, c, sum, 1e-7 * std::abs(sum)});
+        }
+    return all;
+}
+
 Expectations sum_of_squares_gives(Device& device, View x, View out) {
     const Copy in(device, x);
     double sum = 0;

@@ -33,17 +33,19 @@ vaccine_status vaccine_device_get_info(const vaccine_device* device, vaccine_dev
     return guard_device("vaccine_device_get_info", device, [&](vaccine::Device& d) {
         check_struct(out, "out");
         const vaccine::DeviceInfo info = d.info();
-        out->compute_major = info.compute_major;
-        out->compute_minor = info.compute_minor;
-        out->threads = info.threads;
-        out->total_bytes = info.total_bytes;
-        out->free_bytes = info.free_bytes;
-        out->driver_version = info.driver_version;
-        out->runtime_version = info.runtime_version;
-        out->gemm = d.stream().cublas == nullptr ? VACCINE_GEMM_OWN : VACCINE_GEMM_CUBLAS;
-        out->cublas = vaccine::ops::has_cublas();
-        copy_text(out->instructions, info.instructions);
-        copy_text(out->name, info.name);
+        vaccine_device_info reply{};
+        reply.compute_major = info.compute_major;
+        reply.compute_minor = info.compute_minor;
+        reply.threads = info.threads;
+        reply.total_bytes = info.total_bytes;
+        reply.free_bytes = info.free_bytes;
+        reply.driver_version = info.driver_version;
+        reply.runtime_version = info.runtime_version;
+        reply.gemm = d.stream().cublas == nullptr ? VACCINE_GEMM_OWN : VACCINE_GEMM_CUBLAS;
+        reply.cublas = vaccine::ops::has_cublas();
+        copy_text(reply.instructions, info.instructions);
+        copy_text(reply.name, info.name);
+        give(reply, out, "out");
     });
 }
 
@@ -51,6 +53,7 @@ vaccine_status vaccine_device_set_gemm(vaccine_device* device, int32_t gemm) noe
     return guard_device("vaccine_device_set_gemm", device, [&](vaccine::Device& d) {
         vaccine::require(gemm >= VACCINE_GEMM_OWN && gemm <= VACCINE_GEMM_AUTO,
                          "gemm is " + std::to_string(gemm) + ", expected an vaccine_gemm");
+        d.make_current();
         vaccine::ops::choose_gemm(d.stream(), static_cast<vaccine::GemmChoice>(gemm));
     });
 }

@@ -50,7 +50,7 @@
     FIELD(vaccine_plan_options, lora_targets) \
     FIELD(vaccine_plan_options, lora_alpha) \
     FIELD(vaccine_plan_options, lora_dropout) \
-    FIELD(vaccine_plan_options, optimizer) \
+    FIELD(vaccine_plan_options, optimizers) \
     FIELD(vaccine_plan_options, extra_vectors) \
     FIELD(vaccine_plan_options, site_tensors) \
     FIELD(vaccine_plan_options, site_layers) \
@@ -110,6 +110,7 @@
     FIELD(vaccine_backward_options, norm_scalar) \
     STRUCT(vaccine_adamw_options) \
     FIELD(vaccine_adamw_options, struct_size) \
+    FIELD(vaccine_adamw_options, optimizer) \
     FIELD(vaccine_adamw_options, gradient_vector) \
     FIELD(vaccine_adamw_options, learning_rate) \
     FIELD(vaccine_adamw_options, beta1) \

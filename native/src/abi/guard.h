@@ -1,9 +1,11 @@
 #pragma once
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <new>
 #include <string>
 
+#include "abi/first_sizes.h"
 #include "abi/handles.h"
 #include "core/error.h"
 #include "nativevaccine.h"
@@ -94,11 +96,42 @@ template <class Body> vaccine_status guard_pass(const char* function, vaccine_se
     });
 }
 
-/// The caller's struct must be the one of this header: its first field says how large it is.
+constexpr uint32_t kMostStructBytes = 1 << 16;  // a larger struct_size was never set
+
+/// Throws unless a caller's struct is at least as large as in the first version.
 template <class Struct> void check_struct(const Struct* s, const char* name) {
     not_null(s, name);
-    require(s->struct_size == sizeof(Struct), std::string(name) + ".struct_size is " + std::to_string(s->struct_size) + ", expected " +
-                                                  std::to_string(sizeof(Struct)) + ": the caller was built against another version");
+    require(s->struct_size >= kFirstSize<Struct> && s->struct_size <= kMostStructBytes,
+            std::string(name) + ".struct_size is " + std::to_string(s->struct_size) + ", expected " + std::to_string(sizeof(Struct)) +
+                ", or at least the " + std::to_string(kFirstSize<Struct>) + " of the first version");
+}
+
+/// A caller's struct as this library knows it: what an older caller does not have is 0, and what a newer one has besides must be.
+template <class Struct> class Known {
+public:
+    Known(const Struct* given, const char* name) {
+        check_struct(given, name);
+        const auto* bytes = reinterpret_cast<const unsigned char*>(given);
+        for (size_t i = sizeof(Struct); i < given->struct_size; ++i)
+            require(bytes[i] == 0, std::string(name) + " has " + std::to_string(given->struct_size) +
+                                       " bytes, of which this library knows " + std::to_string(sizeof(Struct)) + "; byte " +
+                                       std::to_string(i) + " is not 0, so the caller asks for what only a later version does");
+        std::memcpy(&known_, given, std::min<size_t>(given->struct_size, sizeof(Struct)));
+    }
+    const Struct* operator->() const { return &known_; }
+    const Struct& operator*() const { return known_; }
+
+private:
+    Struct known_{};
+};
+
+/// Fills a caller's struct, as far as it has it; what it has besides becomes 0.
+template <class Struct> void give(const Struct& value, Struct* out, const char* name) {
+    check_struct(out, name);
+    const size_t known = std::min<size_t>(out->struct_size, sizeof(Struct)), first = sizeof out->struct_size;
+    auto* bytes = reinterpret_cast<unsigned char*>(out);
+    std::memcpy(bytes + first, reinterpret_cast<const unsigned char*>(&value) + first, known - first);
+    std::memset(bytes + known, 0, out->struct_size - known);
 }
 
 template <size_t N> void copy_text(char (&to)[N], const std::string& from) {

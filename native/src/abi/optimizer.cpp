@@ -25,24 +25,28 @@ void check_numbers(const vaccine_adamw_options& o) {
     not_negative("epsilon", o.epsilon);
     not_negative("weight_decay", o.weight_decay);
     in_range("clip", static_cast<double>(o.clip), o.clip >= 0, "0 or a positive number");
-    vaccine::require(o.gradient_vector == VACCINE_VECTOR_GRADIENTS || o.gradient_vector >= VACCINE_VECTOR_EXTRA,
-                     "options.gradient_vector is " + std::to_string(o.gradient_vector) + ", expected 1, or 4 or more");
 }
 
-void check_count(const vaccine::Session& s, int32_t count) {
-    const auto expected = static_cast<int32_t>(s.optimizer.steps().size());
+/// Optimizer `index`, of whose steps a caller has `count`.
+vaccine::Optimizer& with_steps(vaccine::Session& s, int32_t index, int32_t count) {
+    vaccine::Optimizer& optimizer = s.optimizers.get(index);
+    const auto expected = static_cast<int32_t>(optimizer.steps().size());
     vaccine::require(count == expected,
                      "count is " + std::to_string(count) + ", expected " + std::to_string(expected) + " trainable tensors");
+    return optimizer;
 }
 
 }  // namespace
 
 extern "C" {
 
-vaccine_status vaccine_adamw_step(vaccine_session* session, const vaccine_adamw_options* options) noexcept {
+vaccine_status vaccine_adamw_step(vaccine_session* session, const vaccine_adamw_options* given) noexcept {
     return guard_session("vaccine_adamw_step", session, [&](vaccine::Session& s) {
-        check_struct(options, "options");
+        const Known<vaccine_adamw_options> options(given, "options");
         check_numbers(*options);
+        vaccine::require(s.plan().may_hold_gradients(options->gradient_vector),
+                         "options.gradient_vector is " + std::to_string(options->gradient_vector) +
+                             ", expected 1 (gradients) or an extra vector of the plan (from 4 on)");
         vaccine::ops::AdamW o;
         o.learning_rate = options->learning_rate;
         o.beta1 = options->beta1;
@@ -50,27 +54,31 @@ vaccine_status vaccine_adamw_step(vaccine_session* session, const vaccine_adamw_
         o.epsilon = options->epsilon;
         o.weight_decay = options->weight_decay;
         const vaccine::View norm = options->norm_scalar < 0 || options->clip <= 0 ? vaccine::View{} : s.sites.scalar(options->norm_scalar);
-        s.optimizer.step(o, options->gradient_vector, options->tensors, norm, options->clip);
+        s.optimizers.get(options->optimizer).step(o, options->gradient_vector, options->tensors, norm, options->clip);
     });
 }
 
-vaccine_status vaccine_adamw_read_steps(const vaccine_session* session, int32_t count, int64_t* out_steps) noexcept {
+vaccine_status vaccine_adamw_read_steps(const vaccine_session* session, int32_t optimizer, int32_t count, int64_t* out_steps) noexcept {
     return guard_session("vaccine_adamw_read_steps", session, [&](vaccine::Session& s) {
         not_null(out_steps, "out_steps");
-        check_count(s, count);
-        std::copy(s.optimizer.steps().begin(), s.optimizer.steps().end(), out_steps);
+        const std::vector<int64_t>& steps = with_steps(s, optimizer, count).steps();
+        std::copy(steps.begin(), steps.end(), out_steps);
     });
 }
 
-vaccine_status vaccine_adamw_write_steps(vaccine_session* session, int32_t count, const int64_t* steps) noexcept {
+vaccine_status vaccine_adamw_write_steps(vaccine_session* session, int32_t optimizer, int32_t count, const int64_t* steps) noexcept {
     return guard_session("vaccine_adamw_write_steps", session, [&](vaccine::Session& s) {
         not_null(steps, "steps");
-        check_count(s, count);
+        vaccine::Optimizer& target = with_steps(s, optimizer, count);
         for (int32_t i = 0; i < count; ++i)
             vaccine::require(steps[i] >= 0 && steps[i] <= kMostSteps, "steps[" + std::to_string(i) + "] is " + std::to_string(steps[i]) +
                                                                           ", expected 0 to " + std::to_string(kMostSteps));
-        s.optimizer.set_steps(steps);
+        target.set_steps(steps);
     });
+}
+
+vaccine_status vaccine_adamw_reset(vaccine_session* session, int32_t optimizer) noexcept {
+    return guard_session("vaccine_adamw_reset", session, [&](vaccine::Session& s) { s.optimizers.get(optimizer).reset(); });
 }
 
 }  // extern "C"

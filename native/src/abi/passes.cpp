@@ -6,13 +6,13 @@ using namespace vaccine::abi;
 
 namespace {
 
-vaccine::BatchInput input_of(const vaccine_batch* batch, const char* name) {
-    check_struct(batch, name);
+vaccine::BatchInput input_of(const vaccine_batch* given, const char* name) {
+    const Known<vaccine_batch> batch(given, name);
     return {batch->tokens, batch->samples, batch->input_ids, batch->labels, batch->offsets};
 }
 
-vaccine::Network::Sampling sampling_of(const vaccine_sampling* sampling) {
-    check_struct(sampling, "sampling");
+vaccine::Network::Sampling sampling_of(const vaccine_sampling* given) {
+    const Known<vaccine_sampling> sampling(given, "sampling");
     vaccine::require(sampling->temperature >= 0 && sampling->top_k >= 0 && sampling->top_p > 0 && sampling->top_p <= 1,
                      "sampling wants temperature >= 0, top_k >= 0 and top_p in (0, 1]");
     vaccine::require(
@@ -32,10 +32,10 @@ vaccine_status vaccine_session_interrupt(vaccine_session* session, int32_t on) n
     });
 }
 
-vaccine_status vaccine_session_forward(vaccine_session* session, const vaccine_batch* batch, const vaccine_forward_options* options,
+vaccine_status vaccine_session_forward(vaccine_session* session, const vaccine_batch* batch, const vaccine_forward_options* given,
                                        int64_t* out_labels) noexcept {
     return guard_pass("vaccine_session_forward", session, [&](vaccine::Session& s) {
-        check_struct(options, "options");
+        const Known<vaccine_forward_options> options(given, "options");
         not_null(out_labels, "out_labels");
         vaccine::ForwardOptions o;
         o.dropout = options->dropout != 0;
@@ -55,9 +55,9 @@ vaccine_status vaccine_session_forward(vaccine_session* session, const vaccine_b
     });
 }
 
-vaccine_status vaccine_session_backward(vaccine_session* session, const vaccine_backward_options* options) noexcept {
+vaccine_status vaccine_session_backward(vaccine_session* session, const vaccine_backward_options* given) noexcept {
     return guard_pass("vaccine_session_backward", session, [&](vaccine::Session& s) {
-        check_struct(options, "options");
+        const Known<vaccine_backward_options> options(given, "options");
         vaccine::BackwardOptions o;
         o.loss_scale = options->loss_scale;
         o.gradient_vector = options->gradient_vector;

@@ -47,7 +47,7 @@ vaccine::PlanOptions options_of(const vaccine_plan_options& in) {
     o.activation_type = matrix_type(in.activation_type, "options.activation_type");
     o.training = in.training != 0;
     o.full = in.full != 0;
-    o.optimizer = in.optimizer != 0;
+    o.optimizers = in.optimizers;
     o.lora.rank = in.lora_rank;
     o.lora.targets = in.lora_rank > 0 ? in.lora_targets : 0;
     o.lora.alpha = in.lora_alpha;
@@ -69,14 +69,14 @@ vaccine::PlanOptions options_of(const vaccine_plan_options& in) {
 
 extern "C" {
 
-vaccine_status vaccine_plan_create(const vaccine_device* device, const vaccine_model_shape* shape, const vaccine_plan_options* options,
-                                   vaccine_plan** out) noexcept {
+vaccine_status vaccine_plan_create(const vaccine_device* device, const vaccine_model_shape* given_shape,
+                                   const vaccine_plan_options* given_options, vaccine_plan** out) noexcept {
     return guard("vaccine_plan_create", [&] {
         not_null(out, "out");
         *out = nullptr;
         not_null(device, "device");
-        check_struct(shape, "shape");
-        check_struct(options, "options");
+        const Known<vaccine_model_shape> shape(given_shape, "shape");
+        const Known<vaccine_plan_options> options(given_options, "options");
         const vaccine::PlanOptions o = options_of(*options);
         vaccine::require(
             device->device->computes_in(o.activation_type),
@@ -85,13 +85,13 @@ vaccine_status vaccine_plan_create(const vaccine_device* device, const vaccine_m
     });
 }
 
-vaccine_status vaccine_plan_create_for_gpu(const vaccine_model_shape* shape, const vaccine_plan_options* options,
+vaccine_status vaccine_plan_create_for_gpu(const vaccine_model_shape* given_shape, const vaccine_plan_options* given_options,
                                            vaccine_plan** out) noexcept {
     return guard("vaccine_plan_create_for_gpu", [&] {
         not_null(out, "out");
         *out = nullptr;
-        check_struct(shape, "shape");
-        check_struct(options, "options");
+        const Known<vaccine_model_shape> shape(given_shape, "shape");
+        const Known<vaccine_plan_options> options(given_options, "options");
         *out = new vaccine_plan{vaccine::Plan(nullptr, shape_of(*shape), options_of(*options))};
     });
 }
@@ -103,25 +103,27 @@ void vaccine_plan_destroy(vaccine_plan* plan) noexcept {
 vaccine_status vaccine_plan_get_summary(const vaccine_plan* plan, vaccine_plan_summary* out) noexcept {
     return guard("vaccine_plan_get_summary", [&] {
         not_null(plan, "plan");
-        check_struct(out, "out");
-        out->items = static_cast<int32_t>(plan->plan.items().size());
-        out->recomputed_layers = static_cast<int32_t>(plan->plan.recomputed_layers());
-        out->head_rows = static_cast<int32_t>(plan->plan.head_rows());
-        out->total_bytes = plan->plan.total_bytes();
-        out->parameters = plan->plan.tensors().model_parameters();
-        out->trainable_parameters = plan->plan.tensors().vector_length();
+        vaccine_plan_summary reply{};
+        reply.items = static_cast<int32_t>(plan->plan.items().size());
+        reply.recomputed_layers = static_cast<int32_t>(plan->plan.recomputed_layers());
+        reply.head_rows = static_cast<int32_t>(plan->plan.head_rows());
+        reply.total_bytes = plan->plan.total_bytes();
+        reply.parameters = plan->plan.tensors().model_parameters();
+        reply.trainable_parameters = plan->plan.tensors().vector_length();
+        give(reply, out, "out");
     });
 }
 
 vaccine_status vaccine_plan_get_item(const vaccine_plan* plan, int32_t index, vaccine_plan_item* out) noexcept {
     return guard("vaccine_plan_get_item", [&] {
         not_null(plan, "plan");
-        check_struct(out, "out");
         const auto& items = plan->plan.items();
         vaccine::require(index >= 0 && index < static_cast<int32_t>(items.size()),
                          "index is " + std::to_string(index) + ", expected 0 to " + std::to_string(items.size() - 1));
-        out->bytes = items[static_cast<size_t>(index)].bytes;
-        copy_text(out->name, items[static_cast<size_t>(index)].name);
+        vaccine_plan_item reply{};
+        reply.bytes = items[static_cast<size_t>(index)].bytes;
+        copy_text(reply.name, items[static_cast<size_t>(index)].name);
+        give(reply, out, "out");
     });
 }
 

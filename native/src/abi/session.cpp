@@ -57,18 +57,19 @@ vaccine_status vaccine_session_get_tensor_count(const vaccine_session* session, 
 
 vaccine_status vaccine_session_get_tensor(const vaccine_session* session, int32_t index, vaccine_tensor_info* out) noexcept {
     return guard_session("vaccine_session_get_tensor", session, [&](vaccine::Session& s) {
-        check_struct(out, "out");
         const auto& all = s.plan().tensors().all();
         vaccine::require(index >= 0 && index < static_cast<int32_t>(all.size()),
                          "index is " + std::to_string(index) + ", expected 0 to " + std::to_string(all.size() - 1));
         const vaccine::Tensor& t = all[static_cast<size_t>(index)];
-        out->kind = static_cast<int32_t>(t.kind);
-        out->layer = t.layer;
-        out->projection = t.projection;
-        out->trainable = t.trainable;
-        out->rows = t.rows;
-        out->columns = t.columns;
-        out->offset = t.offset;
+        vaccine_tensor_info reply{};
+        reply.kind = static_cast<int32_t>(t.kind);
+        reply.layer = t.layer;
+        reply.projection = t.projection;
+        reply.trainable = t.trainable;
+        reply.rows = t.rows;
+        reply.columns = t.columns;
+        reply.offset = t.offset;
+        give(reply, out, "out");
     });
 }
 

@@ -64,6 +64,28 @@ vaccine_status vaccine_site_scale_to_norm(vaccine_session* session, int32_t kind
     });
 }
 
+vaccine_status vaccine_site_mask_rows(vaccine_session* session, int32_t kind, int32_t site, const uint8_t* rows) noexcept {
+    return guard_session("vaccine_site_mask_rows", session, [&](vaccine::Session& s) {
+        not_null(rows, "rows");
+        s.sites.mask_rows(s.sites.get(kind, site), rows);
+    });
+}
+
+vaccine_status vaccine_site_gram(vaccine_session* session, int32_t kind, int32_t x, int32_t y, int64_t count, double* out_gram) noexcept {
+    return guard_session("vaccine_site_gram", session, [&](vaccine::Session& s) {
+        not_null(out_gram, "out_gram");
+        s.sites.gram(kind, x, y, s.network.batch(), count, out_gram);
+    });
+}
+
+vaccine_status vaccine_site_add_combination(vaccine_session* session, int32_t kind, int32_t x, int32_t y, int64_t count,
+                                            const double* coefficients) noexcept {
+    return guard_session("vaccine_site_add_combination", session, [&](vaccine::Session& s) {
+        not_null(coefficients, "coefficients");
+        s.sites.add_combination(kind, x, y, s.network.batch(), count, coefficients);
+    });
+}
+
 vaccine_status vaccine_site_write(vaccine_session* session, int32_t kind, int32_t site, int32_t layer, int64_t count,
                                   const float* values) noexcept {
     return guard_session("vaccine_site_write", session, [&](vaccine::Session& s) {

@@ -34,6 +34,20 @@ vaccine_status vaccine_vector_axpy(vaccine_session* session, float alpha, int32_
     return guard_session("vaccine_vector_axpy", session, [&](vaccine::Session& s) { s.parameters.axpy(alpha, x, y, tensors); });
 }
 
+vaccine_status vaccine_vector_scale_to_norm(vaccine_session* session, int32_t vector, float numerator, float epsilon, int32_t scalar,
+                                            const uint8_t* tensors) noexcept {
+    return guard_session("vaccine_vector_scale_to_norm", session, [&](vaccine::Session& s) {
+        s.parameters.scale_to_norm(vector, numerator, s.sites.scalar(scalar), epsilon, tensors);
+    });
+}
+
+vaccine_status vaccine_vector_axpy_to_norm(vaccine_session* session, float numerator, float epsilon, int32_t scalar, int32_t x, int32_t y,
+                                           const uint8_t* tensors) noexcept {
+    return guard_session("vaccine_vector_axpy_to_norm", session, [&](vaccine::Session& s) {
+        s.parameters.axpy_to_norm(numerator, s.sites.scalar(scalar), epsilon, x, y, tensors);
+    });
+}
+
 vaccine_status vaccine_vector_multiply_add(vaccine_session* session, float alpha, int32_t a, int32_t b, int32_t y,
                                            const uint8_t* tensors) noexcept {
     return guard_session("vaccine_vector_multiply_add", session,

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 namespace vaccine {
 
@@ -15,7 +16,7 @@ struct Stream {
     void* workspace = nullptr;
     int64_t workspace_bytes = 0;
     const std::atomic<bool>* interrupt = nullptr;  // of a cuda stream: see Device::watch
-    void* cublas = nullptr;  // where cuBLAS is to multiply (ops::choose_gemm): its handle, which lives as long as the process
+    std::shared_ptr<void> cublas;  // where cuBLAS is to multiply (ops::choose_gemm): the stream's handle and workspace
 };
 
 }  // namespace vaccine

@@ -44,12 +44,9 @@ int64_t Network::lowest_place(const BackwardOptions& options, const GradientTarg
 
 void Network::check(const BackwardOptions& options) const {
     if (!ready_) throw Error(Status::WrongState, "no forward pass with for_backward stands right before this backward pass");
-    const int vectors = static_cast<int>(buffers_.vectors.size());
-    require(options.gradient_vector >= -1 && options.gradient_vector != 0 && options.gradient_vector < vectors,
-            "gradient_vector is " + std::to_string(options.gradient_vector) + ", expected -1 or 1 to " + std::to_string(vectors - 1));
-    require(options.gradient_vector < 0 || plan_.tensors().vector_length() == 0 ||
-                !buffers_.vectors[static_cast<size_t>(options.gradient_vector)].empty(),
-            "gradient_vector is " + std::to_string(options.gradient_vector) + ", and the plan has no such parameter vector");
+    require(options.gradient_vector == -1 || plan_.may_hold_gradients(options.gradient_vector),
+            "gradient_vector is " + std::to_string(options.gradient_vector) +
+                ", expected -1 (none), 1 (gradients) or an extra vector of the plan (from 4 on)");
     require(std::isfinite(options.loss_scale), "loss_scale is not a finite number");
     require(options.floor >= 0 && options.floor < shape_.layers,
             "floor is " + std::to_string(options.floor) + ", expected 0 to " + std::to_string(shape_.layers - 1));

@@ -62,7 +62,8 @@ public:
     void decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens);
     void decode_next(int64_t count, const int32_t* samples, const int32_t* tokens, const Sampling& sampling, int32_t* out_tokens);
 
-    int64_t tokens() const { return batch_.tokens(); }
+    /// Of the last pass.
+    const PackedBatch& batch() const { return batch_; }
 
 private:
     enum class Caching { None, Prefill, Decode };

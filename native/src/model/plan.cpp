@@ -60,8 +60,15 @@ void take_weights(Buffers& b, Layout& to, const TensorTable& tensors, const Plan
     b.vectors.push_back(to.take("trainable parameters", 1, N, DType::F32));
     if (!options.training) return;
     b.vectors.push_back(to.take("gradients", 1, N, DType::F32));
-    for (int i = 0; i < 2; ++i) b.vectors.push_back(options.optimizer ? to.take("optimizer moments", 1, N, DType::F32) : View{});
+    const auto take_moments = [&] {
+        for (int i = 0; i < 2; ++i) b.vectors.push_back(to.take("optimizer moments", 1, N, DType::F32));
+    };
+    if (options.optimizers > 0)
+        take_moments();
+    else
+        b.vectors.resize(b.vectors.size() + 2);  // so that the numbers of extra vectors do not depend on it
     for (int64_t i = 0; i < options.extra_vectors; ++i) b.vectors.push_back(to.take("method's parameter vectors", 1, N, DType::F32));
+    for (int64_t i = 1; i < options.optimizers; ++i) take_moments();
 }
 
 void take_batch(Buffers& b, Layout& to, const TensorTable& tensors, const ModelShape& shape, const PlanOptions& options) {
@@ -77,7 +84,7 @@ void take_batch(Buffers& b, Layout& to, const TensorTable& tensors, const ModelS
     b.rope_cosine = to.take(item, positions, half, DType::F32);
     b.rope_sine = to.take(item, positions, half, DType::F32);
     b.scalars = to.take(item, 1, sizes::kScalars, DType::F64);
-    b.scratch_scalars = to.take(item, 1, std::max<int64_t>(tensors.trainable_count(), shape.layers + 1), DType::F64);
+    b.scratch_scalars = to.take(item, 1, std::max<int64_t>({tensors.trainable_count(), shape.layers + 1, options.max_samples}), DType::F64);
 }
 
 void take_passes(Buffers& b, Layout& to, const ModelShape& shape, const PlanOptions& options, int64_t recomputed) {

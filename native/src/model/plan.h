@@ -15,9 +15,9 @@ namespace vaccine {
 struct PlanOptions {
     int64_t max_tokens = 0, max_samples = 0, longest_sample = 0;
     DType weight_type = DType::F32, activation_type = DType::F32;
-    bool training = true, full = false, optimizer = true;
+    bool training = true, full = false;
     LoraOptions lora;
-    int64_t extra_vectors = 0;
+    int64_t optimizers = 1, extra_vectors = 0;
     std::array<int64_t, kSites> site_tensors{}, site_layers{};
     int64_t head_rows = 0;           // 0: chosen
     int64_t recomputed_layers = -1;  // -1: as few as memory_limit allows
@@ -58,7 +58,7 @@ struct LayerSlot {
 /// Every piece of memory that a session uses. T is max_tokens, R the rows of a logits chunk.
 struct Buffers {
     std::vector<View> weights;  // of the frozen tensors, by place in the TensorTable; empty for trainable ones
-    std::vector<View> vectors;  // parameters, gradients, moments, extra: (1, N) fp32
+    std::vector<View> vectors;  // (1, N) fp32, by the numbers of nativevaccine.h
     View scalars, scratch_scalars;
 
     View tokens, positions, offsets, label_rows, targets;
@@ -101,6 +101,11 @@ public:
         if (!options_.training) return 0;
         return static_cast<size_t>(layer < recomputed_ ? shape_.layers - recomputed_ : layer - recomputed_);
     }
+
+    /// Which of Buffers::vectors is the first moment of an optimizer; the next one is its second. Those of later optimizers come last.
+    int64_t first_moment(int64_t optimizer) const { return optimizer == 0 ? 2 : 4 + options_.extra_vectors + 2 * (optimizer - 1); }
+    /// Whether gradients may be added to a parameter vector: to the gradients, and to extra ones.
+    bool may_hold_gradients(int64_t vector) const { return vector == 1 || (vector >= 4 && vector < 4 + options_.extra_vectors); }
 
     /// Lays the session's memory out from layout's base.
     Buffers lay_out(Layout& layout) const { return lay_out(layout, recomputed_); }

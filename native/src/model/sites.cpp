@@ -1,5 +1,6 @@
 #include "model/sites.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/error.h"
@@ -67,21 +68,73 @@ void Sites::fill_normal(SiteTensor& x, int kind, int64_t tokens, float deviation
     }
 }
 
-void Sites::axpy(int kind, float alpha, int x_index, int y_index) {
+std::vector<int64_t> Sites::common_layers(int kind, int x_index, int y_index) {
     SiteTensor &x = get(kind, x_index), &y = get(kind, y_index);
     require(x.tokens() == y.tokens(), "site tensors have " + std::to_string(x.tokens()) + " and " + std::to_string(y.tokens()) + " tokens");
+    std::vector<int64_t> layers;
     for (int64_t l = 0; l < x.points(); ++l)
-        if (x.holds(l) && y.holds(l)) ops::axpy(device_.stream(), alpha, x.layer(l), y.layer(l));
+        if (x.holds(l) && y.holds(l)) layers.push_back(l);
+    return layers;
 }
 
-void Sites::dot(int kind, int x_index, int y_index, View out) {
-    SiteTensor &x = get(kind, x_index), &y = get(kind, y_index);
-    require(x.tokens() == y.tokens(), "site tensors have " + std::to_string(x.tokens()) + " and " + std::to_string(y.tokens()) + " tokens");
+void Sites::mask_rows(SiteTensor& x, const uint8_t* rows) {
+    // Masks are of few runs: a sample's prompt, or its answer.
+    for (int64_t first = 0, end; first < x.tokens(); first = end) {
+        for (end = first + 1; end < x.tokens() && (rows[end] != 0) == (rows[first] != 0);) ++end;
+        if (rows[first] != 0) continue;
+        for (int64_t l = 0; l < x.points(); ++l)
+            if (x.holds(l)) ops::fill_zero(device_.stream(), x.layer(l).rows_from(first, end - first));
+    }
+}
+
+void Sites::axpy(int kind, float alpha, int x, int y) {
+    for (const int64_t l : common_layers(kind, x, y)) ops::axpy(device_.stream(), alpha, get(kind, x).layer(l), get(kind, y).layer(l));
+}
+
+void Sites::dot(int kind, int x, int y, View out) {
     int64_t used = 0;
-    for (int64_t l = 0; l < x.points(); ++l)
-        if (x.holds(l) && y.holds(l)) ops::dot(device_.stream(), x.layer(l), y.layer(l), buffers_.scratch_scalars.slice(used++, 1));
+    for (const int64_t l : common_layers(kind, x, y))
+        ops::dot(device_.stream(), get(kind, x).layer(l), get(kind, y).layer(l), buffers_.scratch_scalars.slice(used++, 1));
     if (used == 0) return ops::fill_zero(device_.stream(), out);
     ops::sum(device_.stream(), buffers_.scratch_scalars.slice(0, used), out);
+}
+
+template <class F> void Sites::for_sample_rows(int kind, int x, int y, const PackedBatch& batch, int64_t count, F f) {
+    const std::vector<int64_t> layers = common_layers(kind, x, y);
+    const int64_t B = batch.samples(), tokens = get(kind, x).tokens();
+    require(tokens == batch.tokens(), "the site tensors have " + std::to_string(tokens) + " tokens, expected " +
+                                          std::to_string(batch.tokens()) + " as the batch of the last pass");
+    const int64_t expected = static_cast<int64_t>(layers.size()) * B * B;
+    require(count == expected, "count is " + std::to_string(count) + ", expected " + std::to_string(expected) +
+                                   " (layers that both hold * samples * samples)");
+    if (B == 0) return;
+    const int64_t most = std::min(B, buffers_.scratch_scalars.count() / B);
+    int64_t place = 0;
+    for (const int64_t l : layers)
+        for (int64_t first = 0; first < B; first += most) {
+            const int64_t rows = std::min(most, B - first);
+            View scratch = buffers_.scratch_scalars.slice(0, rows * B);
+            scratch.rows = rows;
+            scratch.columns = B;
+            f(l, batch.offset_view().slice(first, rows + 1), scratch, place);
+            place += rows * B;
+        }
+}
+
+void Sites::gram(int kind, int x, int y, const PackedBatch& batch, int64_t count, double* out) {
+    for_sample_rows(kind, x, y, batch, count, [&](int64_t l, View offsets, View scratch, int64_t place) {
+        ops::gram(device_.stream(), get(kind, x).layer(l), offsets, get(kind, y).layer(l), batch.offset_view(), batch.longest(), scratch);
+        device_.download(out + place, scratch.data, scratch.bytes());
+    });
+}
+
+void Sites::add_combination(int kind, int x, int y, const PackedBatch& batch, int64_t count, const double* coefficients) {
+    require(x != y, "x and y are the same site tensor");
+    for_sample_rows(kind, x, y, batch, count, [&](int64_t l, View offsets, View scratch, int64_t place) {
+        device_.upload(scratch.data, coefficients + place, scratch.bytes());
+        ops::add_combination(device_.stream(), get(kind, x).layer(l), batch.offset_view(), scratch, get(kind, y).layer(l), offsets,
+                             batch.longest());
+    });
 }
 
 void Sites::norms(const SiteTensor& x, int64_t first_scalar) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/device.h"
+#include "model/packed_batch.h"
 #include "model/plan.h"
 
 namespace vaccine {
@@ -50,15 +51,27 @@ public:
     SiteTensor* holding(int kind, int index, int64_t layer);
 
     void fill_normal(SiteTensor& x, int kind, int64_t tokens, float deviation, uint64_t seed, uint32_t step);
+    /// Rows that have 0 in `rows` (a byte for each) become zero in every layer held.
+    void mask_rows(SiteTensor& x, const uint8_t* rows);
     void axpy(int kind, float alpha, int x, int y);
     void dot(int kind, int x, int y, View scalar);
     /// Squares of norms into scalars first + layer, and of all together into first + points.
     void norms(const SiteTensor& x, int64_t first_scalar);
+    /// Products of the samples of `batch` (ops::gram) on each layer that both hold, ascending: `count` doubles. Waits.
+    void gram(int kind, int x, int y, const PackedBatch& batch, int64_t count, double* out);
+    /// y += combinations of x's samples (ops::add_combination), with coefficients in the order of gram.
+    void add_combination(int kind, int x, int y, const PackedBatch& batch, int64_t count, const double* coefficients);
     View scalar(int64_t index) const;
     /// `count` scalars from `first` must exist.
     View scalars(int64_t first, int64_t count) const;
 
 private:
+    /// Layers that both hold, ascending. Throws unless both have the same number of rows.
+    std::vector<int64_t> common_layers(int kind, int x, int y);
+    /// Walks through a matrix (samples x samples) for each layer that both hold, as many rows at a time as there are scratch scalars for:
+    /// f(layer, offsets of the rows' samples, scratch (rows, samples), the first row's place in the caller's `count` doubles).
+    template <class F> void for_sample_rows(int kind, int x, int y, const PackedBatch& batch, int64_t count, F f);
+
     Device& device_;
     const Plan& plan_;
     const Buffers& buffers_;

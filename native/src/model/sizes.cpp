@@ -57,6 +57,7 @@ const ModelShape& checked(const ModelShape& shape, const PlanOptions& o) {
     require(std::isfinite(o.lora.alpha), "lora_alpha is not a finite number");
     require(o.lora.dropout >= 0 && o.lora.dropout < 1, "lora_dropout is not in [0, 1)");
     require(!(o.full && o.lora.rank > 0), "full and lora_rank exclude each other: either all weights train or adapters do");
+    in_range("optimizers", o.optimizers, 0, 1024);
     in_range("extra_vectors", o.extra_vectors, 0, 1024);
     for (int k = 0; k < kSites; ++k) {
         in_range("site_tensors", o.site_tensors[k], 0, 1024);

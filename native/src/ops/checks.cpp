@@ -1,6 +1,7 @@
 #include "ops/checks.h"
 
 #include <cmath>
+#include <utility>
 
 namespace vaccine::ops {
 namespace {
@@ -75,6 +76,16 @@ void check_adamw(const Check& check, const View& p, const View& g, const View& m
     check.vector("v", v, DType::F32, n);
     check.that(options.step >= 1, "step", "1 or more", options.step);
     if (!sum_of_squares.empty()) check.vector("sum_of_squares", sum_of_squares, DType::F64, 1);
+}
+
+void check_samples(const Check& check, const View& x, const View& x_offsets, const View& y, const View& y_offsets, int64_t longest) {
+    check.matrix("x", x, DType::F32, x.rows, x.columns);
+    check.matrix("y", y, DType::F32, y.rows, x.columns);
+    for (const auto& [name, offsets] : {std::pair{"x_offsets", &x_offsets}, std::pair{"y_offsets", &y_offsets}}) {
+        check.that(offsets->count() > 0, name, "1 or more elements", offsets->count());
+        check.vector(name, *offsets, DType::I32, offsets->count());
+    }
+    check.that(longest >= 0, "longest", "0 or more", longest);
 }
 
 void check_attention_shape(const Check& check, const AttentionShape& shape) {

@@ -38,6 +38,7 @@ private:
 // The rules that ops.h gives for the arguments of some ops, as far as both builds share them.
 void check_adamw(const Check& check, const View& p, const View& g, const View& m, const View& v, const AdamW& options,
                  const View& sum_of_squares);
+void check_samples(const Check& check, const View& x, const View& x_offsets, const View& y, const View& y_offsets, int64_t longest);
 void check_attention_shape(const Check& check, const AttentionShape& shape);
 void check_cross_entropy(const Check& check, const View& logits, const View& targets, const View& lse);
 void check_rope(const Check& check, const View& x, const View& positions, const View& cosine, const View& sine, int64_t head_size);

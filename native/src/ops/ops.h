@@ -47,6 +47,8 @@ void multiply_add(Stream& stream, float alpha, View a, View b, View y);  // y +=
 /// x *= numerator / (sqrt(sum_of_squares) + epsilon), the sum read from one fp64 in the device's memory: no wait for the host.
 /// T-Vaccine's perturbation (arXiv 2410.09760, eq. 5) with epsilon = 1e-7.
 void scale_to_norm(Stream& stream, View x, float numerator, View sum_of_squares, float epsilon);
+/// y += numerator / (sqrt(sum_of_squares) + epsilon) * x; x is left as it is.
+void axpy_to_norm(Stream& stream, float numerator, View sum_of_squares, float epsilon, View x, View y);
 
 /// x = deviation * N(0, 1): Box-Muller over the key's sequence; element i depends on the key and i only. Words (0, 1) and (2, 3) of a block
 /// make a pair each, u from random_uniform: sqrt(-2 ln(1 - u0)) times the cosine, then the sine, of 2 pi u1.
@@ -63,6 +65,15 @@ void sum(Stream& stream, View x, View out);             // sum x, in fp64; x fp3
 void gather_rows(Stream& stream, View x, View rows, View y);
 void scatter_rows(Stream& stream, View x, View rows, View y);
 void scatter_add_rows(Stream& stream, View x, View rows, View y);
+
+/// Samples of x and y packed one after another: sample a of x is rows x_offsets[a] .. x_offsets[a+1]-1, and so with y.
+///     out[a,b] = sum_{t,c} x[x_offsets[a] + t, c] * y[y_offsets[b] + t, c]    over t < min(length of a, length of b)
+/// in fp64: the Gram matrix of samples that are padded with zeros. x (T, C), y (U, C) fp32; x_offsets (A+1), y_offsets (B+1) int32,
+/// ascending; longest: no sample has more rows; out (A, B) fp64, overwritten. Bits depend on B, longest and C, not on A.
+void gram(Stream& stream, View x, View x_offsets, View y, View y_offsets, int64_t longest, View out);
+/// y[y_offsets[a] + t] += sum_b coefficients[a,b] * x[x_offsets[b] + t]    over the samples b of x that have a row t
+/// summed in fp64 and rounded once. y (U, C), y_offsets (A+1), x (T, C), x_offsets (B+1) as for gram; coefficients (A, B) fp64.
+void add_combination(Stream& stream, View x, View x_offsets, View coefficients, View y, View y_offsets, int64_t longest);
 
 // ---- layers -------------------------------------------------------------------------------------------------------------------------
 

@@ -57,6 +57,20 @@ void Parameters::axpy(float alpha, int from, int to, const uint8_t* mask) {
     for_all(mask, [&](int64_t first, int64_t n) { ops::axpy(device_.stream(), alpha, x.slice(first, n), y.slice(first, n)); });
 }
 
+void Parameters::scale_to_norm(int vector, float numerator, View sum_of_squares, float epsilon, const uint8_t* mask) {
+    const View x = get(vector);
+    for_all(mask,
+            [&](int64_t first, int64_t n) { ops::scale_to_norm(device_.stream(), x.slice(first, n), numerator, sum_of_squares, epsilon); });
+}
+
+void Parameters::axpy_to_norm(float numerator, View sum_of_squares, float epsilon, int from, int to, const uint8_t* mask) {
+    const View x = get(from), y = get(to);
+    require(from != to, "x and y are the same vector");
+    for_all(mask, [&](int64_t first, int64_t n) {
+        ops::axpy_to_norm(device_.stream(), numerator, sum_of_squares, epsilon, x.slice(first, n), y.slice(first, n));
+    });
+}
+
 void Parameters::multiply_add(float alpha, int a_index, int b_index, int y_index, const uint8_t* mask) {
     const View a = get(a_index), b = get(b_index), y = get(y_index);
     require(y_index != a_index && y_index != b_index, "y is also a or b");

@@ -20,6 +20,9 @@ public:
     void copy(int from, int to, const uint8_t* mask);
     void scale(int vector, float factor, const uint8_t* mask);
     void axpy(float alpha, int x, int y, const uint8_t* mask);
+    /// vector *= numerator / (sqrt(sum_of_squares) + epsilon), and y += the same factor * x.
+    void scale_to_norm(int vector, float numerator, View sum_of_squares, float epsilon, const uint8_t* mask);
+    void axpy_to_norm(float numerator, View sum_of_squares, float epsilon, int x, int y, const uint8_t* mask);
     void multiply_add(float alpha, int a, int b, int y, const uint8_t* mask);
     void dot(int x, int y, const uint8_t* mask, View out);
 

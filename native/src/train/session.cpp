@@ -41,7 +41,7 @@ Session::Session(Device& device, const Plan& plan)
       buffers_(lay_out(plan_, arena_.memory, used_bytes_)),
       sites(device, plan_, buffers_),
       parameters(device, plan_, buffers_),
-      optimizer(device, plan_, parameters),
+      optimizers(device, plan_, parameters),
       network(with_workspace(device, buffers_), plan_, buffers_, sites) {}
 
 Session::~Session() {

@@ -49,7 +49,7 @@ private:
 public:
     Sites sites;
     Parameters parameters;
-    Optimizer optimizer;
+    Optimizers optimizers;
     Network network;
 
     const Buffers& buffers() const { return buffers_; }

@@ -76,8 +76,22 @@ void automatic() {
     testing::check(layer.run(machine, GemmChoice::Auto) == layer.run(machine, expected), "auto chose the other one");
 }
 
+/// Each has a handle and a workspace of its own: two devices' queues may work at the same time. The stand-in refuses a workspace that
+/// serves two handles, or a handle that is no more, and the program fails if one is left.
+void two_devices() {
+    Machine first, second;
+    Layer left(first, 37, 72, 104, 8), right(second, 37, 72, 104, 8);
+    const auto expected = left.run(first, GemmChoice::Cublas);
+    ops::choose_gemm(first.stream(), GemmChoice::Cublas);
+    const auto* kept = first.stream().cublas.get();
+    testing::check(right.run(second, GemmChoice::Cublas) == expected, "the second device computes something else");
+    ops::choose_gemm(first.stream(), GemmChoice::Cublas);
+    testing::check(first.stream().cublas.get() == kept, "choosing cuBLAS again made another handle");
+    testing::check(left.run(first, GemmChoice::Cublas) == expected, "the first device computes something else");
+}
+
 }  // namespace
 
 int main() {
-    return testing::run_all("cublas", {{"the same layer", same_layer}, {"auto", automatic}});
+    return testing::run_all("cublas", {{"the same layer", same_layer}, {"auto", automatic}, {"two devices", two_devices}});
 }

@@ -3,7 +3,13 @@
 #include <cublasLt.h>
 #include <cuda_runtime_api.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
 #include <vector>
 
 #include "core/bf16.h"
@@ -18,6 +24,65 @@ static_assert(own::kCompute32F == CUBLAS_COMPUTE_32F);
 static_assert(own::kTransposeA == CUBLASLT_MATMUL_DESC_TRANSA && own::kTransposeB == CUBLASLT_MATMUL_DESC_TRANSB);
 static_assert(sizeof(own::Status) == sizeof(cublasStatus_t) && sizeof(own::Operation) == sizeof(cublasOperation_t));
 static_assert(sizeof(int) == sizeof(cublasComputeType_t) && sizeof(int) == sizeof(cublasLtMatmulDescAttributes_t));
+
+static_assert(own::kMostWorkspace == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES);
+static_assert(own::kAlignmentA == CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES &&
+              own::kAlignmentB == CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES);
+static_assert(own::kAlignmentC == CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES &&
+              own::kAlignmentD == CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES);
+static_assert(sizeof(own::Algorithm) == sizeof(cublasLtMatmulAlgo_t) && sizeof(own::Found) == sizeof(cublasLtMatmulHeuristicResult_t));
+static_assert(offsetof(own::Found, workspace_bytes) == offsetof(cublasLtMatmulHeuristicResult_t, workspaceSize));
+static_assert(offsetof(own::Found, state) == offsetof(cublasLtMatmulHeuristicResult_t, state));
+
+/// Every handle that is in use, with the one workspace that it works with; those that nobody gave back are told at the end.
+class Handles {
+public:
+    ~Handles() {
+        if (workspaces_.empty()) return;
+        std::fprintf(stderr, "fake cublasLt: %zu handles were not destroyed\n", workspaces_.size());
+        std::_Exit(1);
+    }
+    void* add() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        void* handle = &names_[used_++ % 64];
+        workspaces_[handle] = nullptr;
+        return handle;
+    }
+    bool remove(void* handle) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        return workspaces_.erase(handle) == 1;
+    }
+    /// Whether a handle is in use, with this workspace alone, and no other handle with it.
+    bool owns(void* handle, void* workspace) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        for (auto& [other, its] : workspaces_)
+            if (other != handle && its == workspace) return false;
+        const auto at = workspaces_.find(handle);
+        if (at == workspaces_.end() || workspace == nullptr) return false;
+        if (at->second == nullptr) at->second = workspace;
+        return at->second == workspace;
+    }
+
+private:
+    std::mutex mutex_;
+    std::map<void*, void*> workspaces_;
+    char names_[64] = {};
+    size_t used_ = 0;
+};
+Handles handles;
+
+struct FakePreference {
+    uint64_t workspace = 0;
+    uint32_t alignment[4] = {256, 256, 256, 256};  // of a, b, c, d
+};
+
+/// What cublasLtMatmulAlgoGetHeuristic puts into its opaque algorithm.
+struct FakeAlgorithm {
+    uint64_t mark, workspace;
+    uint32_t alignment[4];
+    static constexpr uint64_t kMark = 0xFA4E;
+};
+static_assert(sizeof(FakeAlgorithm) <= sizeof(cublasLtMatmulAlgo_t));
 
 struct FakeDescription {
     cublasOperation_t operations[2] = {CUBLAS_OP_N, CUBLAS_OP_N};
@@ -65,8 +130,42 @@ const FakeLayout& layout_of(cublasLtMatrixLayout_t layout) {
 #define FAKE_API extern "C" __attribute__((visibility("default"))) cublasStatus_t
 
 FAKE_API cublasLtCreate(cublasLtHandle_t* handle) {
-    static int something;
-    *handle = reinterpret_cast<cublasLtHandle_t>(&something);
+    *handle = static_cast<cublasLtHandle_t>(handles.add());
+    return CUBLAS_STATUS_SUCCESS;
+}
+FAKE_API cublasLtDestroy(cublasLtHandle_t handle) {
+    return handles.remove(handle) ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_INITIALIZED;
+}
+FAKE_API cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) {
+    *preference = reinterpret_cast<cublasLtMatmulPreference_t>(new FakePreference);
+    return CUBLAS_STATUS_SUCCESS;
+}
+FAKE_API cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t which,
+                                              const void* value, size_t bytes) {
+    FakePreference& to = *reinterpret_cast<FakePreference*>(preference);
+    if (which == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES && bytes == sizeof to.workspace)
+        std::memcpy(&to.workspace, value, bytes);
+    else if (which >= own::kAlignmentA && which <= own::kAlignmentD && bytes == sizeof to.alignment[0])
+        std::memcpy(&to.alignment[which - own::kAlignmentA], value, bytes);
+    else
+        return CUBLAS_STATUS_INVALID_VALUE;
+    return CUBLAS_STATUS_SUCCESS;
+}
+FAKE_API cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) {
+    delete reinterpret_cast<FakePreference*>(preference);
+    return CUBLAS_STATUS_SUCCESS;
+}
+FAKE_API cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                        cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatmulPreference_t preference, int wanted,
+                                        cublasLtMatmulHeuristicResult_t results[], int* found) {
+    if (wanted < 1) return CUBLAS_STATUS_INVALID_VALUE;
+    const FakePreference& from = *reinterpret_cast<const FakePreference*>(preference);
+    FakeAlgorithm algorithm{FakeAlgorithm::kMark, from.workspace, {}};
+    std::memcpy(algorithm.alignment, from.alignment, sizeof algorithm.alignment);
+    std::memcpy(&results[0].algo, &algorithm, sizeof algorithm);
+    results[0].workspaceSize = from.workspace;
+    results[0].state = CUBLAS_STATUS_SUCCESS;
+    *found = 1;
     return CUBLAS_STATUS_SUCCESS;
 }
 FAKE_API cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* description, cublasComputeType_t compute, cudaDataType_t scale) {
@@ -96,11 +195,20 @@ FAKE_API cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
     delete reinterpret_cast<FakeLayout*>(layout);
     return CUBLAS_STATUS_SUCCESS;
 }
-FAKE_API cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const void* alpha, const void* a,
+FAKE_API cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t description, const void* alpha, const void* a,
                         cublasLtMatrixLayout_t a_layout, const void* b, cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
-                        cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t*, void*,
-                        size_t, cudaStream_t stream) {
+                        cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algorithm,
+                        void* workspace, size_t workspace_bytes, cudaStream_t stream) {
+    if (algorithm == nullptr || !handles.owns(handle, workspace)) return CUBLAS_STATUS_INVALID_VALUE;
+    FakeAlgorithm chosen;
+    std::memcpy(&chosen, algorithm, sizeof chosen);
+    if (chosen.mark != FakeAlgorithm::kMark || chosen.workspace == 0 || chosen.workspace > workspace_bytes)
+        return CUBLAS_STATUS_INVALID_VALUE;
+    const void* const operands[] = {a, b, c, d};
+    for (int i = 0; i < 4; ++i)
+        if (reinterpret_cast<uintptr_t>(operands[i]) % chosen.alignment[i] != 0) return CUBLAS_STATUS_INVALID_VALUE;
     cudaStreamSynchronize(stream);
+    if (cudaMemset(static_cast<char*>(workspace) + chosen.workspace - 1, 1, 1) != cudaSuccess) return CUBLAS_STATUS_EXECUTION_FAILED;
     const auto& operations = reinterpret_cast<FakeDescription*>(description)->operations;
     const bool a_turned = operations[0] == CUBLAS_OP_T, b_turned = operations[1] == CUBLAS_OP_T;
     const FakeLayout &left = layout_of(a_layout), &right = layout_of(b_layout), &out = layout_of(d_layout);

@@ -80,7 +80,7 @@ internal sealed class LoadedModel : IDisposable
         plan = MemoryPlan.Create(device, folder.Configuration, options with
         {
             Training = false,
-            Optimizer = false,
+            Optimizers = 0,
             WeightType = types.Weights,
             ActivationType = types.Activations,
             MemoryLimit = parsed.GetValue(deviceOptions.DeviceMemory) is { } limit and > 0 ? limit : device.PlannableBytes,

@@ -150,7 +150,7 @@ internal sealed class DemoStory(
         using MemoryPlan plan = MemoryPlan.Create(device, ToyModel.Configuration, new SessionOptions
         {
             Training = false,
-            Optimizer = false,
+            Optimizers = 0,
             MaxTokens = QuestionsAtATime * ToyExam.LongestExchange,
             MaxSamples = QuestionsAtATime,
             LongestSample = ToyExam.LongestExchange,

@@ -11,11 +11,13 @@ namespace NativeVaccine.Engine;
 public sealed class AdamW
 {
     private readonly Session session;
+    private readonly int number;
 
-    internal AdamW(Session session, ParameterVector firstMoment, ParameterVector secondMoment)
+    internal AdamW(Session session, int number, int firstMoment)
     {
-        this.session = session;
-        (FirstMoment, SecondMoment) = (firstMoment, secondMoment);
+        (this.session, this.number) = (session, number);
+        FirstMoment = new ParameterVector(session, firstMoment);
+        SecondMoment = new ParameterVector(session, firstMoment + 1);
     }
 
     /// <summary>Decay of the first moment.</summary>
@@ -43,7 +45,7 @@ public sealed class AdamW
         get
         {
             long[] steps = new long[session.TrainableTensors.Count];
-            NativeMethods.AdamWReadSteps(session.Handle, steps.Length, steps).ThrowIfFailed();
+            NativeMethods.AdamWReadSteps(session.Handle, number, steps.Length, steps).ThrowIfFailed();
             return steps;
         }
 
@@ -51,9 +53,12 @@ public sealed class AdamW
         {
             int expected = session.TrainableTensors.Count;
             if (value.Length != expected) throw new ArgumentException($"{value.Length} step counts; expected {expected}, one a tensor");
-            NativeMethods.AdamWWriteSteps(session.Handle, value.Length, value).ThrowIfFailed();
+            NativeMethods.AdamWWriteSteps(session.Handle, number, value.Length, value).ThrowIfFailed();
         }
     }
+
+    /// <summary>Moments and step counts become zero: a new optimizer.</summary>
+    public void Reset() => NativeMethods.AdamWReset(session.Handle, number).ThrowIfFailed();
 
     /// <summary>Steps the tensors of a set.</summary>
     /// <param name="gradients">Their gradients. The vector is not changed by clipping.</param>
@@ -73,6 +78,7 @@ public sealed class AdamW
             var options = new NativeAdamWOptions
             {
                 StructSize = (uint)Unsafe.SizeOf<NativeAdamWOptions>(),
+                Optimizer = number,
                 GradientVector = vector,
                 LearningRate = learningRate,
                 Beta1 = Beta1,

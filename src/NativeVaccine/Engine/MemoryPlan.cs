@@ -127,7 +127,7 @@ public sealed class MemoryPlan : IDisposable
             ActivationType = NativeType(options.ActivationType, nameof(options.ActivationType)),
             Training = options.Training ? 1 : 0,
             Full = options.Full ? 1 : 0,
-            Optimizer = options.Optimizer ? 1 : 0,
+            Optimizers = options.Optimizers,
             ExtraVectors = options.ExtraVectors,
             HeadRows = options.HeadRows,
             RecomputedLayers = options.RecomputedLayers,

@@ -37,6 +37,30 @@ public sealed class ParameterVector
     public void Add(float alpha, ParameterVector x, TensorSet? set = null) =>
         NativeMethods.VectorAxpy(session.Handle, alpha, session.NumberOf(x), Number, session.Mask(set)).ThrowIfFailed();
 
+    /// <summary>this *= numerator / (norm + epsilon), without waiting for the norm.</summary>
+    /// <param name="numerator">What the norm becomes, if it is this vector's own.</param>
+    /// <param name="norm">Taken by <see cref="Norm"/> of a vector of this session.</param>
+    /// <param name="epsilon">Keeps the quotient finite.</param>
+    /// <param name="set">The tensors that are scaled.</param>
+    /// <exception cref="ArgumentException">The scalar is no norm, or another session's.</exception>
+    public void ScaleToNorm(float numerator, Scalar norm, float epsilon = 1e-7f, TensorSet? set = null) => NativeMethods.VectorScaleToNorm(
+        session.Handle, Number, numerator, epsilon, norm.SquareSlot(session.Scalars), session.Mask(set)).ThrowIfFailed();
+
+    /// <summary>
+    /// this += numerator / (norm + epsilon) * x, without waiting for the norm: Booster's step (arXiv 2409.01586), which goes a fixed
+    /// length along a gradient that is still needed as it is.
+    /// </summary>
+    /// <param name="numerator">Length of the step, if the norm is that of x; negative to go against it.</param>
+    /// <param name="x">What is added. It does not change.</param>
+    /// <param name="norm">Taken by <see cref="Norm"/> of a vector of this session.</param>
+    /// <param name="epsilon">Keeps the quotient finite.</param>
+    /// <param name="set">The tensors that are added to.</param>
+    /// <exception cref="ArgumentException">The scalar is no norm, or another session's; or x is.</exception>
+    public void AddToNorm(float numerator, ParameterVector x, Scalar norm, float epsilon = 1e-7f, TensorSet? set = null) =>
+        NativeMethods.VectorAxpyToNorm(
+            session.Handle, numerator, epsilon, norm.SquareSlot(session.Scalars), session.NumberOf(x), Number, session.Mask(set))
+            .ThrowIfFailed();
+
     /// <summary>this += alpha * a * b, element by element.</summary>
     public void MultiplyAdd(float alpha, ParameterVector a, ParameterVector b, TensorSet? set = null) => NativeMethods.VectorMultiplyAdd(
         session.Handle, alpha, session.NumberOf(a), session.NumberOf(b), Number, session.Mask(set)).ThrowIfFailed();

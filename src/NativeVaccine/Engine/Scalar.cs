@@ -27,6 +27,17 @@ public sealed class Scalar
 
     internal long Position { get; }
 
+    /// <summary>Where the square of this norm lies, for the device to go on with.</summary>
+    /// <exception cref="ArgumentException">It is no norm, or another session's.</exception>
+    /// <exception cref="InvalidOperationException">As <see cref="Value"/>.</exception>
+    internal int SquareSlot(ScalarRing session)
+    {
+        if (!ReferenceEquals(ring, session)) throw new ArgumentException("the norm belongs to another session");
+        if (!squareRoot) throw new ArgumentException("the scalar is no norm; expected one that Norm() gave");
+        ring.Require(Position);
+        return ScalarRing.Slot(Position);
+    }
+
     private double Read()
     {
         Span<double> read = stackalloc double[1];

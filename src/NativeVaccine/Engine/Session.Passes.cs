@@ -50,6 +50,7 @@ public sealed partial class Session
         }
         lastLabelCount = labels;
         lastTokenCount = batch.TokenCount;
+        LastSampleCount = batch.SampleCount;
         foreach (SiteTensor site in options.Record) site.TokenCount = lastTokenCount;
         return new PassResult(labels, loss);
     }

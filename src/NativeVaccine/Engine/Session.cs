@@ -10,6 +10,7 @@ namespace NativeVaccine.Engine;
 /// </summary>
 public sealed partial class Session : IDisposable
 {
+    private const int FirstMoment = 2;
     private const int FirstExtraVector = 4;
     private readonly SiteTensor[][] sites;
     private readonly ParameterVector[] extraVectors;
@@ -23,8 +24,9 @@ public sealed partial class Session : IDisposable
         AllTensors = new TensorSet(TrainableTensors, static _ => true);
         Parameters = new ParameterVector(this, 0);
         Gradients = new ParameterVector(this, 1);
-        Optimizer = new AdamW(this, new ParameterVector(this, 2), new ParameterVector(this, 3));
         SessionOptions options = plan.Options;
+        Optimizers = [.. Enumerable.Range(0, options.Training ? options.Optimizers : 0).Select(number =>
+            new AdamW(this, number, number == 0 ? FirstMoment : FirstExtraVector + options.ExtraVectors + (2 * (number - 1))))];
         extraVectors = [.. Enumerable.Range(FirstExtraVector, options.ExtraVectors).Select(number => new ParameterVector(this, number))];
         sites = [.. Enum.GetValues<SiteKind>().Select(kind =>
             Enumerable.Range(0, options.Sites(kind).Tensors).Select(index => new SiteTensor(this, kind, index)).ToArray())];
@@ -55,8 +57,14 @@ public sealed partial class Session : IDisposable
     /// <summary>Their gradients.</summary>
     public ParameterVector Gradients { get; }
 
-    /// <summary>Steps the parameters; needs <see cref="SessionOptions.Optimizer"/>.</summary>
-    public AdamW Optimizer { get; }
+    /// <summary>The <see cref="SessionOptions.Optimizers"/>: each has moments and step counts of its own, all step the same parameters.</summary>
+    public IReadOnlyList<AdamW> Optimizers { get; }
+
+    /// <summary>The first of <see cref="Optimizers"/>, which steps the parameters.</summary>
+    /// <exception cref="InvalidOperationException">The plan has none.</exception>
+    public AdamW Optimizer => Optimizers.Count > 0
+        ? Optimizers[0]
+        : throw new InvalidOperationException("the session has no optimizer; expected SessionOptions.Optimizers of 1 or more");
 
     /// <summary>Continues prompts; needs <see cref="SessionOptions.DecodeSamples"/>.</summary>
     public Decoder Decoder { get; }
@@ -74,6 +82,9 @@ public sealed partial class Session : IDisposable
     internal SessionHandle Handle { get; }
 
     internal ScalarRing Scalars { get; }
+
+    /// <summary>Samples of the last forward pass.</summary>
+    internal int LastSampleCount { get; private set; }
 
     /// <summary>Takes the plan's memory, all zero, and nothing later. Weights are still to be loaded.</summary>
     /// <param name="device">The device that the plan was made for. It stays open as long as the session.</param>

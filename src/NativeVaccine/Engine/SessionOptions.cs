@@ -41,8 +41,8 @@ public sealed record SessionOptions
     /// <summary>What activations are held in: Float32 or BFloat16; a CPU has Float32 only.</summary>
     public ElementType ActivationType { get; init; } = ElementType.Float32;
 
-    /// <summary>True if there is room for AdamW's two moments.</summary>
-    public bool Optimizer { get; init; } = true;
+    /// <summary>How many AdamW optimizers there is room for, each with two moments of its own.</summary>
+    public int Optimizers { get; init; } = 1;
 
     /// <summary>How many parameter vectors a method needs besides parameters, gradients and moments.</summary>
     public int ExtraVectors { get; init; }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using NativeVaccine.Interop;
 
 namespace NativeVaccine.Engine;
@@ -96,6 +98,52 @@ public sealed class SiteTensor
         NativeMethods.SiteScaleToNorm(session.Handle, (int)Kind, Index, numerator, epsilon, scalar).ThrowIfFailed();
     }
 
+    /// <summary>Rows that are not kept become zero, in every layer held.</summary>
+    /// <param name="kept">One for each of the <see cref="TokenCount"/> rows.</param>
+    /// <exception cref="ArgumentException">Not one for each row.</exception>
+    public void MaskRows(ReadOnlySpan<bool> kept)
+    {
+        if (kept.Length != TokenCount) throw new ArgumentException($"{kept.Length} rows; expected {TokenCount}", nameof(kept));
+        NativeMethods.SiteMaskRows(session.Handle, (int)Kind, Index, MemoryMarshal.AsBytes(kept)).ThrowIfFailed();
+    }
+
+    /// <summary>
+    /// The products of this tensor's samples with another's, for kernels between samples such as MMD's. A sample is a vector of the rows
+    /// that the last forward pass gave it; the shorter of two counts as padded with zeros, so that the square of the distance of sample a
+    /// here and b there is Gram(this)[l, a, a] + other.Gram(other)[l, b, b] - 2 Gram(other)[l, a, b]. In double. Waits.
+    /// </summary>
+    /// <param name="other">Of this kind, with as many rows. It may be this one.</param>
+    /// <returns>
+    /// (layers, samples, samples): the layers that both hold, ascending; then this tensor's samples; then the other's.
+    /// </returns>
+    /// <exception cref="ArgumentException">The other one is of another kind or session.</exception>
+    /// <exception cref="InputException">The rows are not those of the last forward pass.</exception>
+    public double[,,] Gram(SiteTensor other)
+    {
+        RequireAlike(other);
+        int samples = session.LastSampleCount;
+        double[,,] gram = new double[Layers.Intersect(other.Layers).Count, samples, samples];
+        NativeMethods.SiteGram(session.Handle, (int)Kind, Index, other.Index, gram.Length, Elements(gram)).ThrowIfFailed();
+        return gram;
+    }
+
+    /// <summary>
+    /// Sample a of this tensor += the sum over b of coefficients[l, a, b] times sample b of x, row by row, where x's sample has that row:
+    /// the gradient of a function of <see cref="Gram"/>'s products. Summed in double.
+    /// </summary>
+    /// <param name="coefficients">(layers, samples, samples), as <see cref="Gram"/> of this and x would give.</param>
+    /// <param name="x">Another tensor of this kind, with as many rows.</param>
+    /// <exception cref="ArgumentException">x is of another kind or session.</exception>
+    /// <exception cref="InputException">
+    /// x is this one, the coefficients have other sizes, or the rows are not those of the last forward pass.
+    /// </exception>
+    public void AddCombination(double[,,] coefficients, SiteTensor x)
+    {
+        RequireAlike(x);
+        NativeMethods.SiteAddCombination(session.Handle, (int)Kind, x.Index, Index, coefficients.Length, Elements(coefficients))
+            .ThrowIfFailed();
+    }
+
     /// <summary>One layer (tokens, hidden), row by row. Waits.</summary>
     public float[] Read(int layer)
     {
@@ -109,6 +157,9 @@ public sealed class SiteTensor
         NativeMethods.SiteWrite(session.Handle, (int)Kind, Index, layer, values.Length, values).ThrowIfFailed();
 
     internal bool IsOf(Session other) => ReferenceEquals(session, other);
+
+    private static Span<double> Elements(double[,,] array) => MemoryMarshal.CreateSpan(
+        ref Unsafe.As<byte, double>(ref MemoryMarshal.GetArrayDataReference(array)), array.Length);
 
     private void RequireAlike(SiteTensor other)
     {

@@ -14,7 +14,7 @@ public sealed class AdamWTests
     private static readonly SessionOptions Options = FixtureSession.Options with
     {
         Lora = new LoraOptions(2, 4, 0, [Projection.Query, Projection.Up]),
-        Optimizer = true,
+        Optimizers = 1,
     };
 
     [Fact]
@@ -71,6 +71,52 @@ public sealed class AdamWTests
 
         Assert.Equal(Read(model.Session.Parameters), Read(resumed.Session.Parameters));
         Assert.Throws<ArgumentException>(() => resumed.Session.Optimizer.Steps = [1]);
+    }
+
+    [Fact]
+    public void OptimizersHaveMomentsAndStepsOfTheirOwn()
+    {
+        using var model = new FixtureSession("micro-llama", Options with { Optimizers = 3, ExtraVectors = 2 });
+        Session session = model.Session;
+        session.InitializeAdapter(1);
+        float[] start = Read(session.Parameters);
+        TensorSet part = session.TensorsOf(LayerSet.Of(1));
+        session.Gradients.CopyFrom(session.Parameters);
+
+        // Each as if it were alone, from the same parameters; the last one twice, anew after a reset.
+        float[][] ends = new float[4][];
+        foreach ((int place, int number) in new[] { 0, 1, 2, 2 }.Index())
+        {
+            if (place == 3) session.Optimizers[2].Reset();
+            session.Parameters.Write(start);
+            session.Optimizers[number].Step(session.Gradients, 1e-2);
+            session.Optimizers[number].Step(session.Gradients, 1e-2, part);
+            ends[place] = Read(session.Parameters);
+        }
+        Assert.All(ends, end => Assert.Equal(ends[0], end));
+        Assert.NotEqual(start, ends[0]);
+        session.Optimizers[1].Step(session.Gradients, 1e-2, part);
+        Assert.Equal([1, 2], session.Optimizer.Steps.Distinct().Order());
+        Assert.Equal([1, 3], session.Optimizers[1].Steps.Distinct().Order());
+
+        // Their moments are vectors beside the method's own.
+        session.Extra(1).Zero();
+        Assert.NotEqual(0, session.Optimizers[1].FirstMoment.Norm().Value);
+        double kept = session.Optimizers[1].SecondMoment.Norm().Value;
+        session.Optimizers[2].Reset();
+        Assert.Equal(0, session.Optimizers[2].FirstMoment.Norm().Value);
+        Assert.Equal(0, session.Optimizers[2].SecondMoment.Norm().Value);
+        Assert.All(session.Optimizers[2].Steps, static steps => Assert.Equal(0, steps));
+        Assert.Equal(kept, session.Optimizers[1].SecondMoment.Norm().Value);
+        Assert.Equal(session.Memory.Taken, session.Memory.Used);
+    }
+
+    [Fact]
+    public void APlanWithoutOptimizersHasNone()
+    {
+        using var model = new FixtureSession("micro-llama", Options with { Optimizers = 0 });
+        Assert.Empty(model.Session.Optimizers);
+        Assert.Throws<InvalidOperationException>(() => model.Session.Optimizer);
     }
 
     private sealed class Textbook(Session session, float[] start)

@@ -9,7 +9,7 @@ namespace NativeVaccine.Tests.Engine;
 internal sealed class FixtureSession : IDisposable
 {
     /// <summary>Room for the fixtures' batch of four samples.</summary>
-    public static readonly SessionOptions Options = new() { MaxTokens = 105, MaxSamples = 4, LongestSample = 64, Optimizer = false };
+    public static readonly SessionOptions Options = new() { MaxTokens = 105, MaxSamples = 4, LongestSample = 64, Optimizers = 0 };
 
     private readonly MemoryPlan plan;
 

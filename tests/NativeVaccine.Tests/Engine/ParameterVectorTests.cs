@@ -29,6 +29,10 @@ public sealed class ParameterVectorTests
         Check("scale", () => c.Scale(-2, set), static (_, _, r) => -2 * r);
         Check("add", () => c.Add(0.25f, a, set), static (p, _, r) => r + (0.25f * p));
         Check("multiply and add", () => c.MultiplyAdd(3, a, b, set), static (p, q, r) => r + (3 * p * q));
+        Scalar norm = a.Norm(set);
+        float length = (float)Math.Sqrt(Places(set).Sum(place => (double)x[place] * x[place]));
+        Check("scale to a norm", () => c.ScaleToNorm(2, norm, 0.5f, set), (_, _, r) => 2 / (length + 0.5f) * r);
+        Check("add to a norm", () => c.AddToNorm(-2, b, norm, 0.5f, set), (_, q, r) => r - (2 / (length + 0.5f) * q));
         double dot = Places(set).Sum(place => (double)x[place] * y[place]);
         Near.Equal("dot", dot, a.Dot(b, set).Value, 1e-9, 1e-9);
         double square = Places(session.AllTensors).Sum(place => (double)z[place] * z[place]);
@@ -76,6 +80,11 @@ public sealed class ParameterVectorTests
 
         Assert.Throws<ArgumentException>(() => model.Session.Gradients.Zero(other.Session.AllTensors));
         Assert.Throws<ArgumentException>(() => model.Session.Gradients.CopyFrom(other.Session.Gradients));
+        Scalar norm = other.Session.Gradients.Norm();
+        Assert.Throws<ArgumentException>(() => model.Session.Gradients.ScaleToNorm(1, norm));
+        Assert.Throws<ArgumentException>(() => model.Session.Gradients.AddToNorm(1, model.Session.Parameters, norm));
+        Scalar dot = model.Session.Gradients.Dot(model.Session.Parameters);
+        Assert.Throws<ArgumentException>(() => model.Session.Gradients.ScaleToNorm(1, dot));
         Assert.Throws<ArgumentException>(() => model.Session.AllTensors.Union(other.Session.AllTensors));
     }
 

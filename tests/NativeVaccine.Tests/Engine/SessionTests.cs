@@ -17,7 +17,7 @@ public sealed class SessionTests
         using var model = new FixtureSession("tiny-gqa", FixtureSession.Options with
         {
             Lora = Lora,
-            Optimizer = true,
+            Optimizers = 1,
             ExtraVectors = 2,
             AttentionSites = new SiteBudget(1, 2),
             DecodeSamples = 2,

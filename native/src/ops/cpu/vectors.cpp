@@ -30,6 +30,10 @@ void* mutable_element(const View& view, int64_t i) {
     return view.as<char>() + i * size_of(view.dtype);
 }
 
+float norm_factor(float numerator, const View& sum_of_squares, float epsilon) {
+    return static_cast<float>(static_cast<double>(numerator) / (std::sqrt(*sum_of_squares.as<double>()) + static_cast<double>(epsilon)));
+}
+
 }  // namespace
 
 void fill_zero(Stream& stream, View x) {
@@ -75,9 +79,17 @@ void multiply_add(Stream& stream, float alpha, View a, View b, View y) {
 
 void scale_to_norm(Stream& stream, View x, float numerator, View sum_of_squares, float epsilon) {
     const Check check("scale_to_norm");
+    check.vector("x", x, DType::F32, x.count());
     check.vector("sum_of_squares", sum_of_squares, DType::F64, 1);
-    const double norm = std::sqrt(*sum_of_squares.as<double>());
-    scale(stream, x, static_cast<float>(static_cast<double>(numerator) / (norm + static_cast<double>(epsilon))));
+    scale(stream, x, norm_factor(numerator, sum_of_squares, epsilon));
+}
+
+void axpy_to_norm(Stream& stream, float numerator, View sum_of_squares, float epsilon, View x, View y) {
+    const Check check("axpy_to_norm");
+    check.vector("sum_of_squares", sum_of_squares, DType::F64, 1);
+    check.vector("x", x, DType::F32, x.count());
+    check.vector("y", y, DType::F32, x.count());
+    axpy(stream, norm_factor(numerator, sum_of_squares, epsilon), x, y);
 }
 
 void dot(Stream& stream, View x, View y, View out) {

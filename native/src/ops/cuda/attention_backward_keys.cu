@@ -9,7 +9,7 @@ namespace {
 template <int HD> struct KeyGradients {
     // Two accumulators of 16 x 256 do not fit a lane's registers: of wide heads two warps share 16 keys, and each sums half of the columns.
     static constexpr int kSplit = HD <= 128 ? 1 : 2, kColumns = HD / kSplit;
-    static constexpr int kKeys = 64, kThreads = kKeys / 16 * kSplit * kWarp;
+    static constexpr int kKeys = 64, kThreads = kKeys / kMmaM * kSplit * kWarp;
     static constexpr int kQueries = HD <= 96 ? 32 : 16;  // so that two blocks fit the 100 KB of an sm_86 (of HD 256: one)
     static constexpr int kStages = 2;                    // queries in use, and those on their way
     static constexpr int kKeyBytes = Tile<HD>::bytes(kKeys), kQueryBytes = Tile<HD>::bytes(kQueries);
@@ -54,7 +54,7 @@ template <int HD> struct QueryBlocks {
     }
 };
 
-/// Whether any or all of the 16 keys from `key` on are seen by the QUERIES queries from `query` on.
+/// Whether any or all of the kMmaM keys from `key` on are seen by the QUERIES queries from `query` on.
 template <int QUERIES> __device__ bool any_seen(const Layout& layout, int query, int key) {
     return query + QUERIES > key && query - (key + 15) < layout.window;
 }
@@ -62,14 +62,14 @@ template <int QUERIES> __device__ bool all_seen(const Layout& layout, int query,
     return layout.sees(query, key + 15) && layout.sees(query + QUERIES - 1, key);
 }
 
-/// P^T and dS^T of 16 keys (rows) and 8*TILES queries (columns), from the scores and from v dout^T.
+/// P^T and dS^T of kMmaM keys (rows) and kMmaN*TILES queries (columns), from the scores and from v dout^T.
 template <int TILES> __device__ void probabilities_and_gradients(Accumulator (&p)[TILES], Accumulator (&ds)[TILES], float scale,
                                                                  const float* log_sums, const float* deltas) {
     const int column = static_cast<int>(threadIdx.x) % 4 * 2;
 #pragma unroll
     for (int n = 0; n < TILES; ++n) {
-        const float2 log_sum = *reinterpret_cast<const float2*>(log_sums + 8 * n + column);
-        const float2 delta = *reinterpret_cast<const float2*>(deltas + 8 * n + column);
+        const float2 log_sum = *reinterpret_cast<const float2*>(log_sums + kMmaN * n + column);
+        const float2 delta = *reinterpret_cast<const float2*>(deltas + kMmaN * n + column);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
             p[n][i] = fast_exp2(fmaf(p[n][i], scale, i % 2 == 0 ? -log_sum.x : -log_sum.y));
@@ -84,12 +84,12 @@ template <int TILES> __device__ void hide_from_queries(Accumulator (&scores)[TIL
     for (int n = 0; n < TILES; ++n)
 #pragma unroll
         for (int i = 0; i < 4; ++i)
-            if (!layout.sees(query + 8 * n + lane % 4 * 2 + i % 2, key + lane / 4 + i / 2 * 8)) scores[n][i] = -INFINITY;
+            if (!layout.sees(query + kMmaN * n + lane % 4 * 2 + i % 2, key + lane / 4 + i / 2 * (kMmaM / 2))) scores[n][i] = -INFINITY;
 }
 
 template <int HD> __global__ void __launch_bounds__(KeyGradients<HD>::kThreads) key_gradients_kernel(BackwardPointers to, Layout layout) {
     using G = KeyGradients<HD>;
-    constexpr int kTiles = G::kQueries / 8;
+    constexpr int kTiles = G::kQueries / kMmaN;
     extern __shared__ uint4 memory[];
     const Sample sample(layout.offsets, blockIdx.z);
     const int first_key = static_cast<int>(blockIdx.x) * G::kKeys;
@@ -106,10 +106,10 @@ template <int HD> __global__ void __launch_bounds__(KeyGradients<HD>::kThreads) 
     Tile<HD>::template load<G::kKeys, G::kThreads>(values, to.v + key_at, stride, sample.length - first_key);
     queries.fetch(0);  // the same group of copies
 
-    const int warp_row = warp / G::kSplit * 16, warp_key = first_key + warp_row, first_chunk = warp % G::kSplit * (G::kColumns / kChunk);
+    const int warp_row = warp / G::kSplit * kMmaM, warp_key = first_key + warp_row, first_chunk = warp % G::kSplit * (G::kColumns / kChunk);
     const LaneAddress<HD> by_rows = rows_first<HD>(lane), by_columns = columns_first<HD>(lane);
     const RowsInTile<HD> key_rows{keys + Tile<HD>::bytes(warp_row), by_rows}, value_rows{values + Tile<HD>::bytes(warp_row), by_rows};
-    Accumulator dk[G::kColumns / 8] = {}, dv[G::kColumns / 8] = {};
+    Accumulator dk[G::kColumns / kMmaN] = {}, dv[G::kColumns / kMmaN] = {};
     for (int step = 0; step < queries.steps; ++step) {
         const int stage_at = queries.take(step), query = queries.query(step);
         if (!any_seen<G::kQueries>(layout, query, warp_key)) continue;

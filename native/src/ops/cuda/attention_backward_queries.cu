@@ -6,7 +6,7 @@ namespace vaccine::ops::attention {
 namespace {
 
 template <int HD> struct QueryGradients {
-    static constexpr int kQueries = 64, kThreads = kQueries / 16 * kWarp;
+    static constexpr int kQueries = 64, kThreads = kQueries / kMmaM * kWarp;
     static constexpr bool kKeepQueries = HD <= 128;  // q and dout in registers; of wider heads they stay in shared memory
     static constexpr int kKeys = kKeepQueries ? 32 : 16;
     static constexpr int kTileBytes = Tile<HD>::bytes(kKeys), kQueryBytes = Tile<HD>::bytes(kQueries);
@@ -45,7 +45,7 @@ template <int HD> struct KeyBlocks {
 template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads)
     query_gradients_kernel(BackwardPointers to, Layout layout) {
     using G = QueryGradients<HD>;
-    constexpr int kTiles = G::kKeys / 8;
+    constexpr int kTiles = G::kKeys / kMmaN;
     extern __shared__ uint4 memory[];
     const Sample sample(layout.offsets, blockIdx.z);
     const int first_query = static_cast<int>(gridDim.x - 1 - blockIdx.x) * G::kQueries;  // those with most keys begin first
@@ -70,17 +70,17 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
         cp_async_wait<0>();
         __syncthreads();
     }
-    const RowsInTile<HD> rows{query_tile + Tile<HD>::bytes(16 * warp), rows_first<HD>(lane)};
+    const RowsInTile<HD> rows{query_tile + Tile<HD>::bytes(kMmaM * warp), rows_first<HD>(lane)};
     const auto queries = keep_rows<typename G::Queries>(rows);
     const auto gradients = keep_rows<typename G::Queries>(RowsInTile<HD>{rows.tile + G::kQueryBytes, rows.lane});
     if (G::kKeepQueries) __syncthreads();  // the ring is free
     blocks.fetch(blocks.first);
 
-    const int warp_query = first_query + 16 * warp, valid = sample.length - warp_query;
-    float log_sum[2] = {0, 0}, delta[2] = {0, 0};  // of rows lane/4 and lane/4 + 8
+    const int warp_query = first_query + kMmaM * warp, valid = sample.length - warp_query;
+    float log_sum[2] = {0, 0}, delta[2] = {0, 0};  // of rows lane/4 and lane/4 + kMmaM/2
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-        const int row = lane / 4 + 8 * half;
+        const int row = lane / 4 + kMmaM / 2 * half;
         if (row >= valid) continue;
         const int64_t at = to.statistics.at(layout, head, sample.first + warp_query + row);
         log_sum[half] = to.statistics.log_sum[at];
@@ -88,7 +88,7 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
     }
 
     const float scale = layout.scale * kLog2e;
-    Accumulator dq[HD / 8] = {};
+    Accumulator dq[HD / kMmaN] = {};
     for (int block = blocks.first; block <= blocks.last; ++block) {
         const int key = block * G::kKeys;
         const uint32_t keys = blocks.take(block), values = keys + G::kTileBytes;
@@ -105,7 +105,7 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
         round_to_operand<kTiles / 2>(ds, rounded);
         multiply_columns<HD, kTiles / 2>(dq, rounded, keys, rows_first<HD>(lane));
     }
-    store_rows(dq, layout.scale, layout.scale, to.dq + query_at + 16 * warp * stride, stride, valid);
+    store_rows(dq, layout.scale, layout.scale, to.dq + query_at + kMmaM * warp * stride, stride, valid);
 }
 
 }  // namespace

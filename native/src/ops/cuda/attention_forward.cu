@@ -6,7 +6,7 @@ namespace vaccine::ops::attention {
 namespace {
 
 template <int HD> struct Forward {
-    static constexpr int kQueries = 64, kThreads = kQueries / 16 * kWarp;
+    static constexpr int kQueries = 64, kThreads = kQueries / kMmaM * kWarp;
     static constexpr bool kKeepQueries = HD <= 128;  // in registers; of wider heads they stay in shared memory
     static constexpr int kKeys = kKeepQueries ? 64 : 32;
     static constexpr int kSlots = 3;  // tiles of keys and of values, in turn: one in use, two on their way
@@ -89,15 +89,15 @@ template <int HD> struct KeyTiles {
 
 /// The probabilities of KEYS keys from `key` on, which lie in `tile`; what `out` holds is brought to the same base.
 template <int HD, int KEYS, class Queries> __device__ void score(const Queries& queries, uint32_t tile, const Layout& layout, int query,
-                                                                 int key, Softmax& softmax, Accumulator (&out)[HD / 8],
+                                                                 int key, Softmax& softmax, Accumulator (&out)[HD / kMmaN],
                                                                  Operand* probabilities) {
-    Accumulator scores[KEYS / 8];
+    Accumulator scores[KEYS / kMmaN];
     multiply_rows<HD>(scores, queries, tile, columns_first<HD>(static_cast<int>(threadIdx.x) % kWarp));
     if (!all_visible<KEYS>(layout, query, key)) hide_keys(scores, layout, query, key, -INFINITY);
     float correction[2];
     softmax.update(scores, correction);
     scale_rows(out, correction);
-    round_to_operand<KEYS / 16>(scores, probabilities);
+    round_to_operand<KEYS / kMmaK>(scores, probabilities);
 }
 
 template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forward_kernel(ForwardPointers to, Layout layout) {
@@ -122,22 +122,22 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
     cp_async_commit();
     tiles.fetch(0);
     tiles.fetch(1);
-    const RowsInTile<HD> rows{query_tile + Tile<HD>::bytes(16 * warp), rows_first<HD>(lane)};
+    const RowsInTile<HD> rows{query_tile + Tile<HD>::bytes(kMmaM * warp), rows_first<HD>(lane)};
     if constexpr (F::kKeepQueries) {  // else the first tile's wait is theirs too
         cp_async_wait<2>();
         __syncthreads();
     }
     typename F::Queries queries = keep_rows<typename F::Queries>(rows);
 
-    Accumulator out[HD / 8] = {};
+    Accumulator out[HD / kMmaN] = {};
     Softmax softmax;
     softmax.scale = layout.scale * kLog2e;
-    const int warp_query = first_query + 16 * warp;
+    const int warp_query = first_query + kMmaM * warp;
     for (int n = 0; n < tiles.count; n += 2) {
         const int key = (first_block + n / 2) * F::kKeys;
         const bool visible = any_visible<F::kKeys>(layout, warp_query, key, sample.length);
         const bool half = key + F::kKeys / 2 > warp_query + 15;  // the rest lies behind all queries of the warp
-        Operand probabilities[F::kKeys / 16];
+        Operand probabilities[F::kKeys / kMmaK];
         const uint32_t key_tile = tiles.take(n);
         if (visible && half)
             score<HD, F::kKeys / 2>(queries, key_tile, layout, warp_query, key, softmax, out, probabilities);
@@ -147,7 +147,7 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
         if (visible && half)
             multiply_columns<HD, F::kKeys / 32>(out, probabilities, value_tile, rows_first<HD>(lane));
         else if (visible)
-            multiply_columns<HD, F::kKeys / 16>(out, probabilities, value_tile, rows_first<HD>(lane));
+            multiply_columns<HD, F::kKeys / kMmaK>(out, probabilities, value_tile, rows_first<HD>(lane));
     }
     cp_async_wait<0>();
 
@@ -155,10 +155,10 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
         softmax.sum[half] = quad_sum(softmax.sum[half]);
-        const int row = lane / 4 + 8 * half;
+        const int row = lane / 4 + kMmaM / 2 * half;
         if (lane % 4 == 0 && row < valid) to.lse[(sample.first + warp_query + row) * layout.heads + head] = softmax.log_sum(half);
     }
-    store_rows(out, 1 / softmax.sum[0], 1 / softmax.sum[1], to.out + query_at + 16 * warp * stride, stride, valid);
+    store_rows(out, 1 / softmax.sum[0], 1 / softmax.sum[1], to.out + query_at + kMmaM * warp * stride, stride, valid);
 }
 
 }  // namespace

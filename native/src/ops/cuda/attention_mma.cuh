@@ -56,20 +56,20 @@ template <int HD> __device__ LaneAddress<HD> columns_first(int lane) {
     return {lane / 16 * 8 + lane % 8, lane / 8 % 2};
 }
 
-using Operand = uint32_t[4];   // of a lane: a 16 x 16 A operand, or two 16 x 8 B operands
-using Accumulator = float[4];  // of a lane: 16 x 8
+using Operand = uint32_t[4];   // of a lane: a kMmaM x kMmaK A operand, or two kMmaK x kMmaN B operands
+using Accumulator = float[4];  // of a lane: kMmaM x kMmaN
 
-/// A warp's 16 rows of a tile as A operands: read again for each use, or kept in registers.
+/// A warp's kMmaM rows of a tile as A operands: read again for each use, or kept in registers.
 template <int HD> struct RowsInTile {
     uint32_t tile;
     LaneAddress<HD> lane;
     __device__ void operator()(int k, Operand& piece) const { ldmatrix_x4<false>(piece, tile + lane.at(0, 2 * k)); }
 };
 template <int HD> struct RowsInRegisters {
-    Operand pieces[HD / 16];
+    Operand pieces[HD / kMmaK];
     __device__ void fill(const RowsInTile<HD>& from) {
 #pragma unroll
-        for (int k = 0; k < HD / 16; ++k) from(k, pieces[k]);
+        for (int k = 0; k < HD / kMmaK; ++k) from(k, pieces[k]);
     }
     __device__ void operator()(int k, Operand& piece) const {
 #pragma unroll
@@ -77,7 +77,7 @@ template <int HD> struct RowsInRegisters {
     }
 };
 
-/// sum = a b^T: 16 rows of HD numbers times the first 8*TILES rows of a tile.
+/// sum = a b^T: kMmaM rows of HD numbers times the first kMmaN*TILES rows of a tile.
 template <int HD, int TILES, class Rows>
 __device__ void multiply_rows(Accumulator (&sum)[TILES], const Rows& a, uint32_t tile, const LaneAddress<HD>& lane) {
 #pragma unroll
@@ -85,19 +85,19 @@ __device__ void multiply_rows(Accumulator (&sum)[TILES], const Rows& a, uint32_t
 #pragma unroll
         for (int i = 0; i < 4; ++i) sum[n][i] = 0;
 #pragma unroll
-    for (int k = 0; k < HD / 16; ++k) {
+    for (int k = 0; k < HD / kMmaK; ++k) {
         Operand left, right;
         a(k, left);
 #pragma unroll
         for (int n = 0; n < TILES / 2; ++n) {
-            ldmatrix_x4<false>(right, tile + lane.at(16 * n, 2 * k));
+            ldmatrix_x4<false>(right, tile + lane.at(2 * kMmaN * n, 2 * k));
             mma_m16n8k16(sum[2 * n], left, right[0], right[1]);
             mma_m16n8k16(sum[2 * n + 1], left, right[2], right[3]);
         }
     }
 }
 
-/// sum += a b: 16 x 16*DEPTH times the first 16*DEPTH rows of a tile, of which columns 8*first_chunk .. + 8*TILES count.
+/// sum += a b: kMmaM x kMmaK*DEPTH times the first kMmaK*DEPTH rows of a tile, of which columns kChunk*first_chunk .. + kMmaN*TILES count.
 template <int HD, int DEPTH, int TILES> __device__ void multiply_columns(Accumulator (&sum)[TILES], const Operand* a, uint32_t tile,
                                                                          const LaneAddress<HD>& lane, int first_chunk = 0) {
 #pragma unroll
@@ -105,7 +105,7 @@ template <int HD, int DEPTH, int TILES> __device__ void multiply_columns(Accumul
 #pragma unroll
         for (int n = 0; n < TILES / 2; ++n) {
             Operand right;
-            ldmatrix_x4<true>(right, tile + lane.at(16 * k, first_chunk + 2 * n));
+            ldmatrix_x4<true>(right, tile + lane.at(kMmaK * k, first_chunk + 2 * n));
             mma_m16n8k16(sum[2 * n], a[k], right[0], right[1]);
             mma_m16n8k16(sum[2 * n + 1], a[k], right[2], right[3]);
         }
@@ -137,15 +137,15 @@ __device__ inline void transpose_quad(Operand& words) {
     }
 }
 
-/// Writes a warp's 16 rows of 8*TILES numbers, times upper (rows 0-7) and lower (8-15); rows from `valid` on are left out. Lanes swap what
-/// they hold first, so that each writes 16 bytes and four of them 64 in a row.
+/// Writes a warp's kMmaM rows of kMmaN*TILES numbers, times upper (rows 0-7) and lower (8-15); rows from `valid` on are left out. Lanes
+/// swap what they hold first, so that each writes 16 bytes and four of them 64 in a row.
 template <int TILES>
 __device__ void store_rows(const Accumulator (&sum)[TILES], float upper, float lower, bf16* to, int64_t stride, int valid) {
     static_assert(TILES % 4 == 0, "a lane writes the chunk of one tile in four");
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-        const int row = lane / 4 + 8 * half;
+        const int row = lane / 4 + kMmaM / 2 * half;
         const float factor = half == 0 ? upper : lower;
         bf16* const at = to + row * stride + lane % 4 * kChunk;
 #pragma unroll

@@ -38,11 +38,11 @@ template <class Rows, int HD> __device__ Rows keep_rows(const RowsInTile<HD>& ro
     }
 }
 
-/// Whether any of the 16 queries from `query` on, if they are in the sample at all, sees any of KEYS keys from `key` on.
+/// Whether any of the kMmaM queries from `query` on, if they are in the sample at all, sees any of KEYS keys from `key` on.
 template <int KEYS> __device__ bool any_visible(const Layout& layout, int query, int key, int length) {
     return query < length && key <= query + 15 && query - (key + KEYS - 1) < layout.window;
 }
-/// Whether each of the 16 queries from `query` on sees all KEYS keys from `key` on.
+/// Whether each of the kMmaM queries from `query` on sees all KEYS keys from `key` on.
 template <int KEYS> __device__ bool all_visible(const Layout& layout, int query, int key) {
     return layout.sees(query, key + KEYS - 1) && layout.sees(query + 15, key);
 }
@@ -53,7 +53,7 @@ template <int TILES> __device__ void hide_keys(Accumulator (&scores)[TILES], con
     for (int n = 0; n < TILES; ++n)
 #pragma unroll
         for (int i = 0; i < 4; ++i)
-            if (!layout.sees(query + lane / 4 + i / 2 * 8, key + 8 * n + lane % 4 * 2 + i % 2)) scores[n][i] = value;
+            if (!layout.sees(query + lane / 4 + i / 2 * (kMmaM / 2), key + kMmaN * n + lane % 4 * 2 + i % 2)) scores[n][i] = value;
 }
 
 }  // namespace vaccine::ops::attention

@@ -12,11 +12,11 @@ namespace vaccine::ops {
 template <class Tile, GemmKind KIND> struct GemmBlock {
     static constexpr bool kLeftInner = KIND != GemmKind::WeightGradient, kRightInner = KIND == GemmKind::Forward;
     static constexpr int kRows = Tile::kRows, kColumns = Tile::kColumns, kDepth = Tile::kDepth, kThreads = Tile::kThreads;
-    static constexpr int kDown = Tile::kWarpRows / 16, kAcross = Tile::kWarpColumns / 8;
+    static constexpr int kDown = Tile::kWarpRows / kMmaM, kAcross = Tile::kWarpColumns / kMmaN;
     using Left = TileLayout<kRows, kDepth, kLeftInner>;
     using Right = TileLayout<kColumns, kDepth, kRightInner>;
     using Accumulators = float[kDown][kAcross][4];
-    /// What a step of 16 in k multiplies.
+    /// What a step of kMmaK in k multiplies.
     struct Fragments {
         uint32_t a[kDown][4], b[kAcross / 2][4];
     };
@@ -45,27 +45,27 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
             for (int j = 0; j < kAcross; ++j) mma_m16n8k16(sum[i][j], f.a[i], f.b[j / 2][j % 2 * 2], f.b[j / 2][j % 2 * 2 + 1]);
     }
 
-    /// Columns first_k .. + 15 in k of an fp32 matrix, times `factor` and rounded, into a tile at `to`; zeros beyond `limit` and `rank`.
+    /// kMmaK columns from first_k on of an fp32 matrix, times `factor` and rounded, into a tile at `to`; zeros beyond `limit` and `rank`.
     /// Several loads are under way at once.
     template <class Layout, int EXTENT, bool K_MAJOR> __device__ static void copy_low_rank(unsigned char* to, const float* matrix,
                                                                                            int64_t matrix_row, int first, int limit,
                                                                                            int first_k, int rank, float factor) {
-        constexpr int kPasses = EXTENT * 16 / kThreads, kAtOnce = kPasses < 8 ? kPasses : 8;
-        static_assert(EXTENT * 16 % kThreads == 0 && kPasses % kAtOnce == 0, "every pass is full");
+        constexpr int kPasses = EXTENT * kMmaK / kThreads, kAtOnce = kPasses < 8 ? kPasses : 8;
+        static_assert(EXTENT * kMmaK % kThreads == 0 && kPasses % kAtOnce == 0, "every pass is full");
         const int thread = static_cast<int>(threadIdx.x);
 #pragma unroll 1
-        for (int start = thread; start < EXTENT * 16; start += kAtOnce * kThreads) {
+        for (int start = thread; start < EXTENT * kMmaK; start += kAtOnce * kThreads) {
             float value[kAtOnce];
 #pragma unroll
             for (int pass = 0; pass < kAtOnce; ++pass) {
                 const int at = start + pass * kThreads;
-                const int i = first + (K_MAJOR ? at / 16 : at % EXTENT), k = first_k + (K_MAJOR ? at % 16 : at / EXTENT);
+                const int i = first + (K_MAJOR ? at / kMmaK : at % EXTENT), k = first_k + (K_MAJOR ? at % kMmaK : at / EXTENT);
                 value[pass] = i < limit && k < rank ? matrix[K_MAJOR ? i * matrix_row + k : k * matrix_row + i] : 0.0f;
             }
 #pragma unroll
             for (int pass = 0; pass < kAtOnce; ++pass) {
                 const int at = start + pass * kThreads;
-                const int i = K_MAJOR ? at / 16 : at % EXTENT, k = first_k % kDepth + (K_MAJOR ? at % 16 : at / EXTENT);
+                const int i = K_MAJOR ? at / kMmaK : at % EXTENT, k = first_k % kDepth + (K_MAJOR ? at % kMmaK : at / EXTENT);
                 *reinterpret_cast<bf16*>(to + Layout::element(i, k)) = __float2bfloat16_rn(factor * value[pass]);
             }
         }
@@ -78,13 +78,13 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
         for (int first = 0; first < low.rank; first += kDepth) {
             const int last = min(low.rank, first + kDepth);
             if (first > 0) __syncthreads();  // all are done with the part before; after the last, the barrier before the main loop says so
-            for (int k = first; k < last; k += 16) {
+            for (int k = first; k < last; k += kMmaK) {
                 copy_low_rank<Left, kRows, true>(stage, low.left, low.rank, block_row, g.M, k, low.rank, low.scale);
                 copy_low_rank<Right, kColumns, kRightInner>(stage + Left::kBytes, low.right, low.right_row, block_column, g.N, k, low.rank,
                                                             1);
             }
             __syncthreads();
-            for (int k = first; k < last; k += 16) multiply_any(shared_address(stage), (k - first) / 16, sum);
+            for (int k = first; k < last; k += kMmaK) multiply_any(shared_address(stage), (k - first) / kMmaK, sum);
         }
         if constexpr (KIND == GemmKind::InputGradient)
             if (low.mask.active()) mask_accumulators<kDown, kAcross>(low.mask, row, column, sum);
@@ -93,7 +93,7 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
     /// For a k_step that the compiler does not know.
     __device__ void multiply_any(uint32_t stage, int k_step, Accumulators& sum) const {
 #pragma unroll
-        for (int i = 0; i < kDepth / 16; ++i)
+        for (int i = 0; i < kDepth / kMmaK; ++i)
             if (i == k_step) {
                 Fragments fragments;
                 load(fragments, stage, i);
@@ -134,7 +134,7 @@ template <class Tile, GemmKind KIND, class C> __global__ void __launch_bounds__(
         if (g.low.rank > 0) block.add_low_rank(g, shared + (kStages - 1) * Tile::kStageBytes, sum);
 
     // A step's fragments are loaded while the one before it multiplies, across stages too.
-    constexpr int kSteps = kDepth / 16;
+    constexpr int kSteps = kDepth / kMmaK;
     typename Block::Fragments fragments[2];
     cp_async_wait<kStages - 2>();
     __syncthreads();  // the first tiles are there for all, and all are done with the low-rank part

@@ -12,7 +12,7 @@ template <int DOWN, int ACROSS>
 __device__ void mask_accumulators(const DropoutMask& mask, int row, int column, float (&sum)[DOWN][ACROSS][4]) {
     const int lane = static_cast<int>(threadIdx.x) % kWarp, q = lane % 4;
     const bool odd = q % 2 == 1;
-    const int64_t own_row = row + lane / 4 + (odd ? 8 : 0);
+    const int64_t own_row = row + lane / 4 + (odd ? kMmaM / 2 : 0);
     const auto factor = [&](uint32_t word) { return mask.keeps(word) ? mask.scale : 0.0f; };
     constexpr int kAtOnce = 2;
 #pragma unroll 1
@@ -20,7 +20,7 @@ __device__ void mask_accumulators(const DropoutMask& mask, int row, int column, 
 #pragma unroll
         for (int part = 0; part < kAtOnce * DOWN; ++part) {
             const int i = part % DOWN, across = first + part / DOWN;
-            const int64_t element = mask.element(own_row + i * 16, column + across * 8 + q / 2 * 4);
+            const int64_t element = mask.element(own_row + i * kMmaM, column + across * kMmaN + q / 2 * 4);
             const RandomBlock block = mask.words(element);
             const uint32_t got0 = __shfl_xor_sync(~0u, odd ? block.word[0] : block.word[2], 1);
             const uint32_t got1 = __shfl_xor_sync(~0u, odd ? block.word[1] : block.word[3], 1);
@@ -55,9 +55,9 @@ public:
             left[0] += g.bias[column];
             left[1] += g.bias[column + 1];
         }
-        if (column + 8 < g.N) {
-            right[0] += g.bias[column + 8];
-            right[1] += g.bias[column + 9];
+        if (column + kMmaN < g.N) {
+            right[0] += g.bias[column + kMmaN];
+            right[1] += g.bias[column + kMmaN + 1];
         }
     }
 
@@ -65,11 +65,11 @@ public:
         if (row >= g.M) return;
         const int64_t at = row * g.c_row + column;
         write_fp32(at, column, left);
-        write_fp32(at + 8, column + 8, right);
+        write_fp32(at + kMmaN, column + kMmaN, right);
     }
     __device__ void write(bf16*, float (&left)[2], float (&right)[2]) const {
         const bool odd = threadIdx.x / 4 % 2 == 1;
-        const int even_row = row - odd, at_column = column + odd * 8;
+        const int even_row = row - odd, at_column = column + odd * kMmaN;
         const int64_t at = even_row * g.c_row + at_column;
         const bool first = even_row < g.M && at_column < g.N, second = even_row + 1 < g.M && at_column < g.N;
         if (g.addend != nullptr) {
@@ -117,7 +117,7 @@ __device__ void write_accumulators(const Gemm& g, int row, int column, float (&s
             for (int j = 0; j < ACROSS; j += 2) {
                 float left[2] = {sum[i][j][half * 2], sum[i][j][half * 2 + 1]};
                 float right[2] = {sum[i][j + 1][half * 2], sum[i][j + 1][half * 2 + 1]};
-                const PairOfTiles pair(g, row + i * 16 + half * 8 + lane / 4, column + j * 8 + lane % 4 * 2);
+                const PairOfTiles pair(g, row + i * kMmaM + half * (kMmaM / 2) + lane / 4, column + j * kMmaN + lane % 4 * 2);
                 pair.add_bias(left, right);
                 pair.write(static_cast<C*>(nullptr), left, right);
             }

@@ -70,13 +70,13 @@ private:
     int k_left_, inner_left_;  // from this thread's first chunk to the end of the matrix
 };
 
-/// Where a lane's rows of a warp's fragments lie: COUNT fragments of 16 along EXTENT, DEPTH / 16 along k. LEFT: operand a, else two
+/// Where a lane's rows of a warp's fragments lie: COUNT fragments of kMmaM along EXTENT, DEPTH / kMmaK along k. LEFT: operand a, else two
 /// neighbouring fragments of operand b.
 template <int EXTENT, int DEPTH, bool K_MAJOR, bool LEFT, int COUNT> class TileFragments {
 public:
     using Layout = TileLayout<EXTENT, DEPTH, K_MAJOR>;
 
-    /// first: the warp's first row of EXTENT, a multiple of 16.
+    /// first: the warp's first row of EXTENT, a multiple of kMmaM.
     __device__ explicit TileFragments(int first) {
         const int lane = static_cast<int>(threadIdx.x) % kWarp;
         // Matrices 0..3 of a fragment are, along (row, chunk) of the tile: (0,0) (1,0) (0,1) (1,1), or with 1 and 2 exchanged.
@@ -89,11 +89,11 @@ public:
 
     __device__ void load(uint32_t (&to)[4], uint32_t tile, int index, int k_step) const {
         const int across = K_MAJOR ? index : k_step, along = K_MAJOR ? k_step : index;
-        ldmatrix_x4<!K_MAJOR>(to, tile + offset_[along] + static_cast<uint32_t>(across * 16 * Layout::kRowBytes));
+        ldmatrix_x4<!K_MAJOR>(to, tile + offset_[along] + static_cast<uint32_t>(across * (K_MAJOR ? kMmaM : kMmaK) * Layout::kRowBytes));
     }
 
 private:
-    static constexpr int kOffsets = K_MAJOR ? DEPTH / 16 : COUNT;
+    static constexpr int kOffsets = K_MAJOR ? DEPTH / kMmaK : COUNT;
     uint32_t offset_[kOffsets];
 };
 

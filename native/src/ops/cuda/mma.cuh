@@ -1,6 +1,7 @@
 // The instructions of the tensor cores' path, a function each: asynchronous copies, matrix loads, matrix products.
 //
-// Fragments of one mma, with g = lane / 4 and q = lane % 4 (PTX ISA, mma.m16n8k16): two neighbours in k share a register.
+// Fragments of one mma, kMmaM x kMmaN of c and kMmaK in k, with g = lane / 4 and q = lane % 4 (PTX ISA, mma.m16n8k16): two neighbours in k
+// share a register.
 //   a (16 x 16)  a[0]: row g, k 2q..2q+1    a[1]: row g+8    a[2]: row g, k 2q+8..    a[3]: row g+8, k 2q+8..
 //   b (16 x 8)   b[0]: k 2q..2q+1, column g    b[1]: k 2q+8..
 //   c (16 x 8)   c[0], c[1]: row g, columns 2q, 2q+1    c[2], c[3]: row g+8
@@ -8,6 +9,8 @@
 #include "ops/cuda/device.cuh"
 
 namespace vaccine::ops {
+
+constexpr int kMmaM = 16, kMmaN = 8, kMmaK = 16;
 
 /// Two fp32 rounded to bf16, the first in the lower half.
 __device__ inline uint32_t pack_bf16(float low, float high) {

@@ -46,14 +46,25 @@ struct Scale {
     }
 };
 
-struct ScaleToNorm {
+struct NormFactor {
     float numerator, epsilon;
     const double* sum_of_squares;
-    float* x;
-    template <int N> __device__ void operator()(PackSize<N> pack, int64_t i) const {
-        const double norm = sqrt(*sum_of_squares);
-        Scale{static_cast<float>(static_cast<double>(numerator) / (norm + static_cast<double>(epsilon))), x}(pack, i);
+    __device__ float operator()() const {
+        return static_cast<float>(static_cast<double>(numerator) / (sqrt(*sum_of_squares) + static_cast<double>(epsilon)));
     }
+};
+
+struct ScaleToNorm {
+    NormFactor factor;
+    float* x;
+    template <int N> __device__ void operator()(PackSize<N> pack, int64_t i) const { Scale{factor(), x}(pack, i); }
+};
+
+struct AxpyToNorm {
+    NormFactor factor;
+    const float* x;
+    float* y;
+    template <int N> __device__ void operator()(PackSize<N> pack, int64_t i) const { Axpy<float, float>{factor(), x, y}(pack, i); }
 };
 
 struct MultiplyAdd {
@@ -122,7 +133,16 @@ void scale_to_norm(Stream& stream, View x, float numerator, View sum_of_squares,
     check.vector("x", x, DType::F32, x.count());
     check.vector("sum_of_squares", sum_of_squares, DType::F64, 1);
     for_each_pack<4>("scale_to_norm", stream, x.count(), aligned_for(4, x),
-                     ScaleToNorm{numerator, epsilon, sum_of_squares.as<double>(), x.as<float>()});
+                     ScaleToNorm{{numerator, epsilon, sum_of_squares.as<double>()}, x.as<float>()});
+}
+
+void axpy_to_norm(Stream& stream, float numerator, View sum_of_squares, float epsilon, View x, View y) {
+    const Check check("axpy_to_norm");
+    check.vector("sum_of_squares", sum_of_squares, DType::F64, 1);
+    check.vector("x", x, DType::F32, x.count());
+    check.vector("y", y, DType::F32, x.count());
+    for_each_pack<4>("axpy_to_norm", stream, x.count(), aligned_for(4, x, y),
+                     AxpyToNorm{{numerator, epsilon, sum_of_squares.as<double>()}, x.as<float>(), y.as<float>()});
 }
 
 }  // namespace vaccine::ops
