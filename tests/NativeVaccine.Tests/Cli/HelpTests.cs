@@ -77,7 +77,7 @@ public sealed class HelpTests
     [InlineData("align", "--mini-batch-size", "--batch")]
     [InlineData("align", "--max-epochs", "--epochs")]
     [InlineData("align", "--data-file", "--data")]
-    [InlineData("align", "--harmful-file", "--probe-data")]
+    [InlineData("align", "--harmful-file", "--harmful-data")]
     [InlineData("align", "--wd", "--weight-decay")]
     [InlineData("align", "--num-workers", "--threads")]
     [InlineData("align", "--algorithm", "--method")]
