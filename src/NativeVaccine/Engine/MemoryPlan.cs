@@ -130,6 +130,7 @@ public sealed class MemoryPlan : IDisposable
             Optimizer = options.Optimizer ? 1 : 0,
             ExtraVectors = options.ExtraVectors,
             HeadRows = options.HeadRows,
+            TeacherRows = options.TeacherRows,
             RecomputedLayers = options.RecomputedLayers,
             MemoryLimit = options.MemoryLimit,
             DecodeSamples = options.DecodeSamples,
