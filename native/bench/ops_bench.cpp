@@ -154,6 +154,11 @@ private:
         const double bytes = static_cast<double>(logits.bytes());
         row("cross_entropy_forward", bytes, 0, [&] { ops::cross_entropy_forward(stream(), logits, targets, losses, lse); });
         row("cross_entropy_backward", 2 * bytes, 0, [&] { ops::cross_entropy_backward(stream(), logits, targets, lse, 1e-3f); });
+        const View teacher = numbers(T_, k_.V), teacher_lse = numbers(1, T_);
+        row("divergence_forward", 2 * bytes, 0, [&] { ops::divergence_forward(stream(), logits, teacher, losses, lse, teacher_lse); });
+        row("negative_entropy_forward", bytes, 0, [&] { ops::negative_entropy_forward(stream(), logits, losses, lse); });
+        const ops::WeightedLosses weighted{1e-3f, targets, 1e-3f, teacher, teacher_lse, 1e-3f, losses};
+        row("weighted_losses_backward", 3 * bytes, 0, [&] { ops::weighted_losses_backward(stream(), logits, lse, weighted); });
         row("sample_rows, 4 rows", static_cast<double>(few.bytes()), 0, [&] {
             ops::sample_rows(stream(), few, 1, 50, 0.9f, {1, 2, 3}, drawn);
         });

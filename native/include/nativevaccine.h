@@ -142,6 +142,9 @@ typedef struct vaccine_plan_options {
     int32_t site_tensors[VACCINE_SITE_KINDS]; /* how many of each kind */
     int32_t site_layers[VACCINE_SITE_KINDS];  /* how many layers each of them holds at once; 0: all */
     int32_t head_rows;                        /* rows of logits at a time; 0: chosen */
+    int32_t teacher_rows;                     /* labelled rows that record_teacher can keep, at most max_tokens; 0: none. Fails with
+                                                 VACCINE_UNSUPPORTED with `full`: the teacher's logits follow from its hidden rows only where
+                                                 the final norm and lm_head are frozen */
     int32_t recomputed_layers;                /* how many layers recompute their activations; -1: as few as memory_limit allows */
     int64_t memory_limit;                     /* bytes; 0: none */
     int32_t decode_samples, decode_capacity;  /* KV cache: samples and positions per sample; 0: no decoding */
@@ -324,6 +327,25 @@ typedef struct vaccine_batch {
     const int32_t* offsets;   /* samples + 1 */
 } vaccine_batch;
 
+/* Of a row, in nats, with p the softmax over the vocabulary of its logits. */
+typedef enum vaccine_loss_kind {
+    VACCINE_LOSS_LABELS = 0,  /* cross-entropy: -ln p of the label */
+    VACCINE_LOSS_TEACHER = 1, /* Kullback-Leibler divergence: sum of t (ln t - ln p), t those of the same row as record_teacher kept it
+                                 last */
+    VACCINE_LOSS_NEGATIVE_ENTROPY = 2 /* sum of p ln p */
+} vaccine_loss_kind;
+enum { VACCINE_LOSS_KINDS = 3, VACCINE_LOSS_NORMS = 2 };
+
+/* A loss over the labelled rows of the residual stream at a point, after additions there: final norm, lm_head, loss. */
+typedef struct vaccine_loss_head {
+    uint32_t struct_size;
+    int32_t point;       /* 0 .. L; below L only with training in the plan */
+    int32_t kind;        /* vaccine_loss_kind */
+    int32_t norms;       /* how many times the final norm is applied, 1 or 2: RepNoise's reference norms h_L, already normed, once more */
+    int32_t loss_scalar; /* receives the sum of this loss over labelled rows, not weighted; -1: none */
+    float weight;
+} vaccine_loss_head;
+
 typedef struct vaccine_forward_options {
     uint32_t struct_size;
     int32_t dropout; /* 0: off */
@@ -334,8 +356,13 @@ typedef struct vaccine_forward_options {
     int32_t record_site[VACCINE_SITE_KINDS]; /* site tensor that receives the activations (before any addition); -1: none */
     int32_t add_site[VACCINE_SITE_KINDS];    /* site tensor that is added to the activations; -1: none */
     int32_t loss_scalar;                     /* receives the sum of the losses over labelled rows, weighted over heads; -1: none */
-    const float* head_weights; /* L+1: weight of a loss head (final norm, lm_head, cross-entropy) at each residual point, which
-                                  reads the stream after additions; NULL: weight 1 at point L */
+    int32_t head_count;                      /* of `heads`; no two of one point, kind and norms. Heads of one point share their logits */
+    const vaccine_loss_head* heads;          /* NULL: one of labels at point L with weight 1; not NULL with head_count 0: none */
+    int32_t record_teacher; /* 1: the labelled rows' hidden state is kept for VACCINE_LOSS_TEACHER until the next such pass; at most the
+                               plan's teacher_rows. A pass with such a head must have as many labelled rows, and refuses with
+                               VACCINE_WRONG_STATE otherwise */
+    int32_t adapter_off; /* 1: without the adapters and their dropout; not with for_backward, and the same in a pass with from_layer as in
+                            the one before */
 } vaccine_forward_options;
 
 /* out_labels: how many rows carry a label. A batch larger than the plan is an error that changes nothing. */
@@ -357,7 +384,7 @@ typedef struct vaccine_backward_options {
 /* Once after each forward with for_backward. Goes down to the lowest layer that anything asked for needs, and no further. */
 VACCINE_API vaccine_status vaccine_session_backward(vaccine_session* session, const vaccine_backward_options* options) VACCINE_NOEXCEPT;
 
-/* Losses of the labelled rows of the last forward, at its highest head, in the order of their tokens. Waits. */
+/* Losses of the labelled rows of the last forward, weighted over its heads, in the order of their tokens. Waits. */
 VACCINE_API vaccine_status vaccine_session_read_losses(vaccine_session* session, int64_t count, float* out_losses) VACCINE_NOEXCEPT;
 /* Logits (rows x V) of tokens first_row .. of the last forward. No backward pass may follow. Waits. */
 VACCINE_API vaccine_status vaccine_session_read_logits(vaccine_session* session, int32_t first_row, int32_t rows,

@@ -17,7 +17,7 @@
 namespace vaccine::testing {
 
 constexpr int64_t kMostBytes = int64_t{64} << 20;    // of a plan that is worth a session here
-constexpr size_t kMostLayers = 2048;                 // that such a plan may have
+constexpr int32_t kMostLayers = 2048;                // that such a plan may have
 constexpr int64_t kMostResident = int64_t{3} << 29;  // of this process, with what sanitizers add
 constexpr int64_t kNothingHas = int64_t{1} << 50;    // bytes: a session of such a plan cannot be
 
@@ -144,12 +144,24 @@ template <class Call> vaccine_status answers(const std::string& what, Call call)
     return status;
 }
 
+/// Of the model whose passes are swept.
+inline Setup setup() {
+    Setup s;
+    s.teacher_rows = 24;
+    return s;
+}
+
+/// One of each kind and number of norms at each point.
+constexpr int32_t head_count(int32_t layers) {
+    return (layers + 1) * VACCINE_LOSS_KINDS * VACCINE_LOSS_NORMS;
+}
+
 /// Everything that the sweeps change, with the memory that its pointers point to: as much as the largest batch and model need.
 struct Inputs {
-    vaccine_model_shape shape = Model::shape({});
-    vaccine_plan_options options = Model::options({});
+    vaccine_model_shape shape = Model::shape(setup());
+    vaccine_plan_options options = Model::options(setup());
     std::vector<int32_t> ids, labels, offsets{0, 1, 8, 20, 24};
-    std::vector<float> head_weights;
+    std::vector<vaccine_loss_head> heads;  // as many as the engine may read
     std::vector<uint8_t> mask;
     vaccine_batch batch{};
     vaccine_forward_options forward = Model::forward_options();
@@ -157,8 +169,12 @@ struct Inputs {
     vaccine_adamw_options adamw{};
     vaccine_sampling sampling{};
 
-    Inputs() : ids(24, 0), labels(24, 0), head_weights(kMostLayers + 1, 0), mask(kMostLayers * 16, 1) {
-        std::fill_n(head_weights.begin(), Model::kLayers + 1, 0.5f);
+    Inputs() : ids(24, 0), labels(24, 0), heads(static_cast<size_t>(head_count(kMostLayers))), mask(size_t{kMostLayers} * 16, 1) {
+        for (size_t i = 0; i < heads.size(); ++i) {
+            const int32_t kinds = VACCINE_LOSS_KINDS, point = static_cast<int32_t>(i) / (kinds * VACCINE_LOSS_NORMS);
+            heads[i] = {
+                sizeof(vaccine_loss_head), point, static_cast<int32_t>(i) % kinds, static_cast<int32_t>(i) / kinds % 2 + 1, 400, 0.5f};
+        }
         shape.rope_scaling = VACCINE_ROPE_LLAMA3;
         shape.rope_low_frequency_factor = 1;
         shape.rope_high_frequency_factor = 4;
@@ -167,7 +183,9 @@ struct Inputs {
         options.lora_dropout = 0.1f;
         batch = {sizeof batch, 20, 3, ids.data(), labels.data(), offsets.data()};
         forward.dropout = 1;
-        forward.head_weights = head_weights.data();
+        forward.heads = heads.data();
+        forward.head_count = head_count(Model::kLayers);
+        forward.record_teacher = 1;
         for (int k = 0; k < VACCINE_SITE_KINDS; ++k) forward.record_site[k] = backward.read_site[k] = 0;
         for (int k = 0; k < VACCINE_SITE_KINDS; ++k) backward.norm_scalar[k] = 100 * k;
         backward.tensors = mask.data();
@@ -215,7 +233,7 @@ public:
     Bench& operator=(const Bench&) = delete;
 
     /// Makes the plan; and where it is a small one, a session, and runs it.
-    void plan(const std::string& what, const Inputs& in, bool run) {
+    void plan(const std::string& what, Inputs& in, bool run) {
         vaccine_plan* plan = nullptr;
         if (answers(what, [&] { return vaccine_plan_create(device, &in.shape, &in.options, &plan); }) != VACCINE_OK) {
             check(plan == nullptr, what + ": a plan was made all the same");
@@ -230,7 +248,8 @@ public:
             check(answers(what, [&] { return vaccine_session_create(device, plan, &session); }) == VACCINE_OUT_OF_MEMORY,
                   what + ": has memory");
         if (run && summary.total_bytes <= kMostBytes) {
-            check(in.shape.layers <= static_cast<int32_t>(kMostLayers), what + ": more layers than this test has weights of heads for");
+            check(in.shape.layers <= kMostLayers, what + ": more layers than this test has heads for");
+            in.forward.head_count = head_count(in.shape.layers);
             if (answers(what, [&] { return vaccine_session_create(device, plan, &session); }) == VACCINE_OK) passes(what, session, in);
             vaccine_session_destroy(session);
         }

@@ -9,7 +9,7 @@ namespace {
 
 void plans() {
     Bench bench;
-    const auto run = [&](const std::string& what, const Inputs& in) { bench.plan(what, in, kRuns); };
+    const auto run = [&](const std::string& what, Inputs& in) { bench.plan(what, in, kRuns); };
     sweep("vaccine_model_shape", &Inputs::shape, run);
     sweep("vaccine_plan_options", &Inputs::options, run);
 }
@@ -58,7 +58,7 @@ void overflow_is_refused() {
     refuses("parameter vectors", [](Inputs& in) {
         in.shape.hidden = in.shape.intermediate = most;
         in.options.full = 1;
-        in.options.lora_rank = 0;
+        in.options.lora_rank = in.options.teacher_rows = 0;
         in.options.extra_vectors = 1024;
         in.shape.layers = 1024;
     });
@@ -77,7 +77,7 @@ void overflow_is_refused() {
 
 /// The structs of passes on one session, which must still be what it was afterwards.
 void pass_options() {
-    Model model({});
+    Model model(setup());
     const auto run = [&](const std::string& what, const Inputs& in) {
         passes(what, model.session, in);
         Inputs plain;
@@ -90,9 +90,9 @@ void pass_options() {
     sweep("vaccine_sampling", &Inputs::sampling, run);
 }
 
-/// Ids outside the vocabulary, labels out of range, offsets that descend or jump, weights of heads that are no numbers.
+/// Ids outside the vocabulary, labels out of range, offsets that descend or jump.
 void contents_of_batches() {
-    Model model({});
+    Model model(setup());
     for (const int32_t value : integers<int32_t>()) {
         const auto run = [&](const char* what, auto change) {
             Inputs in;
@@ -103,11 +103,21 @@ void contents_of_batches() {
         run("labels", [&](Inputs& in) { in.labels[19] = value; });
         for (size_t i = 0; i < 5; ++i) run("offsets", [&](Inputs& in) { in.offsets[i] = value; });
     }
-    for (const float value : reals<float>()) {
-        Inputs in;
-        in.head_weights[1] = value;
-        passes("head_weights " + std::to_string(value), model.session, in);
-    }
+}
+
+/// Each field of one head among others, and of a head alone.
+void loss_heads() {
+    Model model(setup());
+    for (const Field& field : fields_of("vaccine_loss_head"))
+        for (const Bits& value : values_of(field))
+            for (const int32_t count : {-1, 1}) {
+                Inputs in;
+                if (count > 0) in.forward.head_count = count;
+                put(in.heads[0], field, value);
+                passes(text_of(field, value), model.session, in);
+                Inputs plain;
+                check(passes("after " + text_of(field, value), model.session, plain), vaccine_last_error_message());
+            }
 }
 
 using Call32 = std::function<vaccine_status(int32_t)>;
@@ -115,7 +125,7 @@ using Call64 = std::function<vaccine_status(int64_t)>;
 
 /// Each number that a function takes outside a struct.
 void arguments() {
-    Model model({});
+    Model model(setup());
     vaccine_session* s = model.session;
     const TestBatch batch;
     model.forward(batch);
@@ -238,7 +248,7 @@ void arguments() {
 
 /// Numbers of samples and tokens to decode.
 void decoding_arguments() {
-    Model model({});
+    Model model(setup());
     Inputs in;
     vaccine_batch prompts = in.batch;
     prompts.labels = nullptr;
@@ -258,7 +268,7 @@ void decoding_arguments() {
 
 /// Every pointer of every function that takes a handle, NULL one by one.
 void null_pointers() {
-    Model model({});
+    Model model(setup());
     vaccine_session* s = model.session;
     Inputs in;
     vaccine_plan* plan = nullptr;
@@ -333,7 +343,7 @@ void null_pointers() {
 
 /// What a decoded step leaves is not a forward pass, nor what one had left before.
 void decoding_ends_a_pass() {
-    Model model({});
+    Model model(setup());
     Inputs in;
     in.forward = Model::forward_options();
     vaccine_batch prompts = in.batch;
@@ -354,7 +364,7 @@ void decoding_ends_a_pass() {
 
 /// A batch that is refused leaves a site tensor's size as it was: its verbs would else run beyond its memory.
 void refused_batches_change_nothing() {
-    Model model({});
+    Model model(setup());
     Inputs in;
     int64_t labels = 0;
     ok(vaccine_session_forward(model.session, &in.batch, &in.forward, &labels));
@@ -375,6 +385,7 @@ int main() {
     if (kRuns) {
         tests.push_back({"options of passes", pass_options});
         tests.push_back({"contents of batches", contents_of_batches});
+        tests.push_back({"loss heads", loss_heads});
         tests.push_back({"arguments", arguments});
         tests.push_back({"arguments of decoding", decoding_arguments});
         tests.push_back({"decoding ends a pass", decoding_ends_a_pass});

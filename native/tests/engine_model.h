@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ inline void ok(vaccine_status status) {
 }
 
 struct Setup {
-    int32_t threads = 2, recomputed = 0, head_rows = 0, lora_rank = 3;
+    int32_t threads = 2, recomputed = 0, head_rows = 0, teacher_rows = 0, lora_rank = 3;
     bool full = false, training = true, tied = false;
     float dropout = 0;
     int64_t memory_limit = 0;
@@ -77,6 +78,7 @@ public:
         o.extra_vectors = 2;
         for (int k = 0; k < VACCINE_SITE_KINDS; ++k) o.site_tensors[k] = 2;
         o.head_rows = setup.head_rows;
+        o.teacher_rows = setup.teacher_rows;
         o.recomputed_layers = setup.recomputed;
         o.memory_limit = setup.memory_limit;
         o.decode_samples = 3;
@@ -180,5 +182,36 @@ private:
         }
     }
 };
+
+/// The derivative of the loss along a random direction, by differences, against the gradient. fp32 losses leave about four digits.
+inline void gradient_is_slope(Model& model, const vaccine_forward_options& forward) {
+    const TestBatch batch;
+    model.forward(batch, forward);
+    model.backward();
+    const std::vector<float> start = model.vector(VACCINE_VECTOR_PARAMETERS), gradient = model.vector(VACCINE_VECTOR_GRADIENTS);
+    // Half along the gradient, half at random, and short: the second difference must stay below what is tested.
+    const auto norm = [](const std::vector<double>& x) { return std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0)); };
+    std::vector<double> slope(gradient.begin(), gradient.end()), direction(start.size());
+    Random random(23);
+    for (size_t i = 0; i < start.size(); ++i) direction[i] = gradient[i] == 0 ? 0 : random.value();
+    check(norm(slope) > 0, "the gradient is zero everywhere");
+    const double along = 1 / norm(slope), aside = 1 / norm(direction);
+    for (size_t i = 0; i < start.size(); ++i) direction[i] = aside * direction[i] + along * slope[i];
+    const double expected = std::inner_product(slope.begin(), slope.end(), direction.begin(), 0.0), h = 1e-3;
+    double loss[2];
+    for (const int side : {0, 1}) {
+        std::vector<float> moved = start;
+        for (size_t i = 0; i < moved.size(); ++i) moved[i] += static_cast<float>((side == 0 ? h : -h) * direction[i]);
+        model.set_vector(VACCINE_VECTOR_PARAMETERS, moved);
+        loss[side] = model.forward(batch, forward);
+    }
+    near((loss[0] - loss[1]) / (2 * h), expected, {1e-4, 2e-3}, "slope of the loss");
+}
+
+inline void refused(vaccine_status status, vaccine_status expected, const std::string& word) {
+    check(status == expected, "status " + std::to_string(status) + " for an error that should say " + word);
+    check(std::string(vaccine_last_error_message()).find(word) != std::string::npos,
+          std::string(vaccine_last_error_message()) + " does not say " + word);
+}
 
 }  // namespace vaccine::testing

@@ -101,6 +101,7 @@ internal struct NativePlanOptions
     public NativeSiteKinds SiteTensors;
     public NativeSiteKinds SiteLayers;
     public int HeadRows;
+    public int TeacherRows;
     public int RecomputedLayers;
     public long MemoryLimit;
     public int DecodeSamples;
@@ -152,6 +153,17 @@ internal unsafe struct NativeBatch
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct NativeLossHead
+{
+    public uint StructSize;
+    public int Point;
+    public int Kind;
+    public int Norms;
+    public int LossScalar;
+    public float Weight;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal unsafe struct NativeForwardOptions
 {
     public uint StructSize;
@@ -164,7 +176,10 @@ internal unsafe struct NativeForwardOptions
     public NativeSiteKinds RecordSite;
     public NativeSiteKinds AddSite;
     public int LossScalar;
-    public float* HeadWeights;
+    public int HeadCount;
+    public NativeLossHead* Heads;
+    public int RecordTeacher;
+    public int AdapterOff;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -46,10 +46,12 @@ internal sealed class LlamaForward(
     }
 
     /// <summary>Final norm and output head: (B, T, vocabulary) of a residual stream (B, T, hidden).</summary>
-    public Tensor Head(Tensor stream)
+    public Tensor Head(Tensor stream, int norms = 1)
     {
         Tensor head = parameters[configuration.TiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight"];
-        return nn.functional.linear(Norm("model.norm.weight", stream), head);
+        for (int norm = 0; norm < norms; norm++)
+            stream = Norm("model.norm.weight", stream);
+        return nn.functional.linear(stream, head);
     }
 
     private Tensor Attention(int layer, Tensor input, Tensor cosine, Tensor sine, Tensor? allowed)

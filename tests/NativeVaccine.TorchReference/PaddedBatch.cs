@@ -41,4 +41,12 @@ internal sealed record PaddedBatch(Tensor Ids, Tensor Labels, Tensor? RealTokens
         return nn.functional.cross_entropy(
             rows, Labels.narrow(1, 1, predicting).reshape(-1), ignore_index: ReferenceSample.Ignored, reduction: nn.Reduction.Sum);
     }
+
+    /// <summary>The sum of (B, T, vocabulary) over the rows whose next token is a label: a scalar.</summary>
+    public Tensor SumOverLabelled(Tensor values)
+    {
+        long predicting = values.shape[1] - 1;
+        Tensor labelled = Labels.narrow(1, 1, predicting).ne(ReferenceSample.Ignored).to(values.dtype).unsqueeze(-1);
+        return (values.narrow(1, 0, predicting) * labelled).sum();
+    }
 }

@@ -95,7 +95,7 @@ public sealed class ReferenceModel : IDisposable
     public ReferenceResult Run(IReadOnlyList<ReferenceSample> batch, ReferenceRunOptions? options = null)
     {
         options ??= new();
-        var result = new ReferenceResult(batch.Count);
+        var result = new ReferenceResult(batch.Count, options.Heads.Count);
         int tokens = batch.Sum(sample => sample.Ids.Length);
         foreach (ReferenceSite site in Sites)
         {
@@ -153,15 +153,24 @@ public sealed class ReferenceModel : IDisposable
             result.Samples[index] = new(sum.Copy()[0], sample.LabelCount);
 
             Tensor objective = sum.Times(1.0 / labels);
-            foreach ((int residual, double weight) in options.ResidualHeads)
+            foreach ((int place, ReferenceHead head) in options.Heads.Index())
             {
-                Tensor head = alone.LossSum(forward.Head(sites[new(ReferenceSiteKind.Residual, residual)]));
-                result.ResidualHeadLossSums[residual] = result.ResidualHeadLossSums.GetValueOrDefault(residual) + head.Copy()[0];
-                objective = objective.Plus(head.Times(weight / labels));
+                Tensor loss = LossOf(head.Kind, forward.Head(sites[new(ReferenceSiteKind.Residual, head.Residual)], head.Norms), alone, index);
+                result.HeadLossSums[place] += loss.Copy()[0];
+                objective = objective.Plus(loss.Times(head.Weight / labels));
             }
             foreach ((ReferenceSite site, double[] gradient) in options.AddedGradients)
                 objective = objective.Plus((Rows(gradient, model.Configuration.HiddenSize) * sites[site]).sum());
             Backward(objective, result);
+        }
+
+        private Tensor LossOf(ReferenceLossKind kind, Tensor logits, PaddedBatch alone, int index)
+        {
+            if (kind == ReferenceLossKind.Labels) return alone.LossSum(logits);
+            Tensor own = nn.functional.log_softmax(logits, -1);
+            if (kind == ReferenceLossKind.NegativeEntropy) return alone.SumOverLabelled(own.exp() * own);
+            Tensor teacher = nn.functional.log_softmax(tensor(options.TeacherLogits[index], logits.shape).to(model.type), -1);
+            return alone.SumOverLabelled(teacher.exp() * (teacher - own));
         }
 
         private void Backward(Tensor objective, ReferenceResult result)

@@ -40,6 +40,27 @@ public enum ReferenceSiteKind
 /// <param name="Index">The layer; for <see cref="ReferenceSiteKind.Residual"/> 0 to the number of layers.</param>
 public readonly record struct ReferenceSite(ReferenceSiteKind Kind, int Index);
 
+/// <summary>What a further loss compares a row's softmax p over the vocabulary with.</summary>
+public enum ReferenceLossKind
+{
+    /// <summary>The batch's labels: cross-entropy.</summary>
+    Labels,
+
+    /// <summary><see cref="ReferenceRunOptions.TeacherLogits"/>: sum t (ln t - ln p).</summary>
+    Teacher,
+
+    /// <summary>Nothing: sum p ln p.</summary>
+    NegativeEntropy,
+}
+
+/// <summary>A further loss, the mean over the labelled tokens: final norm, head, and a comparison.</summary>
+/// <param name="Residual">The residual index that it reads.</param>
+/// <param name="Weight">What it is multiplied by.</param>
+/// <param name="Kind">The comparison.</param>
+/// <param name="Norms">How many times the final norm is applied.</param>
+public sealed record ReferenceHead(
+    int Residual, double Weight, ReferenceLossKind Kind = ReferenceLossKind.Labels, int Norms = 1);
+
 /// <summary>What a run adds to a plain forward and backward pass. Site tensors are (T, hidden), all samples one after another.</summary>
 public sealed record ReferenceRunOptions
 {
@@ -49,11 +70,11 @@ public sealed record ReferenceRunOptions
     /// <summary>Gradients added to those of the loss at sites, as if a further loss had put them there.</summary>
     public IReadOnlyDictionary<ReferenceSite, double[]> AddedGradients { get; init; } = new Dictionary<ReferenceSite, double[]>();
 
-    /// <summary>
-    /// Further losses read from the residual stream: final norm, head and cross-entropy of the batch's labels at this residual index, times
-    /// this weight. Each is the mean over the labelled tokens.
-    /// </summary>
-    public IReadOnlyDictionary<int, double> ResidualHeads { get; init; } = new Dictionary<int, double>();
+    /// <summary>Further losses read from the residual stream.</summary>
+    public IReadOnlyList<ReferenceHead> Heads { get; init; } = [];
+
+    /// <summary>(T_i, vocabulary) of sample i, as another run's <see cref="ReferenceResult.Logits"/>, for heads that compare with a teacher.</summary>
+    public double[][] TeacherLogits { get; init; } = [];
 
     /// <summary>
     /// What the LoRA branch's input is multiplied by, (T, in), by module path as <c>layers.0.self_attn.q_proj</c>; 0 or 1 / (1 - p).
@@ -72,8 +93,9 @@ public readonly record struct ReferenceSampleLoss(double Sum, int Labels);
 /// <summary>Everything that a run saw. Site tensors are (T, hidden), all samples one after another.</summary>
 public sealed class ReferenceResult
 {
-    internal ReferenceResult(int samples)
+    internal ReferenceResult(int samples, int heads)
     {
+        HeadLossSums = new double[heads];
         Samples = new ReferenceSampleLoss[samples];
         Logits = new double[samples][];
     }
@@ -90,8 +112,8 @@ public sealed class ReferenceResult
     /// <summary>The mean over the batch's labelled tokens; 0 where there is none. Gradients are of this, plus what options add.</summary>
     public double MeanLoss => LossSum / Math.Max(LabelCount, 1);
 
-    /// <summary>The loss sums of <see cref="ReferenceRunOptions.ResidualHeads"/>, not weighted.</summary>
-    public Dictionary<int, double> ResidualHeadLossSums { get; } = [];
+    /// <summary>The loss sums of <see cref="ReferenceRunOptions.Heads"/>, not weighted.</summary>
+    public double[] HeadLossSums { get; }
 
     /// <summary>Each site's own value, before its perturbation.</summary>
     public Dictionary<ReferenceSite, double[]> Activations { get; } = [];

@@ -29,6 +29,7 @@ Cases::Cases(Device& device, const Model& model, int64_t rows, int copies) : dev
     add_norms();
     add_activations();
     add_loss();
+    add_weighted_losses();
     add_vectors();
 }
 

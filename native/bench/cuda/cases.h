@@ -70,6 +70,7 @@ private:
     void add_activations();
     void add_attention();
     void add_loss();
+    void add_weighted_losses();
 
     Device& device_;
     const Model model_;

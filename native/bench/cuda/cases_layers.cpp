@@ -191,4 +191,43 @@ void Cases::add_loss() {
         [](Device& d, View logits, View targets, View, View lse) { return cross_entropy_backward_gives(d, logits, targets, lse, 0.5); });
 }
 
+/// Losses that compare whole distributions.
+void Cases::add_weighted_losses() {
+    struct Set {
+        View logits, loss, lse;
+        ops::WeightedLosses losses;
+    };
+    const auto define = [this](const char* name, double passes, auto call, auto gives) {
+        definitions_.push_back(
+            {name, [this, passes, call, gives] {
+                 Case c;
+                 c.rows = static_cast<double>(rows_);
+                 const View targets = integers(counting(rows_, model_.V, 7));
+                 for (int i = 0; i < copies_; ++i) {
+                     Set s;
+                     s.logits = numbers(rows_, model_.V, DType::F32);
+                     s.loss = numbers(1, rows_, DType::F32);
+                     s.lse = numbers(1, rows_, DType::F32);
+                     s.losses = {0.5f, targets, 0.25f, numbers(rows_, model_.V, DType::F32), numbers(1, rows_, DType::F32), 0.125f, s.loss};
+                     c.bytes = c.bytes_of_rows = passes * size(s.logits);
+                     c.add([=] { call(stream(), s); }, [=] { return gives(device_, s); });
+                 }
+                 return c;
+             }});
+    };
+    define(
+        "divergence forward", 2,
+        [](Stream& stream, const Set& s) {
+            ops::divergence_forward(stream, s.logits, s.losses.teacher, s.loss, s.lse, s.losses.teacher_lse);
+        },
+        [](Device& d, const Set& s) { return divergence_forward_gives(d, s.logits, s.losses.teacher, s.loss); });
+    define(
+        "negative entropy forward", 1, [](Stream& stream, const Set& s) { ops::negative_entropy_forward(stream, s.logits, s.loss, s.lse); },
+        [](Device& d, const Set& s) { return negative_entropy_forward_gives(d, s.logits, s.loss); });
+    define(
+        "weighted losses backward", 3,
+        [](Stream& stream, const Set& s) { ops::weighted_losses_backward(stream, s.logits, s.lse, s.losses); },
+        [](Device& d, const Set& s) { return weighted_losses_backward_gives(d, s.logits, s.lse, s.losses); });
+}
+
 }  // namespace vaccine::bench

@@ -29,6 +29,10 @@ Expectations rope_gives(Device& device, View x, View positions, View cosine, Vie
 Expectations embedding_gives(Device& device, View table, View tokens, View x);
 Expectations cross_entropy_forward_gives(Device& device, View logits, View targets, View loss, View lse);
 Expectations cross_entropy_backward_gives(Device& device, View logits, View targets, View lse, double scale);
+Expectations divergence_forward_gives(Device& device, View logits, View teacher, View loss);
+Expectations negative_entropy_forward_gives(Device& device, View logits, View loss);
+/// Of all three losses, each with the same factor.
+Expectations weighted_losses_backward_gives(Device& device, View logits, View lse, const ops::WeightedLosses& losses);
 
 // references_vectors.cpp
 /// y = x_factor * x + y_factor * y, element by element.

@@ -10,6 +10,13 @@ double sigmoid(double x) {
     return 1 / (1 + std::exp(-x));
 }
 
+/// The logits are small: no shift.
+double log_sum_of(const Copy& z, int64_t n, int64_t V) {
+    double sum = 0;
+    for (int64_t v = 0; v < V; ++v) sum += std::exp(z(n, v));
+    return std::log(sum);
+}
+
 }  // namespace
 
 Expectations rmsnorm_forward_gives(Device& device, View x, View w, double eps, View y, View rstd) {
@@ -95,9 +102,7 @@ Expectations cross_entropy_forward_gives(Device& device, View logits, View targe
     const Copy z(device, logits), target(device, targets);
     Expectations all;
     for (const int64_t n : places(logits.rows)) {
-        double sum = 0;  // the logits are small: no shift
-        for (int64_t v = 0; v < logits.columns; ++v) sum += std::exp(z(n, v));
-        const double log_sum = std::log(sum), slack = sum_error(logits.columns) + kFewUnits * log_sum;
+        const double log_sum = log_sum_of(z, n, logits.columns), slack = sum_error(logits.columns) + kFewUnits * log_sum;
         all.push_back({"lse", lse, 0, n, log_sum, slack});
         all.push_back({"loss", loss, 0, n, log_sum - z(n, static_cast<int64_t>(target.at(n))), slack});
     }
@@ -114,6 +119,49 @@ Expectations cross_entropy_backward_gives(Device& device, View logits, View targ
         for (const int64_t v : columns) {
             const double softmax = scale * std::exp(z(n, v) - log_sum.at(n));
             all.push_back({"dlogits", logits, n, v, softmax - (v == label ? scale : 0), kFewUnits * (softmax + scale)});
+        }
+    }
+    return all;
+}
+
+Expectations divergence_forward_gives(Device& device, View logits, View teacher, View loss) {
+    const Copy z(device, logits), other(device, teacher);
+    Expectations all;
+    for (const int64_t n : places(logits.rows)) {
+        const double own = log_sum_of(z, n, logits.columns), its = log_sum_of(other, n, logits.columns);
+        double sum = 0;
+        for (int64_t v = 0; v < logits.columns; ++v) sum += std::exp(other(n, v) - its) * (other(n, v) - its - z(n, v) + own);
+        all.push_back({"loss", loss, 0, n, sum, sum_error(logits.columns) * 4});
+    }
+    return all;
+}
+
+Expectations negative_entropy_forward_gives(Device& device, View logits, View loss) {
+    const Copy z(device, logits);
+    Expectations all;
+    for (const int64_t n : places(logits.rows)) {
+        const double own = log_sum_of(z, n, logits.columns);
+        double sum = 0;
+        for (int64_t v = 0; v < logits.columns; ++v) sum += std::exp(z(n, v) - own) * (z(n, v) - own);
+        all.push_back({"loss", loss, 0, n, sum, sum_error(logits.columns) * 4 + kFewUnits * own});
+    }
+    return all;
+}
+
+Expectations weighted_losses_backward_gives(Device& device, View logits, View lse, const ops::WeightedLosses& losses) {
+    const Copy z(device, logits), other(device, losses.teacher), log_sum(device, lse), other_sum(device, losses.teacher_lse);
+    const Copy target(device, losses.targets), entropy(device, losses.negative_entropies);
+    const double labels = double{losses.labels}, divergence = double{losses.divergence}, negative = double{losses.negative_entropy};
+    Expectations all;
+    for (const int64_t n : places(logits.rows)) {
+        const int64_t label = static_cast<int64_t>(target.at(n));
+        std::vector<int64_t> columns = places(logits.columns);
+        columns.push_back(label);
+        for (const int64_t v : columns) {
+            const double ln = z(n, v) - log_sum.at(n), p = std::exp(ln), t = std::exp(other(n, v) - other_sum.at(n));
+            const double entropic = negative * p * (ln - entropy.at(n)), own = (labels + divergence) * p;
+            const double value = own - divergence * t - (v == label ? labels : 0) + entropic;
+            all.push_back({"dlogits", logits, n, v, value, kFewUnits * (own + divergence * t + labels + std::abs(negative * p) * 32)});
         }
     }
     return all;

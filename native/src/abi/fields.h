@@ -55,6 +55,7 @@
     FIELD(vaccine_plan_options, site_tensors) \
     FIELD(vaccine_plan_options, site_layers) \
     FIELD(vaccine_plan_options, head_rows) \
+    FIELD(vaccine_plan_options, teacher_rows) \
     FIELD(vaccine_plan_options, recomputed_layers) \
     FIELD(vaccine_plan_options, memory_limit) \
     FIELD(vaccine_plan_options, decode_samples) \
@@ -87,6 +88,13 @@
     FIELD(vaccine_batch, input_ids) \
     FIELD(vaccine_batch, labels) \
     FIELD(vaccine_batch, offsets) \
+    STRUCT(vaccine_loss_head) \
+    FIELD(vaccine_loss_head, struct_size) \
+    FIELD(vaccine_loss_head, point) \
+    FIELD(vaccine_loss_head, kind) \
+    FIELD(vaccine_loss_head, norms) \
+    FIELD(vaccine_loss_head, loss_scalar) \
+    FIELD(vaccine_loss_head, weight) \
     STRUCT(vaccine_forward_options) \
     FIELD(vaccine_forward_options, struct_size) \
     FIELD(vaccine_forward_options, dropout) \
@@ -98,7 +106,10 @@
     FIELD(vaccine_forward_options, record_site) \
     FIELD(vaccine_forward_options, add_site) \
     FIELD(vaccine_forward_options, loss_scalar) \
-    FIELD(vaccine_forward_options, head_weights) \
+    FIELD(vaccine_forward_options, head_count) \
+    FIELD(vaccine_forward_options, heads) \
+    FIELD(vaccine_forward_options, record_teacher) \
+    FIELD(vaccine_forward_options, adapter_off) \
     STRUCT(vaccine_backward_options) \
     FIELD(vaccine_backward_options, struct_size) \
     FIELD(vaccine_backward_options, loss_scale) \

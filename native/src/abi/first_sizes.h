@@ -10,12 +10,13 @@ namespace vaccine::abi {
 template <class Struct> inline constexpr uint32_t kFirstSize = 0;
 template <> inline constexpr uint32_t kFirstSize<vaccine_device_info> = 208;
 template <> inline constexpr uint32_t kFirstSize<vaccine_model_shape> = 104;
-template <> inline constexpr uint32_t kFirstSize<vaccine_plan_options> = 104;
+template <> inline constexpr uint32_t kFirstSize<vaccine_plan_options> = 112;
 template <> inline constexpr uint32_t kFirstSize<vaccine_plan_item> = 80;
 template <> inline constexpr uint32_t kFirstSize<vaccine_plan_summary> = 40;
 template <> inline constexpr uint32_t kFirstSize<vaccine_tensor_info> = 48;
 template <> inline constexpr uint32_t kFirstSize<vaccine_batch> = 40;
-template <> inline constexpr uint32_t kFirstSize<vaccine_forward_options> = 72;
+template <> inline constexpr uint32_t kFirstSize<vaccine_loss_head> = 24;
+template <> inline constexpr uint32_t kFirstSize<vaccine_forward_options> = 80;
 template <> inline constexpr uint32_t kFirstSize<vaccine_backward_options> = 64;
 template <> inline constexpr uint32_t kFirstSize<vaccine_adamw_options> = 72;
 template <> inline constexpr uint32_t kFirstSize<vaccine_sampling> = 32;

@@ -21,6 +21,24 @@ vaccine::Network::Sampling sampling_of(const vaccine_sampling* given) {
     return {sampling->temperature, sampling->top_k, sampling->top_p, sampling->repetition_penalty, sampling->seed};
 }
 
+/// The heads of a model with so many layers, each checked as far as its struct goes.
+std::vector<vaccine::LossHead> heads_of(const vaccine_forward_options& options, int64_t layers) {
+    if (options.heads == nullptr) return {{layers, vaccine::LossKind::Labels, 1, 1, -1}};
+    const int64_t most = (layers + 1) * VACCINE_LOSS_KINDS * VACCINE_LOSS_NORMS;
+    vaccine::require(options.head_count >= 0 && options.head_count <= most,
+                     "options.head_count is " + std::to_string(options.head_count) + ", expected 0 to " + std::to_string(most));
+    std::vector<vaccine::LossHead> heads;
+    for (int32_t i = 0; i < options.head_count; ++i) {
+        const vaccine_loss_head& in = options.heads[i];
+        const std::string name = "options.heads[" + std::to_string(i) + "]";
+        check_struct(&in, name.c_str());
+        vaccine::require(in.kind >= 0 && in.kind < VACCINE_LOSS_KINDS,
+                         name + ".kind is " + std::to_string(in.kind) + ", expected 0 to " + std::to_string(VACCINE_LOSS_KINDS - 1));
+        heads.push_back({in.point, static_cast<vaccine::LossKind>(in.kind), in.norms, in.weight, in.loss_scalar});
+    }
+    return heads;
+}
+
 }  // namespace
 
 extern "C" {
@@ -49,8 +67,9 @@ vaccine_status vaccine_session_forward(vaccine_session* session, const vaccine_b
             o.add[k] = options->add_site[k];
         }
         o.loss_scalar = options->loss_scalar;
-        if (options->head_weights != nullptr)
-            o.head_weights.assign(options->head_weights, options->head_weights + s.plan().shape().layers + 1);
+        o.heads = heads_of(*options, s.plan().shape().layers);
+        o.record_teacher = options->record_teacher != 0;
+        o.adapter_off = options->adapter_off != 0;
         *out_labels = s.network.forward(input_of(batch, "batch"), o);
     });
 }

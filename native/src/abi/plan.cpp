@@ -58,6 +58,7 @@ vaccine::PlanOptions options_of(const vaccine_plan_options& in) {
         o.site_layers[static_cast<size_t>(k)] = in.site_layers[k];
     }
     o.head_rows = in.head_rows;
+    o.teacher_rows = in.teacher_rows;
     o.recomputed_layers = in.recomputed_layers;
     o.memory_limit = in.memory_limit;
     o.decode_samples = in.decode_samples;

@@ -16,7 +16,7 @@ struct Stream {
     void* workspace = nullptr;
     int64_t workspace_bytes = 0;
     const std::atomic<bool>* interrupt = nullptr;  // of a cuda stream: see Device::watch
-    std::shared_ptr<void> cublas;  // where cuBLAS is to multiply (ops::choose_gemm): the stream's handle and workspace
+    std::shared_ptr<void> cublas;                  // where cuBLAS is to multiply (ops::choose_gemm): the stream's handle and workspace
 };
 
 }  // namespace vaccine

@@ -10,7 +10,7 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
     const PlanOptions& options = plan_.options();
     require(prompts.samples <= options.decode_samples, "prompts.samples is " + std::to_string(prompts.samples) + ", expected at most " +
                                                            std::to_string(options.decode_samples) + " (the plan's decode_samples)");
-    const int64_t longest = batch_.check(prompts);
+    const int64_t longest = batch_.check(prompts).longest;
     require(prompts.labels == nullptr, "prompts.labels is not NULL: prompts have no labels");
     require(longest <= options.decode_capacity, "the longest prompt has " + std::to_string(longest) + " tokens, expected at most " +
                                                     std::to_string(options.decode_capacity) + " (the plan's decode_capacity)");
@@ -121,7 +121,7 @@ void Network::next_tokens(View rows, int64_t count, const Sampling& sampling, in
         const View normed = buffers_.head_normed.rows_from(0, n);
         ops::rmsnorm_forward(stream(), rows.rows_from(first, n), weights_.get(TensorKind::FinalNorm), shape_.rms_epsilon, normed,
                              buffers_.head_rstd.slice(0, n));
-        const View logits = logits_of(normed), out = buffers_.next_tokens.slice(first, n);
+        const View logits = logits_of(normed, buffers_.logits), out = buffers_.next_tokens.slice(first, n);
         if (penalizes)
             ops::penalize_repetition(stream(), logits, buffers_.seen_tokens, buffers_.seen_offsets.slice(first, n + 1),
                                      sampling.repetition_penalty);

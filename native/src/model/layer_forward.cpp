@@ -63,7 +63,7 @@ void Network::linear(int64_t l, int projection, View x, View y, View addend) {
 ops::Lora Network::lora(int64_t l, int projection, int64_t T) {
     const LoraOptions& options = plan_.options().lora;
     ops::Lora adapter;
-    if (!options.on(projection)) return adapter;
+    if (!options.on(projection) || now_.adapter_off) return adapter;
     adapter.a = weights_.get(TensorKind::LoraA, l, projection);
     adapter.b = weights_.get(TensorKind::LoraB, l, projection);
     adapter.scale = options.scale();

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 #include "model/rope_frequency.h"
@@ -27,13 +28,14 @@ Network::Network(Device& device, const Plan& plan, const Buffers& buffers, Sites
     ops::rope_table(stream(), buffers_.rope_frequency, buffers_.rope_cosine, buffers_.rope_sine);
 }
 
-int64_t Network::forward(const BatchInput& input, const ForwardOptions& options) {
+/// Throws before anything has changed.
+void Network::check(const BatchInput& input, const ForwardOptions& options) const {
     const int64_t from = options.from_layer, L = shape_.layers;
     require(from >= 0 && from < L, "from_layer is " + std::to_string(from) + ", expected 0 to " + std::to_string(L - 1));
     require(!options.for_backward || plan_.options().training, "for_backward needs a plan with training");
     require(from == 0 || plan_.options().training, "from_layer needs a plan with training");
-    require(options.head_weights.empty() || static_cast<int64_t>(options.head_weights.size()) == L + 1,
-            "head_weights must have layers + 1 entries");
+    require(!options.adapter_off || !options.for_backward, "adapter_off is for evaluation: for_backward must be 0");
+    require(from == 0 || options.adapter_off == now_.adapter_off, "from_layer needs adapter_off as in the forward pass before");
     if (options.loss_scalar >= 0) sites_.scalar(options.loss_scalar);
     for (int k = 0; k < kSites; ++k) {
         if (options.record[k] >= 0) sites_.get(k, options.record[k]);
@@ -42,23 +44,32 @@ int64_t Network::forward(const BatchInput& input, const ForwardOptions& options)
                     "the site tensor to add has " + std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " +
                         std::to_string(input.tokens) + " as the batch");
     }
-    if (from == 0)
-        batch_.load(input);
-    else
+    if (from > 0)
         require(input.tokens == batch_.tokens() && input.samples == batch_.samples(),
                 "from_layer needs the batch of the forward pass before");
+    check_teacher(options, from > 0 ? batch_.labels() : batch_.check(input).labels);
+}
+
+int64_t Network::forward(const BatchInput& input, const ForwardOptions& options) {
+    const int64_t from = options.from_layer, L = shape_.layers;
+    std::vector<Head> heads = grouped(options.heads);
+    check(input, options);
+    if (from == 0) batch_.load(input);
     for (int k = 0; k < kSites; ++k)
         if (options.record[k] >= 0) sites_.get(k, options.record[k]).set_tokens(input.tokens);
 
     now_ = options;
+    heads_ = std::move(heads);
     ready_ = false;
+    if (options.record_teacher) teacher_labels_ = -1;
     resident_first_ = -1;
     intact_from_ = from > consumed_from_ ? from : 0;
     consumed_from_ = L;
     const int64_t T = batch_.tokens();
     if (from == 0) embed(T);
     for (int64_t l = from; l < L; ++l) forward_layer(l, T, Caching::None);
-    forward_heads(options);
+    if (options.record_teacher) record_teacher();
+    forward_heads();
     ready_ = options.for_backward;
     return batch_.labels();
 }

@@ -13,6 +13,15 @@
 
 namespace vaccine {
 
+/// See vaccine_loss_head.
+struct LossHead {
+    int64_t point;
+    LossKind kind;
+    int norms;
+    float weight;
+    int64_t scalar;
+};
+
 /// See vaccine_forward_options.
 struct ForwardOptions {
     bool dropout = false;
@@ -22,7 +31,8 @@ struct ForwardOptions {
     int64_t from_layer = 0;
     std::array<int, kSites> record{-1, -1, -1}, add{-1, -1, -1};
     int64_t loss_scalar = -1;
-    std::vector<float> head_weights;  // L+1, or empty: weight 1 at point L
+    std::vector<LossHead> heads;
+    bool record_teacher = false, adapter_off = false;
 };
 
 /// See vaccine_backward_options.
@@ -49,7 +59,7 @@ public:
     /// After a pass that did not end: nothing that it left may be used, as if there had been none.
     void forget();
 
-    /// Losses of the last forward's labelled rows at its highest head.
+    /// Losses of the last forward's labelled rows, weighted over heads.
     void read_losses(int64_t count, float* out);
     void read_logits(int64_t first_row, int64_t rows, float* out);
 
@@ -68,9 +78,11 @@ public:
 private:
     enum class Caching { None, Prefill, Decode };
 
+    /// The losses that share their logits.
     struct Head {
         int64_t point;
-        float weight;
+        int norms;
+        std::vector<LossHead> losses;  // each of another kind
     };
 
     // layer_forward.cpp
@@ -102,12 +114,21 @@ private:
     View branch_gradient(Site site, int64_t l, const BackwardOptions& options);
     bool reads_input(int64_t l, const GradientTarget& target, int first, int last) const;
 
+    // network.cpp
+    void check(const BatchInput& input, const ForwardOptions& options) const;
+
     // head.cpp
-    void forward_heads(const ForwardOptions& options);
-    void forward_head(const Head& head, View loss);
+    std::vector<Head> grouped(const std::vector<LossHead>& losses) const;
+    void check_teacher(const ForwardOptions& options, int64_t labels) const;
+    void forward_heads();
+    void record_teacher();
+    void forward_chunk(const Head& head, int64_t first, int64_t rows);
     void backward_head(const Head& head, const BackwardOptions& options, const GradientTarget& target);
-    void normalize_rows(const Head& head, int64_t first, int64_t rows);
-    View logits_of(View normed_rows);
+    void backward_chunk(const Head& head, int64_t first, int64_t rows, float loss_scale);
+    void backward_norms(const Head& head, const GradientTarget& target);
+    void normalize_rows(int64_t point, int norms);
+    View logits_of(View normed_rows, View logits);
+    View head_loss(LossKind kind) const { return buffers_.head_losses[static_cast<size_t>(kind)].slice(0, batch_.labels()); }
 
     // decoding.cpp
     void cache_layer(int64_t l, int64_t T, const LayerSlot& slot);
@@ -128,6 +149,7 @@ private:
 
     ForwardOptions now_;                      // of the forward pass that the state belongs to
     std::vector<Head> heads_;                 // of the same, ascending
+    int64_t teacher_labels_ = -1;             // rows that the teacher has; -1: there is none
     bool ready_ = false;                      // a backward pass may follow
     int64_t intact_from_ = 0;                 // no layer below it has what a backward pass needs
     int64_t consumed_from_ = 0;               // layers from here on have been used up by a backward pass

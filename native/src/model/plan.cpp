@@ -126,11 +126,16 @@ void take_head(Buffers& b, Layout& to, const ModelShape& shape, const PlanOption
     b.head_rstd = to.take(item, 1, R, DType::F32);
     b.logits = to.take(item, head_rows, shape.vocabulary, DType::F32);
     b.loss = to.take(item, 1, R, DType::F32);
-    b.head_loss = to.take(item, 1, R, DType::F32);
+    for (View& loss : b.head_losses) loss = to.take(item, 1, R, DType::F32);
     b.lse = to.take(item, 1, R, DType::F32);
-    if (!options.training) return;
-    b.d_head_in = to.take(item, R, C, type);
-    b.d_head_normed = to.take(item, R, C, type);
+    if (options.training) {
+        b.d_head_in = to.take(item, R, C, type);
+        b.d_head_normed = to.take(item, R, C, type);
+    }
+    const char* teacher = "teacher's rows and logits";
+    b.teacher_normed = to.take(teacher, options.teacher_rows, C, type);
+    b.teacher_logits = to.take(teacher, std::min(options.teacher_rows, head_rows), shape.vocabulary, DType::F32);
+    b.teacher_lse = to.take(teacher, 1, options.teacher_rows, DType::F32);
 }
 
 void take_decoding(Buffers& b, Layout& to, const ModelShape& shape, const PlanOptions& options) {

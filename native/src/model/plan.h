@@ -20,6 +20,7 @@ struct PlanOptions {
     int64_t optimizers = 1, extra_vectors = 0;
     std::array<int64_t, kSites> site_tensors{}, site_layers{};
     int64_t head_rows = 0;           // 0: chosen
+    int64_t teacher_rows = 0;        // 0: none
     int64_t recomputed_layers = -1;  // -1: as few as memory_limit allows
     int64_t memory_limit = 0;        // 0: none
     int64_t decode_samples = 0, decode_capacity = 0;
@@ -70,7 +71,9 @@ struct Buffers {
     View normed, branch, wide;     // (T, C), (T, C), (T, F)
 
     View d_residual, d_branch, d_normed, d_wide, d_attention, dq, dk, dv, delta, lora_scratch;
-    View head_in, head_normed, head_rstd, logits, loss, head_loss, lse, d_head_in, d_head_normed;
+    View head_in, head_normed, head_rstd, logits, loss, lse, d_head_in, d_head_normed;
+    std::array<View, kLossKinds> head_losses;          // by LossKind, of one head
+    View teacher_normed, teacher_logits, teacher_lse;  // recorded rows (teacher_rows, C), and a chunk's logits
 
     std::array<std::vector<View>, kSites> sites;  // each (site_layers * T, C) fp32
     std::vector<View> k_cache, v_cache;           // by layer

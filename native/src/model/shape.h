@@ -51,4 +51,8 @@ struct LoraOptions {
 /// A named point of a layer; see nativevaccine.h.
 enum Site : int { AttentionSite, MlpSite, ResidualSite, kSites };
 
+/// See nativevaccine.h.
+enum class LossKind : int { Labels, Teacher, NegativeEntropy };
+constexpr int kLossKinds = 3;
+
 }  // namespace vaccine

@@ -64,6 +64,12 @@ const ModelShape& checked(const ModelShape& shape, const PlanOptions& o) {
         in_range("site_layers", o.site_layers[k], 0, shape.layers + (k == ResidualSite));
     }
     in_range("head_rows", o.head_rows, 0);
+    in_range("teacher_rows", o.teacher_rows, 0, o.max_tokens);
+    if (o.teacher_rows > 0 && o.full)
+        throw Error(Status::Unsupported,
+                    "teacher_rows is " + std::to_string(o.teacher_rows) +
+                        " with full, expected 0: only where the final norm and lm_head are frozen do a teacher's logits follow from its "
+                        "hidden rows");
     in_range("recomputed_layers", o.recomputed_layers, -1, shape.layers);
     in_range("memory_limit", o.memory_limit, 0, std::numeric_limits<int64_t>::max());
     in_range("decode_samples", o.decode_samples, 0, o.max_tokens);

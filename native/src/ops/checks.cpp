@@ -101,6 +101,30 @@ void check_cross_entropy(const Check& check, const View& logits, const View& tar
     check.vector("lse", lse, DType::F32, logits.rows);
 }
 
+void check_negative_entropy(const Check& check, const View& logits, const View& loss, const View& lse) {
+    check.matrix("logits", logits, DType::F32, logits.rows, logits.columns);
+    check.vector("loss", loss, DType::F32, logits.rows);
+    check.vector("lse", lse, DType::F32, logits.rows);
+}
+
+void check_divergence(const Check& check, const View& logits, const View& teacher, const View& loss, const View& lse,
+                      const View& teacher_lse) {
+    check_negative_entropy(check, logits, loss, lse);
+    check.matrix("teacher", teacher, DType::F32, logits.rows, logits.columns);
+    check.vector("teacher_lse", teacher_lse, DType::F32, logits.rows);
+}
+
+void check_weighted_losses(const Check& check, const View& logits, const View& lse, const WeightedLosses& losses) {
+    check.matrix("logits", logits, DType::F32, logits.rows, logits.columns);
+    check.vector("lse", lse, DType::F32, logits.rows);
+    if (losses.labels != 0) check.vector("targets", losses.targets, DType::I32, logits.rows);
+    if (losses.divergence != 0) {
+        check.matrix("teacher", losses.teacher, DType::F32, logits.rows, logits.columns);
+        check.vector("teacher_lse", losses.teacher_lse, DType::F32, logits.rows);
+    }
+    if (losses.negative_entropy != 0) check.vector("negative_entropies", losses.negative_entropies, DType::F32, logits.rows);
+}
+
 void check_rope(const Check& check, const View& x, const View& positions, const View& cosine, const View& sine, int64_t head_size) {
     check.that(head_size > 0 && head_size % 2 == 0, "head_size", "a positive even number", head_size);
     check.that(x.columns % head_size == 0, "x", "columns of whole heads", x.columns);

@@ -41,6 +41,10 @@ void check_adamw(const Check& check, const View& p, const View& g, const View& m
 void check_samples(const Check& check, const View& x, const View& x_offsets, const View& y, const View& y_offsets, int64_t longest);
 void check_attention_shape(const Check& check, const AttentionShape& shape);
 void check_cross_entropy(const Check& check, const View& logits, const View& targets, const View& lse);
+void check_divergence(const Check& check, const View& logits, const View& teacher, const View& loss, const View& lse,
+                      const View& teacher_lse);
+void check_negative_entropy(const Check& check, const View& logits, const View& loss, const View& lse);
+void check_weighted_losses(const Check& check, const View& logits, const View& lse, const WeightedLosses& losses);
 void check_rope(const Check& check, const View& x, const View& positions, const View& cosine, const View& sine, int64_t head_size);
 void check_rope_table(const Check& check, const View& frequency, const View& cosine, const View& sine);
 void check_argmax(const Check& check, const View& logits, const View& out);

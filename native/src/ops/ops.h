@@ -166,6 +166,26 @@ void cross_entropy_forward(Stream& stream, View logits, View targets, View loss,
 /// Overwrites logits by  scale * (softmax(logits) - onehot(targets)).
 void cross_entropy_backward(Stream& stream, View logits, View targets, View lse, float scale);
 
+/// Kullback-Leibler divergence of rows from a teacher's (Hinton et al. 2015): with p = softmax(logits[n]), t = softmax(teacher[n]),
+///     loss[n] = sum_v t[v] (ln t[v] - ln p[v]),  lse and teacher_lse as cross_entropy_forward's. A v with t[v] = 0 adds nothing.
+/// logits, teacher (N, V) fp32; loss, lse, teacher_lse (N) fp32, overwritten.
+void divergence_forward(Stream& stream, View logits, View teacher, View loss, View lse, View teacher_lse);
+/// loss[n] = sum_v p[v] ln p[v], least where p is even.  logits (N, V) fp32; loss, lse (N) fp32, overwritten.
+void negative_entropy_forward(Stream& stream, View logits, View loss, View lse);
+
+/// A weighted sum of losses of the same logits. Factor 0: without that loss, whose views are then not read.
+struct WeightedLosses {
+    float labels = 0;  // of cross_entropy_forward
+    View targets;
+    float divergence = 0;
+    View teacher, teacher_lse;
+    float negative_entropy = 0;
+    View negative_entropies;  // as negative_entropy_forward gave them
+};
+/// Overwrites logits by the sum's gradient: with p = softmax(logits), t = softmax(teacher),
+///     labels * (p - onehot(targets)) + divergence * (p - t) + negative_entropy * p (ln p - negative_entropies)
+void weighted_losses_backward(Stream& stream, View logits, View lse, const WeightedLosses& losses);
+
 /// AdamW (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it, on whole vectors p, g, m, v (n) fp32:
 ///     p -= lr*wd*p;  m = b1*m + (1-b1)*g';  v = b2*v + (1-b2)*g'^2;  p -= lr/(1-b1^step) * m / (sqrt(v)/sqrt(1-b2^step) + epsilon)
 /// with g' = g * min(1, clip / (sqrt(sum_of_squares) + 1e-6)), the sum one fp64 in the device's memory; empty: g' = g.

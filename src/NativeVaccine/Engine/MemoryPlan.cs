@@ -130,6 +130,7 @@ public sealed class MemoryPlan : IDisposable
             Optimizers = options.Optimizers,
             ExtraVectors = options.ExtraVectors,
             HeadRows = options.HeadRows,
+            TeacherRows = options.TeacherRows,
             RecomputedLayers = options.RecomputedLayers,
             MemoryLimit = options.MemoryLimit,
             DecodeSamples = options.DecodeSamples,

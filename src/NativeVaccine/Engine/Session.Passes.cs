@@ -16,17 +16,19 @@ public sealed partial class Session
     /// <param name="options">What to do besides; null for the loss alone.</param>
     /// <param name="cancellation">Ends the pass early; what the session holds of it cannot be used then.</param>
     /// <returns>The loss, unread.</returns>
-    /// <exception cref="EngineException">The batch does not fit the plan, or a token is not in the vocabulary; nothing is done.</exception>
-    /// <exception cref="ArgumentException">Two site tensors of one kind, one of another session, or not L + 1 head weights.</exception>
+    /// <exception cref="EngineException">
+    /// The batch does not fit the plan, a token is not in the vocabulary, a head cannot be, or there is no teacher of as many rows
+    /// (<see cref="EngineError.WrongState"/>); nothing is done.
+    /// </exception>
+    /// <exception cref="ArgumentException">Two site tensors of one kind, or one of another session.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public unsafe PassResult Forward(Batch batch, ForwardOptions? options = null, CancellationToken cancellation = default)
     {
         options ??= new ForwardOptions();
-        if (options.HeadWeights is { } weights && weights.Length != LayerCount + 1)
-            throw new ArgumentException($"{weights.Length} head weights; expected {LayerCount + 1}, one for each residual point");
         Scalar? loss = batch.HasLabels ? new Scalar(Scalars, Scalars.Take()) : null;
+        Scalar[] headLosses = loss is null ? [] : [.. (options.Heads ?? []).Select(_ => new Scalar(Scalars, Scalars.Take()))];
         long labels = 0;
-        fixed (float* headWeights = options.HeadWeights)
+        fixed (NativeLossHead* heads = NativeHeads(options.Heads, headLosses))
         {
             var native = new NativeForwardOptions
             {
@@ -40,7 +42,10 @@ public sealed partial class Session
                 RecordSite = SiteNumbers(options.Record),
                 AddSite = SiteNumbers(options.Add),
                 LossScalar = loss is null ? -1 : ScalarRing.Slot(loss.Position),
-                HeadWeights = headWeights,
+                HeadCount = options.Heads?.Count ?? 0,
+                Heads = heads,
+                RecordTeacher = options.RecordTeacher ? 1 : 0,
+                AdapterOff = options.AdapterOff ? 1 : 0,
             };
             WithNativeBatch(batch, (in NativeBatch nativeBatch) =>
             {
@@ -52,7 +57,7 @@ public sealed partial class Session
         lastTokenCount = batch.TokenCount;
         LastSampleCount = batch.SampleCount;
         foreach (SiteTensor site in options.Record) site.TokenCount = lastTokenCount;
-        return new PassResult(labels, loss);
+        return new PassResult(labels, loss, headLosses);
     }
 
     /// <summary>The backward pass of the last forward pass, once.</summary>
@@ -93,7 +98,7 @@ public sealed partial class Session
         return norms;
     }
 
-    /// <summary>Losses in nats of the labelled rows of the last forward pass, at its highest head, in token order. Waits.</summary>
+    /// <summary>Losses in nats of the labelled rows of the last forward pass, weighted over its heads, in token order. Waits.</summary>
     public float[] ReadLosses()
     {
         float[] losses = new float[lastLabelCount];
@@ -149,6 +154,26 @@ public sealed partial class Session
                 Offsets = offsets,
             });
         }
+    }
+
+    /// <summary>A list in the engine's form; one of no heads has an element all the same, as only an array without any is NULL.</summary>
+    private static NativeLossHead[]? NativeHeads(IReadOnlyList<LossHead>? heads, Scalar[] losses)
+    {
+        if (heads is null) return null;
+        var native = new NativeLossHead[Math.Max(1, heads.Count)];
+        foreach ((int index, LossHead head) in heads.Index())
+        {
+            native[index] = new NativeLossHead
+            {
+                StructSize = (uint)Unsafe.SizeOf<NativeLossHead>(),
+                Point = head.Point,
+                Kind = (int)head.Kind,
+                Norms = head.Norms,
+                LossScalar = losses.Length == 0 ? -1 : ScalarRing.Slot(losses[index].Position),
+                Weight = head.Weight,
+            };
+        }
+        return native;
     }
 
     private NativeSiteKinds SiteNumbers(IReadOnlyList<SiteTensor> tensors)

@@ -60,6 +60,12 @@ public sealed record SessionOptions
     public int HeadRows { get; init; }
 
     /// <summary>
+    /// Labelled rows that <see cref="ForwardOptions.RecordTeacher"/> can keep, at most <see cref="MaxTokens"/>; 0 for none. Not with
+    /// <see cref="Full"/>: the teacher's logits follow from its hidden rows only where the final norm and lm_head are frozen.
+    /// </summary>
+    public int TeacherRows { get; init; }
+
+    /// <summary>
     /// How many layers, from the lowest, compute their activations again in the backward pass instead of keeping them; -1 for as few as
     /// <see cref="MemoryLimit"/> allows. Losses and gradients are bit-identical whatever it is.
     /// </summary>

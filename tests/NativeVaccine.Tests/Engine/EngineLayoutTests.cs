@@ -19,6 +19,7 @@ public sealed partial class EngineLayoutTests
         ["vaccine_plan_summary"] = typeof(NativePlanSummary),
         ["vaccine_tensor_info"] = typeof(NativeTensorInfo),
         ["vaccine_batch"] = typeof(NativeBatch),
+        ["vaccine_loss_head"] = typeof(NativeLossHead),
         ["vaccine_forward_options"] = typeof(NativeForwardOptions),
         ["vaccine_backward_options"] = typeof(NativeBackwardOptions),
         ["vaccine_adamw_options"] = typeof(NativeAdamWOptions),

@@ -19,6 +19,7 @@ public sealed class SessionTests
             Lora = Lora,
             Optimizers = 1,
             ExtraVectors = 2,
+            TeacherRows = 30,
             AttentionSites = new SiteBudget(1, 2),
             DecodeSamples = 2,
             DecodeCapacity = 50,
@@ -230,16 +231,52 @@ public sealed class SessionTests
         double last = Loss(8);
 
         Assert.Equal(model.Session.Forward(batch).LossSum.Value, last);
-        double all = model.Session.Forward(batch, new ForwardOptions { HeadWeights = [.. Enumerable.Repeat(0.5f, 9)] }).LossSum.Value;
-        Near.Equal("sum over heads", 0.5 * Enumerable.Range(0, 9).Sum(Loss), all, 0, 1e-6);
-        Assert.Throws<ArgumentException>(() => model.Session.Forward(batch, new ForwardOptions { HeadWeights = [1] }));
+        LossHead[] heads = [.. Enumerable.Range(0, 9).Select(static point => new LossHead(point, Weight: 0.5f))];
+        PassResult all = model.Session.Forward(batch, new ForwardOptions { Heads = heads });
+        Near.Equal("sum over heads", 0.5 * Enumerable.Range(0, 9).Sum(Loss), all.LossSum.Value, 0, 1e-6);
+        Assert.Equal(Loss(3), all.HeadLoss(3) * all.LabelCount, 1e-9);
+        Assert.Throws<ArgumentOutOfRangeException>(() => all.HeadLoss(9));
 
-        double Loss(int point)
-        {
-            float[] weights = new float[9];
-            weights[point] = 1;
-            return model.Session.Forward(batch, new ForwardOptions { HeadWeights = weights }).LossSum.Value;
-        }
+        double Loss(int point) => model.Session.Forward(batch, new ForwardOptions { Heads = [new(point)] }).LossSum.Value;
+    }
+
+    [Fact]
+    public void ATeacherIsAPassThatWasRecorded()
+    {
+        using var expected = new ExpectedFile("tiny-llama");
+        using var model = new FixtureSession("tiny-llama", FixtureSession.Options with { Lora = Lora, TeacherRows = 105 });
+        Session session = model.Session;
+        session.InitializeAdapter(1);
+        Batch batch = FixtureSession.BatchOf(expected);
+        var student = new ForwardOptions { Heads = [new(8), new(8, LossKind.Teacher, Weight: 0.1f)] };
+        var record = new ForwardOptions { ForBackward = false, Heads = [], RecordTeacher = true };
+
+        EngineException early = Assert.Throws<EngineException>(() => session.Forward(batch, student));
+        Assert.Equal(0, session.Forward(batch, record).LossSum.Value);
+        double atStart = session.Forward(batch, student).HeadLoss(1);
+        session.Parameters.Write([.. Enumerable.Range(0, (int)session.Parameters.Length).Select(static i => 0.3f * MathF.Sin(i))]);
+        PassResult moved = session.Forward(batch, student);
+        double metByTheBase = session.Forward(batch, record with { AdapterOff = true, Heads = student.Heads }).HeadLoss(1);
+
+        Assert.Equal((EngineError.WrongState, 0), (early.Error, atStart));
+        Assert.Contains("record_teacher", early.Message, StringComparison.Ordinal);
+        Assert.True(moved.HeadLoss(1) > 1e-3);
+        Near.Equal("loss", moved.HeadLoss(0) + (0.1 * moved.HeadLoss(1)), moved.MeanLoss, 0, 1e-6);
+        Assert.Equal(0, metByTheBase);
+        Near.Equal("base's divergence", moved.HeadLoss(1), session.Forward(batch, student).HeadLoss(1), 0, 1e-6); // a fresh adapter is the base
+        Assert.Equal(EngineError.InvalidArgument, Refuse(new ForwardOptions { AdapterOff = true }));
+        Assert.Equal(EngineError.InvalidArgument, Refuse(student with { Heads = [new(9)] }));
+
+        EngineError Refuse(ForwardOptions options) => Assert.Throws<EngineException>(() => session.Forward(batch, options)).Error;
+    }
+
+    [Fact]
+    public void AModelWhoseHeadTrainsHasNoTeacher()
+    {
+        SessionOptions full = FixtureSession.Options with { Full = true, TeacherRows = 1 };
+        EngineException refusal = Assert.Throws<EngineException>(() => new FixtureSession("micro-llama", full));
+        Assert.Equal(EngineError.Unsupported, refusal.Error);
+        Assert.Contains("lm_head are frozen", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]

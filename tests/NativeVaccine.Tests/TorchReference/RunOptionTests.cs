@@ -83,7 +83,14 @@ public sealed class RunOptionTests
     {
         Perturbations = NoiseAtSites(model, seed: 10),
         AddedGradients = NoiseAtSites(model, seed: 20),
-        ResidualHeads = new Dictionary<int, double> { [0] = 0.5, [1] = -0.25, [2] = 2 },
+        Heads =
+        [
+            new(0, 0.5),
+            new(1, -0.25, ReferenceLossKind.Teacher),
+            new(2, 2),
+            new(2, 0.75, ReferenceLossKind.NegativeEntropy, Norms: 2),
+        ],
+        TeacherLogits = [.. SmallModel.Batch.Select(static (sample, i) => SmallModel.Noise(sample.Ids.Length * Configuration.VocabularySize, 50 + i))],
         DropoutMasks = Masks(model),
     };
 
@@ -101,7 +108,7 @@ public sealed class RunOptionTests
 
     private static double Objective(ReferenceResult result, ReferenceRunOptions options) =>
         result.MeanLoss
-        + options.ResidualHeads.Sum(head => head.Value * result.ResidualHeadLossSums[head.Key] / result.LabelCount)
+        + options.Heads.Index().Sum(head => head.Item.Weight * result.HeadLossSums[head.Index] / result.LabelCount)
         + options.AddedGradients.Sum(added => Dot(added.Value, result.Activations[added.Key]));
 
     /// <summary>The gradient of what reads a site itself: the added gradient, and the head at a residual site.</summary>
@@ -110,8 +117,8 @@ public sealed class RunOptionTests
         double[] added = options.AddedGradients[site];
         if (site.Kind != ReferenceSiteKind.Residual)
             return added;
-        var without = new Dictionary<int, double>(options.ResidualHeads) { [site.Index] = 0 };
-        double[] headless = model.Run(SmallModel.Batch, options with { ResidualHeads = without }).SiteGradients[site];
+        ReferenceHead[] without = [.. options.Heads.Where(head => head.Residual != site.Index)];
+        double[] headless = model.Run(SmallModel.Batch, options with { Heads = without }).SiteGradients[site];
         return [.. result.SiteGradients[site].Zip(headless, (with, rest) => with - rest).Zip(added, (head, own) => head + own)];
     }
 

@@ -21,6 +21,14 @@ struct Product {
     bool accumulate = false;
 };
 
+/// exp(x - lse) (own + entropy (x - lse - negative_entropy)) - divergence exp(teacher - teacher_lse). teacher may be NULL.
+struct SoftmaxGradient {
+    float lse = 0, own = 0;
+    const float* teacher = nullptr;
+    float teacher_lse = 0, divergence = 0;
+    float entropy = 0, negative_entropy = 0;
+};
+
 struct VectorKernels {
     // Plain vectors of n elements. The tables go by type_index of x (or from), then of y (or to).
     void (*scale)(float* x, float factor, int64_t n);
@@ -46,6 +54,10 @@ struct VectorKernels {
     double (*sum_of_exp)(const float* x, float shift, int64_t n);
     /// x = factor * exp(x - shift)
     void (*scaled_exp)(float* x, float shift, float factor, int64_t n);
+    /// sum exp(x - shift) (x - shift - (y - y_shift)); y NULL: without the second. Where x is -inf it adds nothing.
+    double (*sum_of_exp_times)(const float* x, float shift, const float* y, float y_shift, int64_t n);
+    /// See weighted_losses_backward; what the labels take from their own element is left out.
+    void (*softmax_gradient)(float* x, const SoftmaxGradient& of, int64_t n);
     void (*adamw)(float* p, const float* g, float* m, float* v, int64_t n, float gradient_factor, const AdamWFactors& factors);
 
     // Attention.

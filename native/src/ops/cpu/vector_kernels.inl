@@ -37,6 +37,8 @@ constexpr VectorKernels make_kernels() {
     table.swiglu_backward = swiglu_backward;
     table.sum_of_exp = sum_of_exp;
     table.scaled_exp = scaled_exp;
+    table.sum_of_exp_times = sum_of_exp_times;
+    table.softmax_gradient = softmax_gradient;
     table.adamw = adamw;
     table.product = product;
     table.transpose = transpose;

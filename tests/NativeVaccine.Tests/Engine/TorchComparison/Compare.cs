@@ -32,6 +32,9 @@ internal static class Compare
         Near.Equal("loss sum", expectedSum, actual.LossSum.Value, 0, Loss);
     }
 
+    /// <summary>A mean loss, which may be near 0 where a loss is a difference.</summary>
+    public static void MeanLoss(string what, double expected, double actual) => Near.Equal(what, expected, actual, Loss, Loss);
+
     /// <summary>A norm.</summary>
     public static void Norms(string what, double expected, double actual) => Near.Equal(what, expected, actual, 0, Norm);
 

@@ -15,15 +15,16 @@ internal sealed class ComparedModel : IDisposable
 
     private readonly Device device = TestDevice.Open(threads: 1);
     private readonly MemoryPlan plan;
+    private readonly Dictionary<string, ReferenceTensor> weights;
 
     public ComparedModel(string name)
     {
         Case = ComparisonCase.All[name];
-        Dictionary<string, ReferenceTensor> weights = ReferenceWeights.Random(Case.Model, seed: 1, Deviation);
+        weights = ReferenceWeights.Random(Case.Model, seed: 1, Deviation);
         ReferenceLora? lora = Case.IsFull
             ? null
             : ReferenceLora.Random(Case.Model, Case.Rank, Case.Alpha, Case.Targets, seed: 2, Deviation);
-        Reference = new ReferenceModel(Case.Model, Case.IsBFloat16 ? Rounded(weights) : weights, lora);
+        Reference = new ReferenceModel(Case.Model, WeightsAsHeld(), lora);
         plan = MemoryPlan.Create(device, ConfigurationOf(Case.Model), OptionsOf(Case));
         Session = Session.Create(device, plan);
         Session.Load(new WeightsInMemory(weights));
@@ -39,6 +40,9 @@ internal sealed class ComparedModel : IDisposable
     public ReferenceModel Reference { get; }
 
     public Batch Batch => BatchOf(Case.Batch);
+
+    /// <summary>The reference without its adapter.</summary>
+    public ReferenceModel CreateBase() => new(Case.Model, WeightsAsHeld());
 
     public static Batch BatchOf(IEnumerable<ReferenceSample> samples) =>
         new([.. samples.Select(static sample => new Sample(sample.Ids, sample.Labels))]);
@@ -100,6 +104,7 @@ internal sealed class ComparedModel : IDisposable
             MlpSites = sites,
             ResidualSites = sites,
             HeadRows = its.HeadRows,
+            TeacherRows = its.IsFull ? 0 : its.TokenCount,
             RecomputedLayers = its.RecomputedLayers,
         };
     }
@@ -137,6 +142,8 @@ internal sealed class ComparedModel : IDisposable
         OutputBias = model.AttentionOutputBias,
         MlpBias = model.MlpBias,
     };
+
+    private Dictionary<string, ReferenceTensor> WeightsAsHeld() => Case.IsBFloat16 ? Rounded(weights) : weights;
 
     /// <summary>Matrices rounded to bf16, to nearest and ties to even.</summary>
     private static Dictionary<string, ReferenceTensor> Rounded(Dictionary<string, ReferenceTensor> weights) =>

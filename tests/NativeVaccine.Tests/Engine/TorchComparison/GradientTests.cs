@@ -82,24 +82,41 @@ public sealed class GradientTests
         Compare.ParameterGradients(expected, session);
     }
 
+    /// <summary>Several losses at a point, below the last layer, after one norm and two, of labels, entropy and a teacher.</summary>
     [Theory]
     [MemberData(nameof(Cases))]
-    public void LossHeadsAtResidualPointsJoinTheLoss(string name)
+    public void LossHeadsJoinTheLoss(string name)
     {
         const float lossScale = 0.5f;
-        float[] weights = [0.5f, 0, -0.25f, 0.75f];
         using var models = new ComparedModel(name);
         Session session = models.Session;
-        var heads = weights.Index().ToDictionary(static head => head.Index, static head => lossScale * (double)head.Item);
-        heads[session.LayerCount] -= 1; // the reference always has a head there, of weight 1
-        ReferenceResult expected = models.Reference.Run(
-            models.Case.Batch, Trained(models, models.ReferencePass()) with { ResidualHeads = heads });
+        int top = session.LayerCount;
+        LossHead[] heads =
+        [
+            new(0, Weight: 0.5f),
+            new(2, Weight: -0.25f),
+            new(top, Weight: 0.75f),
+            new(top, Weight: 0.25f, Norms: 2),
+            new(top, LossKind.NegativeEntropy, Weight: 0.5f),
+            new(1, LossKind.NegativeEntropy, Weight: -0.25f, Norms: 2),
+        ];
+        if (!models.Case.IsFull)
+            heads = [.. heads, new(top, LossKind.Teacher, Weight: 0.75f), new(2, LossKind.Teacher), new(top, LossKind.Teacher, 0.5f, Norms: 2)];
+        ReferenceResult expected = models.Reference.Run(models.Case.Batch, Trained(models, models.ReferencePass()) with
+        {
+            // The reference always has a head of labels at the top, of weight 1.
+            Heads = [.. heads.Select(head => ReferenceHeadOf(head, lossScale)), new(top, -1)],
+            TeacherLogits = models.Case.IsFull ? [] : RecordedTeacher(models),
+        });
         SiteTensor[] gradients = Sites(models, 1);
 
-        PassResult result = session.Forward(models.Batch, models.Pass() with { HeadWeights = weights });
+        PassResult result = session.Forward(models.Batch, models.Pass() with { Heads = heads });
         session.Backward(new BackwardOptions { Gradients = session.Gradients, Read = gradients, LossScale = lossScale });
 
-        Compare.Losses(expected.ResidualHeadLossSums.Sum(head => weights[head.Key] * head.Value), expected.LabelCount, result);
+        Compare.Losses(heads.Index().Sum(head => head.Item.Weight * expected.HeadLossSums[head.Index]), expected.LabelCount, result);
+        if (expected.LabelCount > 0)
+            foreach ((int index, LossHead head) in heads.Index())
+                Compare.MeanLoss($"{head}", expected.HeadLossSums[index] / expected.LabelCount, result.HeadLoss(index));
         Assert.All(gradients, site => Compare.SiteGradients(expected, new Dictionary<ReferenceSite, double[]>(), site));
         Compare.ParameterGradients(expected, session);
     }
@@ -107,7 +124,7 @@ public sealed class GradientTests
     [Fact]
     public void AHeadReadsThePerturbedResidualStream()
     {
-        float[] weights = [0, -0.5f, 0.25f, 1];
+        LossHead[] heads = [new(1, Weight: -0.5f), new(2, Weight: 0.25f), new(3)];
         using var models = new ComparedModel("multi-head, rank 8");
         Session session = models.Session;
         SiteTensor perturbation = models.Site(SiteKind.Residual, 0, LayerSet.Of(1, 2, 3));
@@ -117,15 +134,15 @@ public sealed class GradientTests
         ReferenceRunOptions options = Trained(models, models.ReferencePass()) with
         {
             Perturbations = perturbed,
-            ResidualHeads = new Dictionary<int, double> { [1] = weights[1], [2] = weights[2] },
+            Heads = [.. heads[..2].Select(static head => ReferenceHeadOf(head))],
         };
         ReferenceResult expected = models.Reference.Run(models.Case.Batch, options);
 
-        PassResult result = session.Forward(models.Batch, models.Pass() with { Add = [perturbation], HeadWeights = weights });
+        PassResult result = session.Forward(models.Batch, models.Pass() with { Add = [perturbation], Heads = heads });
         session.Backward(new BackwardOptions { Gradients = session.Gradients });
 
-        double heads = expected.ResidualHeadLossSums.Sum(head => weights[head.Key] * head.Value);
-        Compare.Losses(expected.LossSum + heads, expected.LabelCount, result);
+        double below = expected.HeadLossSums.Zip(heads, static (sum, head) => sum * head.Weight).Sum();
+        Compare.Losses(expected.LossSum + below, expected.LabelCount, result);
         Compare.ParameterGradients(expected, session);
     }
 
@@ -178,6 +195,20 @@ public sealed class GradientTests
 
     private static ReferenceRunOptions Trained(ComparedModel models, ReferenceRunOptions options) =>
         options with { GradientsOf = name => models.Case.IsFull || ReferenceModel.IsLora(name) };
+
+    private static ReferenceHead ReferenceHeadOf(LossHead head, double scale = 1) =>
+        new(head.Point, scale * head.Weight, Enum.Parse<ReferenceLossKind>(head.Kind.ToString()), head.Norms);
+
+    /// <summary>Makes the model without its adapter the engine's teacher; its logits by the reference, beside which the loss is compared.</summary>
+    private static double[][] RecordedTeacher(ComparedModel models)
+    {
+        using ReferenceModel plain = models.CreateBase();
+        ReferenceResult expected = plain.Run(models.Case.Batch, new ReferenceRunOptions { GradientsOf = static _ => false });
+        PassResult result = models.Session.Forward(
+            models.Batch, models.Pass() with { ForBackward = false, AdapterOff = true, RecordTeacher = true });
+        Compare.Losses(expected.LossSum, expected.LabelCount, result);
+        return expected.Logits;
+    }
 
     private static SiteTensor[] Sites(ComparedModel models, int index) => [.. Kinds.Select(kind => models.Site(kind, index))];
 

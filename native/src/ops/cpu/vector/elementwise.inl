@@ -104,3 +104,28 @@ float exp_in_place(float* s, float shift, int64_t n) {
 void scaled_exp(float* x, float shift, float factor, int64_t n) {
     for_each_vector(n, [&](int64_t i, auto lanes) { store(x + i, all(factor) * exp(load(x + i, lanes) - all(shift)), lanes); });
 }
+
+/// Logarithms of probabilities from here down count as this one: times the probability, which is 0, they must be 0 and not NaN.
+VACCINE_INLINE Vec above_least(Vec log_probability) {
+    return larger(all(-1e30f), log_probability);
+}
+
+double sum_of_exp_times(const float* x, float shift, const float* y, float y_shift, int64_t n) {
+    WideSum sum = zero_sum();
+    for_each_vector(n, [&](int64_t i, auto lanes) {
+        const Vec value = above_least(load(x + i, lanes) - all(shift));
+        const Vec other = y == nullptr ? all(0) : above_least(load(y + i, lanes) - all(y_shift));
+        add_product(sum, fill_rest(exp(value), 0, lanes), value - other);
+    });
+    return total(sum);
+}
+
+void softmax_gradient(float* x, const SoftmaxGradient& of, int64_t n) {
+    for_each_vector(n, [&](int64_t i, auto lanes) {
+        const Vec ln = load(x + i, lanes) - all(of.lse), entropy = above_least(ln) - all(of.negative_entropy);
+        Vec gradient = exp(ln) * multiply_add(all(of.entropy), entropy, all(of.own));
+        if (of.teacher != nullptr)
+            gradient = subtract_product(all(of.divergence), exp(load(of.teacher + i, lanes) - all(of.teacher_lse)), gradient);
+        store(x + i, gradient, lanes);
+    });
+}
