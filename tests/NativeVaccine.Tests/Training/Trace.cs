@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NativeVaccine.Methods;
 using NativeVaccine.Training;
 
 namespace NativeVaccine.Tests.Training;
@@ -22,23 +23,52 @@ internal sealed class Trace : IDisposable
 
     public int BatchSize => Integer("bs");
 
-    /// <summary>The options under which our trainer must do the same. The names in the trace are the reference's.</summary>
+    /// <summary>Our names of the options that a trace's config.json may have; its own are the reference's.</summary>
+    private static readonly Dictionary<string, string> SettingNames = new()
+    {
+        ["rho"] = "rho",
+        ["S"] = "layers",
+        ["J"] = "resample_every",
+        ["K"] = "probe_every",
+        ["alpha_inner"] = "inner_step",
+        ["lamb"] = "lambda",
+        ["lam"] = "lambda",
+        ["inner_lr"] = "inner_learning_rate",
+        ["tr_weight"] = "tamper_weight",
+        ["rep_alpha"] = "alpha",
+        ["rep_beta"] = "beta",
+        ["alignment_step"] = "guide_steps",
+        ["finetune_step"] = "user_steps",
+    };
+
+    /// <summary>The pools of its samples.jsonl that are files of ours.</summary>
+    private static readonly Dictionary<string, string> PoolNames = new()
+    {
+        ["harmful_data"] = "harmful",
+        ["guide_data"] = "guide",
+        ["fisher_data"] = "align",
+    };
+
+    /// <summary>
+    /// What the trace calls its method. "tvaccine-layer" is the reference's trainer with the paper's freezing, as is "tvaccine-accumulate";
+    /// "tvaccine" is untouched.
+    /// </summary>
+    private string MethodName => configuration.RootElement.GetProperty("method").GetString()!;
+
+    private MethodInfo Method => MethodCatalog.Find(MethodName) ?? MethodCatalog.Require(MethodName.Split('-')[0]);
+
+    /// <summary>The options under which our trainer must do the same.</summary>
     public TrainingOptions Options
     {
         get
         {
-            // "tvaccine-layer" is the reference's trainer with the paper's freezing, as is "tvaccine-accumulate"; "tvaccine" is untouched.
-            string method = configuration.RootElement.GetProperty("method").GetString()!;
-            Preset preset = method == "tvaccine" ? Preset.Reference : Preset.Paper;
-            return TrainingDefaults.For(TrainingStage.Align, method.Split('-')[0], preset)
-                .With("harmful_data", Path("samples.jsonl") + "#harmful")
-                .With("rho", Number("rho"))
-                .With("layers", Integer("S"))
-                .With("resample_every", Integer("J"))
-                .With("probe_every", Integer("K")) with
+            Preset preset = MethodName == "tvaccine" ? Preset.Reference : Preset.Paper;
+            TrainingStage stage = Method.Stages[0];
+            return TrainingDefaults.For(stage, Method.Name, preset) with
             {
+                Settings = Settings(preset),
                 Model = Fixtures.Path(configuration.RootElement.GetProperty("model").GetString()!),
-                Data = Path("samples.jsonl") + "#align",
+                Data = Path("samples.jsonl") + (stage == TrainingStage.Align ? "#align" : "#user"),
                 Replay = Path("replay.jsonl"),
                 InitAdapter = Path("initial"),
                 LearningRate = Number("lr"),
@@ -56,6 +86,25 @@ internal sealed class Trace : IDisposable
                 Precision = TestDevice.Precision,
             };
         }
+    }
+
+    private MethodSettings Settings(Preset preset)
+    {
+        var settings = MethodSettings.Of(preset);
+        foreach (MethodOption option in Method.Options)
+        {
+            if (option is PoolOption)
+            {
+                if (PoolNames.TryGetValue(option.Name, out string? pool)) settings = settings.With(option.Name, $"{Path("samples.jsonl")}#{pool}");
+                continue;
+            }
+            foreach ((string theirs, string ours) in SettingNames)
+            {
+                if (ours == option.Name && configuration.RootElement.TryGetProperty(theirs, out JsonElement value))
+                    settings = settings.With(ours, option.Read(value) ?? throw new InvalidDataException($"{theirs} is {value}"));
+            }
+        }
+        return settings;
     }
 
     public string Path(string file) => Fixtures.Path("traces", Name, file);
