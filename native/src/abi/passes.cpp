@@ -28,10 +28,12 @@ std::vector<vaccine::LossHead> heads_of(const vaccine_forward_options& options, 
     vaccine::require(options.head_count >= 0 && options.head_count <= most,
                      "options.head_count is " + std::to_string(options.head_count) + ", expected 0 to " + std::to_string(most));
     std::vector<vaccine::LossHead> heads;
+    const auto* bytes = reinterpret_cast<const unsigned char*>(options.heads);
     for (int32_t i = 0; i < options.head_count; ++i) {
-        const vaccine_loss_head& in = options.heads[i];
         const std::string name = "options.heads[" + std::to_string(i) + "]";
-        check_struct(&in, name.c_str());
+        const Known<vaccine_loss_head> known(reinterpret_cast<const vaccine_loss_head*>(bytes), name.c_str());
+        const vaccine_loss_head& in = *known;
+        bytes += in.struct_size;  // the array is the caller's, of structs as it knows them
         vaccine::require(in.kind >= 0 && in.kind < VACCINE_LOSS_KINDS,
                          name + ".kind is " + std::to_string(in.kind) + ", expected 0 to " + std::to_string(VACCINE_LOSS_KINDS - 1));
         heads.push_back({in.point, static_cast<vaccine::LossKind>(in.kind), in.norms, in.weight, in.loss_scalar});
