@@ -40,8 +40,9 @@ public sealed class SampleBuilder
     public Sample? Build(AlpacaRecord record)
     {
         string prompt = _template.Prompt(record.Instruction, record.Input);
-        int promptLength = _tokenizer.Encode(prompt).Length;
-        int[] whole = _tokenizer.Encode(prompt + record.Output);
+        // No more than is kept, and one that tells that the sample was cut: a record may be megabytes.
+        int promptLength = _tokenizer.Encode(prompt, most: _maxLength).Length;
+        int[] whole = _tokenizer.Encode(prompt + record.Output, most: _maxLength + 1);
         int[] inputIds = _tokenizer.EndOfSequenceId is { } end ? [.. whole, end] : whole;
         Sample? sample = Trim([(inputIds, WithoutPrompt(inputIds, promptLength))]);
         if (sample is null) return null;

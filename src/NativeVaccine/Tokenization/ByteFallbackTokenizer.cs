@@ -65,7 +65,7 @@ public sealed class ByteFallbackTokenizer : Tokenizer
         return _decoder.Decode(pieces);
     }
 
-    private protected override void AppendTokens(string text, bool beginsText, List<int> ids)
+    private protected override void AppendTokens(string text, bool beginsText, List<int> ids, int most)
     {
         if (_preparation.Space is { } space)
         {
@@ -75,13 +75,13 @@ public sealed class ByteFallbackTokenizer : Tokenizer
                 text = space + text;
             if (_preparation.Splits)
             {
-                foreach (string word in Words(text, space))
-                    _vocabulary.AppendTokens(word, ids);
+                foreach (string word in Words(text, space).TakeWhile(_ => ids.Count < most))
+                    _vocabulary.AppendTokens(word, ids, most);
                 return;
             }
         }
 
-        _vocabulary.AppendTokens(text, ids);
+        _vocabulary.AppendTokens(text, ids, most);
     }
 
     private static IEnumerable<string> Words(string text, string space)

@@ -14,7 +14,7 @@ internal sealed class ByteFallbackVocabulary
     private readonly Dictionary<string, int> _ids;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
     private readonly Dictionary<int, string> _pieces;
-    private readonly PairMerger _merger = new();
+    private readonly PairMerger _merger;
     private readonly int[] _byteIds;
     private readonly bool _ignoresMerges;
 
@@ -40,6 +40,7 @@ internal sealed class ByteFallbackVocabulary
         _byteIds = [.. Enumerable.Range(0, 256).Select(value => ids.TryGetValue(Spell((byte)value), out int id)
             ? id
             : throw new InputException($"{source}: byte_fallback without a token {Spell((byte)value)}: expected all 256"))];
+        _merger = new PairMerger(_byteIds);
         int rank = 0;
         foreach ((string left, string right) in merges)
         {
@@ -66,8 +67,8 @@ internal sealed class ByteFallbackVocabulary
             ? value
             : null;
 
-    /// <summary>Appends the tokens of a text.</summary>
-    public void AppendTokens(string text, List<int> ids)
+    /// <summary>Appends the tokens of a text; once there are <paramref name="most"/>, the rest may be left out.</summary>
+    public void AppendTokens(string text, List<int> ids, int most = int.MaxValue)
     {
         if (_ignoresMerges && _ids.TryGetValue(text, out int whole))
         {
@@ -94,7 +95,7 @@ internal sealed class ByteFallbackVocabulary
             at += length;
         }
 
-        _merger.Append(CollectionsMarshal.AsSpan(symbols), ids);
+        _merger.Append(CollectionsMarshal.AsSpan(symbols), ids, most);
     }
 
     private static string Spell(byte value) => string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>");

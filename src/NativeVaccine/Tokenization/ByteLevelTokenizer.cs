@@ -20,6 +20,7 @@ public sealed class ByteLevelTokenizer : Tokenizer
 {
     private readonly ByteLevelVocabulary _vocabulary;
     private readonly TextPreparation _preparation;
+    private readonly TextSplitter _splitter;
     private readonly TiktokenTokenizer _merger;
 
     internal ByteLevelTokenizer(
@@ -34,7 +35,8 @@ public sealed class ByteLevelTokenizer : Tokenizer
         _preparation = preparation;
         VocabularySize = vocabulary.BytesById.Keys.Concat(addedTokens.Keys).Max() + 1;
         using MemoryStream ranks = vocabulary.ToTiktoken();
-        _merger = TiktokenTokenizer.Create(ranks, new TextSplitter(preparation.Patterns, source), normalizer: null);
+        _splitter = new TextSplitter(preparation.Patterns, source);
+        _merger = TiktokenTokenizer.Create(ranks, preTokenizer: null, normalizer: null);
     }
 
     /// <inheritdoc/>
@@ -70,11 +72,16 @@ public sealed class ByteLevelTokenizer : Tokenizer
         return Encoding.UTF8.GetString(utf8.WrittenSpan);
     }
 
-    private protected override void AppendTokens(string text, bool beginsText, List<int> ids)
+    private protected override void AppendTokens(string text, bool beginsText, List<int> ids, int most)
     {
         if (_preparation.AddsPrefixSpace && text.Length > 0 && text[0] != ' ')
             text = ' ' + text;
-        foreach (int rank in _merger.EncodeToIds(text))
-            ids.Add(_vocabulary.IdsByRank[rank]);
+        foreach ((int offset, int length) in _splitter.Split(text))
+        {
+            if (ids.Count >= most)
+                return;
+            foreach (int rank in _merger.EncodeToIds(text.AsSpan(offset, length), considerPreTokenization: false, considerNormalization: false))
+                ids.Add(_vocabulary.IdsByRank[rank]);
+        }
     }
 }

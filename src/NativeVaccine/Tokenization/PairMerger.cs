@@ -6,15 +6,86 @@ namespace NativeVaccine.Tokenization;
 /// Merges neighbouring tokens by a list of pairs, as <c>BPE</c> of Hugging Face's tokenizers does: the pair that comes first in the list goes
 /// first, of equals the left-most. O(n log n) for n symbols.
 /// </summary>
+/// <remarks>
+/// Nothing is ever merged across two symbols of which the first ends, and the second begins, no two tokens that are merged. What lies
+/// between such places (words, mostly) is merged by itself, with the same result, and need not be merged where it is not wanted.
+/// </remarks>
 internal sealed class PairMerger
 {
     private readonly Dictionary<ulong, (int Rank, int Id)> _merges = [];
+    private readonly Lazy<HashSet<ulong>?> _neighbours;
+    private readonly HashSet<int> _symbols;
 
-    /// <summary>Adds a pair; of equal ones the last counts.</summary>
+    /// <summary>A merger without merges.</summary>
+    /// <param name="symbols">Tokens of more than one character with which merging may begin.</param>
+    public PairMerger(IEnumerable<int> symbols)
+    {
+        _symbols = [.. symbols];
+        _neighbours = new Lazy<HashSet<ulong>?>(FindNeighbours);
+    }
+
+    /// <summary>Adds a pair; of equal ones the last counts. All are added before the first call of <see cref="Append"/>.</summary>
     public void Add(int left, int right, int rank, int id) => _merges[Key(left, right)] = (rank, id);
 
-    /// <summary>Appends what becomes of the tokens.</summary>
-    public void Append(ReadOnlySpan<int> tokens, List<int> ids)
+    /// <summary>Appends what becomes of the tokens; once there are <paramref name="most"/>, the rest may be left out.</summary>
+    public void Append(ReadOnlySpan<int> tokens, List<int> ids, int most = int.MaxValue)
+    {
+        HashSet<ulong>? neighbours = _neighbours.Value;
+        for (int begin = 0; begin < tokens.Length && ids.Count < most;)
+        {
+            int end = begin + 1;
+            while (end < tokens.Length && neighbours?.Contains(Key(tokens[end - 1], tokens[end])) != false)
+                end++;
+            AppendSegment(tokens[begin..end], ids);
+            begin = end;
+        }
+    }
+
+    /// <summary>
+    /// The pairs of symbols that may come to lie within one token. Null, for any pair, where a token can begin or end with different symbols
+    /// by the way in which it is made, or can itself be a symbol, as no vocabulary of characters has it.
+    /// </summary>
+    private HashSet<ulong>? FindNeighbours()
+    {
+        Dictionary<int, (int Left, int Right)> halves = [];
+        foreach ((ulong key, (_, int id)) in _merges)
+        {
+            (int left, int right) = Halves(key);
+            if (id == left || id == right || _symbols.Contains(id))
+                return null;
+            halves.TryAdd(id, (left, right));
+        }
+
+        var neighbours = new HashSet<ulong>();
+        foreach ((ulong key, (_, int id)) in _merges)
+        {
+            (int left, int right) = Halves(key);
+            if (First(left) != First(id) || Last(right) != Last(id))
+                return null;
+            neighbours.Add(Key(Last(left), First(right)));
+        }
+
+        return neighbours;
+
+        // Halves are shorter than the whole, so both come to an end.
+        int First(int token)
+        {
+            while (halves.TryGetValue(token, out (int Left, int Right) of))
+                token = of.Left;
+            return token;
+        }
+
+        int Last(int token)
+        {
+            while (halves.TryGetValue(token, out (int Left, int Right) of))
+                token = of.Right;
+            return token;
+        }
+    }
+
+    private static (int Left, int Right) Halves(ulong key) => ((int)(key >> 32), (int)(uint)key);
+
+    private void AppendSegment(ReadOnlySpan<int> tokens, List<int> ids)
     {
         Symbol[] symbols = new Symbol[tokens.Length];
         // Smallest rank first, then left-most: both in one number.

@@ -7,11 +7,16 @@ namespace NativeVaccine.Tokenization;
 /// Joins characters to pieces: linked symbols and a heap of the pairs that make a piece, by score and then from the left. O(n log n) for
 /// n characters.
 /// </summary>
+/// <remarks>
+/// A piece is joined only of neighbours, so nothing is ever joined across two characters that stand side by side in no piece. What lies
+/// between such places (words, mostly) is joined by itself, with the same result, and need not be joined where it is not wanted.
+/// </remarks>
 internal sealed class SentencePieceMerger
 {
     private readonly SentencePieceModel _model;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _mergeable;
     private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> _userDefined;
+    private readonly HashSet<uint> _neighbours = [];
     private readonly int _longestPiece;
     private readonly int[] _userDefinedLengths;
 
@@ -30,6 +35,8 @@ internal sealed class SentencePieceMerger
             if (!mergeable.TryAdd(text, id))
                 throw new InputException($"{model.Source}: piece {id} '{InputText.Shorten(text)}' occurs twice: expected each once");
             _longestPiece = Math.Max(_longestPiece, text.Length);
+            for (int at = 1; at < text.Length; at++)
+                _neighbours.Add(Neighbours(text, at));
             if (kind == PieceKind.UserDefined)
                 userDefined.Add(text);
         }
@@ -39,10 +46,26 @@ internal sealed class SentencePieceMerger
         _userDefinedLengths = [.. userDefined.Select(text => text.Length).Distinct().OrderDescending()];
     }
 
-    /// <summary>Appends the ids of a normalized text.</summary>
-    public void AppendTokens(string text, List<int> ids)
+    /// <summary>Appends the ids of a normalized text; once there are <paramref name="most"/>, the rest may be left out.</summary>
+    public void AppendTokens(string text, List<int> ids, int most = int.MaxValue)
     {
-        List<Symbol> symbols = Cut(text);
+        bool previousUnknown = false;
+        for (int begin = 0; begin < text.Length && ids.Count < most;)
+        {
+            int end = begin + 1;
+            while (end < text.Length && (_neighbours.Contains(Neighbours(text, end)) || char.IsSurrogatePair(text, end - 1)))
+                end++;
+            AppendSegment(text, begin, end, ids, ref previousUnknown);
+            begin = end;
+        }
+    }
+
+    /// <summary>The two characters on either side of a place.</summary>
+    private static uint Neighbours(string text, int at) => ((uint)text[at - 1] << 16) | text[at];
+
+    private void AppendSegment(string text, int begin, int end, List<int> ids, ref bool previousUnknown)
+    {
+        List<Symbol> symbols = Cut(text, begin, end);
         var queue = new PriorityQueue<Pair, (float Score, int Left)>(BestPairFirst.Instance);
         for (int left = 0; left + 1 < symbols.Count; left++)
             Offer(text, symbols, left, left + 1, queue);
@@ -69,7 +92,6 @@ internal sealed class SentencePieceMerger
                 Offer(text, symbols, left.Previous, pair.Left, queue);
         }
 
-        bool previousUnknown = false;
         for (int symbol = symbols.Count > 0 ? 0 : -1; symbol >= 0; symbol = symbols[symbol].Next)
             Emit(text, symbols[symbol].Begin, symbols[symbol].Length, halvesOfUnused, ids, ref previousUnknown);
     }
@@ -80,17 +102,16 @@ internal sealed class SentencePieceMerger
     /// <summary>Two neighbours that make the piece <paramref name="Id"/>, with the length they had together when they were found.</summary>
     private readonly record struct Pair(int Left, int Right, int Length, int Id);
 
-    private List<Symbol> Cut(string text)
+    private List<Symbol> Cut(string text, int begin, int end)
     {
-        var symbols = new List<Symbol>(text.Length);
-        int begin = 0;
-        while (begin < text.Length)
+        var symbols = new List<Symbol>(end - begin);
+        while (begin < end)
         {
             int userDefined = UserDefinedLength(text.AsSpan(begin));
             int length = userDefined > 0 ? userDefined : char.IsSurrogatePair(text, begin) ? 2 : 1;
             int index = symbols.Count;
             begin += length;
-            symbols.Add(new Symbol(begin - length, length, index - 1, begin < text.Length ? index + 1 : -1, userDefined > 0));
+            symbols.Add(new Symbol(begin - length, length, index - 1, begin < end ? index + 1 : -1, userDefined > 0));
         }
 
         return symbols;

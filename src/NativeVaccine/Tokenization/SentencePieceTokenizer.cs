@@ -75,8 +75,8 @@ public sealed class SentencePieceTokenizer : Tokenizer
         return text.ToString();
     }
 
-    private protected override void AppendTokens(string text, bool beginsText, List<int> ids) =>
-        _merger.AppendTokens(Normalize(text, beginsText || _prefixesEveryPart), ids);
+    private protected override void AppendTokens(string text, bool beginsText, List<int> ids, int most) =>
+        _merger.AppendTokens(Normalize(text, beginsText || _prefixesEveryPart), ids, most);
 
     private static IEnumerable<string> SpecialPieces(SentencePieceModel model) =>
         model.Pieces.Where(static piece => piece.Kind is PieceKind.Control or PieceKind.Unknown).Select(static piece => piece.Text);

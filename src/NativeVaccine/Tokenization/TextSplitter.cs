@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using Microsoft.ML.Tokenizers;
 
 namespace NativeVaccine.Tokenization;
 
@@ -13,7 +12,7 @@ namespace NativeVaccine.Tokenization;
 /// .NET matches UTF-16 units, the patterns are meant for code points. So they are matched against a copy of the text in which every
 /// character beyond U+FFFF is one character of its general category.
 /// </remarks>
-internal sealed class TextSplitter(IReadOnlyList<Regex> patterns, string source) : PreTokenizer
+internal sealed class TextSplitter(IReadOnlyList<Regex> patterns, string source)
 {
     /// <summary>
     /// Merging takes time quadratic in the length of a piece, so a longer one (a run of thousands of letters without a space) is cut into
@@ -21,48 +20,62 @@ internal sealed class TextSplitter(IReadOnlyList<Regex> patterns, string source)
     /// </summary>
     public const int LongestPiece = 4096;
 
-    /// <inheritdoc/>
-    public override IEnumerable<(int Offset, int Length)> PreTokenize(string text) => Split(text);
+    /// <summary>Matches that are looked for at a time, so that the end of a long text waits until it is wanted.</summary>
+    private const int MatchesAtATime = 256;
 
-    /// <inheritdoc/>
-    public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text) => Split(text.ToString());
-
-    private List<(int Offset, int Length)> Split(string text)
+    /// <summary>The pieces of a text, one after the other; what follows is looked at only when it is asked for.</summary>
+    public IEnumerable<(int Offset, int Length)> Split(string text)
     {
         (string copy, int[]? offsets) = OneUnitPerCodePoint(text);
-        List<(int Begin, int End)> pieces = [(0, copy.Length)];
+        IEnumerable<(int Begin, int End)> pieces = [(0, copy.Length)];
         foreach (Regex pattern in patterns)
-            pieces = Cut(copy, pieces, pattern);
+            pieces = pieces.SelectMany(piece => Cut(copy, piece.Begin, piece.End, pattern));
 
-        var result = new List<(int Offset, int Length)>(pieces.Count);
         foreach ((int begin, int end) in pieces)
         {
             for (int part = begin; part < end; part += LongestPiece)
             {
                 int partEnd = Math.Min(part + LongestPiece, end);
                 int offset = offsets is null ? part : offsets[part];
-                result.Add((offset, (offsets is null ? partEnd : offsets[partEnd]) - offset));
+                yield return (offset, (offsets is null ? partEnd : offsets[partEnd]) - offset);
+            }
+        }
+    }
+
+    private IEnumerable<(int Begin, int End)> Cut(string text, int begin, int end, Regex pattern)
+    {
+        int done = begin;
+        var found = new List<(int Begin, int End)>();
+        bool isMore = true;
+        while (isMore)
+        {
+            isMore = FindMore(pattern, text.AsSpan(begin, end - begin), done - begin, found);
+            foreach ((int from, int to) in found)
+            {
+                if (done < begin + from)
+                    yield return (done, begin + from);
+                if (from < to)
+                    yield return (begin + from, begin + to);
+                done = begin + to;
             }
         }
 
-        return result;
+        if (done < end)
+            yield return (done, end);
     }
 
-    private List<(int Begin, int End)> Cut(string text, List<(int Begin, int End)> pieces, Regex pattern)
+    /// <summary>Finds the next matches.</summary>
+    /// <returns>True if there may be more: the last one is not empty then, so that the next search may begin where it ends.</returns>
+    private bool FindMore(Regex pattern, ReadOnlySpan<char> text, int from, List<(int Begin, int End)> found)
     {
-        var result = new List<(int Begin, int End)>();
+        found.Clear();
         try
         {
-            foreach ((int begin, int end) in pieces)
+            foreach (ValueMatch match in pattern.EnumerateMatches(text, from))
             {
-                int done = begin;
-                foreach (ValueMatch match in pattern.EnumerateMatches(text.AsSpan(begin, end - begin)))
-                {
-                    AddUnlessEmpty(done, begin + match.Index);
-                    AddUnlessEmpty(begin + match.Index, done = begin + match.Index + match.Length);
-                }
-
-                AddUnlessEmpty(done, end);
+                found.Add((match.Index, match.Index + match.Length));
+                if (found.Count >= MatchesAtATime && match.Length > 0)
+                    return true;
             }
         }
         catch (RegexMatchTimeoutException exception)
@@ -71,13 +84,7 @@ internal sealed class TextSplitter(IReadOnlyList<Regex> patterns, string source)
                 $"{source}: its split pattern takes too long: expected one that does not backtrack without end", exception);
         }
 
-        return result;
-
-        void AddUnlessEmpty(int from, int to)
-        {
-            if (from < to)
-                result.Add((from, to));
-        }
+        return false;
     }
 
     /// <summary>

@@ -85,21 +85,24 @@ public abstract class Tokenizer
     /// <summary>The tokens of a text.</summary>
     /// <param name="text">Any text; halves of surrogate pairs become U+FFFD.</param>
     /// <param name="addSpecialTokens">Opens the sequence as the model folder's own tokenizer would; it is never closed.</param>
+    /// <param name="most">Only the first so many of all tokens are wanted, and the rest of the text is not looked at.</param>
     /// <exception cref="InputException">The text holds an added token for which the model has no row.</exception>
-    public int[] Encode(string text, bool addSpecialTokens = true)
+    public int[] Encode(string text, bool addSpecialTokens = true, int most = int.MaxValue)
     {
         var ids = new List<int>();
         if (addSpecialTokens && AddsBeginOfSequence && BeginOfSequenceId is { } begin)
             ids.Add(begin);
         foreach (TextPart part in _added.Split(WithoutLoneSurrogates(text)))
         {
+            if (ids.Count >= most)
+                break;
             if (part.Id is { } id)
                 ids.Add(RequireRow(id));
             else
-                AppendTokens(part.Text, part.BeginsText, ids);
+                AppendTokens(part.Text, part.BeginsText, ids, most);
         }
 
-        return [.. ids];
+        return [.. ids.Take(most)];
     }
 
     /// <summary>
@@ -167,7 +170,8 @@ public abstract class Tokenizer
     /// <param name="text">The text, or what lies between two added tokens of it.</param>
     /// <param name="beginsText">True if it begins where the whole text begins.</param>
     /// <param name="ids">Where the tokens go.</param>
-    private protected abstract void AppendTokens(string text, bool beginsText, List<int> ids);
+    /// <param name="most">There may be more, but they may be left out once there are so many.</param>
+    private protected abstract void AppendTokens(string text, bool beginsText, List<int> ids, int most);
 
     /// <summary>The added token of an id; null if it is none.</summary>
     private protected AddedToken? Added(int id) => _added.Tokens.GetValueOrDefault(id);

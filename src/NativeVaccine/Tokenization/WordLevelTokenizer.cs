@@ -63,10 +63,12 @@ public sealed class WordLevelTokenizer : Tokenizer
     }
 
     /// <exception cref="InputException">A word is not in the vocabulary.</exception>
-    private protected override void AppendTokens(string text, bool beginsText, List<int> ids)
+    private protected override void AppendTokens(string text, bool beginsText, List<int> ids, int most)
     {
         foreach (string word in text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
         {
+            if (ids.Count >= most)
+                return;
             ids.Add(_idOfWord.TryGetValue(word, out int id)
                 ? id
                 : throw new InputException($"{_source}: has no word '{InputText.Shorten(word)}': expected only words of its vocabulary"));

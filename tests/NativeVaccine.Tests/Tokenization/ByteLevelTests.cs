@@ -83,7 +83,7 @@ public class ByteLevelTests
     public void Llama3SplitsCodePoints(string text, string[] expected)
     {
         var splitter = new TextSplitter([SplitPatterns.Find(SplitPatterns.Llama3, "made")], "made");
-        Assert.Equal(expected, splitter.PreTokenize(text).Select(piece => text.Substring(piece.Offset, piece.Length)));
+        Assert.Equal(expected, splitter.Split(text).Select(piece => text.Substring(piece.Offset, piece.Length)));
     }
 
     [Fact]
@@ -91,7 +91,7 @@ public class ByteLevelTests
     {
         string text = string.Concat(Enumerable.Repeat("𠀀", TextSplitter.LongestPiece + 1));
         var splitter = new TextSplitter([SplitPatterns.Find(SplitPatterns.Llama3, "made")], "made");
-        Assert.Equal([(0, 2 * TextSplitter.LongestPiece), (2 * TextSplitter.LongestPiece, 2)], splitter.PreTokenize(text));
+        Assert.Equal([(0, 2 * TextSplitter.LongestPiece), (2 * TextSplitter.LongestPiece, 2)], splitter.Split(text));
         ByteLevelTokenizer tokenizer = Parse(Small());
         string run = new('e', 300_000);
         Assert.Equal(run, tokenizer.Decode(tokenizer.Encode(run)));
@@ -134,7 +134,7 @@ public class ByteLevelTests
     [InlineData("model", "{\"type\": \"Unigram\"}", "Unigram")]
     [InlineData("model", "{\"type\": \"BPE\", \"byte_fallback\": true}", "'vocab' is missing")]
     [InlineData("model", "7", "expected an object")]
-    [InlineData("model", null, "'model' is missing")]
+    [InlineData("model", null, "'model' is null")]
     [InlineData("pre_tokenizer", "{\"type\": \"Metaspace\"}", "Metaspace")]
     [InlineData("pre_tokenizer", null, "no ByteLevel step")]
     [InlineData("normalizer", "{\"type\": \"Lowercase\"}", "Lowercase")]
