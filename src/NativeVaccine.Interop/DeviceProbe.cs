@@ -56,6 +56,6 @@ internal static unsafe class DeviceProbe
     {
         if (status == NativeStatus.Ok) return;
         var message = (delegate* unmanaged[Cdecl]<nint>)NativeLibrary.GetExport(library, "vaccine_last_error_message");
-        throw new NativeLibraryException(Marshal.PtrToStringUTF8(message()) ?? $"status {status}");
+        throw new NativeLibraryException(EngineMessage.ForUsers(Marshal.PtrToStringUTF8(message()) ?? $"status {status}"));
     }
 }

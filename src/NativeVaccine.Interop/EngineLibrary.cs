@@ -110,7 +110,7 @@ internal static class EngineLibrary
     private static unsafe nint RequireVersion(nint library, string path)
     {
         if (!NativeLibrary.TryGetExport(library, "vaccine_abi_version", out nint function))
-            throw new NativeLibraryException($"{path}: is not a NativeVaccine engine: it has no vaccine_abi_version");
+            throw new NativeLibraryException($"{path}: is not a NativeVaccine engine; expected a library that this program was built with");
         RequireVersion(((delegate* unmanaged[Cdecl]<uint>)function)(), path);
         return library;
     }

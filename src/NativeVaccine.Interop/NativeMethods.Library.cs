@@ -5,7 +5,8 @@ namespace NativeVaccine.Interop;
 
 internal static unsafe partial class NativeMethods
 {
-    public static string LastErrorMessage() => LibraryText(LastErrorMessagePointer());
+    /// <summary>What the last call on this thread that failed says to users.</summary>
+    public static string LastErrorMessage() => EngineMessage.ForUsers(LibraryText(LastErrorMessagePointer()));
 
     public static string BuildDescription() => LibraryText(BuildDescriptionPointer());
 

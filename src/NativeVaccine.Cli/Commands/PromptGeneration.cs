@@ -25,7 +25,7 @@ internal sealed class PromptGeneration
     public Option<int?> MaxNewTokens { get; } =
         OptionKinds.WholeNumber("--max-new-tokens", "longest continuation in tokens; 128 unless given", 1);
     public Option<double?> Temperature { get; } =
-        OptionKinds.NonNegative("--temperature", "draw tokens, from logits divided by this; 0, the default, takes the likeliest token");
+        OptionKinds.NonNegativeFloat32("--temperature", "draw tokens, from logits divided by this; 0, the default, takes the likeliest token");
     public Option<int?> TopK { get; } = OptionKinds.WholeNumber(
         "--top-k", "with a temperature: draw among the likeliest so many, 0 for all; generation_config.json's, else 0 unless given", 0);
     public Option<double?> TopP { get; } = OptionKinds.Number(
@@ -35,7 +35,7 @@ internal sealed class PromptGeneration
         "a number above 0, at most 1");
     public Option<ulong?> Seed { get; } = OptionKinds.Seed("--seed", "with a temperature: seed of the draws; 0 unless given");
 
-    public Option<double?> RepetitionPenalty { get; } = OptionKinds.Positive(
+    public Option<double?> RepetitionPenalty { get; } = OptionKinds.PositiveFloat32(
         "--repetition-penalty",
         "divide the logits of tokens that are there already by this, 1 for none; generation_config.json's, else 1 unless given");
 

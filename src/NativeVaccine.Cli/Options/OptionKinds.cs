@@ -38,6 +38,14 @@ internal static class OptionKinds
     public static Option<double?> NonNegative(string name, string description) =>
         Number(name, description, static value => value >= 0, "a number, at least 0");
 
+    /// <summary>The same for a number that is computed with in fp32.</summary>
+    public static Option<double?> NonNegativeFloat32(string name, string description) => Number(
+        name, description, static value => value == 0 || IsPositiveFloat32(value), "a number of fp32, at least 0");
+
+    /// <summary>A number above 0 that is computed with in fp32.</summary>
+    public static Option<double?> PositiveFloat32(string name, string description) =>
+        Number(name, description, IsPositiveFloat32, "a number of fp32 above 0");
+
     /// <summary>A share from 0 to 1.</summary>
     public static Option<double?> Share(string name, string description) =>
         Number(name, description, static value => value is >= 0 and <= 1, "a number from 0 to 1");
@@ -138,4 +146,6 @@ internal static class OptionKinds
 
     private static InputException Refusal(string name, string text, string expected) =>
         new($"{name}: '{text}' cannot be used; expected {expected}");
+
+    private static bool IsPositiveFloat32(double value) => (float)value > 0 && float.IsFinite((float)value);
 }

@@ -24,7 +24,7 @@ public enum EngineError
     Internal = NativeStatus.Internal,
 }
 
-/// <summary>A call of the engine failed. The message is the engine's own, one line: argument, expected, got.</summary>
+/// <summary>A call of the engine failed. The message is one line: what was being done, what was found, and what was expected.</summary>
 public sealed class EngineException : InputException
 {
     /// <summary>A failure with the engine's message.</summary>
@@ -46,7 +46,7 @@ public sealed class EngineException : InputException
 /// <summary>From a native status to an exception.</summary>
 internal static class NativeStatusCheck
 {
-    /// <summary>Throws the engine's own message if a call failed; on the thread that made the call, before its next one.</summary>
+    /// <summary>Throws the engine's message if a call failed; on the thread that made the call, before its next one.</summary>
     public static void ThrowIfFailed(this NativeStatus status)
     {
         if (status == NativeStatus.Ok) return;

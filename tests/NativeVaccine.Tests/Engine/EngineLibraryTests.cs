@@ -41,7 +41,7 @@ public sealed class EngineLibraryTests
         EngineException refusal = Assert.Throws<EngineException>(
             () => MemoryPlan.Create(device, ModelConfiguration.Load(Fixtures.Path("micro-llama")), options));
 
-        Assert.EndsWith("options.activation_type is 1 (bf16), and this device computes in fp32 only", refusal.Message, StringComparison.Ordinal);
+        Assert.EndsWith("the activations' type is 1 (bf16), and this device computes in fp32 only", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -93,7 +93,7 @@ public sealed class EngineLibraryTests
 
         string message = Assert.Throws<NativeLibraryException>(() => EngineLibrary.Load("cpu", [other])).Message;
 
-        Assert.Equal($"{other}: is not a NativeVaccine engine: it has no vaccine_abi_version", message);
+        Assert.Equal($"{other}: is not a NativeVaccine engine; expected a library that this program was built with", message);
     }
 
     [Fact]

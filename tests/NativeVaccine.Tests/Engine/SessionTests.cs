@@ -286,9 +286,9 @@ public sealed class SessionTests
         using var model = new FixtureSession("micro-llama", narrow);
         Session session = model.Session;
 
-        Refuse("max_tokens", Of(6), Of(6));
-        Refuse("longest_sample", Of(9));
-        Refuse("max_samples", Of(1), Of(1), Of(1));
+        Refuse("number of tokens in a batch", Of(6), Of(6));
+        Refuse("longest sample", Of(9));
+        Refuse("number of samples in a batch", Of(1), Of(1), Of(1));
         Refuse("input_ids[1]", new Sample([0, 100_000], [0, 1]));
         Assert.Equal(EngineError.WrongState, Assert.Throws<EngineException>(() => session.Backward(new BackwardOptions())).Error);
         PassResult prompts = session.Forward(Batch.OfPrompts([[1, 2, 3]]), new ForwardOptions { ForBackward = false });
