@@ -4,6 +4,7 @@ using NativeVaccine.Cli.Demo;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Engine;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Cli;
 
@@ -22,6 +23,7 @@ internal sealed class Application(Terminal terminal, Interruption interruption)
     public int Run(string[] arguments)
     {
         bool isVerbose = arguments.Contains(Verbose.Name);
+        InputFile.Notice = terminal.Error.WriteLine;
         try
         {
             int result = Invoke(arguments);

@@ -11,7 +11,8 @@ namespace NativeVaccine.Cli;
 internal sealed partial class Interruption : IDisposable
 {
     private const string ShowCursor = "\e[?25h";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    /// <summary>With what ending takes by itself, it is over within a second.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(0.8);
 
     /// <summary>The signals, with their numbers, which shells add to 128.</summary>
     private static readonly (PosixSignal Signal, int Number)[] Signals =

@@ -40,6 +40,9 @@ internal static partial class FileKinds
         }
     }
 
+    /// <summary>True for a pipe or a socket.</summary>
+    public static bool IsPipe(string path) => Of(path) == FileKind.Pipe;
+
     /// <summary>Gives a new file the owner of the one that it will replace, as far as this process may.</summary>
     public static void CopyOwner(string from, string to)
     {

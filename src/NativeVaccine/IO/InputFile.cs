@@ -8,6 +8,16 @@ public static class InputFile
     /// <summary>Nobody trains on more text than this at once, and it must fit into memory.</summary>
     public const int MaximumTextBytes = 1 << 30;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly AsyncLocal<Action<string>?> Notices = new();
+
+    /// <summary>Told in a line, once a file, that nothing comes out of a pipe; null if nobody asks. Each flow of control has its own.</summary>
+    public static Action<string>? Notice
+    {
+        get => Notices.Value;
+        set => Notices.Value = value;
+    }
+
     /// <summary>Refuses anything but a folder.</summary>
     /// <param name="path">The path.</param>
     /// <param name="expected">What should be there: "a PEFT adapter".</param>
@@ -60,6 +70,10 @@ public static class InputFile
     public static ReadOnlyMemory<byte> ReadText(string path, bool mayBeEmpty = false) => Guard(path, () =>
     {
         RequireFile(path, mayBePipe: true);
+        // Opening a pipe waits for a writer, and reading for what it writes.
+        using Timer? waiting = FileKinds.IsPipe(path) && Notice is { } notice
+            ? new Timer(_ => notice($"{path}: is a pipe; waiting for a program to write into it"), null, Patience, Timeout.InfiniteTimeSpan)
+            : null;
         // Others may write meanwhile: a run that reports reads the lines of the file that it holds open.
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         long expected = stream.CanSeek ? stream.Length : 0;
@@ -68,6 +82,7 @@ public static class InputFile
         byte[] piece = new byte[1 << 16];
         while (stream.Read(piece) is > 0 and var read)
         {
+            waiting?.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             if (content.Length + read > MaximumTextBytes) throw TooLong(path);
             content.Write(piece, 0, read);
         }
