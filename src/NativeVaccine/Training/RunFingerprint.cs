@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json.Nodes;
 using NativeVaccine.Data;
 using NativeVaccine.Methods;
+using NativeVaccine.Models;
 
 namespace NativeVaccine.Training;
 
@@ -48,6 +50,23 @@ public static class RunFingerprint
         foreach ((SampleKind kind, SamplePool pool) in data.Pools) parts[$"the {kind.ToString().ToLowerInvariant()} data"] = Hash(pool.Samples);
         if (data.Replay is { } replay) parts["the replay file"] = Hash(replay, method);
         return parts;
+    }
+
+    /// <summary>
+    /// A hash of the fields of config.json that a run computes with, however they are written. The type that it names is not among them (the
+    /// tensors' own counts), nor are the tokens that begin and end a text (the samples have them) and the positions (nothing but told).
+    /// </summary>
+    internal static string Hash(ModelConfiguration configuration)
+    {
+        ModelConfiguration read = configuration with
+        {
+            SourceJson = null,
+            StoredType = ElementType.Float32,
+            BeginOfSequenceId = null,
+            EndOfSequenceIds = [],
+            MaximumPositions = 1,
+        };
+        return Convert.ToHexStringLower(XxHash128.Hash(Encoding.UTF8.GetBytes(read.ToJson())));
     }
 
     /// <summary>What differs between two runs: "learning_rate (0.001, now 0.01)", "the model's weights"; empty if nothing does.</summary>

@@ -43,6 +43,8 @@ internal sealed class TrainingFiles : IDisposable
             : null;
         if (followed is { Dropped: > 0 })
             notices.Add($"{options.Replay}: {followed.Dropped} of the records that it names have no label left and count nothing in their batches");
+        foreach (string pipe in sets.Values.Select(static set => set.Source).Append(options.Replay).OfType<string>().Where(FileKinds.IsPipe))
+            notices.Add($"{pipe}: is a pipe, so the run can be resumed only if the same comes out of it again");
         Sets = [.. sets.Values];
         Data = new TrainingData(PoolOf(sets[SampleKind.Training]))
         {
@@ -94,7 +96,7 @@ internal sealed class TrainingFiles : IDisposable
     /// <param name="record">What the run merges.</param>
     public Dictionary<string, string> Hashes(AdapterRecord record) => new(StringComparer.Ordinal)
     {
-        ["the model's configuration"] = Convert.ToHexStringLower(XxHash128.Hash(Encoding.UTF8.GetBytes(Model.Configuration.ToJson()))),
+        ["the model's configuration"] = RunFingerprint.Hash(Model.Configuration),
         ["the model's weights"] = stored.Hash(),
         ["the tokenizer"] = HashTokenizer(Model.Path),
         ["the merged adapters"] = string.Join(' ', record.StandsOn.Select(static adapter => adapter.Hash)),

@@ -108,6 +108,44 @@ public sealed class SameRunTests : IDisposable
     }
 
     [Fact]
+    public void FieldsOfTheModelThatChangeNoNumberAreFree()
+    {
+        Stop();
+        string file = folder.File("model", "config.json");
+        JsonObject json = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        foreach ((string name, JsonNode? value) in new (string, JsonNode?)[]
+        {
+            ("use_cache", false), ("transformers_version", "5.23.0"), ("_name_or_path", "elsewhere"), ("torch_dtype", "bfloat16"),
+            ("max_position_embeddings", 4096), ("pad_token_id", 0), ("initializer_range", 0.5), ("hidden_act", "swish"),
+        }) json[name] = value;
+        File.WriteAllText(file, new JsonObject(json.Reverse().Select(static field => KeyValuePair.Create(field.Key, field.Value?.DeepClone()))).ToJsonString());
+
+        Resume();
+    }
+
+    /// <summary>Every number that the engine is given of a model.</summary>
+    [Fact]
+    public void WhatTheModelComputesWithIsInTheFingerprint()
+    {
+        ModelConfiguration model = ModelConfiguration.Load(Fixtures.Path("tiny-gqa"));
+        ModelConfiguration mistral = ModelConfiguration.Load(Fixtures.Path("tiny-mistral"));
+        ModelConfiguration[] all =
+        [
+            model, mistral,
+            model with { VocabularySize = 9 }, model with { HiddenSize = 8 }, model with { IntermediateSize = 9 }, model with { LayerCount = 1 },
+            model with { HeadCount = 2 }, model with { KeyValueHeadCount = 1 }, model with { HeadSize = 2 }, model with { RmsNormEpsilon = 1e-3 },
+            model with { RopeTheta = 7 }, model with { RopeScaling = RopeScaling.None }, model with { RopeScaling = model.RopeScaling with { Factor = 9 } },
+            model with { RopeScaling = model.RopeScaling with { LowFrequencyFactor = 2 } },
+            model with { RopeScaling = model.RopeScaling with { HighFrequencyFactor = 9 } },
+            model with { RopeScaling = model.RopeScaling with { OriginalMaximumPositions = 9 } },
+            model with { RopeScaling = new RopeScaling(RopeScalingKind.Linear, 8) },
+            mistral with { SlidingWindow = 77 }, model with { TieWordEmbeddings = !model.TieWordEmbeddings },
+            model with { QueryKeyValueBias = true, OutputBias = true }, model with { MlpBias = true },
+        ];
+        Assert.Equal(all.Length, all.Select(RunFingerprint.Hash).Distinct().Count());
+    }
+
+    [Fact]
     public void WeightsAreHashedOnceHoweverTheyAreRead()
     {
         using ModelFolder model = ModelFolder.Open(Fixtures.Path("micro-llama"));
