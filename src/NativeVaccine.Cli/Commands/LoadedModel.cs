@@ -106,6 +106,7 @@ internal sealed class LoadedModel : IDisposable
     [
         new("model", Path.GetFullPath(Selection.Model)),
         new("model_hash", stored?.Hash()),
+        .. TrainedOn(Selection.Model),
         new("adapters", new JsonArray([.. Selection.Adapters.Select(static adapter => (JsonNode)new JsonObject
         {
             ["path"] = Path.GetFullPath(adapter),
@@ -116,6 +117,27 @@ internal sealed class LoadedModel : IDisposable
         new("weights", plan?.Options.WeightType.ToString()),
         new("activations", plan?.Options.ActivationType.ToString()),
     ];
+
+    /// <summary>What a model was trained on top of, if it says so, and what that was trained on, as far as it is still there.</summary>
+    private static IEnumerable<KeyValuePair<string, JsonNode?>> TrainedOn(string folder, int depth = 0)
+    {
+        const int deepest = 16;  // records may have been made to go round
+        if (depth == deepest || AdapterRecord.Find(folder) is not { } record) return [];
+        return
+        [
+            new("model_trained_on", new JsonObject(
+            [
+                new("model", record.Model),
+                new("model_hash", record.ModelHash),
+                .. record.Model is { } model ? TrainedOn(model, depth + 1) : [],
+                new("adapters", new JsonArray([.. record.StandsOn.Select(static adapter => (JsonNode)new JsonObject
+                {
+                    ["path"] = adapter.Path,
+                    ["hash"] = adapter.Hash,
+                })])),
+            ])),
+        ];
+    }
 
     /// <summary>By what a later command knows that it has the same model: its files' sizes and times, and what the adapters hold.</summary>
     public IEnumerable<KeyValuePair<string, JsonNode?>> DescribeFiles() =>

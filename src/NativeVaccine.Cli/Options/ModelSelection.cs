@@ -10,7 +10,7 @@ namespace NativeVaccine.Cli.Options;
 internal sealed record SelectedModel(string Model, IReadOnlyList<string> Adapters, TrainingOptions? Run)
 {
     /// <summary>The name of the template that the model was trained with, as far as that is known.</summary>
-    public string Template => Run?.Template ?? ModelSelection.TemplateOf(Adapters) ?? "alpaca";
+    public string Template => Run?.Template ?? ModelSelection.TemplateOf(Adapters) ?? ModelSelection.TemplateOf([Model]) ?? "alpaca";
 }
 
 /// <summary>The options that say which model a verb uses: a folder and adapters, or a run for both.</summary>
@@ -27,8 +27,8 @@ internal sealed class ModelSelection
     public static Option<string?> CreateRunOption() => OptionKinds.Text(
         "--run", "RUN", "folder of a finished run: stands for --model and all --adapter, and gives the template");
 
-    /// <summary>The template that the last adapter was trained with; null where it does not say.</summary>
-    public static string? TemplateOf(IReadOnlyList<string> adapters) => adapters.Count == 0 ? null : AdapterRecord.Find(adapters[^1])?.Template;
+    /// <summary>The template that the last of some adapters, or a model, was trained with; null where it does not say.</summary>
+    public static string? TemplateOf(IReadOnlyList<string> folders) => folders.Count == 0 ? null : AdapterRecord.Find(folders[^1])?.Template;
 
     /// <summary>What was given.</summary>
     /// <param name="parsed">The command line.</param>

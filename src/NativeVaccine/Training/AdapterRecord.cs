@@ -17,8 +17,8 @@ public sealed record BaseAdapter
 }
 
 /// <summary>
-/// What an adapter was trained on top of: nativevaccine.json in its folder, which peft passes over. An adapter without one is not ours, and
-/// is taken to stand on the model itself.
+/// What an adapter was trained on top of, or a model all of whose weights were trained: nativevaccine.json in its folder, which peft and
+/// transformers pass over. An adapter without one is not ours, and is taken to stand on the model itself.
 /// </summary>
 public sealed record AdapterRecord
 {
@@ -31,20 +31,20 @@ public sealed record AdapterRecord
     /// <summary>A hash of the model's weights, as <see cref="HashedWeights"/> gives it; null where they were not seen whole.</summary>
     public string? ModelHash { get; init; }
 
-    /// <summary>Name of the prompt template that it was trained with; null where none is known.</summary>
+    /// <summary>Name of the prompt template of the training; null where none is known.</summary>
     public string? Template { get; init; }
 
-    /// <summary>The adapters that were merged into the model before this one was trained, in that order.</summary>
+    /// <summary>The adapters that were merged into the model before the training, in that order.</summary>
     public required IReadOnlyList<BaseAdapter> StandsOn { get; init; }
 
     /// <summary>What made the adapter.</summary>
     public IReadOnlyDictionary<string, string> Versions { get; init; } = new SortedDictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>The record of an adapter; null if it has none.</summary>
+    /// <summary>The record of an adapter or a model; null if it has none.</summary>
     /// <exception cref="InputException">It is broken.</exception>
-    public static AdapterRecord? Find(string adapter)
+    public static AdapterRecord? Find(string folder)
     {
-        string file = Path.Combine(adapter, FileName);
+        string file = Path.Combine(folder, FileName);
         if (!File.Exists(file)) return null;
         using JsonDocument document = JsonFile.ReadObject(file);
         try
@@ -59,9 +59,9 @@ public sealed record AdapterRecord
         }
     }
 
-    /// <summary>The record of an adapter that a run is going to train.</summary>
+    /// <summary>The record of the adapter or the model that a run is going to train.</summary>
     /// <param name="options">Of the run.</param>
-    /// <param name="folder">Where the adapter will lie.</param>
+    /// <param name="folder">Where it will lie.</param>
     public static AdapterRecord Of(TrainingOptions options, string folder) => new()
     {
         Model = options.Model is null ? null : Path.GetFullPath(options.Model),

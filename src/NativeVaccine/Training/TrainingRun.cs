@@ -131,8 +131,9 @@ public sealed class TrainingRun : IDisposable
             WriteReport(totalSteps);
             throw;
         }
-        if (Options.Full) SaveModel(session);
-        else folder.SaveAdapter(session.SaveAdapter(Options.Model), record with { ModelHash = files.WeightsHash });
+        record = record with { ModelHash = files.WeightsHash };
+        if (Options.Full) SaveModel(session, record);
+        else folder.SaveAdapter(session.SaveAdapter(Options.Model), record);
         WriteReport(totalSteps);
         return folder.ResultPath;
     }
@@ -222,9 +223,13 @@ public sealed class TrainingRun : IDisposable
     }
 
     /// <summary>In fp32, whatever the model was stored as: rounding would undo small steps.</summary>
-    private void SaveModel(Session session) => ModelWriter.Write(
+    private void SaveModel(Session session, AdapterRecord record) => ModelWriter.Write(
         folder.ResultPath,
         files.Model.Configuration with { StoredType = ElementType.Float32 },
         session.SnapshotWeights(),
-        to => CompanionFiles.Copy(files.Model.Path, to, Notice));
+        to =>
+        {
+            CompanionFiles.Copy(files.Model.Path, to, Notice);
+            record.Write(to);
+        });
 }

@@ -53,6 +53,36 @@ public sealed class ChainedRunTests : IDisposable
         Assert.Equal(("none", 12), ((string)options["template"]!, (int)options["max_length"]!));
     }
 
+    /// <summary>The adapters that were merged before all weights were trained are not lost.</summary>
+    [Fact]
+    public void AModelTrainedInFullNamesTheChainUnderIt()
+    {
+        (string run, string full, string again) = (folder.File("run"), folder.File("full"), folder.File("again"));
+        string records = folder.File("records.jsonl");
+        File.WriteAllText(records, """{"instruction": "Name a river.", "input": "", "output": "The Elbe, which comes from afar."}""" + "\n");
+        Align(run);
+        CommandLine.Succeed("finetune", "--run", run, "--data", records, "--epochs", "1", "--template", "none", "--full", "--out", full);
+        CommandLine.Succeed("finetune", "--run", full, "--data", records, "--epochs", "1", "--full", "--out", again);
+        string model = Path.Combine(full, "model");
+        string json = folder.File("result.json");
+
+        foreach (string[] given in new string[][] { ["--run", full], ["--model", model] })
+        {
+            CommandLine.Succeed(["evaluate", "loss", .. given, "--data", records, "--json", json]);
+            JsonNode source = JsonNode.Parse(File.ReadAllText(json))!["source"]!;
+            Assert.Equal((model, "none"), ((string)source["model"]!, (string)source["template"]!));
+            JsonNode under = source["model_trained_on"]!;
+            Assert.Equal(Model, (string)under["model"]!);
+            Assert.Equal([Path.Combine(run, "adapter")], under["adapters"]!.AsArray().Select(static adapter => (string)adapter!["path"]!));
+            Assert.NotEqual((string)source["model_hash"]!, (string)under["model_hash"]!);
+        }
+
+        CommandLine.Succeed("evaluate", "loss", "--run", again, "--data", records, "--json", json);
+        JsonNode last = JsonNode.Parse(File.ReadAllText(json))!["source"]!["model_trained_on"]!;
+        Assert.Equal((model, 0), ((string)last["model"]!, last["adapters"]!.AsArray().Count));
+        Assert.Equal(Path.Combine(run, "adapter"), (string)last["model_trained_on"]!["adapters"]![0]!["path"]!);
+    }
+
     [Fact]
     public void AnInitialAdapterOfAnotherFormIsRefusedBeforeThereIsAFolder()
     {
