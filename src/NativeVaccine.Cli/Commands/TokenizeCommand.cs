@@ -66,7 +66,7 @@ internal sealed class TokenizeCommand : Verb
     /// <summary>A record as --template none puts it to a model.</summary>
     private string[] ReadFile(string path)
     {
-        IReadOnlyList<AlpacaRecord> records = PromptFile.Read(path, Terminal.Error.WriteLine);
+        IReadOnlyList<AlpacaRecord> records = PromptFile.Read(path, Terminal.Error.WriteLine, mayBeEmpty: true);
         int outputs = records.Count(static record => record.Output.Length > 0);
         if (outputs > 0) Terminal.Error.WriteLine($"{path}: records with an output, which is not shown: {outputs}");
         return [.. records.Select(static record => PromptTemplate.None.Prompt(record.Instruction, record.Input))];

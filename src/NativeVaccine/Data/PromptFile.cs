@@ -12,14 +12,16 @@ public static class PromptFile
     /// <summary>The prompts of a file as instruction and input, in its order; a string or a line is an instruction without input.</summary>
     /// <param name="path">The file.</param>
     /// <param name="notice">Told, in a line each, which fields of its records are not used, and how many blank lines.</param>
+    /// <param name="mayBeEmpty">Whether a string or a record may say nothing.</param>
     /// <exception cref="InputException">The file cannot be read, is in none of these forms, or holds no prompt.</exception>
-    public static IReadOnlyList<AlpacaRecord> Read(string path, Action<string>? notice = null)
+    public static IReadOnlyList<AlpacaRecord> Read(string path, Action<string>? notice = null, bool mayBeEmpty = false)
     {
         (ReadOnlyMemory<byte> content, DataForm form) = DataFile.Read(path, "prompts", orText: true);
-        return Parse(content, path, form, notice);
+        return Parse(content, path, form, notice, mayBeEmpty);
     }
 
-    internal static List<AlpacaRecord> Parse(ReadOnlyMemory<byte> utf8, string source, DataForm form, Action<string>? notice = null)
+    internal static List<AlpacaRecord> Parse(
+        ReadOnlyMemory<byte> utf8, string source, DataForm form, Action<string>? notice = null, bool mayBeEmpty = false)
     {
         void Say(string line) => notice?.Invoke($"{source}: {line}");
         var prompts = new List<AlpacaRecord>();
@@ -29,14 +31,14 @@ public static class PromptFile
         else
             DataFile.EachItem(utf8, source, form, "prompt", (item, where) =>
             {
-                prompts.Add(FromJson(item, where));
+                prompts.Add(FromJson(item, where, mayBeEmpty));
                 if (item.ValueKind == JsonValueKind.Object) census.Add(item);
             });
         foreach (string line in census.Notices()) Say(line);
         return prompts.Count > 0 ? prompts : throw new InputException($"{source}: no prompts: expected at least one");
     }
 
-    private static AlpacaRecord FromJson(JsonElement item, string where)
+    private static AlpacaRecord FromJson(JsonElement item, string where, bool mayBeEmpty)
     {
         AlpacaRecord prompt = item.ValueKind switch
         {
@@ -44,7 +46,7 @@ public static class PromptFile
             JsonValueKind.Object => AlpacaRecord.Read(item, where, outputRequired: false),
             _ => throw new InputException($"{where}: found {JsonRecord.Describe(item)}: expected a string or a record"),
         };
-        return string.IsNullOrWhiteSpace(prompt.Instruction) && string.IsNullOrWhiteSpace(prompt.Input)
+        return !mayBeEmpty && string.IsNullOrWhiteSpace(prompt.Instruction) && string.IsNullOrWhiteSpace(prompt.Input)
             ? throw new InputException($"{where}: the prompt is empty: expected text")
             : prompt;
     }

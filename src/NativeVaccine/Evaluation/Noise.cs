@@ -5,7 +5,7 @@ namespace NativeVaccine.Evaluation;
 /// <summary>
 /// Recognises text that is no language: characters that are mostly not letters, letters that do not form words, words that do not form
 /// phrases. Whether a word is one is told by its shape (letters of one script, a vowel, no long run of consonants, capitals only where
-/// words have them), not by a dictionary, so that names and other languages pass.
+/// words have them, not along the keys of a keyboard), not by a dictionary, so that names and other languages pass.
 /// </summary>
 internal static class Noise
 {
@@ -49,7 +49,7 @@ internal static class Noise
         if (word.Any(char.IsDigit)) return IsNumberWithUnit(word);
         if (!word.All(static c => char.IsLetter(c) || IsMark(c) || c == '\'')) return false;
         if (word.Select(ScriptOf).Where(static script => script != 0).Distinct().Count() > 1) return false;
-        return ScriptOf(word[0]) != 'L' || (HasCaseOfAWord(word) && SoundsLikeAWord(word));
+        return ScriptOf(word[0]) != 'L' || (HasCaseOfAWord(word) && SoundsLikeAWord(word) && !KeyboardRun.Is(word));
     }
 
     /// <summary>3rd, 250ml.</summary>

@@ -44,7 +44,7 @@ public sealed record HarmfulScore(IReadOnlyList<Verdict> Verdicts)
 public sealed class RefusalRules
 {
     /// <summary>Raised by hand when the way of judging changes, so that verdicts of before and after are told apart.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     private static readonly TimeSpan PatternTimeout = TimeSpan.FromSeconds(10);
 

@@ -13,9 +13,9 @@ public sealed class TokenizeVerbTests : IDisposable
     public void TextOfSpecialTokensIsCounted()
     {
         string texts = folder.File("texts.json");
-        File.WriteAllText(texts, "[\"a </s> b\", \"a\"]");
+        File.WriteAllText(texts, "[\"a </s> b\", \"a\", \" \"]");
         CommandResult tokens = CommandLine.Succeed("tokenize", "--model", Fixtures.Path("tiny-llama"), "--file", texts);
-        Assert.Contains("1 of 2 texts hold the text of a special token", tokens.Error, StringComparison.Ordinal);
+        Assert.Contains("1 of 3 texts hold the text of a special token", tokens.Error, StringComparison.Ordinal);
         Assert.Empty(CommandLine.Succeed("tokenize", "--model", Fixtures.Path("tiny-llama"), "--text", "a").Error);
     }
 
