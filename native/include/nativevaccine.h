@@ -40,7 +40,7 @@ extern "C" {
 #define VACCINE_NOEXCEPT
 #endif
 
-#define VACCINE_ABI_VERSION 6u
+#define VACCINE_ABI_VERSION 7u
 
 /* Numbers are never reused. */
 typedef enum vaccine_status {
@@ -423,6 +423,8 @@ typedef struct vaccine_sampling {
     float repetition_penalty; /* above 0; 1: none. The logits of tokens that a sample has already, prompt included, are divided by it, or
                                  multiplied where they are negative, before anything else */
     uint64_t seed;            /* sample s at position p draws the same number whatever else is in the batch */
+    const uint64_t* seeds;    /* NULL, or in place of seed one for each sample of decode_begin: a sample then draws by its own seed and its
+                                 position alone, whichever number it has in the batch */
 } vaccine_sampling;
 
 /* Reads the prompts (labels NULL) and gives each sample's next token. Waits. */

@@ -212,7 +212,7 @@ internal unsafe struct NativeAdamWOptions
 }
 
 [StructLayout(LayoutKind.Sequential)]
-internal struct NativeSampling
+internal unsafe struct NativeSampling
 {
     public uint StructSize;
     public float Temperature;
@@ -220,4 +220,5 @@ internal struct NativeSampling
     public float TopP;
     public float RepetitionPenalty;
     public ulong Seed;
+    public ulong* Seeds;
 }

@@ -137,5 +137,6 @@
     FIELD(vaccine_sampling, top_k) \
     FIELD(vaccine_sampling, top_p) \
     FIELD(vaccine_sampling, repetition_penalty) \
-    FIELD(vaccine_sampling, seed)
+    FIELD(vaccine_sampling, seed) \
+    FIELD(vaccine_sampling, seeds)
 // clang-format on

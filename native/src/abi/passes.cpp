@@ -18,7 +18,7 @@ vaccine::Network::Sampling sampling_of(const vaccine_sampling* given) {
     vaccine::require(
         sampling->repetition_penalty > 0 && std::isfinite(sampling->repetition_penalty),
         "sampling.repetition_penalty is " + std::to_string(sampling->repetition_penalty) + ", expected a positive number; 1 is none");
-    return {sampling->temperature, sampling->top_k, sampling->top_p, sampling->repetition_penalty, sampling->seed};
+    return {sampling->temperature, sampling->top_k, sampling->top_p, sampling->repetition_penalty, sampling->seed, sampling->seeds};
 }
 
 /// The heads of a model with so many layers, each checked as far as its struct goes.

@@ -131,8 +131,9 @@ void Network::next_tokens(View rows, int64_t count, const Sampling& sampling, in
         }
         for (int64_t i = 0; i < n; ++i) {  // each draw is keyed by its sample and position, not by its place in the batch
             const int64_t s = decoding_[static_cast<size_t>(first + i)];
-            const RandomKey key{sampling.seed, static_cast<uint32_t>(lengths_[static_cast<size_t>(s)]),
-                                random_purpose(RandomUse::Sampling, 0, static_cast<uint32_t>(s), 0)};
+            const bool has_own = sampling.seeds != nullptr;
+            const RandomKey key{has_own ? sampling.seeds[s] : sampling.seed, static_cast<uint32_t>(lengths_[static_cast<size_t>(s)]),
+                                random_purpose(RandomUse::Sampling, 0, has_own ? 0 : static_cast<uint32_t>(s), 0)};
             ops::sample_rows(stream(), logits.rows_from(i, 1), sampling.temperature, sampling.top_k, sampling.top_p, key, out.slice(i, 1));
         }
     }

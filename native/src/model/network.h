@@ -68,6 +68,7 @@ public:
         int32_t top_k = 0;
         float top_p = 1, repetition_penalty = 1;
         uint64_t seed = 0;
+        const uint64_t* seeds = nullptr;  // one for each sample, in place of seed
     };
     void decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens);
     void decode_next(int64_t count, const int32_t* samples, const int32_t* tokens, const Sampling& sampling, int32_t* out_tokens);

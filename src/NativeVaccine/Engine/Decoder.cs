@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using NativeVaccine.Interop;
 
 namespace NativeVaccine.Engine;
@@ -29,8 +30,8 @@ public sealed class Decoder
     /// <param name="onToken">Told of every token as it is made; null if nobody asks.</param>
     /// <param name="cancellation">Ends it early, also within a long prompt.</param>
     /// <returns>
-    /// The new tokens of each prompt, in the order given, none for those left out; the end token, where one came, is the last. Greedy results do not depend on how
-    /// the prompts fall into groups, and drawn ones are drawn one prompt at a time, so they do not either.
+    /// The new tokens of each prompt, in the order given, none for those left out; the end token, where one came, is the last. Neither greedy
+    /// results nor draws depend on how the prompts fall into groups.
     /// </returns>
     /// <exception cref="InputException">A prompt is empty, or too long for the plan; the message names it and the limit.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
@@ -42,11 +43,11 @@ public sealed class Decoder
         int[][] results = new int[prompts.Count][];
         Array.Fill(results, []);
         IEnumerable<int> which = options.Only ?? Enumerable.Range(0, prompts.Count);
-        foreach (int[] group in Groups(prompts, which, options.Temperature > 0 ? 1 : limits.DecodeSamples))
+        foreach (int[] group in Groups(prompts, which))
         {
-            // A draw is numbered by the seed, the place in the group and the position: a prompt's own seed lets it depend on no other.
-            ulong seed = options.Seed ^ ((ulong)group[0] * 0x9E3779B97F4A7C15);
-            var run = new DecoderGroup(session, [.. group.Select(index => prompts[index])], options, seed);
+            // A prompt draws by a seed of its own, so that it depends on no other.
+            IEnumerable<ulong> seeds = group.Select(index => options.Seed ^ ((ulong)index * 0x9E3779B97F4A7C15));
+            var run = new DecoderGroup(session, [.. group.Select(index => prompts[index])], options, seeds);
             List<int>[] continuations = run.Generate(
                 (slot, id, isLast) => onToken?.Invoke(new DecodedToken(group[slot], id, isLast)), cancellation);
             for (int slot = 0; slot < group.Length; slot++) results[group[slot]] = [.. continuations[slot]];
@@ -55,13 +56,13 @@ public sealed class Decoder
     }
 
     /// <summary>The prompts' indices, shortest prompts first, in groups of at most so many that the plan has room for.</summary>
-    private IEnumerable<int[]> Groups(IReadOnlyList<int[]> prompts, IEnumerable<int> which, int most)
+    private IEnumerable<int[]> Groups(IReadOnlyList<int[]> prompts, IEnumerable<int> which)
     {
         var group = new List<int>();
         int tokens = 0;
         foreach (int index in which.OrderBy(index => prompts[index].Length))
         {
-            if (group.Count == Math.Min(most, limits.MaxSamples) || tokens + prompts[index].Length > limits.MaxTokens)
+            if (group.Count == Math.Min(limits.DecodeSamples, limits.MaxSamples) || tokens + prompts[index].Length > limits.MaxTokens)
             {
                 yield return [.. group];
                 group.Clear();
@@ -90,17 +91,21 @@ public sealed class Decoder
 }
 
 /// <summary>A group of prompts on their way through the engine.</summary>
-internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationOptions options, ulong seed)
+internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationOptions options, IEnumerable<ulong> seeds)
 {
+    /// <summary>Where the engine finds them, whatever is collected meanwhile.</summary>
+    private readonly ulong[] pinnedSeeds = Pinned([.. seeds]);
+
     private readonly List<int>[] continuations = [.. prompts.Select(static _ => new List<int>())];
-    private readonly NativeSampling sampling = new()
+
+    private unsafe NativeSampling Sampling => new()
     {
         StructSize = (uint)Unsafe.SizeOf<NativeSampling>(),
         Temperature = options.Temperature,
         TopK = options.TopK,
         TopP = options.TopP,
         RepetitionPenalty = options.RepetitionPenalty,
-        Seed = seed,
+        Seeds = (ulong*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pinnedSeeds)),
     };
 
     /// <summary>All continuations of the group; <paramref name="onToken"/> is told of each token, with its slot and whether it is the last.</summary>
@@ -114,9 +119,16 @@ internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationO
             if (samples.Length == 0) return continuations;
             int[] next = new int[samples.Length];
             session.RunPass(
-                () => NativeMethods.DecodeNext(session.Handle, samples.Length, samples, tokens, sampling, next), cancellation);
+                () => NativeMethods.DecodeNext(session.Handle, samples.Length, samples, tokens, Sampling, next), cancellation);
             tokens = next;
         }
+    }
+
+    private static ulong[] Pinned(ulong[] numbers)
+    {
+        ulong[] pinned = GC.AllocateUninitializedArray<ulong>(numbers.Length, pinned: true);
+        numbers.CopyTo(pinned, 0);
+        return pinned;
     }
 
     private int[] Begin(CancellationToken cancellation)
@@ -125,7 +137,7 @@ internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationO
         Session.WithNativeBatch(Batch.OfPrompts(prompts), (in NativeBatch batch) =>
         {
             NativeBatch given = batch;
-            session.RunPass(() => NativeMethods.DecodeBegin(session.Handle, given, sampling, tokens), cancellation);
+            session.RunPass(() => NativeMethods.DecodeBegin(session.Handle, given, Sampling, tokens), cancellation);
         });
         return tokens;
     }

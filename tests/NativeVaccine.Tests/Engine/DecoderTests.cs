@@ -115,6 +115,43 @@ public sealed class DecoderTests
         Assert.NotEqual(first, model.Session.Decoder.Generate(prompts, options with { Temperature = 0 }));
     }
 
+    /// <summary>A prompt's draws are its own: those that it had when prompts were drawn one at a time.</summary>
+    [Theory]
+    [InlineData(1, 200)]
+    [InlineData(3, 210)]
+    [InlineData(4, 800)]
+    public void GroupsChangeNoDraw(int samples, int tokens)
+    {
+        if (TestDevice.IsBFloat16) return;  // other numbers, and so other draws
+        SessionOptions room = Options with { MaxSamples = samples, DecodeSamples = samples, MaxTokens = tokens };
+        using var model = new FixtureSession("tiny-llama", room);
+        int[][] prompts = Greedy("tiny-llama").Prompts;
+        var options = new GenerationOptions { MaxNewTokens = 16, Temperature = 1, TopK = 50, TopP = 0.95f, Seed = 5 };
+        int[][] expected =
+        [
+            [13, 262, 357, 744, 336, 727, 720, 725, 432, 329, 733, 709, 269, 730, 289, 411],
+            [290, 355, 408, 714, 345, 369, 267, 260, 707, 727, 715, 718, 725, 730, 294, 303],
+            [279, 265, 278, 318, 285, 483, 356, 714, 364, 726, 13, 337, 763, 707, 409, 740],
+            [748, 740, 719, 711, 725, 708, 266, 744, 13, 352, 721, 715, 312, 745, 726, 13],
+        ];
+
+        Assert.Equal(expected, model.Session.Decoder.Generate(prompts, options));
+        Assert.Equal([[], expected[1], [], expected[3]], model.Session.Decoder.Generate(prompts, options with { Only = [1, 3] }));
+    }
+
+    /// <summary>As many at a time as greedy decoding has: the prompts go on together, token by token.</summary>
+    [Fact]
+    public void DrawsAreMadeForManyPromptsAtATime()
+    {
+        using var model = new FixtureSession("tiny-llama", Options);
+        var order = new List<int>();
+        model.Session.Decoder.Generate(
+            [[1, 388], [1, 531], [1, 288]],
+            new GenerationOptions { MaxNewTokens = 3, Temperature = 1 },
+            token => order.Add(token.Prompt));
+        Assert.Equal([0, 1, 2, 0, 1, 2, 0, 1, 2], order);
+    }
+
     /// <summary>Ids of transformers 5.23: generate(do_sample=False, repetition_penalty=1.5) on "The quick brown fox".</summary>
     [Fact]
     public void ARepetitionPenaltyIsThatOfTransformers()
