@@ -16,7 +16,7 @@ public sealed class DeviceErrorTests : IDisposable
     private static readonly string Samples = Fixtures.Path("traces", "tvaccine-micro", "samples.jsonl");
 
     /// <summary>What the cuda engine planned on a GPU for README's shape:llama-2-7b: 19.1 GiB, and of them the kernels' workspace.</summary>
-    private const long LargeBytes = 20_481_520_128, LargeWorkspaceBytes = 50_331_648;
+    private const long LargeBytes = 20_481_536_512, LargeWorkspaceBytes = 50_331_648;
 
     private readonly TemporaryFolder folder = new();
 
