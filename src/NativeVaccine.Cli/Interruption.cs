@@ -92,8 +92,8 @@ internal sealed partial class Interruption : IDisposable
     }
 
     /// <summary>
-    /// From the system where it says so; elsewhere .NET is left to know. Scripts' background jobs ignore SIGINT, but whoever sends it to one
-    /// of them by its number means it.
+    /// From the system where it says so; elsewhere .NET is left to know. Scripts start their background jobs to
+    /// ignore SIGINT, and .NET leaves it so: SIGTERM stops them.
     /// </summary>
     private static bool IsIgnored(int number)
     {
