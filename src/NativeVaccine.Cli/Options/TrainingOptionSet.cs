@@ -16,7 +16,8 @@ internal sealed class TrainingOptionSet
         OptionKinds.Repeated("--adapter", "DIR", "PEFT adapter to merge before training; may be repeated, merged in the order given");
     public Option<string?> Run { get; } = ModelSelection.CreateRunOption();
     public Option<string?> Data { get; } =
-        OptionKinds.Text("--data", "FILE", "training data: Alpaca records (.json, .jsonl) or records of tokens (.jsonl)");
+        OptionKinds.Text(
+            "--data", "FILE", "training data: Alpaca records or records of tokens, as a JSON array or JSON lines; without a suffix the content tells");
     public Option<string?> Out { get; } = OptionKinds.Text("--out", "RUN", "folder of the run, new or empty");
     public Option<string?> Resume { get; } =
         OptionKinds.Text(
@@ -55,10 +56,12 @@ internal sealed class TrainingOptionSet
 
     private readonly Option<bool> full = OptionKinds.Switch("--full", "train all parameters, without an adapter");
     private readonly Option<int?> loraRank = OptionKinds.WholeNumber("--lora-rank", "rank of the adapter", 1);
-    private readonly Option<double?> loraAlpha = OptionKinds.Positive(
+    private readonly Option<double?> loraAlpha = OptionKinds.Number(
         "--lora-alpha",
         "the adapter's scale is alpha / rank; 4 in align (1 with --preset reference), 1 in finetune unless given; "
-        + "the authors fine-tune on GSM8K with 0.5");
+        + "the authors fine-tune on GSM8K with 0.5",
+        Models.Adapter.IsAlpha,
+        Models.Adapter.AlphaRange);
     private readonly Option<string?> loraTargets =
         OptionKinds.Text("--lora-targets", "q_proj,v_proj,...", "adapted projections; all seven unless given");
     private readonly Option<double?> dropout = OptionKinds.ShareBelowOne("--dropout", "dropout on the adapter's input");

@@ -20,6 +20,12 @@ public sealed class Adapter
     /// <summary>The largest alpha that is taken for one; no rank that fits asks for more.</summary>
     public const double LargestAlpha = 1 << 20;
 
+    /// <summary>What alpha must be, as messages say it.</summary>
+    public static string AlphaRange { get; } = FormattableString.Invariant($"a positive number of fp32, at most {LargestAlpha}");
+
+    /// <summary>Whether alpha can be one.</summary>
+    public static bool IsAlpha(double alpha) => (float)alpha > 0 && alpha <= LargestAlpha;
+
     private readonly Dictionary<(int Layer, Projection Projection), AdapterModule> modules;
 
     /// <summary>An adapter of zeros, which changes nothing, of the same form in every layer.</summary>

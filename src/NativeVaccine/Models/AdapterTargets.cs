@@ -151,8 +151,8 @@ internal sealed class AdapterTargets
 
     private static double Alpha(JsonFields fields, string name) => fields.Number(
         name,
-        static value => (float)value > 0 && value <= Adapter.LargestAlpha,
-        FormattableString.Invariant($"a positive number of fp32, at most {Adapter.LargestAlpha}"));
+        Adapter.IsAlpha,
+        Adapter.AlphaRange);
 
     /// <summary>The value of the first pattern that fits, in the order of the file.</summary>
     private static T? First<T>(List<(PythonPattern Pattern, T Value)> patterns, string path)

@@ -202,7 +202,7 @@ public sealed record TrainingOptions
             ("beta2", Beta2, Beta2 is >= 0 and < 1, "a number from 0 and below 1"),
             ("adam_epsilon", AdamEpsilon, AdamEpsilon > 0, "a number above 0"),
             ("clip", Clip, Clip >= 0, "a number, at least 0"),
-            ("lora_alpha", LoraAlpha, LoraAlpha > 0, "a number above 0"),
+            ("lora_alpha", LoraAlpha, Models.Adapter.IsAlpha(LoraAlpha), Models.Adapter.AlphaRange),
             ("dropout", Dropout, Dropout is >= 0 and < 1, "a number from 0 and below 1"),
         })
         {

@@ -146,6 +146,7 @@ public sealed class TrainingOptionsTests
     [InlineData("{\"adapter\": [null]}", "config.json: a list has null in it; expected adapter and lora_targets to be lists of texts")]
     [InlineData("{\"method\": null}", "config.json: method: the value cannot be used there")]
     [InlineData("{\"batch\": 0}", "config.json: batch is 0; expected at least 1")]
+    [InlineData("{\"lora_alpha\": 1e-50}", "config.json: lora_alpha is 1E-50; expected a positive number of fp32, at most 1048576")]
     [InlineData("{\"dropout\": 1}", "config.json: dropout is 1; expected a number from 0 and below 1")]
     [InlineData("{\"learning_rate\": -0.5}", "config.json: learning_rate is -0.5; expected a number, at least 0")]
     [InlineData("{\"full\": true, \"init_adapter\": \"a\"}", "config.json: init_adapter is given and full is true; expected ")]
