@@ -38,7 +38,7 @@ public sealed record ForwardOptions
     /// <summary>Step of the run.</summary>
     public uint Step { get; init; }
 
-    /// <summary>Pass of the step; two passes with the same number have the same masks.</summary>
+    /// <summary>Pass of the step, from 0 to 15; two passes with the same number have the same masks.</summary>
     public uint Pass { get; init; }
 
     /// <summary>False for evaluation: activations are not kept, and no backward pass may follow.</summary>

@@ -11,8 +11,11 @@ namespace NativeVaccine.Methods;
 /// </param>
 public sealed record MicroBatch(Batch Batch, float Share)
 {
-    /// <summary>A pass of a stream is numbered so much above the same pass of the stream before.</summary>
-    private const uint PassesOfAStream = 256;
+    /// <summary>The engine tells so many passes of a step from each other.</summary>
+    private const uint PassesOfAStep = 16;
+
+    /// <summary>Odd, so that no two multiples of it are the same.</summary>
+    private const ulong Spread = 0x9E37_79B9_7F4A_7C15;
 
     /// <summary>The stream that its samples come from.</summary>
     public SampleKind Kind { get; init; }
@@ -27,6 +30,10 @@ public sealed record MicroBatch(Batch Batch, float Share)
     public uint Number { get; init; }
 
     /// <summary>Options of a forward pass with the dropout masks that belong to a pass of this micro-batch, numbered from 1.</summary>
-    public ForwardOptions PassOptions(uint pass) =>
-        new() { Dropout = Dropout, Seed = Seed, Step = Number, Pass = ((uint)Kind * PassesOfAStream) + pass };
+    public ForwardOptions PassOptions(uint pass)
+    {
+        // What the engine's number of a pass cannot hold makes another seed: the stream, and every sixteen passes.
+        ulong other = ((ulong)Kind << 32) | (pass / PassesOfAStep);
+        return new() { Dropout = Dropout, Seed = Seed ^ (other * Spread), Step = Number, Pass = pass % PassesOfAStep };
+    }
 }

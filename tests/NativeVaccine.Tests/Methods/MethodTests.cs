@@ -93,6 +93,22 @@ public sealed class MethodTests
         Assert.All(same.Train().Skip(1), static step => Assert.Equal(step.Number("pass1_loss")!.Value, step.Loss));
     }
 
+    [Fact]
+    public void EveryPassOfEveryStreamDropsOutOnItsOwn()
+    {
+        const uint PassesThatTheEngineTellsApart = 16;
+        var batch = new Batch([new Sample([1, 2], [1, 2])]);
+        var keys = new HashSet<(ulong Seed, uint Step, uint Pass)>();
+        foreach (SampleKind kind in Enum.GetValues<SampleKind>())
+        {
+            for (uint pass = 1; pass <= 100; pass++)
+            {
+                ForwardOptions options = new MicroBatch(batch, 1) { Kind = kind, Seed = 42, Number = 3 }.PassOptions(pass);
+                Assert.True(keys.Add((options.Seed, options.Step, options.Pass % PassesThatTheEngineTellsApart)), $"{kind} {pass}");
+            }
+        }
+    }
+
     [Theory]
     [InlineData(FreezeScope.Layer, BackwardFloor.Chosen)]
     [InlineData(FreezeScope.Attention, BackwardFloor.Chosen)]
