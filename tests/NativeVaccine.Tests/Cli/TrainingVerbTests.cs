@@ -196,6 +196,7 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("random-vaccine", "--noise-size norm")]
     [InlineData("sft", "--full --schedule constant")]
     [InlineData("lisa", "--rho 2 --guide-steps 1 --user-steps 2 --guide-data")]
+    [InlineData("ewc", "--lambda 100 --fisher-data")]
     public void ARunsConfigurationGivenBackIsTheSameRun(string method, string more)
     {
         (string first, string second) = (folder.File("first"), folder.File("second"));
@@ -244,7 +245,7 @@ public sealed class TrainingVerbTests : IDisposable
 
     [Theory]
     [InlineData("--method tvaccine --layers 2", "error: method tvaccine takes harmful samples; expected --harmful-data FILE")]
-    [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine, lisa")]
+    [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine, lisa, ewc")]
     [InlineData("--lora-targets q_prj",
         "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
     [InlineData("--device tpu", "error: device 'tpu' is unknown; expected cpu or cuda:N")]
@@ -260,10 +261,14 @@ public sealed class TrainingVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("finetune --method vaccine", "nvaccine finetune: method vaccine is for nvaccine align; expected one of sft, lisa")]
+    [InlineData("finetune --method vaccine", "nvaccine finetune: method vaccine is for nvaccine align; expected one of sft, lisa, ewc")]
     [InlineData("finetune --method lisa", "method lisa takes guide samples; expected --guide-data FILE")]
+    [InlineData("finetune --method ewc", "method ewc takes fisher samples; expected --fisher-data FILE")]
     [InlineData("finetune --method lisa --guide-steps 0", "nvaccine finetune: --guide-steps: '0' cannot be used; expected a whole number, at least 1")]
-    [InlineData("finetune --method sft --guide-data x", "--guide-data is not used by sft; lisa uses it")]
+    [InlineData("finetune --method ewc --guide-data x", "--guide-data is not used by ewc; lisa uses it")]
+    [InlineData("finetune --method ewc --preset reference",
+        "method ewc has no preset reference: the authors' program adds the gradient of the last of the Fisher samples to that of the first step; "
+        + "expected --preset paper")]
     public void AMethodForFinetuningRefusesWhatItCannotDo(string arguments, string expected)
     {
         CommandResult result =
@@ -275,6 +280,7 @@ public sealed class TrainingVerbTests : IDisposable
 
     [Theory]
     [InlineData("lisa")]
+    [InlineData("ewc")]
     public void AMethodForFinetuningDoesNotAlign(string method)
     {
         CommandResult result = CommandLine.Run(

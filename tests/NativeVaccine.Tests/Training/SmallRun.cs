@@ -50,6 +50,7 @@ internal sealed class SmallRun : IDisposable
     public static TrainingOptions OptionsFor(string method) => TrainingDefaults.For(MethodCatalog.Require(method).Stages[0], method, Preset.Paper)
         .With("harmful_data", SampleFile + "#harmful")
         .With("guide_data", SampleFile + "#harmful")
+        .With("fisher_data", SampleFile + "#harmful")
         .With("guide_steps", 2)
         .With("user_steps", 3)
         .With("layers", 2)

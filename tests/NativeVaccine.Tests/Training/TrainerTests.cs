@@ -25,6 +25,7 @@ public sealed class TrainerTests
     [Theory]
     [InlineData("tvaccine")]
     [InlineData("lisa")]
+    [InlineData("ewc")]
     public void AReplayGivesTheRunThatWroteIt(string method)
     {
         using var folders = new TemporaryFolder();

@@ -114,7 +114,7 @@ internal sealed class ComparedModel : IDisposable
             AttentionSites = sites,
             MlpSites = sites,
             ResidualSites = sites,
-            ExtraVectors = 2,
+            ExtraVectors = 3,
             HeadRows = its.HeadRows,
             TeacherRows = its.IsFull ? 0 : its.TokenCount,
             RecomputedLayers = its.RecomputedLayers,

@@ -66,6 +66,57 @@ public sealed class FinetuningMethodTests
             : new() { [SampleKind.Training] = [Whole(models)] };
     }
 
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void EwcTrainsAsTheReferenceDoes(string name)
+    {
+        const double lambda = 2;
+        int[][] fisherBatches = [[0], [1, 2]];
+        using var models = new ComparedModel(name);
+        TrainingOptions options = OptionsFor(models, "ewc").With("lambda", lambda);
+        float[][] start = models.Parameters;
+        Dictionary<string, double[]> beginning = Weights(models), fisher = Map(beginning, static _ => 0);
+        foreach ((int index, int[] places) in fisherBatches.Index())
+        {
+            ReferenceSample[] batch = [.. places.Select(place => PoolOf(models)[place])];
+            ReferenceRunOptions masks = Masks(models, options, SampleKind.Fisher, step: 0, batch, index);
+            ReferenceResult result = models.Reference.Run(batch, masks with { GradientsOf = ReferenceModel.IsLora });
+            foreach ((string tensor, double[] gradient) in result.Gradients)
+                for (int i = 0; i < gradient.Length; i++) fisher[tensor][i] += gradient[i] * gradient[i];
+        }
+        TrainingData data = DataOf(models, SampleKind.Fisher) with
+        {
+            Replay = [.. Enumerable.Range(0, 3).Select(step => new ReplayStep(step, Taken(step)))],
+        };
+        List<StepMetrics> steps = Train(models, options, data);
+
+        var trainer = new ReferenceTrainer(models.Reference, WeightDecay, epsilon: Epsilon);
+        for (int step = 0; step < 3; step++)
+        {
+            Dictionary<string, double[]> drift = Difference(Weights(models), beginning);
+            Dictionary<string, double[]> gradient = drift.ToDictionary(
+                static tensor => tensor.Key, tensor => (double[])[.. tensor.Value.Zip(fisher[tensor.Key], static (d, f) => 2 * lambda * f * d)]);
+            double penalty = drift.Sum(tensor => tensor.Value.Zip(fisher[tensor.Key], static (d, f) => lambda * f * d * d).Sum());
+            ReferenceRunOptions masks = Masks(models, options, SampleKind.Training, step, models.Case.Batch);
+            ReferenceStep expected = trainer.PenalizedStep(models.Case.Batch, LearningRate, gradient, masks);
+
+            Compare.MeanLoss($"step {step}: ce_loss", expected.Loss, steps[step].Number("ce_loss")!.Value);
+            Compare.MeanLoss($"step {step}: loss", expected.Loss + penalty, steps[step].Loss);
+            Compare.Norms($"step {step}: penalty", penalty, steps[step].Number("penalty")!.Value);
+            Compare.Norms($"step {step}: penalty's gradient", Math.Sqrt(SumOfSquares(gradient)), steps[step].Number("penalty_gradient_norm")!.Value);
+            Compare.Norms($"step {step}: gradient", expected.GradientNorm, steps[step].GradientNorm);
+            Assert.Equal(step > 0, penalty > 0);
+        }
+        models.CompareChanges(start);
+
+        Dictionary<SampleKind, IReadOnlyList<int[]>> Taken(int step)
+        {
+            var taken = new Dictionary<SampleKind, IReadOnlyList<int[]>> { [SampleKind.Training] = [Whole(models)] };
+            if (step == 0) taken[SampleKind.Fisher] = fisherBatches;
+            return taken;
+        }
+    }
+
     private static TrainingOptions OptionsFor(ComparedModel models, string method) =>
         TrainingDefaults.For(TrainingStage.Finetune, method, Preset.Paper) with
         {
@@ -98,10 +149,10 @@ public sealed class FinetuningMethodTests
 
     /// <summary>The masks of the pass that trains on a micro-batch.</summary>
     private static ReferenceRunOptions Masks(
-        ComparedModel models, TrainingOptions options, SampleKind kind, int step, ReferenceSample[] batch)
+        ComparedModel models, TrainingOptions options, SampleKind kind, int step, ReferenceSample[] batch, int index = 0)
     {
         if (!options.UsesDropout) return new ReferenceRunOptions();
-        var micro = new MicroBatch(ComparedModel.BatchOf(batch), 1) { Kind = kind, Seed = options.Seed, Number = (uint)step };
+        var micro = new MicroBatch(ComparedModel.BatchOf(batch), 1) { Kind = kind, Seed = options.Seed, Number = (uint)(step + index) };
         ForwardOptions pass = micro.PassOptions(pass: 1);
         return new ReferenceRunOptions { DropoutMasks = DropoutMasks.Of(models.Case, micro.Batch.TokenCount, pass.Seed, pass.Step, pass.Pass) };
     }
