@@ -49,6 +49,22 @@ public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 
         IReadOnlyList<ReferenceSample> batch, double learningRate, Func<string, bool> trains, ReferenceRunOptions? options = null) =>
         Update(model.Run(batch, (options ?? new()) with { GradientsOf = trains }), learningRate, trains);
 
+    /// <summary>Supervised training of the LoRA matrices with a further term in the loss, whose gradient is given by their names.</summary>
+    public ReferenceStep PenalizedStep(
+        IReadOnlyList<ReferenceSample> batch,
+        double learningRate,
+        IReadOnlyDictionary<string, double[]> penaltyGradient,
+        ReferenceRunOptions? options = null)
+    {
+        ReferenceResult result = model.Run(batch, (options ?? new()) with { GradientsOf = EveryLora });
+        foreach ((string name, double[] gradient) in result.Gradients)
+        {
+            for (int i = 0; i < gradient.Length; i++)
+                gradient[i] += penaltyGradient[name][i];
+        }
+        return Update(result, learningRate, EveryLora);
+    }
+
     /// <summary>Vaccine: perturbs the attention output of every layer.</summary>
     /// <inheritdoc cref="TVaccineStep"/>
     public ReferenceStep VaccineStep(

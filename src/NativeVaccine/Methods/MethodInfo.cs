@@ -28,6 +28,9 @@ public sealed record MethodInfo(string Name, Func<MethodSettings, Method> Create
     /// <summary>For a method whose steps are of several states, which take their samples from different streams; null for others.</summary>
     public ReplayStates? States { get; init; }
 
+    /// <summary>The stream that a step trains on, which is what its field <c>samples</c> is of.</summary>
+    public SampleKind MainStream(Training.ReplayStep step) => States?.MainStream(step.Word(States.Field)) ?? SampleKind.Training;
+
     /// <summary>Why there is no preset "reference": what the authors' program computes is not worth following. Null if there is one.</summary>
     public string? WhyNoReference { get; init; }
 }

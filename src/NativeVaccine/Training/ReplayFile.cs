@@ -42,7 +42,7 @@ public sealed class ReplayFile
         {
             writer.WriteStartObject();
             writer.WriteNumber("step", step.Step);
-            SampleKind main = method.States?.MainStream(step.Word(method.States.Field)) ?? SampleKind.Training;
+            SampleKind main = method.MainStream(step);
             if (step.Of(main) is { } batches) WriteMain(writer, batches);
             foreach (ReplayField field in method.Replay)
             {

@@ -32,11 +32,12 @@ public sealed class SampleStreams
         (this.options, this.data) = (options, data);
         order = new SampleOrder(data.Samples.Count, options.Batch, options.Accumulate, options.Epochs, options.Seed);
         pools = data.Pools.ToDictionary(static pool => pool.Key, pool => new PoolOrder(pool.Value.Samples.Count, options.Seed, pool.Key));
-        atATime = MethodCatalog.Require(options.Method).Pools.ToDictionary(static pool => pool.Kind, static pool => pool.SamplesAtATime);
+        MethodInfo info = MethodCatalog.Require(options.Method);
+        atATime = info.Pools.ToDictionary(static pool => pool.Kind, static pool => pool.SamplesAtATime);
         // Random numbers are named by step and micro-batch, so their count in a step must be known beforehand.
         foreach (ReplayStep step in data.Replay ?? [])
         {
-            int count = step.Of(SampleKind.Training)?.Count ?? 0;
+            int count = step.Of(info.MainStream(step))?.Count ?? 0;
             if (count > options.Accumulate)
             {
                 throw new InputException(
@@ -70,13 +71,13 @@ public sealed class SampleStreams
     public SamplePool Pool(SampleKind kind) => data.Find(kind)
         ?? throw new InputException($"method {options.Method} takes {kind.ToString().ToLowerInvariant()} samples, and there are none");
 
-    /// <summary>The micro-batches that a step takes next.</summary>
+    /// <summary>The micro-batches that a step takes next; none of the training samples where the step that is followed took none.</summary>
     /// <exception cref="InputException">The run has no samples of this stream.</exception>
     public IReadOnlyList<int[]> Take(SampleKind kind, int step)
     {
         int poolSize = Pool(kind).Samples.Count;
         if (Replay(step)?.Of(kind) is { } followed) return followed;
-        if (kind == SampleKind.Training) return order.Batch(step);
+        if (kind == SampleKind.Training) return Replay(step) is null ? order.Batch(step) : [];
         int wanted = atATime.GetValueOrDefault(kind);
         int count = wanted > 0 ? wanted : (int)Math.Min((long)options.Batch * options.Accumulate, poolSize);
         long position = positions.GetValueOrDefault(NameOf(kind));
@@ -95,11 +96,12 @@ public sealed class SampleStreams
         int tokens = 0, samples = 0, longest = 0;
         for (int step = 0; step < TotalSteps; step++)
         {
-            if (Replay(step) is { } followed)
+            if (Replay(step) is not { } followed)
             {
-                foreach ((SampleKind kind, IReadOnlyList<int[]> batches) in followed.Samples) IncludeAll(kind, batches);
+                IncludeAll(SampleKind.Training, order.Batch(step));
+                continue;
             }
-            if (Replay(step)?.Of(SampleKind.Training) is null) IncludeAll(SampleKind.Training, order.Batch(step));
+            foreach ((SampleKind kind, IReadOnlyList<int[]> batches) in followed.Samples) IncludeAll(kind, batches);
         }
         foreach ((SampleKind kind, SamplePool pool) in data.Pools)
         {

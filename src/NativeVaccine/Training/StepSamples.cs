@@ -35,6 +35,7 @@ public sealed class StepSamples
 
     private MicroBatch[] Build(SampleKind kind, IReadOnlyList<int[]> batches)
     {
+        if (batches.Count == 0) return [];
         taken[kind] = taken.TryGetValue(kind, out IReadOnlyList<int[]>? before) ? [.. before, .. batches] : batches;
         SamplePool pool = streams.Pool(kind);
         Batch[] built = [.. batches.Select(batch => new Batch([.. batch.Select(index => pool.Samples[index])]))];

@@ -134,12 +134,15 @@ public sealed class Trainer
         var replay = new ReplayStep(metrics.Step, records);
         foreach (ReplayField field in info.Replay)
         {
-            if (field is ReplaySamples { InBatches: false } of && records.TryGetValue(of.Kind, out IReadOnlyList<int[]>? taken))
-                metrics.Set(field.Name, taken.SelectMany(static batch => batch));
-            else if (metrics.Values.TryGetValue(field.Name, out object? said))
+            if (metrics.Values.TryGetValue(field.Name, out object? said))
                 replay.Values[field.Name] = JsonSerializer.SerializeToNode(said, said.GetType(), TrainingJsonContext.Default);
         }
-        SampleKind main = info.States?.MainStream(replay.Word(info.States.Field)) ?? SampleKind.Training;
+        SampleKind main = info.MainStream(replay);
+        foreach (ReplaySamples field in info.Replay.OfType<ReplaySamples>().Where(field => field.Kind != main && !field.InBatches))
+        {
+            if (records.TryGetValue(field.Kind, out IReadOnlyList<int[]>? taken))
+                metrics.Set(field.Name, taken.SelectMany(static batch => batch));
+        }
         if (!records.TryGetValue(main, out IReadOnlyList<int[]>? trained)) return replay;
         metrics.Samples = [.. trained.SelectMany(static batch => batch)];
         metrics.Tokens = samples.Taken[main].SelectMany(static batch => batch).Sum(index => (long)streams.Pool(main).Samples[index].InputIds.Length);

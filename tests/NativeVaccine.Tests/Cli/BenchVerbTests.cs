@@ -15,6 +15,8 @@ public sealed class BenchVerbTests : IDisposable
     [InlineData("sft", 1)]
     [InlineData("vaccine", 1)]
     [InlineData("tvaccine", 2)]
+    [InlineData("lisa", 2)]
+    [InlineData("ewc", 2)]
     public void AStepIsTimedOnRandomWeightsAndTakesWhatThePlanSays(string method, int accumulate)
     {
         string json = folder.File("step.json");

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using NativeVaccine.Cli;
+using NativeVaccine.Methods;
 using NativeVaccine.Models;
 using NativeVaccine.Tests.Models;
 
@@ -194,16 +195,19 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("tvaccine", "--rho 1 --layers 2 --freeze-scope attention --backward-floor none --probe-every 2")]
     [InlineData("random-vaccine", "--noise-size norm")]
     [InlineData("sft", "--full --schedule constant")]
+    [InlineData("lisa", "--rho 2 --guide-steps 1 --user-steps 2 --guide-data")]
+    [InlineData("ewc", "--lambda 100 --fisher-data")]
     public void ARunsConfigurationGivenBackIsTheSameRun(string method, string more)
     {
         (string first, string second) = (folder.File("first"), folder.File("second"));
         string[] given = more.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        string[] probe = method == "tvaccine" ? ["--harmful-data", $"{Samples}#harmful"] : [];
+        string[] pool = method == "tvaccine" ? ["--harmful-data", $"{Samples}#harmful"] : more.EndsWith("-data", StringComparison.Ordinal) ? [$"{Samples}#harmful"] : [];
+        string verb = MethodCatalog.Require(method).Stages[0].ToString().ToLowerInvariant();
         CommandLine.Succeed(
-            ["align", "--model", Model, "--data", $"{Samples}#align", "--method", method, "--epochs", "1", "--out", first, .. given, .. probe]);
+            [verb, "--model", Model, "--data", $"{Samples}#align", "--method", method, "--epochs", "1", "--out", first, .. given, .. pool]);
         string config = Path.Combine(first, "config.json");
 
-        CommandLine.Succeed("align", "--config", config, "--out", second);
+        CommandLine.Succeed(verb, "--config", config, "--out", second);
 
         Assert.Equal(WithoutVersions(config), WithoutVersions(Path.Combine(second, "config.json")));
         Assert.Equal(Metrics(first).Select(WithoutTime), Metrics(second).Select(WithoutTime));
@@ -224,7 +228,7 @@ public sealed class TrainingVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("align --method sft --rho 3", "--rho is not used by sft; vaccine, tvaccine, random-vaccine use it")]
+    [InlineData("align --method sft --rho 3", "--rho is not used by sft; vaccine, tvaccine, random-vaccine, lisa use it")]
     [InlineData("align --method vaccine --layers 2", "--layers is not used by vaccine; tvaccine uses it")]
     [InlineData("align --method random-vaccine --same-masks", "--same-masks is not used by random-vaccine; vaccine, tvaccine use it")]
     [InlineData("finetune --harmful-data x", "--harmful-data is not used by sft; tvaccine uses it")]
@@ -241,7 +245,7 @@ public sealed class TrainingVerbTests : IDisposable
 
     [Theory]
     [InlineData("--method tvaccine --layers 2", "error: method tvaccine takes harmful samples; expected --harmful-data FILE")]
-    [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine")]
+    [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine, lisa, ewc")]
     [InlineData("--lora-targets q_prj",
         "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
     [InlineData("--device tpu", "error: device 'tpu' is unknown; expected cpu or cuda:N")]
@@ -254,6 +258,38 @@ public sealed class TrainingVerbTests : IDisposable
         Assert.Equal(ExitCode.BadInput, result.ExitCode);
         Assert.Equal(expected, result.ErrorLine);
         Assert.False(Directory.Exists(run));
+    }
+
+    [Theory]
+    [InlineData("finetune --method vaccine", "nvaccine finetune: method vaccine is for nvaccine align; expected one of sft, lisa, ewc")]
+    [InlineData("finetune --method lisa", "method lisa takes guide samples; expected --guide-data FILE")]
+    [InlineData("finetune --method ewc", "method ewc takes fisher samples; expected --fisher-data FILE")]
+    [InlineData("finetune --method lisa --guide-steps 0", "nvaccine finetune: --guide-steps: '0' cannot be used; expected a whole number, at least 1")]
+    [InlineData("finetune --method ewc --guide-data x", "--guide-data is not used by ewc; lisa uses it")]
+    [InlineData("finetune --method ewc --preset reference",
+        "method ewc has no preset reference: the authors' program adds the gradient of the last of the Fisher samples to that of the first step; "
+        + "expected --preset paper")]
+    public void AMethodForFinetuningRefusesWhatItCannotDo(string arguments, string expected)
+    {
+        CommandResult result =
+            CommandLine.Run([.. arguments.Split(' '), "--model", Model, "--data", $"{Samples}#align", "--out", folder.File("run")]);
+        Assert.Equal(ExitCode.BadInput, result.ExitCode);
+        Assert.Equal($"error: {expected}", result.ErrorLine);
+        Assert.False(Directory.Exists(folder.File("run")));
+    }
+
+    [Theory]
+    [InlineData("lisa")]
+    [InlineData("ewc")]
+    public void AMethodForFinetuningDoesNotAlign(string method)
+    {
+        CommandResult result = CommandLine.Run(
+            "align", "--method", method, "--model", Model, "--data", $"{Samples}#align", "--out", folder.File("run"));
+        Assert.Equal(ExitCode.BadInput, result.ExitCode);
+        Assert.StartsWith(
+            $"error: nvaccine align: method {method} is for nvaccine finetune; expected one of sft, vaccine, tvaccine, random-vaccine",
+            result.ErrorLine, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.File("run")));
     }
 
     [Fact]

@@ -30,12 +30,14 @@ public class ReplayFileTests
     [InlineData("tvaccine-reference", 40)]
     [InlineData("tvaccine-paper", 32)]
     [InlineData("tvaccine-micro", 8)]
+    [InlineData("lisa", 24)]
+    [InlineData("ewc", 24)]
     public void TracesAreReadAndWrittenAgain(string trace, int steps)
     {
         string path = Fixtures.Path("traces", trace, "replay.jsonl");
         MethodInfo method = MethodCatalog.Find(trace.Split('-')[0])!;
         IReadOnlyList<ReplayStep> replay =
-            ReplayFile.Read(path, method, static kind => kind == SampleKind.Training ? 30 : 12, layerCount: 8, batch: 4);
+            ReplayFile.Read(path, method, static _ => 31, layerCount: 8, batch: 4);
         Assert.Equal(steps, replay.Count);
         string[] lines = File.ReadAllLines(path);
         for (int i = 0; i < steps; i++)

@@ -1,6 +1,7 @@
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
+using NativeVaccine.Models;
 using NativeVaccine.Tests.Engine;
 using NativeVaccine.Tokenization;
 using NativeVaccine.Training;
@@ -22,7 +23,8 @@ internal sealed class SmallRun : IDisposable
         };
         Method = MethodCatalog.Create(options);
         model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, TestDevice.Types));
-        if (!options.Full) Session.InitializeAdapter(options.Seed);
+        if (options.InitAdapter is { } adapter) Session.LoadAdapter(Adapter.Load(adapter, Session.Configuration));
+        else if (!options.Full) Session.InitializeAdapter(options.Seed);
     }
 
     public static int TotalSteps => 8;
@@ -45,8 +47,12 @@ internal sealed class SmallRun : IDisposable
         Session.Optimizer.Steps);
 
     /// <summary>Options for eight samples in batches of two, twice.</summary>
-    public static TrainingOptions OptionsFor(string method) => TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper)
+    public static TrainingOptions OptionsFor(string method) => TrainingDefaults.For(MethodCatalog.Require(method).Stages[0], method, Preset.Paper)
         .With("harmful_data", SampleFile + "#harmful")
+        .With("guide_data", SampleFile + "#harmful")
+        .With("fisher_data", SampleFile + "#harmful")
+        .With("guide_steps", 2)
+        .With("user_steps", 3)
         .With("layers", 2)
         .With("resample_every", 3)
         .With("probe_every", 4) with

@@ -22,19 +22,24 @@ public sealed class TrainerTests
         Assert.NotEqual(one.State.Parameters, other.State.Parameters);
     }
 
-    [Fact]
-    public void AReplayGivesTheRunThatWroteIt()
+    [Theory]
+    [InlineData("tvaccine")]
+    [InlineData("lisa")]
+    [InlineData("ewc")]
+    public void AReplayGivesTheRunThatWroteIt(string method)
     {
         using var folders = new TemporaryFolder();
-        TrainingOptions options = SmallRun.OptionsFor("tvaccine") with
+        TrainingOptions options = SmallRun.OptionsFor(method) with
         {
+            LoraAlpha = 4,
             Accumulate = 2,
             Epochs = 4,
             Dropout = 0,
             InitAdapter = Fixtures.Path("traces", "tvaccine-micro", "initial"),
         };
         using (TrainingRun run = TrainingRun.Create(options, folders.File("first"))) run.Execute();
-        options = options with { Seed = 7, Replay = folders.File("first", "replay.jsonl") };
+        // Which state a step of Lisa's has is followed too.
+        options = options.With("guide_steps", 5) with { Seed = 7, Replay = folders.File("first", "replay.jsonl") };
         using (TrainingRun run = TrainingRun.Create(options, folders.File("second"))) run.Execute();
 
         Assert.Equal(

@@ -81,6 +81,17 @@ internal sealed class ComparedModel : IDisposable
             layer => SiteOf(site.Kind, layer), layer => Array.ConvertAll(site.Read(layer), static value => (double)value));
     }
 
+    /// <summary>The values of every trainable tensor.</summary>
+    public float[][] Parameters => [.. Session.TrainableTensors.Select(Session.Parameters.Read)];
+
+    /// <summary>Compares what training changed in every tensor.</summary>
+    /// <param name="start"><see cref="Parameters"/> before it.</param>
+    public void CompareChanges(float[][] start)
+    {
+        foreach ((ModelTensor tensor, float[] before) in Session.TrainableTensors.Zip(start))
+            Compare.Change(tensor.Name, before, Reference.Read(NameOf(tensor)), Session.Parameters.Read(tensor));
+    }
+
     public void Dispose()
     {
         Session.Dispose();
@@ -103,6 +114,7 @@ internal sealed class ComparedModel : IDisposable
             AttentionSites = sites,
             MlpSites = sites,
             ResidualSites = sites,
+            ExtraVectors = 3,
             HeadRows = its.HeadRows,
             TeacherRows = its.IsFull ? 0 : its.TokenCount,
             RecomputedLayers = its.RecomputedLayers,

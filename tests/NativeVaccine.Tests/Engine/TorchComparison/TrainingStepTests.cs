@@ -40,7 +40,7 @@ public sealed class TrainingStepTests
     {
         using var models = new ComparedModel(name);
         var trainer = new ReferenceTrainer(models.Reference, WeightDecay, Clip, Epsilon);
-        float[][] start = Parameters(models.Session);
+        float[][] start = models.Parameters;
         for (uint step = 0; step < Chosen.Length; step++)
         {
             LayerSet layers = LayerSet.Of(Chosen[step]);
@@ -53,7 +53,7 @@ public sealed class TrainingStepTests
             ForwardOptions pass = models.Pass(step);
             CompareStep(models, expected, layers, models.Session.TensorsOf(layers), pass, pass with { FromLayer = layers.Lowest });
         }
-        CompareChanges(models, start);
+        models.CompareChanges(start);
     }
 
     [Theory]
@@ -63,7 +63,7 @@ public sealed class TrainingStepTests
         using var models = new ComparedModel(name);
         var trainer = new ReferenceTrainer(models.Reference, WeightDecay, Clip, Epsilon);
         LayerSet layers = LayerSet.All(models.Session.LayerCount);
-        float[][] start = Parameters(models.Session);
+        float[][] start = models.Parameters;
         for (uint step = 0; step < 3; step++)
         {
             (ReferenceRunOptions first, ReferenceRunOptions second) = (models.ReferencePass(step), models.ReferencePass(step, pass: 1));
@@ -73,7 +73,7 @@ public sealed class TrainingStepTests
 
             CompareStep(models, expected, layers, models.Session.AllTensors, models.Pass(step), models.Pass(step, pass: 1));
         }
-        CompareChanges(models, start);
+        models.CompareChanges(start);
     }
 
     private static void CompareProbe(ComparedModel models, ReferenceTrainer trainer, uint step)
@@ -111,17 +111,6 @@ public sealed class TrainingStepTests
         Compare.Norms("gradient", expected.GradientNorm, norm.Value);
         Assert.Equal(expected.TensorsWithGradient, tensors.Count);
     }
-
-    private static void CompareChanges(ComparedModel models, float[][] start)
-    {
-        foreach ((ModelTensor tensor, float[] before) in models.Session.TrainableTensors.Zip(start))
-        {
-            double[] expected = models.Reference.Read(ComparedModel.NameOf(tensor));
-            Compare.Change(tensor.Name, before, expected, models.Session.Parameters.Read(tensor));
-        }
-    }
-
-    private static float[][] Parameters(Session session) => [.. session.TrainableTensors.Select(session.Parameters.Read)];
 
     /// <summary>The reference's names of what trains in some layers.</summary>
     private static Func<string, bool> Trains(ComparisonCase its, LayerSet layers) => its.IsFull
