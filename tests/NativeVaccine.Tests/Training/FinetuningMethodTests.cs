@@ -60,6 +60,23 @@ public sealed class FinetuningMethodTests : IDisposable
             new(step, new Dictionary<SampleKind, IReadOnlyList<int[]>> { [SampleKind.Guide] = batches }) { Values = new JsonObject { ["state"] = "guide" } };
     }
 
+    [Fact]
+    public void ATeacherHasRoomForTheBatchWithMostLabelsAndAHeadThatStays()
+    {
+        TrainingOptions options = SmallRun.OptionsFor("kl");
+        using var run = new SmallRun(options);
+        int labels = Enumerable.Range(0, SmallRun.TotalSteps).Max(step => new SampleStreams(options, run.Data)
+            .Take(SampleKind.Training, step).Single().Sum(index => run.Data.Samples[index].LabelCount));
+        Assert.Equal(labels, run.Session.Plan.Options.TeacherRows);
+        Assert.Equal(0, run.Session.Plan.Options.ExtraVectors);
+        TrainingOptions continued = options with { InitAdapter = "an adapter" };
+        Assert.Equal(2, TrainingPlan.For(continued, MethodCatalog.Create(continued), run.Data, TestDevice.Types).ExtraVectors);
+
+        Refusal.Of(
+            () => TrainingPlan.For(options with { Full = true }, run.Method, run.Data, TestDevice.Types),
+            "method kl compares the model with what it was, which takes a head that does not train; expected an adapter, without --full");
+    }
+
     [Theory]
     [InlineData("{}")]
     [InlineData("{\"state\":3}")]
@@ -77,7 +94,7 @@ public sealed class FinetuningMethodTests : IDisposable
     public void AnAdapterIsMergedAndTheInitialOneContinued(bool isMerged, bool isContinued)
     {
         string merged = Fixtures.Path("traces", "tvaccine-micro", "final"), continued = Perturbed(merged);
-        TrainingOptions options = SmallRun.OptionsFor("sft") with
+        TrainingOptions options = SmallRun.OptionsFor("kl") with
         {
             Adapter = isMerged ? [merged] : [],
             InitAdapter = isContinued ? continued : null,
@@ -95,10 +112,11 @@ public sealed class FinetuningMethodTests : IDisposable
         IEnumerable<string> all = options.Adapter.Append(options.InitAdapter).OfType<string>();
         ModelConfiguration model = ModelConfiguration.Load(options.Model!);
         using var expected = new FixtureSession(
-            "micro-llama", run.Plan.Options with { Lora = null, Optimizers = 0, Training = false },
+            "micro-llama", run.Plan.Options with { Lora = null, TeacherRows = 0, ExtraVectors = 0, Optimizers = 0, Training = false },
             merged: [.. all.Select(folder => NativeVaccine.Models.Adapter.Load(folder, model))]);
         double loss = expected.Session.Forward(new Batch(SmallRun.Samples("align")), new ForwardOptions { ForBackward = false }).MeanLoss;
-        TorchReference.Near.Equal("loss", loss, step!.Loss, 0, 1e-5);
+        TorchReference.Near.Equal("loss", loss, step!.Number("ce_loss")!.Value, 0, 1e-5);
+        Assert.Equal(0, step.Number("kl"));
         if (isContinued)
         {
             Adapter begun = NativeVaccine.Models.Adapter.Load(continued, model), ended = NativeVaccine.Models.Adapter.Load(result, model);

@@ -26,6 +26,7 @@ public sealed class TrainerTests
     [InlineData("tvaccine")]
     [InlineData("lisa")]
     [InlineData("ewc")]
+    [InlineData("kl")]
     public void AReplayGivesTheRunThatWroteIt(string method)
     {
         using var folders = new TemporaryFolder();
