@@ -10,7 +10,7 @@ public static class MethodCatalog
     public static IReadOnlyList<MethodInfo> All { get; } =
     [
         Sft.Info, Vaccine.Info, TVaccine.Info, RandomVaccine.Info,
-        Lisa.Info, Ewc.Info, Kl.Info,
+        Lisa.Info, Ewc.Info, Kl.Info, VlGuard.Info,
     ];
 
     /// <summary>Their names.</summary>

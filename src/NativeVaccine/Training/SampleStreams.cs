@@ -34,7 +34,7 @@ public sealed class SampleStreams
         order = new SampleOrder(data.Samples.Count, options.Batch, options.Accumulate, options.Epochs, options.Seed);
         pools = data.Pools.ToDictionary(static pool => pool.Key, pool => new PoolOrder(pool.Value.Samples.Count, options.Seed, pool.Key));
         MethodInfo info = MethodCatalog.Require(options.Method);
-        atATime = info.Pools.ToDictionary(static pool => pool.Kind, static pool => pool.SamplesAtATime);
+        atATime = info.Streams.ToDictionary(static pool => pool.Kind, static pool => pool.SamplesAtATime);
         // Random numbers are named by step and micro-batch, so their count in a step must be known beforehand.
         foreach (ReplayStep step in data.Replay ?? [])
         {

@@ -18,6 +18,7 @@ public sealed class BenchVerbTests : IDisposable
     [InlineData("lisa", 2)]
     [InlineData("ewc", 2)]
     [InlineData("kl", 2)]
+    [InlineData("vlguard", 1)]
     public void AStepIsTimedOnRandomWeightsAndTakesWhatThePlanSays(string method, int accumulate)
     {
         string json = folder.File("step.json");

@@ -85,6 +85,44 @@ public sealed class FinetuningMethodTests : IDisposable
         "the checkpoint has no state of Lisa; expected guide or user",
         Assert.Throws<InputException>(() => new Lisa(MethodSettings.Of(Preset.Paper)).RestoreState((JsonObject)JsonNode.Parse(state)!)).Message);
 
+    [Fact]
+    public void VlGuardIsSftOnTheUsersAndTheFirstGuideSamples()
+    {
+        (string user, string guide) = (WithDroppedRecord("align"), WithDroppedRecord("harmful"));
+        string together = folders.File("together.jsonl");
+        File.WriteAllLines(together, [.. File.ReadAllLines(user), .. File.ReadAllLines(guide).Take(3)]);
+        TrainingOptions options = SmallRun.OptionsFor("vlguard").With("guide_data", guide).With("guide_count", 2) with { Data = user };
+
+        using TrainingRun run = TrainingRun.Create(options, folders.File("run"));
+        run.Execute();
+        using TrainingRun sft = TrainingRun.Create(SmallRun.OptionsFor("sft") with { Data = together, LoraAlpha = options.LoraAlpha }, folders.File("sft"));
+        sft.Execute();
+
+        Assert.Equal(
+            [$"{guide}: the first 2 samples are appended to {user}; in metrics and replay its records count on from 9"], run.FileNotices);
+        Assert.Equal([8, 4], run.Samples.Select(static set => set.Samples.Count));
+        Assert.Equal(sft.Plan.TotalBytes, run.Plan.TotalBytes);
+        Assert.Equal(Text("sft", "replay.jsonl"), Text("run", "replay.jsonl"));
+        Assert.Contains("11", Text("run", "replay.jsonl"), StringComparison.Ordinal); // the guide's third record, after one without labels
+        Assert.Equal(Adapter("sft"), Adapter("run"));
+    }
+
+    [Fact]
+    public void VlGuardTakesAllOfAGuideThatHasFewerAndSaysSo()
+    {
+        (string user, string guide) = (WithDroppedRecord("align"), WithDroppedRecord("harmful"));
+        TrainingOptions options = SmallRun.OptionsFor("vlguard").With("guide_data", guide) with { Data = user, Replay = folders.File("replay.jsonl") };
+        File.WriteAllText(folders.File("replay.jsonl"), """{"step":0,"samples":[8,13]}""");
+
+        using TrainingRun run = TrainingRun.Create(options, folders.File("run"));
+
+        Assert.Equal(
+            [$"{guide}: all 4 samples (--guide-count 500 asks for more) are appended to {user}; in metrics and replay its records count on from 9"],
+            run.FileNotices);
+        File.WriteAllText(folders.File("replay.jsonl"), """{"step":0,"samples":[14]}""");
+        Refusal.Of(() => TrainingRun.Create(options, folders.File("other")), $"{options.Replay}:1: field 'samples' names sample 14, but there are 14");
+    }
+
     /// <summary>A merged adapter and a continued one, either and neither: the first step computes with the model that they make.</summary>
     [Theory]
     [InlineData(false, false)]
@@ -122,6 +160,23 @@ public sealed class FinetuningMethodTests : IDisposable
             Adapter begun = NativeVaccine.Models.Adapter.Load(continued, model), ended = NativeVaccine.Models.Adapter.Load(result, model);
             Assert.Equal(begun[1, Projection.Query].B, ended[1, Projection.Query].B);
         }
+    }
+
+    private string Text(string run, string file) => File.ReadAllText(folders.File(run, file));
+
+    private byte[] Adapter(string run) => File.ReadAllBytes(folders.File(run, "adapter", "adapter_model.safetensors"));
+
+    /// <summary>A pool of the samples in a file of its own, after a record without labels.</summary>
+    private string WithDroppedRecord(string pool)
+    {
+        string file = folders.File($"{pool}.jsonl");
+        File.WriteAllLines(
+            file,
+            [
+                """{"input_ids":[1,5,6],"labels":[-100,-100,-100]}""",
+                .. File.ReadLines(SmallRun.SampleFile).Where(line => line.Contains($"\"{pool}\"", StringComparison.Ordinal)),
+            ]);
+        return file;
     }
 
     /// <summary>Another adapter of the same form: all its numbers' signs are turned in B.</summary>

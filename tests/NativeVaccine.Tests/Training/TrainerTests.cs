@@ -27,6 +27,7 @@ public sealed class TrainerTests
     [InlineData("lisa")]
     [InlineData("ewc")]
     [InlineData("kl")]
+    [InlineData("vlguard")]
     public void AReplayGivesTheRunThatWroteIt(string method)
     {
         using var folders = new TemporaryFolder();
