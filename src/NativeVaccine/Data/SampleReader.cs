@@ -11,6 +11,25 @@ namespace NativeVaccine.Data;
 /// <param name="Records">The record each sequence came from, from 0, counted among the chosen ones.</param>
 public sealed record SampleSet(IReadOnlyList<Sample> Samples, int Dropped, string Source, IReadOnlyList<int> Records)
 {
+    /// <summary>How many records were chosen.</summary>
+    public int RecordCount => Samples.Count + Dropped;
+
+    /// <summary>
+    /// These samples and the first ones of another set, of which nothing after the last one taken counts. The other's record i is record
+    /// <see cref="RecordCount"/> + i.
+    /// </summary>
+    public SampleSet Append(SampleSet other, int count)
+    {
+        int taken = Math.Min(count, other.Samples.Count);
+        Sample[] samples = [.. Samples, .. other.Samples.Take(taken)];
+        return this with
+        {
+            Samples = samples,
+            Records = [.. Records, .. other.Records.Take(taken).Select(record => RecordCount + record)],
+            Dropped = RecordCount + other.Records[taken - 1] + 1 - samples.Length,
+        };
+    }
+
     /// <summary>What a user should know of them, a line each; the dropped ones are not among it.</summary>
     public IReadOnlyList<string> Notices { get; init; } = [];
 }

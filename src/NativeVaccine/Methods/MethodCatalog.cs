@@ -10,7 +10,7 @@ public static class MethodCatalog
     public static IReadOnlyList<MethodInfo> All { get; } =
     [
         Sft.Info, Vaccine.Info, TVaccine.Info, RandomVaccine.Info,
-        Lisa.Info, Ewc.Info,
+        Lisa.Info, Ewc.Info, Kl.Info, VlGuard.Info,
     ];
 
     /// <summary>Their names.</summary>
@@ -34,5 +34,5 @@ public static class MethodCatalog
 
     /// <summary>The method that the options name, with its settings.</summary>
     /// <exception cref="InputException">There is none of this name.</exception>
-    public static Method Create(TrainingOptions options) => Require(options.Method).Create(options.Settings);
+    public static Method Create(TrainingOptions options) => Require(options.Method).Create(options.Settings.ForRun(options));
 }

@@ -19,6 +19,9 @@ public sealed record MethodInfo(string Name, Func<MethodSettings, Method> Create
     /// <summary>Those of its options that are files of samples.</summary>
     public IEnumerable<PoolOption> Pools => Options.OfType<PoolOption>();
 
+    /// <summary>Those of them that are streams beside the training samples.</summary>
+    public IEnumerable<PoolOption> Streams => Pools.Where(static pool => pool.Appended is null);
+
     /// <summary>What its steps tell, beside the numbers of every method, that a report draws.</summary>
     public IReadOnlyList<MethodMetric> Metrics { get; init; } = [];
 

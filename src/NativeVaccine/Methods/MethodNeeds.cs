@@ -14,6 +14,12 @@ public sealed record MethodNeeds
     /// <summary>Site tensors in the residual stream.</summary>
     public SiteBudget ResidualSites { get; init; }
 
+    /// <summary>
+    /// True if passes are compared with a teacher: room for the labelled rows of the largest batch
+    /// (<see cref="ForwardOptions.RecordTeacher"/>). Not where all weights train.
+    /// </summary>
+    public bool HasTeacher { get; init; }
+
     /// <summary>Parameter vectors of the method's own.</summary>
     public IReadOnlyList<MethodVector> Vectors { get; init; } = [];
 }

@@ -208,6 +208,12 @@ public sealed class PoolOption(string name, string help, SampleKind kind, int sa
     /// <summary>How many samples are taken together; 0 for those of a batch.</summary>
     public int SamplesAtATime => samplesAtATime;
 
+    /// <summary>
+    /// Says how many of its samples, the first ones, are appended to the training samples and are a part of them then; null for a stream of
+    /// its own.
+    /// </summary>
+    public WholeNumberOption? Appended { get; init; }
+
     /// <inheritdoc/>
     public override string ValueName => "FILE";
 

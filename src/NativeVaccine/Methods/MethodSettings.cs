@@ -10,8 +10,14 @@ public sealed class MethodSettings
 
     private MethodSettings(Dictionary<string, object> values, Preset preset) => (this.values, this.preset) = (values, preset);
 
+    /// <summary>True if the run goes on with an adapter that is there (<c>--init-adapter</c>), and does not begin a fresh one.</summary>
+    public bool ContinuesAdapter { get; private init; }
+
     /// <summary>The defaults of a preset.</summary>
     public static MethodSettings Of(Preset preset) => new(new Dictionary<string, object>(StringComparer.Ordinal), preset);
+
+    /// <summary>The settings as a method is made with them, which tell it what the other options of the run mean to it.</summary>
+    public MethodSettings ForRun(TrainingOptions options) => new(values, preset) { ContinuesAdapter = options.InitAdapter is not null };
 
     /// <summary>The value of an option.</summary>
     public T Get<T>(MethodOption<T> option)

@@ -31,7 +31,7 @@ internal sealed class FollowedRun
         var run = new FollowedRun(path);
         Dictionary<SampleKind, Dictionary<int, int>> places = sets.ToDictionary(static set => set.Key, static set => Places(set.Value));
         IReadOnlyList<ReplayStep> steps = ReplayFile.Read(
-            path, method, kind => sets.TryGetValue(kind, out SampleSet? set) ? set.Samples.Count + set.Dropped : 0, layerCount, batch);
+            path, method, kind => sets.TryGetValue(kind, out SampleSet? set) ? set.RecordCount : 0, layerCount, batch);
         return new FollowedRun(path)
         {
             Steps = [.. steps.Select(step => step with

@@ -8,7 +8,8 @@ namespace NativeVaccine.Training;
 /// <param name="MaxTokens">Tokens of the largest one.</param>
 /// <param name="MaxSamples">Samples of the one that has most.</param>
 /// <param name="LongestSample">Tokens of the longest sample.</param>
-public sealed record BatchLimits(int MaxTokens, int MaxSamples, int LongestSample);
+/// <param name="MaxLabels">Labels that count of the batch that has most.</param>
+public sealed record BatchLimits(int MaxTokens, int MaxSamples, int LongestSample, int MaxLabels);
 
 /// <summary>
 /// Which samples every step takes: training samples in a shuffled order, the other streams' one after another, or all as the run did that is
@@ -33,7 +34,7 @@ public sealed class SampleStreams
         order = new SampleOrder(data.Samples.Count, options.Batch, options.Accumulate, options.Epochs, options.Seed);
         pools = data.Pools.ToDictionary(static pool => pool.Key, pool => new PoolOrder(pool.Value.Samples.Count, options.Seed, pool.Key));
         MethodInfo info = MethodCatalog.Require(options.Method);
-        atATime = info.Pools.ToDictionary(static pool => pool.Kind, static pool => pool.SamplesAtATime);
+        atATime = info.Streams.ToDictionary(static pool => pool.Kind, static pool => pool.SamplesAtATime);
         // Random numbers are named by step and micro-batch, so their count in a step must be known beforehand.
         foreach (ReplayStep step in data.Replay ?? [])
         {
@@ -93,7 +94,7 @@ public sealed class SampleStreams
     /// <summary>The largest batches: of the training samples exactly, of other streams as large as the longest samples make them.</summary>
     public BatchLimits Limits()
     {
-        int tokens = 0, samples = 0, longest = 0;
+        int tokens = 0, samples = 0, longest = 0, labels = 0;
         for (int step = 0; step < TotalSteps; step++)
         {
             if (Replay(step) is not { } followed)
@@ -109,9 +110,10 @@ public sealed class SampleStreams
             int count = Math.Min(wanted > 0 ? wanted : options.Batch, pool.Samples.Count);
             Include(Largest(pool, count, static sample => sample.InputIds.Length), pool);
             Include(Largest(pool, count, static sample => sample.PartLengths.Count), pool);
+            Include(Largest(pool, count, static sample => sample.LabelCount), pool);
             longest = Math.Max(longest, pool.Samples.Max(static sample => sample.LongestPart));
         }
-        return new BatchLimits(tokens, samples, longest);
+        return new BatchLimits(tokens, samples, longest, labels);
 
         void IncludeAll(SampleKind kind, IReadOnlyList<int[]> batches)
         {
@@ -123,6 +125,7 @@ public sealed class SampleStreams
             samples = Math.Max(samples, batch.Sum(index => pool.Samples[index].PartLengths.Count));
             tokens = Math.Max(tokens, Batch.RequireTokens(batch.Sum(index => (long)pool.Samples[index].InputIds.Length)));
             longest = Math.Max(longest, batch.Max(index => pool.Samples[index].LongestPart));
+            labels = Math.Max(labels, batch.Sum(index => pool.Samples[index].LabelCount));
         }
     }
 

@@ -38,14 +38,15 @@ internal sealed class TrainingFiles : IDisposable
                 $"method {info.Name} takes {pool.Kind.ToString().ToLowerInvariant()} samples; expected {pool.CommandLineName} FILE");
             sets[pool.Kind] = SampleReader.Read((string)file, form);
         }
+        Sets = [.. sets.Values];
+        foreach (PoolOption pool in info.Pools.Except(info.Streams)) Append(pool, sets);
         FollowedRun? followed = options.Replay is { } replay
             ? FollowedRun.Read(replay, info, sets, model.Configuration.LayerCount, options.Batch)
             : null;
         if (followed is { Dropped: > 0 })
             notices.Add($"{options.Replay}: {followed.Dropped} of the records that it names have no label left and count nothing in their batches");
-        foreach (string pipe in sets.Values.Select(static set => set.Source).Append(options.Replay).OfType<string>().Where(FileKinds.IsPipe))
+        foreach (string pipe in Sets.Select(static set => set.Source).Append(options.Replay).OfType<string>().Where(FileKinds.IsPipe))
             notices.Add($"{pipe}: is a pipe, so the run can be resumed only if the same comes out of it again");
-        Sets = [.. sets.Values];
         Data = new TrainingData(PoolOf(sets[SampleKind.Training]))
         {
             Pools = sets.Where(static set => set.Key != SampleKind.Training).ToDictionary(static set => set.Key, static set => PoolOf(set.Value)),
@@ -102,6 +103,19 @@ internal sealed class TrainingFiles : IDisposable
         ["the merged adapters"] = string.Join(' ', record.StandsOn.Select(static adapter => adapter.Hash)),
         ["the initial adapter"] = Options.InitAdapter is { } initial ? AdapterHash.Of(initial) : "",
     };
+
+    /// <summary>Makes the first samples of a pool a part of the training samples.</summary>
+    private void Append(PoolOption pool, Dictionary<SampleKind, SampleSet> sets)
+    {
+        int wanted = Options.Settings.Get(pool.Appended!);
+        SampleSet training = sets[SampleKind.Training];
+        sets.Remove(pool.Kind, out SampleSet? added);
+        sets[SampleKind.Training] = training.Append(added!, wanted);
+        string which = added!.Samples.Count < wanted
+            ? $"all {added.Samples.Count} samples ({pool.Appended!.CommandLineName} {wanted} asks for more)"
+            : $"the first {wanted} samples";
+        notices.Add($"{added.Source}: {which} are appended to {training.Source}; in metrics and replay its records count on from {training.RecordCount}");
+    }
 
     private static SamplePool PoolOf(SampleSet set) => new(set.Samples, set.Records);
 

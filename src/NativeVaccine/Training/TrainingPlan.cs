@@ -15,7 +15,13 @@ public static class TrainingPlan
     /// <summary>The same for a run whose data is not: every sample may have the largest length.</summary>
     /// <exception cref="InputException">Batch and length together are more tokens than a batch can have, or as above.</exception>
     public static SessionOptions For(TrainingOptions options, Method method, NumberTypes types) =>
-        For(options, method, new BatchLimits(Batch.RequireTokens((long)options.Batch * options.MaxLength), options.Batch, options.MaxLength), types);
+        For(options, method, LimitsOf(options), types);
+
+    private static BatchLimits LimitsOf(TrainingOptions options)
+    {
+        int tokens = Batch.RequireTokens((long)options.Batch * options.MaxLength);
+        return new BatchLimits(tokens, options.Batch, options.MaxLength, MaxLabels: tokens - options.Batch);
+    }
 
     private static SessionOptions For(TrainingOptions options, Method method, BatchLimits limits, NumberTypes types) => new()
     {
@@ -30,8 +36,15 @@ public static class TrainingPlan
         MlpSites = method.Needs.MlpSites,
         ResidualSites = method.Needs.ResidualSites,
         ExtraVectors = method.Needs.Vectors.Count,
+        TeacherRows = method.Needs.HasTeacher ? RequireFrozenHead(options, limits.MaxLabels) : 0,
         MemoryLimit = options.DeviceMemory,
     };
+
+    /// <summary>A teacher's logits follow from what is kept of it only where the head stays as it is.</summary>
+    private static int RequireFrozenHead(TrainingOptions options, int rows) => options.Full
+        ? throw new InputException(
+            $"method {options.Method} compares the model with what it was, which takes a head that does not train; expected an adapter, without --full")
+        : rows;
 
     private static LoraOptions Lora(TrainingOptions options) => new(
         options.LoraRank, (float)options.LoraAlpha, (float)options.Dropout, Projections.Parse(options.LoraTargets, "lora_targets"));

@@ -17,6 +17,8 @@ public sealed class BenchVerbTests : IDisposable
     [InlineData("tvaccine", 2)]
     [InlineData("lisa", 2)]
     [InlineData("ewc", 2)]
+    [InlineData("kl", 2)]
+    [InlineData("vlguard", 1)]
     public void AStepIsTimedOnRandomWeightsAndTakesWhatThePlanSays(string method, int accumulate)
     {
         string json = folder.File("step.json");

@@ -17,7 +17,7 @@ public sealed class CommandLineTests
     {
         { "doctor", "" },
         { "align", Training + " --method" },
-        { "finetune", Training + " --adapter --run --method --guide-steps --user-steps --guide-data --lambda --fisher-data" },
+        { "finetune", Training + " --adapter --run --method --guide-steps --user-steps --guide-data --guide-count --lambda --fisher-data" },
         { "plan", Training + " --method --json" },
         { "generate", "--model --adapter --run --prompt --prompts --template --max-new-tokens --json --config" },
         { "evaluate loss", "--model --adapter --run --data --max-length --json --config" },

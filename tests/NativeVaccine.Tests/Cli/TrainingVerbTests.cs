@@ -197,6 +197,8 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("sft", "--full --schedule constant")]
     [InlineData("lisa", "--rho 2 --guide-steps 1 --user-steps 2 --guide-data")]
     [InlineData("ewc", "--lambda 100 --fisher-data")]
+    [InlineData("kl", "--lambda 2")]
+    [InlineData("vlguard", "--guide-count 3 --guide-data")]
     public void ARunsConfigurationGivenBackIsTheSameRun(string method, string more)
     {
         (string first, string second) = (folder.File("first"), folder.File("second"));
@@ -245,7 +247,7 @@ public sealed class TrainingVerbTests : IDisposable
 
     [Theory]
     [InlineData("--method tvaccine --layers 2", "error: method tvaccine takes harmful samples; expected --harmful-data FILE")]
-    [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine, lisa, ewc")]
+    [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine, lisa, ewc, kl, vlguard")]
     [InlineData("--lora-targets q_prj",
         "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
     [InlineData("--device tpu", "error: device 'tpu' is unknown; expected cpu or cuda:N")]
@@ -261,13 +263,24 @@ public sealed class TrainingVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("finetune --method vaccine", "nvaccine finetune: method vaccine is for nvaccine align; expected one of sft, lisa, ewc")]
+    [InlineData("finetune --method vaccine", "nvaccine finetune: method vaccine is for nvaccine align; expected one of sft, lisa, ewc, kl, vlguard")]
     [InlineData("finetune --method lisa", "method lisa takes guide samples; expected --guide-data FILE")]
     [InlineData("finetune --method ewc", "method ewc takes fisher samples; expected --fisher-data FILE")]
+    [InlineData("finetune --method vlguard", "method vlguard takes guide samples; expected --guide-data FILE")]
     [InlineData("finetune --method lisa --guide-steps 0", "nvaccine finetune: --guide-steps: '0' cannot be used; expected a whole number, at least 1")]
-    [InlineData("finetune --method ewc --guide-data x", "--guide-data is not used by ewc; lisa uses it")]
+    [InlineData("finetune --method kl --guide-data x", "--guide-data is not used by kl; lisa, vlguard use it")]
+    [InlineData("finetune --method kl --full",
+        "method kl compares the model with what it was, which takes a head that does not train; expected an adapter, without --full")]
+    [InlineData("plan --method kl --full",
+        "method kl compares the model with what it was, which takes a head that does not train; expected an adapter, without --full")]
     [InlineData("finetune --method ewc --preset reference",
         "method ewc has no preset reference: the authors' program adds the gradient of the last of the Fisher samples to that of the first step; "
+        + "expected --preset paper")]
+    [InlineData("finetune --method kl --preset reference",
+        "method kl has no preset reference: the authors' program takes the softmax over the positions of a sequence, not over the vocabulary; "
+        + "expected --preset paper")]
+    [InlineData("finetune --method vlguard --preset reference",
+        "method vlguard has no preset reference: the authors' program for it does not start, as it lacks arguments that it requires; "
         + "expected --preset paper")]
     public void AMethodForFinetuningRefusesWhatItCannotDo(string arguments, string expected)
     {
@@ -281,6 +294,8 @@ public sealed class TrainingVerbTests : IDisposable
     [Theory]
     [InlineData("lisa")]
     [InlineData("ewc")]
+    [InlineData("kl")]
+    [InlineData("vlguard")]
     public void AMethodForFinetuningDoesNotAlign(string method)
     {
         CommandResult result = CommandLine.Run(

@@ -166,8 +166,8 @@ public class SampleReaderTests
         Assert.Equal(expected.LabelCounts.ToArray(), found.LabelCounts.ToArray());
 
         TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, "sft", Preset.Paper) with { Batch = 2, Epochs = 1 };
-        Assert.Equal(new BatchLimits(5, 2, 3), new SampleStreams(options, new TrainingData(two.Samples)).Limits());
-        Assert.Equal(new BatchLimits(5, 2, 3), new SampleStreams(options, new TrainingData(one.Samples)).Limits());
+        Assert.Equal(new BatchLimits(5, 2, 3, 3), new SampleStreams(options, new TrainingData(two.Samples)).Limits());
+        Assert.Equal(new BatchLimits(5, 2, 3, 3), new SampleStreams(options, new TrainingData(one.Samples)).Limits());
     }
 
     [Fact]

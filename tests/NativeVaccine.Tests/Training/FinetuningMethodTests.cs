@@ -60,6 +60,23 @@ public sealed class FinetuningMethodTests : IDisposable
             new(step, new Dictionary<SampleKind, IReadOnlyList<int[]>> { [SampleKind.Guide] = batches }) { Values = new JsonObject { ["state"] = "guide" } };
     }
 
+    [Fact]
+    public void ATeacherHasRoomForTheBatchWithMostLabelsAndAHeadThatStays()
+    {
+        TrainingOptions options = SmallRun.OptionsFor("kl");
+        using var run = new SmallRun(options);
+        int labels = Enumerable.Range(0, SmallRun.TotalSteps).Max(step => new SampleStreams(options, run.Data)
+            .Take(SampleKind.Training, step).Single().Sum(index => run.Data.Samples[index].LabelCount));
+        Assert.Equal(labels, run.Session.Plan.Options.TeacherRows);
+        Assert.Equal(0, run.Session.Plan.Options.ExtraVectors);
+        TrainingOptions continued = options with { InitAdapter = "an adapter" };
+        Assert.Equal(2, TrainingPlan.For(continued, MethodCatalog.Create(continued), run.Data, TestDevice.Types).ExtraVectors);
+
+        Refusal.Of(
+            () => TrainingPlan.For(options with { Full = true }, run.Method, run.Data, TestDevice.Types),
+            "method kl compares the model with what it was, which takes a head that does not train; expected an adapter, without --full");
+    }
+
     [Theory]
     [InlineData("{}")]
     [InlineData("{\"state\":3}")]
@@ -67,6 +84,44 @@ public sealed class FinetuningMethodTests : IDisposable
     public void ACheckpointWithoutLisasStateIsRefused(string state) => Assert.Equal(
         "the checkpoint has no state of Lisa; expected guide or user",
         Assert.Throws<InputException>(() => new Lisa(MethodSettings.Of(Preset.Paper)).RestoreState((JsonObject)JsonNode.Parse(state)!)).Message);
+
+    [Fact]
+    public void VlGuardIsSftOnTheUsersAndTheFirstGuideSamples()
+    {
+        (string user, string guide) = (WithDroppedRecord("align"), WithDroppedRecord("harmful"));
+        string together = folders.File("together.jsonl");
+        File.WriteAllLines(together, [.. File.ReadAllLines(user), .. File.ReadAllLines(guide).Take(3)]);
+        TrainingOptions options = SmallRun.OptionsFor("vlguard").With("guide_data", guide).With("guide_count", 2) with { Data = user };
+
+        using TrainingRun run = TrainingRun.Create(options, folders.File("run"));
+        run.Execute();
+        using TrainingRun sft = TrainingRun.Create(SmallRun.OptionsFor("sft") with { Data = together, LoraAlpha = options.LoraAlpha }, folders.File("sft"));
+        sft.Execute();
+
+        Assert.Equal(
+            [$"{guide}: the first 2 samples are appended to {user}; in metrics and replay its records count on from 9"], run.FileNotices);
+        Assert.Equal([8, 4], run.Samples.Select(static set => set.Samples.Count));
+        Assert.Equal(sft.Plan.TotalBytes, run.Plan.TotalBytes);
+        Assert.Equal(Text("sft", "replay.jsonl"), Text("run", "replay.jsonl"));
+        Assert.Contains("11", Text("run", "replay.jsonl"), StringComparison.Ordinal); // the guide's third record, after one without labels
+        Assert.Equal(Adapter("sft"), Adapter("run"));
+    }
+
+    [Fact]
+    public void VlGuardTakesAllOfAGuideThatHasFewerAndSaysSo()
+    {
+        (string user, string guide) = (WithDroppedRecord("align"), WithDroppedRecord("harmful"));
+        TrainingOptions options = SmallRun.OptionsFor("vlguard").With("guide_data", guide) with { Data = user, Replay = folders.File("replay.jsonl") };
+        File.WriteAllText(folders.File("replay.jsonl"), """{"step":0,"samples":[8,13]}""");
+
+        using TrainingRun run = TrainingRun.Create(options, folders.File("run"));
+
+        Assert.Equal(
+            [$"{guide}: all 4 samples (--guide-count 500 asks for more) are appended to {user}; in metrics and replay its records count on from 9"],
+            run.FileNotices);
+        File.WriteAllText(folders.File("replay.jsonl"), """{"step":0,"samples":[14]}""");
+        Refusal.Of(() => TrainingRun.Create(options, folders.File("other")), $"{options.Replay}:1: field 'samples' names sample 14, but there are 14");
+    }
 
     /// <summary>A merged adapter and a continued one, either and neither: the first step computes with the model that they make.</summary>
     [Theory]
@@ -77,7 +132,7 @@ public sealed class FinetuningMethodTests : IDisposable
     public void AnAdapterIsMergedAndTheInitialOneContinued(bool isMerged, bool isContinued)
     {
         string merged = Fixtures.Path("traces", "tvaccine-micro", "final"), continued = Perturbed(merged);
-        TrainingOptions options = SmallRun.OptionsFor("sft") with
+        TrainingOptions options = SmallRun.OptionsFor("kl") with
         {
             Adapter = isMerged ? [merged] : [],
             InitAdapter = isContinued ? continued : null,
@@ -95,15 +150,33 @@ public sealed class FinetuningMethodTests : IDisposable
         IEnumerable<string> all = options.Adapter.Append(options.InitAdapter).OfType<string>();
         ModelConfiguration model = ModelConfiguration.Load(options.Model!);
         using var expected = new FixtureSession(
-            "micro-llama", run.Plan.Options with { Lora = null, Optimizers = 0, Training = false },
+            "micro-llama", run.Plan.Options with { Lora = null, TeacherRows = 0, ExtraVectors = 0, Optimizers = 0, Training = false },
             merged: [.. all.Select(folder => NativeVaccine.Models.Adapter.Load(folder, model))]);
         double loss = expected.Session.Forward(new Batch(SmallRun.Samples("align")), new ForwardOptions { ForBackward = false }).MeanLoss;
-        TorchReference.Near.Equal("loss", loss, step!.Loss, 0, 1e-5);
+        TorchReference.Near.Equal("loss", loss, step!.Number("ce_loss")!.Value, 0, 1e-5);
+        Assert.Equal(0, step.Number("kl"));
         if (isContinued)
         {
             Adapter begun = NativeVaccine.Models.Adapter.Load(continued, model), ended = NativeVaccine.Models.Adapter.Load(result, model);
             Assert.Equal(begun[1, Projection.Query].B, ended[1, Projection.Query].B);
         }
+    }
+
+    private string Text(string run, string file) => File.ReadAllText(folders.File(run, file));
+
+    private byte[] Adapter(string run) => File.ReadAllBytes(folders.File(run, "adapter", "adapter_model.safetensors"));
+
+    /// <summary>A pool of the samples in a file of its own, after a record without labels.</summary>
+    private string WithDroppedRecord(string pool)
+    {
+        string file = folders.File($"{pool}.jsonl");
+        File.WriteAllLines(
+            file,
+            [
+                """{"input_ids":[1,5,6],"labels":[-100,-100,-100]}""",
+                .. File.ReadLines(SmallRun.SampleFile).Where(line => line.Contains($"\"{pool}\"", StringComparison.Ordinal)),
+            ]);
+        return file;
     }
 
     /// <summary>Another adapter of the same form: all its numbers' signs are turned in B.</summary>

@@ -166,6 +166,27 @@ public sealed partial class ResumeTests
         AssertSameRun(folders, straight, second);
     }
 
+    /// <summary>Its beginning is what KL compares with, and nothing else of the run has it.</summary>
+    [Fact]
+    public void AContinuedAdapterIsRememberedAsItBegan()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor("kl").With("lambda", 10.0) with
+        {
+            InitAdapter = Fixtures.Path("traces", "tvaccine-micro", "final"),
+            LoraAlpha = 4,
+            Accumulate = 2,
+            Epochs = 4,
+        };
+        using SmallRun straight = RunStraight(folders, options);
+        Stop(folders, options, afterSteps: 3);
+
+        using var second = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) second.Train(folder);
+
+        AssertSameRun(folders, straight, second);
+    }
+
     private static SmallRun RunStraight(TemporaryFolder folders, TrainingOptions options)
     {
         var run = new SmallRun(options);

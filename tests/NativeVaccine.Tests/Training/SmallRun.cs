@@ -18,7 +18,7 @@ internal sealed class SmallRun : IDisposable
         Options = options;
         Data = new TrainingData(Samples("align", options.MaxLength))
         {
-            Pools = MethodCatalog.Require(options.Method).Pools
+            Pools = MethodCatalog.Require(options.Method).Streams
                 .ToDictionary(static pool => pool.Kind, pool => new SamplePool(Samples("harmful", options.MaxLength))),
         };
         Method = MethodCatalog.Create(options);

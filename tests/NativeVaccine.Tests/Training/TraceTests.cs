@@ -52,6 +52,7 @@ public sealed class TraceTests(ITestOutputHelper output)
     [InlineData("tvaccine-accumulate")]
     [InlineData("lisa")]
     [InlineData("ewc")]
+    [InlineData("kl")]
     public void IsFollowed(string name)
     {
         using var trace = new Trace(name);

@@ -26,6 +26,8 @@ public sealed class TrainerTests
     [InlineData("tvaccine")]
     [InlineData("lisa")]
     [InlineData("ewc")]
+    [InlineData("kl")]
+    [InlineData("vlguard")]
     public void AReplayGivesTheRunThatWroteIt(string method)
     {
         using var folders = new TemporaryFolder();

@@ -9,7 +9,7 @@ namespace NativeVaccine.Tests.Engine.TorchComparison;
 
 /// <summary>
 /// Steps of the methods for fine-tuning, by trainer and engine, against their mathematics in the reference: penalties and their gradients
-/// in double, and torch's autograd.
+/// in double, torch's autograd, and a teacher's logits.
 /// </summary>
 public sealed class FinetuningMethodTests
 {
@@ -115,6 +115,45 @@ public sealed class FinetuningMethodTests
             if (step == 0) taken[SampleKind.Fisher] = fisherBatches;
             return taken;
         }
+    }
+
+    /// <summary>A continued adapter is a part of its teacher, of a fresh one's it is not.</summary>
+    [Theory]
+    [InlineData("multi-head, rank 8", true)]
+    [InlineData("multi-head, rank 8", false)]
+    [InlineData("grouped heads, dropout, recomputed", true)]
+    [InlineData("tied, half dropped out on o and down", false)]
+    public void KlTrainsAsTheReferenceDoes(string name, bool isContinued)
+    {
+        const double lambda = 0.7;
+        using var models = new ComparedModel(name);
+        TrainingOptions options = OptionsFor(models, "kl").With("lambda", lambda) with { InitAdapter = isContinued ? "an adapter" : null };
+        float[][] start = models.Parameters;
+        using ReferenceModel plain = models.CreateBase();
+        var evaluation = new ReferenceRunOptions { GradientsOf = static _ => false };
+        double[][] teacher = (isContinued ? models.Reference : plain).Run(models.Case.Batch, evaluation).Logits;
+        var data = new TrainingData(DataOf(models, SampleKind.Guide).Samples) { Replay = [.. Enumerable.Range(0, 3).Select(step => new ReplayStep(step, [Whole(models)]))] };
+        List<StepMetrics> steps = Train(models, options, data);
+
+        var trainer = new ReferenceTrainer(models.Reference, WeightDecay, epsilon: Epsilon);
+        for (int step = 0; step < 3; step++)
+        {
+            ReferenceRunOptions pass = Masks(models, options, SampleKind.Training, step, models.Case.Batch) with
+            {
+                Heads = [new ReferenceHead(models.Case.Model.LayerCount, lambda, ReferenceLossKind.Teacher)],
+                TeacherLogits = teacher,
+            };
+            ReferenceResult run = models.Reference.Run(models.Case.Batch, pass with { GradientsOf = static _ => false });
+            double divergence = run.HeadLossSums[0] / run.LabelCount;
+            ReferenceStep expected = trainer.SupervisedStep(models.Case.Batch, LearningRate, ReferenceTrainer.EveryLora, pass);
+
+            Compare.MeanLoss($"step {step}: ce_loss", expected.Loss, steps[step].Number("ce_loss")!.Value);
+            Compare.MeanLoss($"step {step}: kl", divergence, steps[step].Number("kl")!.Value);
+            Compare.MeanLoss($"step {step}: loss", expected.Loss + (lambda * divergence), steps[step].Loss);
+            Compare.Norms($"step {step}: gradient", expected.GradientNorm, steps[step].GradientNorm);
+            Assert.True(step == 0 || divergence > 1e-3, $"step {step}: {divergence}");
+        }
+        models.CompareChanges(start);
     }
 
     private static TrainingOptions OptionsFor(ComparedModel models, string method) =>
