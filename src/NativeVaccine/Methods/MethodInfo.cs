@@ -19,6 +19,9 @@ public sealed record MethodInfo(string Name, Func<MethodSettings, Method> Create
     /// <summary>Those of its options that are files of samples.</summary>
     public IEnumerable<PoolOption> Pools => Options.OfType<PoolOption>();
 
+    /// <summary>The one of them that stands in place of <c>--data</c>; null where the training samples are no sides of pairs.</summary>
+    public PoolOption? Pairs => Pools.FirstOrDefault(static pool => pool.OfPairs);
+
     /// <summary>What its steps tell, beside the numbers of every method, that a report draws.</summary>
     public IReadOnlyList<MethodMetric> Metrics { get; init; } = [];
 

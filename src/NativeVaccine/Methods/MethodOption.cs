@@ -208,6 +208,12 @@ public sealed class PoolOption(string name, string help, SampleKind kind, int sa
     /// <summary>How many samples are taken together; 0 for those of a batch.</summary>
     public int SamplesAtATime => samplesAtATime;
 
+    /// <summary>
+    /// True for a file of pairs, which stands in place of <c>--data</c> and is read by <see cref="PairReader"/>: the harmless sides are the
+    /// training samples, the others are of <see cref="Kind"/>, and each batch of these is that of the training samples.
+    /// </summary>
+    public bool OfPairs { get; init; }
+
     /// <inheritdoc/>
     public override string ValueName => "FILE";
 

@@ -31,8 +31,10 @@ internal sealed class TrainingFiles : IDisposable
             Positions = model.Configuration.MaximumPositions,
         };
         MethodInfo info = MethodCatalog.Require(options.Method);
-        var sets = new Dictionary<SampleKind, SampleSet> { [SampleKind.Training] = SampleReader.Read(options.Data!, form) };
-        foreach (PoolOption pool in info.Pools)
+        var sets = new Dictionary<SampleKind, SampleSet>();
+        if (info.Pairs is { } pairs) (sets[SampleKind.Training], sets[pairs.Kind]) = PairReader.Read(options.TrainingFile!, form);
+        else sets[SampleKind.Training] = SampleReader.Read(options.TrainingFile!, form);
+        foreach (PoolOption pool in info.Pools.Where(static pool => !pool.OfPairs))
         {
             object file = options.Settings.Find(pool) ?? throw new InputException(
                 $"method {info.Name} takes {pool.Kind.ToString().ToLowerInvariant()} samples; expected {pool.CommandLineName} FILE");
@@ -45,7 +47,7 @@ internal sealed class TrainingFiles : IDisposable
             notices.Add($"{options.Replay}: {followed.Dropped} of the records that it names have no label left and count nothing in their batches");
         foreach (string pipe in sets.Values.Select(static set => set.Source).Append(options.Replay).OfType<string>().Where(FileKinds.IsPipe))
             notices.Add($"{pipe}: is a pipe, so the run can be resumed only if the same comes out of it again");
-        Sets = [.. sets.Values];
+        Sets = [.. sets.Where(set => set.Key != info.Pairs?.Kind).Select(static set => set.Value)];
         Data = new TrainingData(PoolOf(sets[SampleKind.Training]))
         {
             Pools = sets.Where(static set => set.Key != SampleKind.Training).ToDictionary(static set => set.Key, static set => PoolOf(set.Value)),
@@ -71,7 +73,7 @@ internal sealed class TrainingFiles : IDisposable
     /// <summary>What a user should know about the files, in lines.</summary>
     public IReadOnlyList<string> Notices => notices;
 
-    /// <summary>What was read of each stream, the training samples first.</summary>
+    /// <summary>What was read of each file, the training samples first; of pairs the harmless sides stand for both.</summary>
     public IReadOnlyList<SampleSet> Sets { get; }
 
     public TrainingData Data { get; }

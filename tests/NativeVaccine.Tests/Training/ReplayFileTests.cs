@@ -32,6 +32,7 @@ public class ReplayFileTests
     [InlineData("tvaccine-micro", 8)]
     [InlineData("lisa", 24)]
     [InlineData("ewc", 24)]
+    [InlineData("repnoise-beta0", 15)]
     public void TracesAreReadAndWrittenAgain(string trace, int steps)
     {
         string path = Fixtures.Path("traces", trace, "replay.jsonl");
