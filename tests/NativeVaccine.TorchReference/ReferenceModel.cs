@@ -112,6 +112,21 @@ public sealed class ReferenceModel : IDisposable
         return result;
     }
 
+    /// <summary>A loss of its own, and its gradients.</summary>
+    /// <param name="of">The parameters whose gradients are computed.</param>
+    /// <param name="objective">The loss, of the forward pass and of the values that this leaves at each site.</param>
+    internal (double Loss, Dictionary<string, double[]> Gradients) Differentiate(
+        Func<string, bool> of, Func<LlamaForward, Dictionary<ReferenceSite, Tensor>, Tensor> objective)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var sites = new Dictionary<ReferenceSite, Tensor>();
+        var forward = new LlamaForward(Configuration, parameters, loraScale) { AtSite = (site, value) => sites[site] = value };
+        Tensor loss = objective(forward, sites);
+        string[] names = [.. parameters.Keys.Where(of)];
+        IList<Tensor> gradients = autograd.grad([loss], [.. names.Select(name => (Tensor)parameters[name])]);
+        return (loss.Copy()[0], names.Index().ToDictionary(name => name.Item, name => gradients[name.Index].Copy()));
+    }
+
     /// <summary>
     /// The loss of a batch padded on the right to its longest sample and run at once: sum over the labelled tokens, and their number.
     /// </summary>

@@ -120,6 +120,29 @@ public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 
             [.. Enumerable.Range(0, model.Configuration.LayerCount).Select(layer => result.SiteGradientNorm(AttentionOutput(layer)))]);
     }
 
+    /// <summary>RepNoise (arXiv 2405.14577) as the formula of tests/fixtures/traces/repnoise-mmd/config.json says it.</summary>
+    /// <param name="harmless">One side of the pairs.</param>
+    /// <param name="harmful">The other.</param>
+    /// <param name="learningRate">Of this step.</param>
+    /// <param name="trains">The tensors to update.</param>
+    /// <param name="alpha">Weight of unlearning.</param>
+    /// <param name="beta">Weight of the noise loss.</param>
+    /// <param name="noise">For each layer (tokens of the harmful side, hidden).</param>
+    public ReferenceStep RepNoiseStep(
+        IReadOnlyList<ReferenceSample> harmless,
+        IReadOnlyList<ReferenceSample> harmful,
+        double learningRate,
+        Func<string, bool> trains,
+        double alpha,
+        double beta,
+        IReadOnlyList<double[]> noise)
+    {
+        var pairs = new ReferenceRepNoise(harmless, harmful);
+        (double loss, Dictionary<string, double[]> gradients) =
+            model.Differentiate(trains, (forward, sites) => pairs.Loss(forward, sites, alpha, beta, noise));
+        return Update(loss, gradients, learningRate, trains);
+    }
+
     private static bool NoParameter(string name) => false;
 
     private static ReferenceSite AttentionOutput(int layer) => new(ReferenceSiteKind.AttentionOutput, layer);
@@ -127,18 +150,22 @@ public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 
     /// <summary>The layer of a parameter named <c>layers.N. ...</c>.</summary>
     private static int LayerOf(string name) => int.Parse(name.Split('.')[1], System.Globalization.CultureInfo.InvariantCulture);
 
-    private ReferenceStep Update(ReferenceResult result, double learningRate, Func<string, bool> trains)
+    private ReferenceStep Update(ReferenceResult result, double learningRate, Func<string, bool> trains) =>
+        Update(result.MeanLoss, result.Gradients, learningRate, trains);
+
+    private ReferenceStep Update(
+        double loss, Dictionary<string, double[]> gradients, double learningRate, Func<string, bool> trains)
     {
         string[] names = [.. model.ParameterNames.Where(trains)];
-        double norm = Math.Sqrt(names.Sum(name => result.Gradients[name].Sum(gradient => gradient * gradient)));
+        double norm = Math.Sqrt(names.Sum(name => gradients[name].Sum(gradient => gradient * gradient)));
         double coefficient = Math.Min(1, clip / (norm + 1e-6));
         foreach (string name in names)
         {
             double[] values = model.Read(name);
-            double[] clipped = [.. result.Gradients[name].Select(gradient => coefficient * gradient)];
+            double[] clipped = [.. gradients[name].Select(gradient => coefficient * gradient)];
             optimizer.Step(name, values, clipped, learningRate);
             model.Write(name, values);
         }
-        return new ReferenceStep { Loss = result.MeanLoss, GradientNorm = norm, TensorsWithGradient = names.Length };
+        return new ReferenceStep { Loss = loss, GradientNorm = norm, TensorsWithGradient = names.Length };
     }
 }

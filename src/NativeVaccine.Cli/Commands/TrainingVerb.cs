@@ -108,8 +108,7 @@ internal abstract class TrainingVerb : Verb
         foreach (string notice in run.FileNotices) Terminal.Error.WriteLine(notice);
         foreach (Data.SampleSet set in run.Samples)
         {
-            string dropped = set.Dropped == 0 ? "" : $" ({set.Dropped} without a label left are not used)";
-            Terminal.Error.WriteLine($"{set.Source}: {set.Samples.Count} samples{dropped}");
+            Terminal.Error.WriteLine($"{set.Source}: {set.Summary}");
             foreach (string line in set.Notices) Terminal.Error.WriteLine(line);
         }
         MemoryPlan plan = run.Plan;

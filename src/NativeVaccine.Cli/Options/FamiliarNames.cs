@@ -18,6 +18,7 @@ internal static class FamiliarNames
         ("--adapter", "peft lora peft-model adapter-path adapter-name-or-path lora-weights lora-path lora-adapter"),
         ("--data", "dataset train-file train-data data-path dataset-path dataset-name training-data data-file datasets input-file train d"),
         ("--harmful-data", "probe-data harmful-dataset harmful harmful-file"),
+        ("--paired-data", "pairs pair-data paired pairs-file preference-data"),
         ("--prompts", "prompt-file prompts-file questions input-file instructions data"),
         ("--prompt", "p input query"),
         ("--template", "prompt-template chat-template prompt-style conv-template prompt-format instruction-template"),

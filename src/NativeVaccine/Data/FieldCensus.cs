@@ -7,11 +7,12 @@ namespace NativeVaccine.Data;
 /// Counts the fields of records that nothing reads. What is known to change nothing is passed over; all else is named, since a field that
 /// is not known may have been meant to change what is learnt.
 /// </summary>
-internal sealed class FieldCensus
+/// <param name="read">The fields that are read.</param>
+internal sealed class FieldCensus(HashSet<string> read)
 {
     private const int MostNamed = 8;
 
-    private static readonly HashSet<string> Read =
+    private static readonly HashSet<string> OfTraining =
         ["instruction", "input", "output", "input_ids", "labels", "attention_mask", "position_ids", "pool"];
 
     /// <summary>Names, numbers and sources of records, and what can be computed from the tokens.</summary>
@@ -27,13 +28,19 @@ internal sealed class FieldCensus
     private readonly SortedDictionary<string, int> counts = new(StringComparer.Ordinal);
     private int conversations;
 
+    /// <summary>A census of records of training data.</summary>
+    public FieldCensus()
+        : this(OfTraining)
+    {
+    }
+
     /// <summary>Looks at a record.</summary>
     public void Add(JsonElement record)
     {
         bool isConversation = false;
         foreach (JsonProperty property in record.EnumerateObject())
         {
-            if (Read.Contains(property.Name) || Harmless.Contains(property.Name) || IsEmpty(property.Value)) continue;
+            if (read.Contains(property.Name) || Harmless.Contains(property.Name) || IsEmpty(property.Value)) continue;
             if (OfConversations.Contains(property.Name)) isConversation = true;
             else counts[property.Name] = counts.GetValueOrDefault(property.Name) + 1;
         }

@@ -32,6 +32,19 @@ public sealed record SampleSet(IReadOnlyList<Sample> Samples, int Dropped, strin
 
     /// <summary>What a user should know of them, a line each; the dropped ones are not among it.</summary>
     public IReadOnlyList<string> Notices { get; init; } = [];
+
+    /// <summary>True if each is a side of a pair, and the other side is in a set of its own.</summary>
+    public bool OfPairs { get; init; }
+
+    /// <summary>How many there are, and how many were left out: "18 samples (2 without a label left are not used)".</summary>
+    public string Summary
+    {
+        get
+        {
+            string dropped = Dropped == 0 ? "" : $" ({Dropped} without a label left{(OfPairs ? " on both sides" : "")} are not used)";
+            return $"{Samples.Count} {(OfPairs ? "pairs" : "samples")}{dropped}";
+        }
+    }
 }
 
 /// <summary>How records become sequences.</summary>
@@ -99,16 +112,17 @@ public static class SampleReader
         if (samples.Count == 0)
             throw new InputException(
                 $"{chosenSource}: none of its {chosen} records has a label left: expected longer outputs, or a larger maximal length");
-        IEnumerable<string> notices = [.. census.Notices(), .. NoticesOf(samples, builder, form)];
+        IEnumerable<string> notices = [.. census.Notices(), .. NoticesOf(samples, "samples", builder, form)];
         return new SampleSet(samples, chosen - samples.Count, chosenSource, records)
         {
             Notices = [.. notices.Select(notice => $"{chosenSource}: {notice}")],
         };
     }
 
-    private static IEnumerable<string> NoticesOf(List<Sample> samples, SampleBuilder builder, SampleForm form)
+    /// <summary>What making samples of records told.</summary>
+    internal static IEnumerable<string> NoticesOf(List<Sample> samples, string what, SampleBuilder builder, SampleForm form)
     {
-        string Of(int count) => FormattableString.Invariant($"{count} of {samples.Count} samples");
+        string Of(int count) => FormattableString.Invariant($"{count} of {samples.Count} {what}");
         if (builder.CutCount > 0)
             yield return $"{Of(builder.CutCount)} are longer than {form.MaxLength} tokens and cut there (--max-length), so their end is not learnt";
         if (builder.EndlessCount > 0)
@@ -123,7 +137,8 @@ public static class SampleReader
         }
     }
 
-    private static Sample? ReadRecord(JsonElement record, string where, SampleBuilder builder, int vocabularySize) =>
+    /// <summary>The sample of a record of text or of tokens; null if no label is left in it.</summary>
+    internal static Sample? ReadRecord(JsonElement record, string where, SampleBuilder builder, int vocabularySize) =>
         JsonRecord.Optional(record, "input_ids") is null
             ? builder.Build(AlpacaRecord.Read(record, where, outputRequired: true))
             : builder.Trim(TokenRecord.Read(record, where, vocabularySize));

@@ -66,6 +66,13 @@ public sealed class Batch
     /// <summary>B counts of the labels that take part in the loss.</summary>
     public ReadOnlySpan<int> LabelCounts => labelCounts;
 
+    /// <summary>A sample, with its labels.</summary>
+    internal Sample SampleAt(int index)
+    {
+        Range tokens = offsets[index]..offsets[index + 1];
+        return new Sample(inputIds[tokens], labels is null ? throw new InvalidOperationException("the batch has no labels") : labels[tokens]);
+    }
+
     /// <summary>Tokens of a batch that is still to be made, as a number that a batch can have.</summary>
     /// <exception cref="InputException">They are more than the engine takes.</exception>
     public static int RequireTokens(long tokens) => tokens <= MostTokens

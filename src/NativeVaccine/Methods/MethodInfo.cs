@@ -22,6 +22,9 @@ public sealed record MethodInfo(string Name, Func<MethodSettings, Method> Create
     /// <summary>Those of them that are streams beside the training samples.</summary>
     public IEnumerable<PoolOption> Streams => Pools.Where(static pool => pool.Appended is null);
 
+    /// <summary>The one of them that stands in place of <c>--data</c>; null where the training samples are no sides of pairs.</summary>
+    public PoolOption? Pairs => Pools.FirstOrDefault(static pool => pool.OfPairs);
+
     /// <summary>What its steps tell, beside the numbers of every method, that a report draws.</summary>
     public IReadOnlyList<MethodMetric> Metrics { get; init; } = [];
 

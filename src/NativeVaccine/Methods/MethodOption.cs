@@ -214,6 +214,12 @@ public sealed class PoolOption(string name, string help, SampleKind kind, int sa
     /// </summary>
     public WholeNumberOption? Appended { get; init; }
 
+    /// <summary>
+    /// True for a file of pairs, which stands in place of <c>--data</c> and is read by <see cref="PairReader"/>: the harmless sides are the
+    /// training samples, the others are of <see cref="Kind"/>, and each batch of these is that of the training samples.
+    /// </summary>
+    public bool OfPairs { get; init; }
+
     /// <inheritdoc/>
     public override string ValueName => "FILE";
 

@@ -20,7 +20,7 @@ public sealed class StepMetrics
     /// <summary>The samples that the step trained on, by the records of the data that they came from.</summary>
     public IReadOnlyList<int> Samples { get; set; } = [];
 
-    /// <summary>Tokens of these samples.</summary>
+    /// <summary>Tokens of these samples; of pairs, of both sides.</summary>
     public long Tokens { get; set; }
 
     /// <summary>The objective, in nats: mean cross-entropy of the pass that trains, with whatever the method adds.</summary>
@@ -55,6 +55,11 @@ public sealed class StepMetrics
 
     /// <summary>Adds to a number, which is 0 before.</summary>
     public void Add(string name, double value) => Set(name, (Number(name) ?? 0) + value);
+
+    /// <summary>Adds to some numbers, one by one, which are 0 before.</summary>
+    public void Add(string name, IReadOnlyList<double> numbers) => Set(name, values.TryGetValue(name, out object? before)
+        ? ((double[])before).Zip(numbers, static (sum, number) => sum + number)
+        : numbers);
 
     /// <summary>Adds to the numbers of some layers, which are 0 before.</summary>
     public void Add(string name, IEnumerable<KeyValuePair<int, double>> byLayer)

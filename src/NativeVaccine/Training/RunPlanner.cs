@@ -41,7 +41,7 @@ public sealed class RunPlanner
             LoadAdapters();
             types = RunDevice.Types(device, options.Precision, isStoredAsBFloat16: options.Adapter.Count == 0);
         }
-        else if (options.Data is null)
+        else if (options.TrainingFile is null)
         {
             using ModelFolder folder = ModelFolder.Open(model);
             (Configuration, Notices) = (folder.Configuration, folder.Notices);

@@ -22,6 +22,7 @@ public sealed class SampleStreams
     private readonly SampleOrder order;
     private readonly Dictionary<SampleKind, PoolOrder> pools;
     private readonly Dictionary<SampleKind, int> atATime;
+    private readonly SampleKind? otherSide;
     private readonly SortedDictionary<string, long> positions = new(StringComparer.Ordinal);
 
     /// <summary>The streams of a run.</summary>
@@ -35,6 +36,9 @@ public sealed class SampleStreams
         pools = data.Pools.ToDictionary(static pool => pool.Key, pool => new PoolOrder(pool.Value.Samples.Count, options.Seed, pool.Key));
         MethodInfo info = MethodCatalog.Require(options.Method);
         atATime = info.Streams.ToDictionary(static pool => pool.Kind, static pool => pool.SamplesAtATime);
+        otherSide = info.Pairs?.Kind;
+        if (otherSide is { } other && Pool(other).Samples.Count != data.Samples.Count)
+            throw new InputException($"{data.Samples.Count} harmless sides of pairs and {Pool(other).Samples.Count} others; expected as many");
         // Random numbers are named by step and micro-batch, so their count in a step must be known beforehand.
         foreach (ReplayStep step in data.Replay ?? [])
         {
@@ -72,11 +76,19 @@ public sealed class SampleStreams
     public SamplePool Pool(SampleKind kind) => data.Find(kind)
         ?? throw new InputException($"method {options.Method} takes {kind.ToString().ToLowerInvariant()} samples, and there are none");
 
-    /// <summary>The micro-batches that a step takes next; none of the training samples where the step that is followed took none.</summary>
+    /// <summary>Tokens of some samples of a stream; of training samples that are sides of pairs, with those of the other sides.</summary>
+    public long TokensOf(SampleKind kind, IEnumerable<int> samples) => samples.Sum(index => (long)Pool(kind).Samples[index].InputIds.Length
+        + (kind == SampleKind.Training && otherSide is { } other ? Pool(other).Samples[index].InputIds.Length : 0));
+
+    /// <summary>
+    /// The micro-batches that a step takes next; none of the training samples where the step that is followed took none. Of the
+    /// other sides of pairs they are those of the training samples.
+    /// </summary>
     /// <exception cref="InputException">The run has no samples of this stream.</exception>
     public IReadOnlyList<int[]> Take(SampleKind kind, int step)
     {
         int poolSize = Pool(kind).Samples.Count;
+        if (kind == otherSide) return Take(SampleKind.Training, step);
         if (Replay(step)?.Of(kind) is { } followed) return followed;
         if (kind == SampleKind.Training) return Replay(step) is null ? order.Batch(step) : [];
         int wanted = atATime.GetValueOrDefault(kind);
@@ -91,7 +103,10 @@ public sealed class SampleStreams
     public IReadOnlyList<int[]> TakeAll(SampleKind kind, int step) =>
         Replay(step)?.Of(kind) ?? [.. Enumerable.Range(0, Pool(kind).Samples.Count).Chunk(options.Batch)];
 
-    /// <summary>The largest batches: of the training samples exactly, of other streams as large as the longest samples make them.</summary>
+    /// <summary>
+    /// The largest batches: of the training samples and of the other sides of pairs exactly, of other streams as large as the longest samples
+    /// make them.
+    /// </summary>
     public BatchLimits Limits()
     {
         int tokens = 0, samples = 0, longest = 0, labels = 0;
@@ -104,7 +119,7 @@ public sealed class SampleStreams
             }
             foreach ((SampleKind kind, IReadOnlyList<int[]> batches) in followed.Samples) IncludeAll(kind, batches);
         }
-        foreach ((SampleKind kind, SamplePool pool) in data.Pools)
+        foreach ((SampleKind kind, SamplePool pool) in data.Pools.Where(pool => pool.Key != otherSide))
         {
             int wanted = atATime.GetValueOrDefault(kind);
             int count = Math.Min(wanted > 0 ? wanted : options.Batch, pool.Samples.Count);
@@ -118,6 +133,7 @@ public sealed class SampleStreams
         void IncludeAll(SampleKind kind, IReadOnlyList<int[]> batches)
         {
             foreach (int[] batch in batches) Include(batch, Pool(kind));
+            if (kind == SampleKind.Training && otherSide is { } other) IncludeAll(other, batches);
         }
 
         void Include(int[] batch, SamplePool pool)

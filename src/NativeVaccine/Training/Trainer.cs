@@ -145,7 +145,7 @@ public sealed class Trainer
         }
         if (!records.TryGetValue(main, out IReadOnlyList<int[]>? trained)) return replay;
         metrics.Samples = [.. trained.SelectMany(static batch => batch)];
-        metrics.Tokens = samples.Taken[main].SelectMany(static batch => batch).Sum(index => (long)streams.Pool(main).Samples[index].InputIds.Length);
+        metrics.Tokens = streams.TokensOf(main, samples.Taken[main].SelectMany(static batch => batch));
         return replay;
     }
 

@@ -31,14 +31,16 @@ internal sealed class TrainingFiles : IDisposable
             Positions = model.Configuration.MaximumPositions,
         };
         MethodInfo info = MethodCatalog.Require(options.Method);
-        var sets = new Dictionary<SampleKind, SampleSet> { [SampleKind.Training] = SampleReader.Read(options.Data!, form) };
-        foreach (PoolOption pool in info.Pools)
+        var sets = new Dictionary<SampleKind, SampleSet>();
+        if (info.Pairs is { } pairs) (sets[SampleKind.Training], sets[pairs.Kind]) = PairReader.Read(options.TrainingFile!, form);
+        else sets[SampleKind.Training] = SampleReader.Read(options.TrainingFile!, form);
+        foreach (PoolOption pool in info.Pools.Where(static pool => !pool.OfPairs))
         {
             object file = options.Settings.Find(pool) ?? throw new InputException(
                 $"method {info.Name} takes {pool.Kind.ToString().ToLowerInvariant()} samples; expected {pool.CommandLineName} FILE");
             sets[pool.Kind] = SampleReader.Read((string)file, form);
         }
-        Sets = [.. sets.Values];
+        Sets = [.. sets.Where(set => set.Key != info.Pairs?.Kind).Select(static set => set.Value)];
         foreach (PoolOption pool in info.Pools.Except(info.Streams)) Append(pool, sets);
         FollowedRun? followed = options.Replay is { } replay
             ? FollowedRun.Read(replay, info, sets, model.Configuration.LayerCount, options.Batch)
@@ -72,7 +74,7 @@ internal sealed class TrainingFiles : IDisposable
     /// <summary>What a user should know about the files, in lines.</summary>
     public IReadOnlyList<string> Notices => notices;
 
-    /// <summary>What was read of each stream, the training samples first.</summary>
+    /// <summary>What was read of each file, the training samples first; of pairs the harmless sides stand for both.</summary>
     public IReadOnlyList<SampleSet> Sets { get; }
 
     public TrainingData Data { get; }

@@ -162,6 +162,10 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public bool UsesDropout => !Full && Dropout > 0;
 
+    /// <summary>The file of the training samples: the pairs' for a method of pairs, else <see cref="Data"/>; null if it is not given.</summary>
+    [JsonIgnore]
+    public string? TrainingFile => MethodCatalog.Find(Method)?.Pairs is { } pairs ? (string?)Settings.Find(pairs) : Data;
+
     /// <summary>The same options with another value of a method's option.</summary>
     /// <param name="name">The option's name in config.json.</param>
     /// <param name="value">Of the option's type.</param>

@@ -68,7 +68,7 @@ public sealed class TrainingRun : IDisposable
         TrainingOptions effective = options with
         {
             Model = Absolute(options.Model ?? throw new InputException("--model is missing; expected the folder of a model")),
-            Data = Absolute(options.Data ?? throw new InputException("--data is missing; expected a file of training data")),
+            Data = options.TrainingFile is null ? throw WithoutTrainingFile(options) : Absolute(options.Data),
             Settings = options.MapPools(static path => Absolute(path)!),
             Replay = Absolute(options.Replay),
             InitAdapter = Absolute(options.InitAdapter),
@@ -87,7 +87,7 @@ public sealed class TrainingRun : IDisposable
         RunFolder opened = RunFolder.Resume(folder);
         try
         {
-            if (opened.Options is not { Model: not null, Data: not null })
+            if (opened.Options is not { Model: not null, TrainingFile: not null })
                 throw new InputException($"{folder}: {RunFolder.ConfigurationFileName} has no model or no data; expected both");
             TrainingOptions options = change?.Invoke(opened.Options) ?? opened.Options;
             return Open(options, RunDevice.EffectiveAgain, _ => opened, isResumed: true);
@@ -187,6 +187,10 @@ public sealed class TrainingRun : IDisposable
         versions["started"] = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
         return versions;
     }
+
+    private static InputException WithoutTrainingFile(TrainingOptions options) => new(MethodCatalog.Find(options.Method)?.Pairs is { } pairs
+        ? $"method {options.Method} takes pairs; expected {pairs.CommandLineName} FILE"
+        : "--data is missing; expected a file of training data");
 
     private void SayWhereItGoesOn(int step, int totalSteps)
     {

@@ -20,6 +20,7 @@ public static class UnusedOptions
             {
                 if (!Uses(method, name)) unused.Add(name, WhyNotOf(method, name));
             }
+            if (method.Pairs is { } pairs) unused.Add("data", $"is not used by {method.Name}, which takes {pairs.CommandLineName}");
         }
         if (options.Full)
         {

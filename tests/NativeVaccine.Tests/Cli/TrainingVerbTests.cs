@@ -221,7 +221,7 @@ public sealed class TrainingVerbTests : IDisposable
     {
         string run = folder.File("run");
         Assert.Equal(
-            "error: nvaccine align: expected --method, one of sft, vaccine, tvaccine, random-vaccine",
+            "error: nvaccine align: expected --method, one of sft, vaccine, tvaccine, random-vaccine, repnoise",
             CommandLine.Run("align", "--model", Model, "--data", $"{Samples}#align", "--out", run).ErrorLine);
         CommandResult tuned = CommandLine.Succeed("finetune", "--model", Model, "--data", $"{Samples}#align", "--epochs", "1", "--out", run);
         Assert.Contains("method sft, preset paper: learning_rate 1E-05, ", tuned.Error, StringComparison.Ordinal);
@@ -236,6 +236,9 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("finetune --harmful-data x", "--harmful-data is not used by sft; tvaccine uses it")]
     [InlineData("align --method sft --full --lora-rank 4", "--lora-rank is not used with --full, which trains no adapter")]
     [InlineData("align --method sft --schedule constant --warmup-ratio 0", "--warmup-ratio is not used by --schedule constant")]
+    [InlineData("align --method repnoise", "--data is not used by repnoise, which takes --paired-data")]
+    [InlineData("align --method tvaccine --paired-data x", "--paired-data is not used by tvaccine; repnoise uses it")]
+    [InlineData("plan --method repnoise", "--data is not used by repnoise, which takes --paired-data")]
     [InlineData("plan --noise-size norm", "--noise-size is not used by sft; random-vaccine uses it")]
     public void AnOptionThatChangesNothingIsRefused(string arguments, string expected)
     {
@@ -247,7 +250,9 @@ public sealed class TrainingVerbTests : IDisposable
 
     [Theory]
     [InlineData("--method tvaccine --layers 2", "error: method tvaccine takes harmful samples; expected --harmful-data FILE")]
-    [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine, lisa, ewc, kl, vlguard")]
+    [InlineData("--method tvacine", "error: method 'tvacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine, repnoise, lisa, ewc, kl, vlguard")]
+    [InlineData("--method repnoise --preset reference",
+        "error: method repnoise has no preset reference: the program's batches are not paired, and its masks corrupt token ids; expected --preset paper")]
     [InlineData("--lora-targets q_prj",
         "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
     [InlineData("--device tpu", "error: device 'tpu' is unknown; expected cpu or cuda:N")]
@@ -302,9 +307,32 @@ public sealed class TrainingVerbTests : IDisposable
             "align", "--method", method, "--model", Model, "--data", $"{Samples}#align", "--out", folder.File("run"));
         Assert.Equal(ExitCode.BadInput, result.ExitCode);
         Assert.StartsWith(
-            $"error: nvaccine align: method {method} is for nvaccine finetune; expected one of sft, vaccine, tvaccine, random-vaccine",
+            $"error: nvaccine align: method {method} is for nvaccine finetune; expected one of sft, vaccine, tvaccine, random-vaccine, repnoise",
             result.ErrorLine, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder.File("run")));
+    }
+
+    [Fact]
+    public void PairsTakeThePlaceOfData()
+    {
+        (string run, string again, string json) = (folder.File("run"), folder.File("again"), folder.File("plan.json"));
+        string[] options = ["--model", Model, "--method", "repnoise", "--max-length", "150", "--batch", "4", "--epochs", "1"];
+        CommandResult none = CommandLine.Run(["align", .. options, "--out", run]);
+        Assert.Equal((ExitCode.BadInput, "error: method repnoise takes pairs; expected --paired-data FILE"), (none.ExitCode, none.ErrorLine));
+        Assert.False(Directory.Exists(run));
+
+        string pairs = Fixtures.Path("traces", "data", "pairs.json");
+        CommandResult aligned = CommandLine.Succeed(["align", .. options, "--paired-data", pairs, "--out", run]);
+        CommandLine.Succeed(["plan", .. options, "--paired-data", pairs, "--json", json]);
+
+        Assert.Contains($"{pairs}: 17 pairs (1 without a label left on both sides are not used)", aligned.Error, StringComparison.Ordinal);
+        JsonNode[] metrics = Metrics(run);
+        Assert.Equal(5, metrics.Length);
+        Assert.Equal((long)JsonNode.Parse(File.ReadAllText(json))!["total_bytes"]!, (long)metrics[^1]["peak_bytes"]!);
+        JsonNode config = JsonNode.Parse(File.ReadAllText(Path.Combine(run, "config.json")))!;
+        Assert.Equal((pairs, null), ((string)config["paired_data"]!, config["data"]));
+        CommandLine.Succeed("align", "--config", Path.Combine(run, "config.json"), "--replay", Path.Combine(run, "replay.jsonl"), "--out", again);
+        Assert.Equal(metrics.Select(WithoutTime), Metrics(again).Select(WithoutTime));
     }
 
     [Fact]

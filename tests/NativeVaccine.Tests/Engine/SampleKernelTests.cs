@@ -1,5 +1,6 @@
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
+using NativeVaccine.Methods;
 using NativeVaccine.Tests.TorchReference;
 
 namespace NativeVaccine.Tests.Engine;
@@ -70,7 +71,8 @@ public sealed class SampleKernelTests
         (SiteTensor x, SiteTensor noise, SiteTensor gradient) = Sites(model.Session);
         x.MaskRows(Kept);
         noise.MaskRows(Kept);
-        double[] values = Discrepancy(x, noise, gradient);
+        gradient.Zero();
+        double[] values = RepNoise.Discrepancy(x, noise, gradient, factor: 1);
 
         foreach ((int place, int layer) in new[] { 1, 2 }.Index())
         {
@@ -103,50 +105,8 @@ public sealed class SampleKernelTests
         static string Refused(Action act) => Assert.ThrowsAny<Exception>(act).Message;
     }
 
-    /// <summary>MMD^2 of each layer, as RepNoise's own program weighs it; its gradient at x's samples goes into a tensor.</summary>
-    private static double[] Discrepancy(SiteTensor x, SiteTensor y, SiteTensor gradient)
-    {
-        (double[,,] xx, double[,,] xy, double[,,] yy) = (x.Gram(x), x.Gram(y), y.Gram(y));
-        (int layers, int n) = (xx.GetLength(0), xx.GetLength(1));
-        (double[,,] toX, double[,,] toY) = (new double[layers, n, n], new double[layers, n, n]);
-        double[] values = new double[layers];
-        for (int i = 0; i < xx.Length; i++)
-        {
-            (int l, int a, int b) = (i / n / n, i / n % n, i % n);
-            double dxx = xx[l, a, a] + xx[l, b, b] - (2 * xx[l, a, b]), dyy = yy[l, a, a] + yy[l, b, b] - (2 * yy[l, a, b]);
-            double dxy = xx[l, a, a] + yy[l, b, b] - (2 * xy[l, a, b]), width = Width(xx, xy, yy, l);
-            values[l] += (Kernel(dxx, width) + Kernel(dyy, width) - (2 * Kernel(dxy, width))) / (n * n);
-            (double near, double far) = (4 * Slope(dxx, width) / (n * n), 4 * Slope(dxy, width) / (n * n));
-            toX[l, a, a] += near - far;
-            toX[l, a, b] -= near;
-            toY[l, a, b] += far;
-        }
-        gradient.Zero();
-        gradient.AddCombination(toX, x);
-        gradient.AddCombination(toY, y);
-        return values;
-    }
-
-    private static double Width(double[,,] xx, double[,,] xy, double[,,] yy, int l)
-    {
-        int n = xx.GetLength(1);
-        double sum = 0;
-        for (int a = 0; a < n; a++)
-        {
-            for (int b = 0; b < n; b++)
-            {
-                sum += xx[l, a, a] + xx[l, b, b] - (2 * xx[l, a, b]) + yy[l, a, a] + yy[l, b, b] - (2 * yy[l, a, b]);
-                sum += 2 * (xx[l, a, a] + yy[l, b, b] - (2 * xy[l, a, b]));
-            }
-        }
-        return sum / ((4 * n * n) - (2 * n)) / 4;
-    }
-
     private static double Kernel(double square, double width) =>
         Enumerable.Range(0, 5).Sum(q => Math.Exp(-square / (width * (1 << q))));
-
-    private static double Slope(double square, double width) =>
-        Enumerable.Range(0, 5).Sum(q => -Math.Exp(-square / (width * (1 << q))) / (width * (1 << q)));
 
     private static double Reference(double[][] x, double[][] y, double width) =>
         (Mean(x, x, width) + Mean(y, y, width)) - (2 * Mean(x, y, width));

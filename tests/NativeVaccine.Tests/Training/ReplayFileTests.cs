@@ -33,6 +33,7 @@ public class ReplayFileTests
     [InlineData("lisa", 24)]
     [InlineData("ewc", 24)]
     [InlineData("kl", 24)]
+    [InlineData("repnoise-beta0", 15)]
     public void TracesAreReadAndWrittenAgain(string trace, int steps)
     {
         string path = Fixtures.Path("traces", trace, "replay.jsonl");

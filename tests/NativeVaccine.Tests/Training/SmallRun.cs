@@ -18,8 +18,8 @@ internal sealed class SmallRun : IDisposable
         Options = options;
         Data = new TrainingData(Samples("align", options.MaxLength))
         {
-            Pools = MethodCatalog.Require(options.Method).Streams
-                .ToDictionary(static pool => pool.Kind, pool => new SamplePool(Samples("harmful", options.MaxLength))),
+            Pools = MethodCatalog.Require(options.Method).Streams.ToDictionary(
+                static pool => pool.Kind, pool => new SamplePool(pool.OfPairs ? OtherSides(options.MaxLength) : Samples("harmful", options.MaxLength))),
         };
         Method = MethodCatalog.Create(options);
         model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, TestDevice.Types));
@@ -70,6 +70,21 @@ internal sealed class SmallRun : IDisposable
     public static IReadOnlyList<Sample> Samples(string pool, int maxLength = 200) =>
         SampleReader.Read($"{SampleFile}#{pool}", new SampleForm(Tokenizer.Load(Fixtures.Path("micro-llama")), PromptTemplate.Alpaca, maxLength))
             .Samples;
+
+    /// <summary>Each training sample's prompt with the answer of the next one.</summary>
+    public static IReadOnlyList<Sample> OtherSides(int maxLength = 200)
+    {
+        IReadOnlyList<Sample> samples = Samples("align", maxLength);
+        return [.. samples.Index().Select(pair => Joined(pair.Item, samples[(pair.Index + 1) % samples.Count]))];
+
+        static Sample Joined(Sample prompt, Sample answer)
+        {
+            (int end, int begin) = (FirstLabel(prompt), FirstLabel(answer));
+            return new([.. prompt.InputIds[..end], .. answer.InputIds[begin..]], [.. prompt.Labels[..end], .. answer.Labels[begin..]]);
+        }
+
+        static int FirstLabel(Sample sample) => Array.FindIndex(sample.Labels, static label => label != Sample.IgnoredLabel);
+    }
 
     /// <summary>Trains in a folder, or without one.</summary>
     /// <param name="folder">Where the run is recorded.</param>

@@ -68,7 +68,7 @@ internal sealed class Trace : IDisposable
             {
                 Settings = Settings(preset),
                 Model = Fixtures.Path(configuration.RootElement.GetProperty("model").GetString()!),
-                Data = Path("samples.jsonl") + (stage == TrainingStage.Align ? "#align" : "#user"),
+                Data = Method.Pairs is null ? Path("samples.jsonl") + (stage == TrainingStage.Align ? "#align" : "#user") : null,
                 Replay = Path("replay.jsonl"),
                 InitAdapter = Path("initial"),
                 LearningRate = Number("lr"),
@@ -93,6 +93,11 @@ internal sealed class Trace : IDisposable
         var settings = MethodSettings.Of(preset);
         foreach (MethodOption option in Method.Options)
         {
+            if (option is PoolOption { OfPairs: true })
+            {
+                settings = settings.With(option.Name, Path("samples.jsonl"));
+                continue;
+            }
             if (option is PoolOption)
             {
                 if (PoolNames.TryGetValue(option.Name, out string? pool)) settings = settings.With(option.Name, $"{Path("samples.jsonl")}#{pool}");

@@ -53,6 +53,7 @@ public sealed class TraceTests(ITestOutputHelper output)
     [InlineData("lisa")]
     [InlineData("ewc")]
     [InlineData("kl")]
+    [InlineData("repnoise-beta0")]
     public void IsFollowed(string name)
     {
         using var trace = new Trace(name);
@@ -84,10 +85,12 @@ public sealed class TraceTests(ITestOutputHelper output)
         CompareAdapters(trace, Adapter.Load(result, ModelConfiguration.Load(trace.Options.Model!)));
     }
 
-    [Fact]
-    public void WritesAReplayLikeTheOneItFollowed()
+    [Theory]
+    [InlineData("tvaccine-micro")]
+    [InlineData("repnoise-beta0")]
+    public void WritesAReplayLikeTheOneItFollowed(string name)
     {
-        using var trace = new Trace("tvaccine-micro");
+        using var trace = new Trace(name);
         using var folder = new TemporaryFolder();
         using TrainingRun run = TrainingRun.Create(trace.Options, folder.File("run"));
 

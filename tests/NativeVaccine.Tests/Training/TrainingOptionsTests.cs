@@ -180,6 +180,6 @@ public sealed class TrainingOptionsTests
     {
         InputException exception = Assert.Throws<InputException>(() => MethodCatalog.Create(new TrainingOptions { Method = "vacine" }));
 
-        Assert.Equal("method 'vacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine, lisa, ewc, kl, vlguard", exception.Message);
+        Assert.Equal("method 'vacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine, repnoise, lisa, ewc, kl, vlguard", exception.Message);
     }
 }
