@@ -19,6 +19,9 @@ public sealed record ReferenceStep
 
     /// <summary>The one norm over all of them.</summary>
     public double? SiteGradientNorm { get; init; }
+
+    /// <summary>What else a method tells, by its names in metrics.jsonl.</summary>
+    public IReadOnlyDictionary<string, double> Numbers { get; init; } = new Dictionary<string, double>();
 }
 
 /// <summary>Training steps on a reference model, each as its paper says it, without a scheduler or data.</summary>
@@ -26,7 +29,7 @@ public sealed record ReferenceStep
 /// <param name="weightDecay">AdamW's, decoupled.</param>
 /// <param name="clip">The largest gradient norm that is left as it is.</param>
 /// <param name="epsilon">AdamW's.</param>
-public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 0.1, double clip = 1.0, double epsilon = 1e-8)
+public sealed partial class ReferenceTrainer(ReferenceModel model, double weightDecay = 0.1, double clip = 1.0, double epsilon = 1e-8)
 {
     private const double NormFloor = 1e-7;
 
@@ -111,18 +114,21 @@ public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 
     /// <summary>The layer of a parameter named <c>layers.N. ...</c>.</summary>
     private static int LayerOf(string name) => int.Parse(name.Split('.')[1], System.Globalization.CultureInfo.InvariantCulture);
 
-    private ReferenceStep Update(ReferenceResult result, double learningRate, Func<string, bool> trains)
+    private ReferenceStep Update(ReferenceResult result, double learningRate, Func<string, bool> trains) =>
+        Update(result.MeanLoss, result.Gradients, learningRate, trains);
+
+    private ReferenceStep Update(double loss, Dictionary<string, double[]> gradients, double learningRate, Func<string, bool> trains)
     {
         string[] names = [.. model.ParameterNames.Where(trains)];
-        double norm = Math.Sqrt(names.Sum(name => result.Gradients[name].Sum(gradient => gradient * gradient)));
+        double norm = Math.Sqrt(names.Sum(name => gradients[name].Sum(gradient => gradient * gradient)));
         double coefficient = Math.Min(1, clip / (norm + 1e-6));
         foreach (string name in names)
         {
             double[] values = model.Read(name);
-            double[] clipped = [.. result.Gradients[name].Select(gradient => coefficient * gradient)];
+            double[] clipped = [.. gradients[name].Select(gradient => coefficient * gradient)];
             optimizer.Step(name, values, clipped, learningRate);
             model.Write(name, values);
         }
-        return new ReferenceStep { Loss = result.MeanLoss, GradientNorm = norm, TensorsWithGradient = names.Length };
+        return new ReferenceStep { Loss = loss, GradientNorm = norm, TensorsWithGradient = names.Length };
     }
 }

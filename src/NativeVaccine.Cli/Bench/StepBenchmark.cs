@@ -118,7 +118,8 @@ internal sealed class StepBenchmark
 
     private SamplePool RandomPool(PoolOption pool, PhiloxStream random)
     {
-        int count = pool.SamplesAtATime > 0 ? pool.SamplesAtATime : options.Batch * options.Accumulate;
+        int wanted = pool.SamplesAtATime(options.Settings);
+        int count = wanted > 0 ? wanted : options.Batch * options.Accumulate;
         return new SamplePool([.. Enumerable.Range(0, count).Select(_ => RandomSample(random))]);
     }
 

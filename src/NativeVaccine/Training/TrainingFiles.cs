@@ -39,7 +39,7 @@ internal sealed class TrainingFiles : IDisposable
             sets[pool.Kind] = SampleReader.Read((string)file, form);
         }
         FollowedRun? followed = options.Replay is { } replay
-            ? FollowedRun.Read(replay, info, sets, model.Configuration.LayerCount, options.Batch)
+            ? FollowedRun.Read(replay, options, sets, model.Configuration.LayerCount)
             : null;
         if (followed is { Dropped: > 0 })
             notices.Add($"{options.Replay}: {followed.Dropped} of the records that it names have no label left and count nothing in their batches");

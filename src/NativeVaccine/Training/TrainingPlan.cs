@@ -14,8 +14,11 @@ public static class TrainingPlan
 
     /// <summary>The same for a run whose data is not: every sample may have the largest length.</summary>
     /// <exception cref="InputException">Batch and length together are more tokens than a batch can have, or as above.</exception>
-    public static SessionOptions For(TrainingOptions options, Method method, NumberTypes types) =>
-        For(options, method, new BatchLimits(Batch.RequireTokens((long)options.Batch * options.MaxLength), options.Batch, options.MaxLength), types);
+    public static SessionOptions For(TrainingOptions options, Method method, NumberTypes types)
+    {
+        int samples = (MethodCatalog.Find(options.Method)?.Pools ?? []).Select(pool => options.BatchOf(pool.Kind)).Append(options.Batch).Max();
+        return For(options, method, new BatchLimits(Batch.RequireTokens((long)samples * options.MaxLength), samples, options.MaxLength), types);
+    }
 
     private static SessionOptions For(TrainingOptions options, Method method, BatchLimits limits, NumberTypes types) => new()
     {

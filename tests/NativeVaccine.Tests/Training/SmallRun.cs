@@ -37,6 +37,8 @@ internal sealed class SmallRun : IDisposable
 
     public Session Session => model.Session;
 
+    public Device Device => model.Device;
+
     /// <summary>The weights, both moments, and the steps of every tensor.</summary>
     public (float[] Parameters, float[] First, float[] Second, long[] Steps) State => (
         FixtureSession.Read(Session.Parameters),

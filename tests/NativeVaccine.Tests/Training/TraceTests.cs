@@ -50,6 +50,7 @@ public sealed class TraceTests(ITestOutputHelper output)
     [InlineData("tvaccine-paper")]
     [InlineData("tvaccine-micro")]
     [InlineData("tvaccine-accumulate")]
+    [InlineData("booster")]
     public void IsFollowed(string name)
     {
         using var trace = new Trace(name);

@@ -1,3 +1,5 @@
+using NativeVaccine.Data;
+using NativeVaccine.Engine;
 using NativeVaccine.Methods;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Tests.TorchReference;
@@ -209,6 +211,63 @@ public sealed class TrainerTests
         Assert.All(metrics, step => Assert.Equal(step.Samples.Sum(index => run.Data.Samples[index].InputIds.Length), step.Tokens));
         Assert.All(metrics, step => Assert.Equal(run.Session.Plan.TotalBytes, step.PeakBytes));
         Assert.All(metrics, static step => Assert.Empty(step.Values));
+    }
+
+    [Theory]
+    [InlineData("booster", 2)]
+    public void AMethodTakesTheBytesOfWhatItNeeds(string method, int vectors)
+    {
+        using var run = new SmallRun(SmallRun.OptionsFor(method) with { Epochs = 1 });
+        SessionOptions same = run.Session.Plan.Options with { ExtraVectors = vectors };
+        using MemoryPlan plan = MemoryPlan.Create(run.Device, run.Session.Configuration, same);
+        long vectorBytes = Bytes(run, same with { ExtraVectors = vectors + 1 }) - plan.TotalBytes;
+
+        Assert.All(run.Train(), step => Assert.Equal(plan.TotalBytes, step.PeakBytes));
+
+        Assert.Equal((plan.TotalBytes, plan.TotalBytes), run.Session.Memory);
+        Assert.InRange(vectorBytes, run.Session.Parameters.Length * sizeof(float), (run.Session.Parameters.Length * sizeof(float)) + 255);
+        if (method == "booster")
+        {
+            using var addsBack = new SmallRun(SmallRun.OptionsFor(method).With("restore", InnerRestore.AddBack));
+            Assert.Equal(plan.TotalBytes - vectorBytes, addsBack.Session.Memory.Used);
+        }
+    }
+
+    private static long Bytes(SmallRun run, SessionOptions options)
+    {
+        using MemoryPlan plan = MemoryPlan.Create(run.Device, run.Session.Configuration, options);
+        return plan.TotalBytes;
+    }
+
+    [Fact]
+    public void ABatchThatEndsInTheNextRoundOfItsPoolFitsThePlan()
+    {
+        // Of three samples in twos, a batch may have the longest twice.
+        Sample[] harmful = [Sample(30), Sample(4), Sample(5)];
+        TrainingOptions options = SmallRun.OptionsFor("booster") with { Batch = 2 };
+        var data = new TrainingData([Sample(3), Sample(3)]) { Pools = new Dictionary<SampleKind, SamplePool> { [SampleKind.Harmful] = new(harmful) } };
+        var streams = new SampleStreams(options, data);
+
+        int[][] taken = [.. Enumerable.Range(0, 60).SelectMany(step => streams.Take(SampleKind.Harmful, step))];
+
+        Assert.Contains(taken, static batch => batch.SequenceEqual([0, 0]));
+        Assert.Equal(60, streams.Limits().MaxTokens);
+        Assert.Equal(30 + 4 + 5, new SampleStreams(options with { Batch = 3 }, data).Limits().MaxTokens);
+    }
+
+    private static Sample Sample(int length) => new([.. Enumerable.Repeat(5, length)], [.. Enumerable.Repeat(5, length)]);
+
+    [Fact]
+    public void AHarmfulBatchOfItsOwnSizeGoesThroughAtOnce()
+    {
+        TrainingOptions options = SmallRun.OptionsFor("booster").With("harmful_batch", 3);
+        using var run = new SmallRun(options);
+
+        Assert.All(run.Train(), static step => Assert.Equal(3, step.Integers("harmful_samples")!.Count));
+
+        var streams = new SampleStreams(options, run.Data);
+        Assert.Equal(3, Assert.Single(streams.Take(SampleKind.Harmful, 0)).Length);
+        Assert.Equal(3, TrainingPlan.For(options, run.Method, TestDevice.Types).MaxSamples);
     }
 
     [Fact]
