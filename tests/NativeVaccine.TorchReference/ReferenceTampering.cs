@@ -32,6 +32,28 @@ public sealed partial class ReferenceTrainer
         };
     }
 
+    /// <summary>TAR's small form: the gradient of f(w) + weight f(w - rate g_h), the step a constant.</summary>
+    public ReferenceStep TarLiteStep(ReferenceBatch batch, ReferenceBatch harmful, double learningRate, double innerRate, double weight)
+    {
+        Dictionary<string, double[]> w = Parameters();
+        ReferenceResult harm = Run(harmful, pass: 1);
+        Write(Sum(w, harm.Gradients, -innerRate));
+        ReferenceResult there = Run(batch, pass: 2);
+        Write(w);
+        ReferenceResult alignment = Run(batch, pass: 1);
+        return Update(alignment.MeanLoss, Sum(alignment.Gradients, there.Gradients, weight), learningRate, EveryLora) with
+        {
+            Numbers = new Dictionary<string, double>
+            {
+                ["harmful_loss"] = harm.MeanLoss,
+                ["loss_after"] = there.MeanLoss,
+                ["harmful_gradient_norm"] = Norm(harm.Gradients),
+                ["gradient_norm_after"] = Norm(there.Gradients),
+                ["alignment_gradient_norm"] = Norm(alignment.Gradients),
+            },
+        };
+    }
+
     private Dictionary<string, double[]> Parameters() => model.LoraNames.ToDictionary(name => name, model.Read, StringComparer.Ordinal);
 
     private void Write(Dictionary<string, double[]> parameters)

@@ -196,6 +196,7 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("tvaccine", "--rho 1 --layers 2 --freeze-scope attention --backward-floor none --probe-every 2")]
     [InlineData("random-vaccine", "--noise-size norm")]
     [InlineData("booster", "--preset reference --lambda 25")]
+    [InlineData("tar-lite", "--inner-learning-rate 0.1")]
     [InlineData("sft", "--full --schedule constant")]
     public void ARunsConfigurationGivenBackIsTheSameRun(string method, string more)
     {
@@ -230,8 +231,9 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("align --method sft --rho 3", "--rho is not used by sft; vaccine, tvaccine, random-vaccine use it")]
     [InlineData("align --method vaccine --layers 2", "--layers is not used by vaccine; tvaccine uses it")]
     [InlineData("align --method random-vaccine --same-masks", "--same-masks is not used by random-vaccine; vaccine, tvaccine use it")]
-    [InlineData("finetune --harmful-data x", "--harmful-data is not used by sft; tvaccine, booster use it")]
+    [InlineData("finetune --harmful-data x", "--harmful-data is not used by sft; tvaccine, booster, tar-lite use it")]
     [InlineData("align --method booster --rho 1", "--rho is not used by booster; vaccine, tvaccine, random-vaccine use it")]
+    [InlineData("align --method tar-lite --restore copy", "--restore is not used by tar-lite; booster uses it")]
     [InlineData("align --method sft --full --lora-rank 4", "--lora-rank is not used with --full, which trains no adapter")]
     [InlineData("align --method sft --schedule constant --warmup-ratio 0", "--warmup-ratio is not used by --schedule constant")]
     [InlineData("plan --noise-size norm", "--noise-size is not used by sft; random-vaccine uses it")]
@@ -246,6 +248,7 @@ public sealed class TrainingVerbTests : IDisposable
     [Theory]
     [InlineData("--method tvaccine --layers 2", "error: method tvaccine takes harmful samples; expected --harmful-data FILE")]
     [InlineData("--method booster", "error: method booster takes harmful samples; expected --harmful-data FILE")]
+    [InlineData("--method tar-lite", "error: method tar-lite takes harmful samples; expected --harmful-data FILE")]
     [InlineData("--method sftt", "error: method 'sftt' is unknown; expected one of sft, ")]
     [InlineData("--lora-targets q_prj",
         "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]

@@ -31,6 +31,7 @@ public class ReplayFileTests
     [InlineData("tvaccine-paper", 32)]
     [InlineData("tvaccine-micro", 8)]
     [InlineData("booster", 24)]
+    [InlineData("tar-lite", 24)]
     public void TracesAreReadAndWrittenAgain(string trace, int steps)
     {
         string path = Fixtures.Path("traces", trace, "replay.jsonl");

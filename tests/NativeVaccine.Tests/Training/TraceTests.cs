@@ -51,6 +51,7 @@ public sealed class TraceTests(ITestOutputHelper output)
     [InlineData("tvaccine-micro")]
     [InlineData("tvaccine-accumulate")]
     [InlineData("booster")]
+    [InlineData("tar-lite")]
     public void IsFollowed(string name)
     {
         using var trace = new Trace(name);

@@ -215,6 +215,7 @@ public sealed class TrainerTests
 
     [Theory]
     [InlineData("booster", 2)]
+    [InlineData("tar-lite", 2)]
     public void AMethodTakesTheBytesOfWhatItNeeds(string method, int vectors)
     {
         using var run = new SmallRun(SmallRun.OptionsFor(method) with { Epochs = 1 });

@@ -69,6 +69,7 @@ public sealed class TrainingOptionsTests
 
     [Theory]
     [InlineData("random-vaccine", "the authors published no program for it")]
+    [InlineData("tar-lite", "the result of the authors' program never reaches its optimizer, which makes it plain sft")]
     public void AMethodWithoutAProgramToFollowHasNoReferencePreset(string method, string why) => Refusal.Of(
         () => TrainingDefaults.For(TrainingStage.Align, method, Preset.Reference),
         $"method {method} has no preset reference: {why}; expected --preset paper");
@@ -130,6 +131,7 @@ public sealed class TrainingOptionsTests
     [InlineData("tvaccine", "rho layers resample_every probe_every harmful_data freeze_scope backward_floor same_masks")]
     [InlineData("random-vaccine", "rho noise_size")]
     [InlineData("booster", "inner_step lambda harmful_data harmful_batch restore")]
+    [InlineData("tar-lite", "inner_learning_rate tamper_weight harmful_data")]
     public void AConfigurationHoldsOnlyWhatItsMethodUses(string method, string used)
     {
         TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper).With("harmful_data", "p");

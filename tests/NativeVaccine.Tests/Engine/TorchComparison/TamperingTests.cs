@@ -7,7 +7,7 @@ using NativeVaccine.Training;
 namespace NativeVaccine.Tests.Engine.TorchComparison;
 
 /// <summary>
-/// Three whole steps of the methods that look at what harmful fine-tuning would do (Booster), by the trainer,
+/// Three whole steps of the methods that look at what harmful fine-tuning would do (Booster and the small form of TAR), by the trainer,
 /// against the reference's: every number that they tell, and what they change.
 /// </summary>
 public sealed class TamperingTests
@@ -41,6 +41,12 @@ public sealed class TamperingTests
                 trainer.BoosterStep(batches.Training, batches.Harmful, LearningRate, alpha: 0.3, lambda: 5));
         }
     }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void TarLiteTrainsAsTheReferenceDoes(string name) =>
+        Run(name, OptionsOf("tar-lite").With("inner_learning_rate", 0.2), (trainer, batches) =>
+            trainer.TarLiteStep(batches.Training, batches.Harmful, LearningRate, innerRate: 0.2, weight: 2));
 
     private static TrainingOptions OptionsOf(string method) => TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper) with
     {
