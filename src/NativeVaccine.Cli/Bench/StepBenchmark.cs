@@ -110,7 +110,8 @@ internal sealed class StepBenchmark
         int[][] batches = [.. Enumerable.Range(0, samples.Length).Chunk(options.Batch)];
         return new TrainingData(samples)
         {
-            Pools = MethodCatalog.Require(options.Method).Pools.ToDictionary(static pool => pool.Kind, pool => RandomPool(pool, random)),
+            Pools = (from pool in MethodCatalog.Require(options.Method).Pools from kind in pool.Kinds select (kind, pool))
+                .ToDictionary(static stream => stream.kind, stream => RandomPool(stream.pool, random)),
             Replay = [.. Enumerable.Range(0, warmUpSteps + steps)
                 .Select(step => new ReplayStep(step, batches) { Values = method.EvenReplay(shape.LayerCount) })],
         };

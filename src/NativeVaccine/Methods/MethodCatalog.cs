@@ -7,7 +7,7 @@ namespace NativeVaccine.Methods;
 public static class MethodCatalog
 {
     /// <summary>The methods.</summary>
-    public static IReadOnlyList<MethodInfo> All { get; } = [Sft.Info, Vaccine.Info, TVaccine.Info, RandomVaccine.Info, Booster.Info, TarLite.Info];
+    public static IReadOnlyList<MethodInfo> All { get; } = [Sft.Info, Vaccine.Info, TVaccine.Info, RandomVaccine.Info, Booster.Info, TarLite.Info, Tar.Info];
 
     /// <summary>Their names.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(static method => method.Name)];

@@ -208,6 +208,12 @@ public sealed class PoolOption(string name, string help, SampleKind kind, int sa
     /// <summary>The stream that its samples are.</summary>
     public SampleKind Kind => kind;
 
+    /// <summary>The stream that gets every fourth of its samples, which the other then lacks; null if none does.</summary>
+    public SampleKind? HeldOut { get; init; }
+
+    /// <summary>The streams that its samples are.</summary>
+    public IEnumerable<SampleKind> Kinds => HeldOut is { } heldOut ? [kind, heldOut] : [kind];
+
     /// <summary>The option that says how many samples are taken together; null where the method does.</summary>
     public WholeNumberOption? Count { get; init; }
 

@@ -11,6 +11,9 @@ namespace NativeVaccine.Training;
 /// <summary>What the options of a run name, opened and read: the model with the adapters to be merged into it, and the data.</summary>
 internal sealed class TrainingFiles : IDisposable
 {
+    /// <summary>Of so many samples of a file one is held out, where a method wants some.</summary>
+    private const int HeldOutEvery = 4;
+
     private readonly HashedWeights stored;
     private readonly List<string> notices = [];
 
@@ -32,11 +35,17 @@ internal sealed class TrainingFiles : IDisposable
         };
         MethodInfo info = MethodCatalog.Require(options.Method);
         var sets = new Dictionary<SampleKind, SampleSet> { [SampleKind.Training] = SampleReader.Read(options.Data!, form) };
+        var read = new List<SampleSet> { sets[SampleKind.Training] };
         foreach (PoolOption pool in info.Pools)
         {
             object file = options.Settings.Find(pool) ?? throw new InputException(
                 $"method {info.Name} takes {pool.Kind.ToString().ToLowerInvariant()} samples; expected {pool.CommandLineName} FILE");
-            sets[pool.Kind] = SampleReader.Read((string)file, form);
+            SampleSet set = SampleReader.Read((string)file, form);
+            read.Add(set);
+            sets[pool.Kind] = set;
+            if (pool.HeldOut is not { } heldOut) continue;
+            // A run that is followed says of every sample whether it was held out.
+            (sets[pool.Kind], sets[heldOut]) = options.Replay is null ? set.Split(HeldOutEvery) : (set, set);
         }
         FollowedRun? followed = options.Replay is { } replay
             ? FollowedRun.Read(replay, options, sets, model.Configuration.LayerCount)
@@ -45,7 +54,7 @@ internal sealed class TrainingFiles : IDisposable
             notices.Add($"{options.Replay}: {followed.Dropped} of the records that it names have no label left and count nothing in their batches");
         foreach (string pipe in sets.Values.Select(static set => set.Source).Append(options.Replay).OfType<string>().Where(FileKinds.IsPipe))
             notices.Add($"{pipe}: is a pipe, so the run can be resumed only if the same comes out of it again");
-        Sets = [.. sets.Values];
+        Sets = read;
         Data = new TrainingData(PoolOf(sets[SampleKind.Training]))
         {
             Pools = sets.Where(static set => set.Key != SampleKind.Training).ToDictionary(static set => set.Key, static set => PoolOf(set.Value)),
@@ -71,7 +80,7 @@ internal sealed class TrainingFiles : IDisposable
     /// <summary>What a user should know about the files, in lines.</summary>
     public IReadOnlyList<string> Notices => notices;
 
-    /// <summary>What was read of each stream, the training samples first.</summary>
+    /// <summary>What was read of each file, the training samples first.</summary>
     public IReadOnlyList<SampleSet> Sets { get; }
 
     public TrainingData Data { get; }

@@ -178,7 +178,7 @@ public sealed record TrainingOptions
     }
 
     /// <summary>The method's file of a stream; null if it has none.</summary>
-    internal PoolOption? PoolOf(SampleKind kind) => MethodCatalog.Find(Method)?.Pools.FirstOrDefault(pool => pool.Kind == kind);
+    internal PoolOption? PoolOf(SampleKind kind) => MethodCatalog.Find(Method)?.Pools.FirstOrDefault(pool => pool.Kinds.Contains(kind));
 
     /// <summary>How many samples of a stream go through the model at once.</summary>
     internal int BatchOf(SampleKind kind) => PoolOf(kind)?.SamplesAtATime(Settings) is { } count and > 0 ? count : Batch;

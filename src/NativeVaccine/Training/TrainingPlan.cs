@@ -32,6 +32,7 @@ public static class TrainingPlan
         AttentionSites = method.Needs.AttentionSites,
         MlpSites = method.Needs.MlpSites,
         ResidualSites = method.Needs.ResidualSites,
+        Optimizers = 1 + method.Needs.FurtherOptimizers,
         ExtraVectors = method.Needs.Vectors.Count,
         MemoryLimit = options.DeviceMemory,
     };

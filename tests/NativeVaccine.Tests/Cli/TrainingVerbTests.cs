@@ -197,6 +197,7 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("random-vaccine", "--noise-size norm")]
     [InlineData("booster", "--preset reference --lambda 25")]
     [InlineData("tar-lite", "--inner-learning-rate 0.1")]
+    [InlineData("tar", "--inner-steps 2 --inner-optimizer sgd --tamper-every 1")]
     [InlineData("sft", "--full --schedule constant")]
     public void ARunsConfigurationGivenBackIsTheSameRun(string method, string more)
     {
@@ -231,7 +232,7 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("align --method sft --rho 3", "--rho is not used by sft; vaccine, tvaccine, random-vaccine use it")]
     [InlineData("align --method vaccine --layers 2", "--layers is not used by vaccine; tvaccine uses it")]
     [InlineData("align --method random-vaccine --same-masks", "--same-masks is not used by random-vaccine; vaccine, tvaccine use it")]
-    [InlineData("finetune --harmful-data x", "--harmful-data is not used by sft; tvaccine, booster, tar-lite use it")]
+    [InlineData("finetune --harmful-data x", "--harmful-data is not used by sft; tvaccine, booster, tar-lite, tar use it")]
     [InlineData("align --method booster --rho 1", "--rho is not used by booster; vaccine, tvaccine, random-vaccine use it")]
     [InlineData("align --method tar-lite --restore copy", "--restore is not used by tar-lite; booster uses it")]
     [InlineData("align --method sft --full --lora-rank 4", "--lora-rank is not used with --full, which trains no adapter")]
@@ -249,6 +250,9 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("--method tvaccine --layers 2", "error: method tvaccine takes harmful samples; expected --harmful-data FILE")]
     [InlineData("--method booster", "error: method booster takes harmful samples; expected --harmful-data FILE")]
     [InlineData("--method tar-lite", "error: method tar-lite takes harmful samples; expected --harmful-data FILE")]
+    [InlineData("--method tar", "error: method tar takes harmful samples; expected --harmful-data FILE")]
+    [InlineData("--method tar --inner-steps 3",
+        "error: TAR's adversary takes 3 steps, and no gradient is collected in fewer than 4; expected at most 3 (--tamper-every)")]
     [InlineData("--method sftt", "error: method 'sftt' is unknown; expected one of sft, ")]
     [InlineData("--lora-targets q_prj",
         "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]

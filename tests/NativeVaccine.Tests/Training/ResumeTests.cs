@@ -170,11 +170,13 @@ public sealed partial class ResumeTests
         });
     }
 
-    [Fact]
-    public void FullTrainingResumesToo()
+    [Theory]
+    [InlineData("vaccine")]
+    [InlineData("tar")]
+    public void FullTrainingResumesToo(string method)
     {
         using var folders = new TemporaryFolder();
-        TrainingOptions options = SmallRun.OptionsFor("vaccine") with { Full = true, LearningRate = 1e-3 };
+        TrainingOptions options = SmallRun.OptionsFor(method) with { Full = true, LearningRate = 1e-3 };
         using SmallRun straight = RunStraight(folders, options);
         Stop(folders, options, afterSteps: 3);
 

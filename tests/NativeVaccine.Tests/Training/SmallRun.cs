@@ -17,8 +17,8 @@ internal sealed class SmallRun : IDisposable
         Options = options;
         Data = new TrainingData(Samples("align", options.MaxLength))
         {
-            Pools = MethodCatalog.Require(options.Method).Pools
-                .ToDictionary(static pool => pool.Kind, pool => new SamplePool(Samples("harmful", options.MaxLength))),
+            Pools = MethodCatalog.Require(options.Method).Pools.SelectMany(static pool => pool.Kinds)
+                .ToDictionary(static kind => kind, kind => new SamplePool(Samples("harmful", options.MaxLength))),
         };
         Method = MethodCatalog.Create(options);
         model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, TestDevice.Types));
@@ -51,7 +51,9 @@ internal sealed class SmallRun : IDisposable
         .With("harmful_data", SampleFile + "#harmful")
         .With("layers", 2)
         .With("resample_every", 3)
-        .With("probe_every", 4) with
+        .With("probe_every", 4)
+        .With("inner_steps", 3)
+        .With("tamper_every", 2) with
     {
         Model = Fixtures.Path("micro-llama"),
         Data = SampleFile + "#align",

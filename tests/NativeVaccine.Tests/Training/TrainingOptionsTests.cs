@@ -70,6 +70,7 @@ public sealed class TrainingOptionsTests
     [Theory]
     [InlineData("random-vaccine", "the authors published no program for it")]
     [InlineData("tar-lite", "the result of the authors' program never reaches its optimizer, which makes it plain sft")]
+    [InlineData("tar", "the authors' program is for its own mixtures of data, in two stages over all parameters")]
     public void AMethodWithoutAProgramToFollowHasNoReferencePreset(string method, string why) => Refusal.Of(
         () => TrainingDefaults.For(TrainingStage.Align, method, Preset.Reference),
         $"method {method} has no preset reference: {why}; expected --preset paper");
@@ -132,6 +133,7 @@ public sealed class TrainingOptionsTests
     [InlineData("random-vaccine", "rho noise_size")]
     [InlineData("booster", "inner_step lambda harmful_data harmful_batch restore")]
     [InlineData("tar-lite", "inner_learning_rate tamper_weight harmful_data")]
+    [InlineData("tar", "inner_steps inner_optimizer inner_learning_rate tamper_weight tamper_every tamper_decay retain_weight harmful_data")]
     public void AConfigurationHoldsOnlyWhatItsMethodUses(string method, string used)
     {
         TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper).With("harmful_data", "p");

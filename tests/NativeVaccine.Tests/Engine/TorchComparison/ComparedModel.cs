@@ -103,6 +103,7 @@ internal sealed class ComparedModel : IDisposable
             Full = its.IsFull,
             Lora = its.IsFull ? null : LoraOf(its),
             WeightType = its.IsBFloat16 ? ElementType.BFloat16 : ElementType.Float32,
+            Optimizers = 1 + needs.FurtherOptimizers,
             ExtraVectors = needs.Vectors.Count,
             AttentionSites = sites,
             MlpSites = sites,
