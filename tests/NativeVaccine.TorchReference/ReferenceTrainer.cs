@@ -19,6 +19,9 @@ public sealed record ReferenceStep
 
     /// <summary>The one norm over all of them.</summary>
     public double? SiteGradientNorm { get; init; }
+
+    /// <summary>What else a method tells, by its names in metrics.jsonl.</summary>
+    public IReadOnlyDictionary<string, double> Numbers { get; init; } = new Dictionary<string, double>();
 }
 
 /// <summary>Training steps on a reference model, each as its paper says it, without a scheduler or data.</summary>
@@ -26,7 +29,7 @@ public sealed record ReferenceStep
 /// <param name="weightDecay">AdamW's, decoupled.</param>
 /// <param name="clip">The largest gradient norm that is left as it is.</param>
 /// <param name="epsilon">AdamW's.</param>
-public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 0.1, double clip = 1.0, double epsilon = 1e-8)
+public sealed partial class ReferenceTrainer(ReferenceModel model, double weightDecay = 0.1, double clip = 1.0, double epsilon = 1e-8)
 {
     private const double NormFloor = 1e-7;
 
@@ -153,8 +156,7 @@ public sealed class ReferenceTrainer(ReferenceModel model, double weightDecay = 
     private ReferenceStep Update(ReferenceResult result, double learningRate, Func<string, bool> trains) =>
         Update(result.MeanLoss, result.Gradients, learningRate, trains);
 
-    private ReferenceStep Update(
-        double loss, Dictionary<string, double[]> gradients, double learningRate, Func<string, bool> trains)
+    private ReferenceStep Update(double loss, Dictionary<string, double[]> gradients, double learningRate, Func<string, bool> trains)
     {
         string[] names = [.. model.ParameterNames.Where(trains)];
         double norm = Math.Sqrt(names.Sum(name => gradients[name].Sum(gradient => gradient * gradient)));

@@ -110,7 +110,8 @@ internal sealed class StepBenchmark
         int[][] batches = [.. Enumerable.Range(0, samples.Length).Chunk(options.Batch)];
         return new TrainingData(samples)
         {
-            Pools = MethodCatalog.Require(options.Method).Streams.ToDictionary(static pool => pool.Kind, pool => RandomPool(pool, random)),
+            Pools = (from pool in MethodCatalog.Require(options.Method).Streams from kind in pool.Kinds select (kind, pool))
+                .ToDictionary(static stream => stream.kind, stream => RandomPool(stream.pool, random)),
             Replay = [.. Enumerable.Range(0, warmUpSteps + steps)
                 .Select(step => new ReplayStep(step, batches) { Values = method.EvenReplay(shape.LayerCount) })],
         };
@@ -118,7 +119,8 @@ internal sealed class StepBenchmark
 
     private SamplePool RandomPool(PoolOption pool, PhiloxStream random)
     {
-        int count = pool.SamplesAtATime > 0 ? pool.SamplesAtATime : options.Batch * options.Accumulate;
+        int wanted = pool.SamplesAtATime(options.Settings);
+        int count = wanted > 0 ? wanted : options.Batch * options.Accumulate;
         return new SamplePool([.. Enumerable.Range(0, count).Select(_ => RandomSample(random))]);
     }
 

@@ -28,6 +28,7 @@ public sealed class PoolOrder
             SampleKind.Harmful => RandomPurpose.HarmfulPoolOrder,
             SampleKind.Guide => RandomPurpose.GuidePoolOrder,
             SampleKind.Fisher => RandomPurpose.FisherPoolOrder,
+            SampleKind.HeldOut => RandomPurpose.HeldOutPoolOrder,
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has an order of its own"),
         };
     }

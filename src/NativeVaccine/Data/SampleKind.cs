@@ -17,4 +17,7 @@ public enum SampleKind
 
     /// <summary>Samples by which the importance of weights is measured.</summary>
     Fisher,
+
+    /// <summary>Harmful samples that are kept out of the stream of harmful samples.</summary>
+    HeldOut,
 }

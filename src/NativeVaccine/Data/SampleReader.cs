@@ -45,6 +45,21 @@ public sealed record SampleSet(IReadOnlyList<Sample> Samples, int Dropped, strin
             return $"{Samples.Count} {(OfPairs ? "pairs" : "samples")}{dropped}";
         }
     }
+
+    /// <summary>Two sets: all but every so many samples, and these.</summary>
+    /// <exception cref="InputException">There are not so many.</exception>
+    internal (SampleSet Others, SampleSet Kept) Split(int every)
+    {
+        if (Samples.Count < every)
+            throw new InputException($"{Source}: {Samples.Count} samples, of which one in {every} is held out; expected at least {every}");
+        return (Where(index => (index + 1) % every != 0), Where(index => (index + 1) % every == 0));
+
+        SampleSet Where(Func<int, bool> isIn)
+        {
+            int[] chosen = [.. Enumerable.Range(0, Samples.Count).Where(isIn)];
+            return this with { Samples = [.. chosen.Select(index => Samples[index])], Records = [.. chosen.Select(index => Records[index])] };
+        }
+    }
 }
 
 /// <summary>How records become sequences.</summary>

@@ -9,7 +9,7 @@ public static class MethodCatalog
     /// <summary>The methods.</summary>
     public static IReadOnlyList<MethodInfo> All { get; } =
     [
-        Sft.Info, Vaccine.Info, TVaccine.Info, RandomVaccine.Info, RepNoise.Info,
+        Sft.Info, Vaccine.Info, TVaccine.Info, RandomVaccine.Info, RepNoise.Info, Tar.Info, TarLite.Info, Booster.Info,
         Lisa.Info, Ewc.Info, Kl.Info, VlGuard.Info,
     ];
 

@@ -22,6 +22,12 @@ public sealed record MethodNeeds
 
     /// <summary>Parameter vectors of the method's own.</summary>
     public IReadOnlyList<MethodVector> Vectors { get; init; } = [];
+
+    /// <summary>
+    /// Optimizers of the method's own, <see cref="Session.Optimizers"/> from 1 on. A step that uses one resets it first: checkpoints do not
+    /// hold them.
+    /// </summary>
+    public int FurtherOptimizers { get; init; }
 }
 
 /// <summary>A parameter vector of a method's own, zero before the first step.</summary>

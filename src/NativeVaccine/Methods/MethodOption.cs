@@ -100,6 +100,9 @@ public sealed class NumberOption(string name, string help, double value) : Metho
 /// <param name="minimum">Its smallest value.</param>
 public sealed class WholeNumberOption(string name, string help, int value, int minimum) : MethodOption<int>(name, help)
 {
+    /// <summary>The default of <see cref="Training.Preset.Reference"/>; null where it is the same.</summary>
+    public int? Reference { get; init; }
+
     /// <inheritdoc/>
     public override string ValueName => "N";
 
@@ -107,7 +110,7 @@ public sealed class WholeNumberOption(string name, string help, int value, int m
     public override string Expected => string.Create(CultureInfo.InvariantCulture, $"a whole number, at least {minimum}");
 
     /// <inheritdoc/>
-    public override object? DefaultOf(Training.Preset preset) => value;
+    public override object? DefaultOf(Training.Preset preset) => (preset == Training.Preset.Reference ? Reference : null) ?? value;
 
     /// <inheritdoc/>
     public override object? Parse(string text) =>
@@ -199,14 +202,23 @@ public sealed class WordOption<T>(string name, string help, T paper, T reference
 /// <param name="name">See <see cref="MethodOption"/>.</param>
 /// <param name="help">See <see cref="MethodOption"/>.</param>
 /// <param name="kind">The stream that its samples are.</param>
-/// <param name="samplesAtATime">How many samples are taken together; 0 for those of a batch.</param>
+/// <param name="samplesAtATime">How many samples are taken together; 0 for as many as training samples.</param>
 public sealed class PoolOption(string name, string help, SampleKind kind, int samplesAtATime = 0) : MethodOption<string>(name, help)
 {
     /// <summary>The stream that its samples are.</summary>
     public SampleKind Kind => kind;
 
-    /// <summary>How many samples are taken together; 0 for those of a batch.</summary>
-    public int SamplesAtATime => samplesAtATime;
+    /// <summary>The stream that gets every fourth of its samples, which the other then lacks; null if none does.</summary>
+    public SampleKind? HeldOut { get; init; }
+
+    /// <summary>The streams that its samples are.</summary>
+    public IEnumerable<SampleKind> Kinds => HeldOut is { } heldOut ? [kind, heldOut] : [kind];
+
+    /// <summary>The option that says how many samples are taken together; null where the method does.</summary>
+    public WholeNumberOption? Count { get; init; }
+
+    /// <summary>How many samples are taken together; 0 for as many as training samples.</summary>
+    public int SamplesAtATime(MethodSettings settings) => Count is null ? samplesAtATime : settings.Get(Count);
 
     /// <summary>
     /// Says how many of its samples, the first ones, are appended to the training samples and are a part of them then; null for a stream of

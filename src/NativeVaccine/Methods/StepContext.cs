@@ -46,6 +46,10 @@ public sealed class StepContext
     /// <exception cref="InputException">The run has no samples of this stream.</exception>
     public IReadOnlyList<MicroBatch> Take(SampleKind kind) => Samples.Take(kind);
 
+    /// <summary>The micro-batches that so many takes from a stream give, one after another.</summary>
+    /// <exception cref="InputException">The run has no samples of this stream, or follows one that did not take them so often.</exception>
+    public IReadOnlyList<IReadOnlyList<MicroBatch>> Take(SampleKind kind, int times) => Samples.Take(kind, times);
+
     /// <summary>All samples of a stream in their order, in micro-batches.</summary>
     /// <exception cref="InputException">The run has no samples of this stream.</exception>
     public IReadOnlyList<MicroBatch> TakeAll(SampleKind kind) => Samples.TakeAll(kind);

@@ -20,4 +20,7 @@ internal static class RandomPurpose
 
     /// <summary>The order in which the Fisher pool is walked.</summary>
     public const uint FisherPoolOrder = 6;
+
+    /// <summary>The order in which the samples that are held out are walked.</summary>
+    public const uint HeldOutPoolOrder = 7;
 }

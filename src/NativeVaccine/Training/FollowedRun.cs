@@ -20,18 +20,17 @@ internal sealed class FollowedRun
     public IReadOnlyList<ReplayStep> Steps { get; private init; } = [];
 
     /// <param name="path">The file.</param>
-    /// <param name="method">The method that follows it.</param>
+    /// <param name="options">Those of the run that follows it.</param>
     /// <param name="sets">What was read of each stream.</param>
     /// <param name="layerCount">Layers of the model.</param>
-    /// <param name="batch">Samples of a micro-batch.</param>
     /// <exception cref="InputException">The file is broken, names what does not exist, or has a step of which nothing counts.</exception>
     public static FollowedRun Read(
-        string path, MethodInfo method, IReadOnlyDictionary<SampleKind, SampleSet> sets, int layerCount, int batch)
+        string path, TrainingOptions options, IReadOnlyDictionary<SampleKind, SampleSet> sets, int layerCount)
     {
         var run = new FollowedRun(path);
         Dictionary<SampleKind, Dictionary<int, int>> places = sets.ToDictionary(static set => set.Key, static set => Places(set.Value));
         IReadOnlyList<ReplayStep> steps = ReplayFile.Read(
-            path, method, kind => sets.TryGetValue(kind, out SampleSet? set) ? set.RecordCount : 0, layerCount, batch);
+            path, MethodCatalog.Require(options.Method), CountOf, layerCount, options.BatchOf);
         return new FollowedRun(path)
         {
             Steps = [.. steps.Select(step => step with
@@ -41,6 +40,8 @@ internal sealed class FollowedRun
             })],
             Dropped = run.Dropped,
         };
+
+        int CountOf(SampleKind kind) => sets.TryGetValue(kind, out SampleSet? set) ? set.RecordCount : 0;
     }
 
     private static Dictionary<int, int> Places(SampleSet set) => set.Records.Index().ToDictionary(static pair => pair.Item, static pair => pair.Index);

@@ -17,9 +17,9 @@ public sealed class ReplayFile
     private readonly MethodInfo method;
     private readonly Func<SampleKind, int> count;
     private readonly int layerCount;
-    private readonly int batch;
+    private readonly Func<SampleKind, int> batch;
 
-    private ReplayFile(string source, MethodInfo method, Func<SampleKind, int> count, int layerCount, int batch)
+    private ReplayFile(string source, MethodInfo method, Func<SampleKind, int> count, int layerCount, Func<SampleKind, int> batch)
     {
         (this.source, this.method, this.count, this.layerCount, this.batch) = (source, method, count, layerCount, batch);
     }
@@ -29,10 +29,10 @@ public sealed class ReplayFile
     /// <param name="method">The method that follows it.</param>
     /// <param name="count">How many records each stream has.</param>
     /// <param name="layerCount">How many layers the model has.</param>
-    /// <param name="batch">Samples of a micro-batch, where a field does not say.</param>
+    /// <param name="batch">Samples of a stream's micro-batch, where a field does not say.</param>
     /// <exception cref="InputException">The file cannot be read, a step is missing, or an index does not exist.</exception>
     public static IReadOnlyList<ReplayStep> Read(
-        string path, MethodInfo method, Func<SampleKind, int> count, int layerCount, int batch) =>
+        string path, MethodInfo method, Func<SampleKind, int> count, int layerCount, Func<SampleKind, int> batch) =>
         Parse(InputFile.ReadText(path), path, method, count, layerCount, batch);
 
     /// <summary>Appends one step, as a line that ends with a line feed.</summary>
@@ -63,7 +63,7 @@ public sealed class ReplayFile
     }
 
     internal static List<ReplayStep> Parse(
-        ReadOnlyMemory<byte> utf8, string source, MethodInfo method, Func<SampleKind, int> count, int layerCount, int batch)
+        ReadOnlyMemory<byte> utf8, string source, MethodInfo method, Func<SampleKind, int> count, int layerCount, Func<SampleKind, int> batch)
     {
         var file = new ReplayFile(source, method, count, layerCount, batch);
         var steps = new List<ReplayStep>();
@@ -131,7 +131,7 @@ public sealed class ReplayFile
 
     private int[][] Batches(JsonElement value, ReplaySamples field, string where) => field.InBatches
         ? BatchesOf(value, field.Name, where, field.Kind)
-        : [.. Checked(value, field.Name, where, count(field.Kind), NameOf(field.Kind)).Chunk(batch)];
+        : [.. Checked(value, field.Name, where, count(field.Kind), NameOf(field.Kind)).Chunk(batch(field.Kind))];
 
     private int[][] BatchesOf(JsonElement value, string field, string where, SampleKind kind)
     {

@@ -21,7 +21,6 @@ public sealed class SampleStreams
     private readonly TrainingData data;
     private readonly SampleOrder order;
     private readonly Dictionary<SampleKind, PoolOrder> pools;
-    private readonly Dictionary<SampleKind, int> atATime;
     private readonly SampleKind? otherSide;
     private readonly SortedDictionary<string, long> positions = new(StringComparer.Ordinal);
 
@@ -35,7 +34,6 @@ public sealed class SampleStreams
         order = new SampleOrder(data.Samples.Count, options.Batch, options.Accumulate, options.Epochs, options.Seed);
         pools = data.Pools.ToDictionary(static pool => pool.Key, pool => new PoolOrder(pool.Value.Samples.Count, options.Seed, pool.Key));
         MethodInfo info = MethodCatalog.Require(options.Method);
-        atATime = info.Streams.ToDictionary(static pool => pool.Kind, static pool => pool.SamplesAtATime);
         otherSide = info.Pairs?.Kind;
         if (otherSide is { } other && Pool(other).Samples.Count != data.Samples.Count)
             throw new InputException($"{data.Samples.Count} harmless sides of pairs and {Pool(other).Samples.Count} others; expected as many");
@@ -91,11 +89,10 @@ public sealed class SampleStreams
         if (kind == otherSide) return Take(SampleKind.Training, step);
         if (Replay(step)?.Of(kind) is { } followed) return followed;
         if (kind == SampleKind.Training) return Replay(step) is null ? order.Batch(step) : [];
-        int wanted = atATime.GetValueOrDefault(kind);
-        int count = wanted > 0 ? wanted : (int)Math.Min((long)options.Batch * options.Accumulate, poolSize);
+        int count = TakenAtATime(kind, poolSize);
         long position = positions.GetValueOrDefault(NameOf(kind));
         positions[NameOf(kind)] = position + count;
-        return [.. pools[kind].Take(position, count).Chunk(options.Batch)];
+        return [.. pools[kind].Take(position, count).Chunk(options.BatchOf(kind))];
     }
 
     /// <summary>All samples of a stream in their order.</summary>
@@ -121,11 +118,12 @@ public sealed class SampleStreams
         }
         foreach ((SampleKind kind, SamplePool pool) in data.Pools.Where(pool => pool.Key != otherSide))
         {
-            int wanted = atATime.GetValueOrDefault(kind);
-            int count = Math.Min(wanted > 0 ? wanted : options.Batch, pool.Samples.Count);
-            Include(Largest(pool, count, static sample => sample.InputIds.Length), pool);
-            Include(Largest(pool, count, static sample => sample.PartLengths.Count), pool);
-            Include(Largest(pool, count, static sample => sample.LabelCount), pool);
+            int count = Math.Min(options.BatchOf(kind), pool.Samples.Count);
+            // A batch that begins in one round of the pool and ends in the next may have a sample twice.
+            bool mayRepeat = pool.Samples.Count % count != 0 && TakenAtATime(kind, pool.Samples.Count) < pool.Samples.Count;
+            Include(Largest(pool, count, mayRepeat, static sample => sample.InputIds.Length), pool);
+            Include(Largest(pool, count, mayRepeat, static sample => sample.PartLengths.Count), pool);
+            Include(Largest(pool, count, mayRepeat, static sample => sample.LabelCount), pool);
             longest = Math.Max(longest, pool.Samples.Max(static sample => sample.LongestPart));
         }
         return new BatchLimits(tokens, samples, longest, labels);
@@ -145,8 +143,18 @@ public sealed class SampleStreams
         }
     }
 
-    private static int[] Largest(SamplePool pool, int count, Func<Sample, int> size) =>
-        [.. Enumerable.Range(0, pool.Samples.Count).OrderByDescending(index => size(pool.Samples[index])).Take(count)];
+    /// <summary>How many samples of a stream are taken together, in one or more batches.</summary>
+    private int TakenAtATime(SampleKind kind, int poolSize)
+    {
+        int wanted = options.PoolOf(kind)?.SamplesAtATime(options.Settings) ?? 0;
+        return (int)Math.Min(wanted > 0 ? wanted : (long)options.Batch * options.Accumulate, poolSize);
+    }
+
+    private static int[] Largest(SamplePool pool, int count, bool mayRepeat, Func<Sample, int> size)
+    {
+        IEnumerable<int> falling = Enumerable.Range(0, pool.Samples.Count).OrderByDescending(index => size(pool.Samples[index]));
+        return [.. (mayRepeat ? falling.SelectMany(static index => new[] { index, index }) : falling).Take(count)];
+    }
 
     private static string NameOf(SampleKind kind) => kind.ToString().ToLowerInvariant();
 }

@@ -29,6 +29,19 @@ public sealed class StepSamples
         ? training ??= Build(kind, streams.Take(kind, step))
         : Build(kind, streams.Take(kind, step));
 
+    /// <summary>The micro-batches that so many takes from a stream give, one after another.</summary>
+    /// <exception cref="InputException">The run has no samples of this stream, or follows one that did not take them so often.</exception>
+    public IReadOnlyList<IReadOnlyList<MicroBatch>> Take(SampleKind kind, int times)
+    {
+        if (Replay?.Of(kind) is not { } followed) return [.. Enumerable.Range(0, times).Select(_ => Take(kind))];
+        if (followed.Count % times != 0)
+        {
+            throw new InputException(FormattableString.Invariant(
+                $"replay: step {step} has {followed.Count} {kind.ToString().ToLowerInvariant()} micro-batches; expected a multiple of the {times} times that they are taken"));
+        }
+        return [.. followed.Chunk(followed.Count / times).Select(batches => Build(kind, batches))];
+    }
+
     /// <summary>All samples of a stream in their order.</summary>
     /// <exception cref="InputException">The run has no samples of this stream.</exception>
     public IReadOnlyList<MicroBatch> TakeAll(SampleKind kind) => Build(kind, streams.TakeAll(kind, step));

@@ -35,7 +35,7 @@ public sealed class Trainer
         info = MethodCatalog.Require(options.Method);
         streams = new SampleStreams(options, data);
         schedule = new LearningRateSchedule(options.Schedule, options.LearningRate, options.WarmupRatio, streams.TotalSteps);
-        foreach (PoolOption pool in info.Streams) streams.Pool(pool.Kind);
+        foreach (SampleKind kind in info.Streams.SelectMany(static pool => pool.Kinds)) streams.Pool(kind);
         session.Optimizer.Beta1 = options.Beta1;
         session.Optimizer.Beta2 = options.Beta2;
         session.Optimizer.Epsilon = options.AdamEpsilon;

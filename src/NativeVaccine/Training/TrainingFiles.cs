@@ -11,6 +11,9 @@ namespace NativeVaccine.Training;
 /// <summary>What the options of a run name, opened and read: the model with the adapters to be merged into it, and the data.</summary>
 internal sealed class TrainingFiles : IDisposable
 {
+    /// <summary>Of so many samples of a file one is held out, where a method wants some.</summary>
+    private const int HeldOutEvery = 4;
+
     private readonly HashedWeights stored;
     private readonly List<string> notices = [];
 
@@ -34,16 +37,22 @@ internal sealed class TrainingFiles : IDisposable
         var sets = new Dictionary<SampleKind, SampleSet>();
         if (info.Pairs is { } pairs) (sets[SampleKind.Training], sets[pairs.Kind]) = PairReader.Read(options.TrainingFile!, form);
         else sets[SampleKind.Training] = SampleReader.Read(options.TrainingFile!, form);
+        var read = new List<SampleSet> { sets[SampleKind.Training] };
         foreach (PoolOption pool in info.Pools.Where(static pool => !pool.OfPairs))
         {
             object file = options.Settings.Find(pool) ?? throw new InputException(
                 $"method {info.Name} takes {pool.Kind.ToString().ToLowerInvariant()} samples; expected {pool.CommandLineName} FILE");
-            sets[pool.Kind] = SampleReader.Read((string)file, form);
+            SampleSet set = SampleReader.Read((string)file, form);
+            read.Add(set);
+            sets[pool.Kind] = set;
+            if (pool.HeldOut is not { } heldOut) continue;
+            // A run that is followed says of every sample whether it was held out.
+            (sets[pool.Kind], sets[heldOut]) = options.Replay is null ? set.Split(HeldOutEvery) : (set, set);
         }
-        Sets = [.. sets.Where(set => set.Key != info.Pairs?.Kind).Select(static set => set.Value)];
+        Sets = read;
         foreach (PoolOption pool in info.Pools.Except(info.Streams)) Append(pool, sets);
         FollowedRun? followed = options.Replay is { } replay
-            ? FollowedRun.Read(replay, info, sets, model.Configuration.LayerCount, options.Batch)
+            ? FollowedRun.Read(replay, options, sets, model.Configuration.LayerCount)
             : null;
         if (followed is { Dropped: > 0 })
             notices.Add($"{options.Replay}: {followed.Dropped} of the records that it names have no label left and count nothing in their batches");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
 
@@ -179,6 +180,12 @@ public sealed record TrainingOptions
             if (Settings.Find(pool) is string file) yield return (pool, file);
         }
     }
+
+    /// <summary>The method's file of a stream; null if it has none.</summary>
+    internal PoolOption? PoolOf(SampleKind kind) => MethodCatalog.Find(Method)?.Pools.FirstOrDefault(pool => pool.Kinds.Contains(kind));
+
+    /// <summary>How many samples of a stream go through the model at once.</summary>
+    internal int BatchOf(SampleKind kind) => PoolOf(kind)?.SamplesAtATime(Settings) is { } count and > 0 ? count : Batch;
 
     /// <summary>The settings with each of the method's files at another path.</summary>
     public MethodSettings MapPools(Func<string, string> map) =>

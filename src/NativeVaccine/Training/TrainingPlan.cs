@@ -19,8 +19,10 @@ public static class TrainingPlan
 
     private static BatchLimits LimitsOf(TrainingOptions options)
     {
-        int tokens = Batch.RequireTokens((long)options.Batch * options.MaxLength);
-        return new BatchLimits(tokens, options.Batch, options.MaxLength, MaxLabels: tokens - options.Batch);
+        IEnumerable<PoolOption> pools = MethodCatalog.Find(options.Method)?.Streams ?? [];
+        int samples = pools.Select(pool => options.BatchOf(pool.Kind)).Append(options.Batch).Max();
+        int tokens = Batch.RequireTokens((long)samples * options.MaxLength);
+        return new BatchLimits(tokens, samples, options.MaxLength, MaxLabels: tokens - samples);
     }
 
     private static SessionOptions For(TrainingOptions options, Method method, BatchLimits limits, NumberTypes types) => new()
@@ -35,6 +37,7 @@ public static class TrainingPlan
         AttentionSites = method.Needs.AttentionSites,
         MlpSites = method.Needs.MlpSites,
         ResidualSites = method.Needs.ResidualSites,
+        Optimizers = 1 + method.Needs.FurtherOptimizers,
         ExtraVectors = method.Needs.Vectors.Count,
         TeacherRows = method.Needs.HasTeacher ? RequireFrozenHead(options, limits.MaxLabels) : 0,
         MemoryLimit = options.DeviceMemory,

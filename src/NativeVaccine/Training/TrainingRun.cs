@@ -30,7 +30,7 @@ public sealed class TrainingRun : IDisposable
     /// <summary>The memory that the run will take.</summary>
     public MemoryPlan Plan { get; }
 
-    /// <summary>The samples of each stream, the training samples first, with the count of those that were left out.</summary>
+    /// <summary>The samples of each file, the training samples first, with the count of those that were left out.</summary>
     public IReadOnlyList<SampleSet> Samples => files.Sets;
 
     /// <summary>What a user should know about the files, in lines.</summary>

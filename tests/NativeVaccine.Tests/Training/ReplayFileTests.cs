@@ -34,12 +34,14 @@ public class ReplayFileTests
     [InlineData("ewc", 24)]
     [InlineData("kl", 24)]
     [InlineData("repnoise-beta0", 15)]
+    [InlineData("booster", 24)]
+    [InlineData("tar-lite", 24)]
     public void TracesAreReadAndWrittenAgain(string trace, int steps)
     {
         string path = Fixtures.Path("traces", trace, "replay.jsonl");
-        MethodInfo method = MethodCatalog.Find(trace.Split('-')[0])!;
+        MethodInfo method = MethodCatalog.Find(trace) ?? MethodCatalog.Find(trace.Split('-')[0])!;
         IReadOnlyList<ReplayStep> replay =
-            ReplayFile.Read(path, method, static _ => 31, layerCount: 8, batch: 4);
+            ReplayFile.Read(path, method, static _ => 31, layerCount: 8, batch: static _ => 4);
         Assert.Equal(steps, replay.Count);
         string[] lines = File.ReadAllLines(path);
         for (int i = 0; i < steps; i++)
@@ -73,7 +75,7 @@ public class ReplayFileTests
     public void WhatTheMethodDoesNotDeclareIsNotLookedAt()
     {
         List<ReplayStep> steps = ReplayFile.Parse(
-            "{\"step\":0,\"samples\":[1],\"active_layers\":[\"x\"],\"probe_samples\":[99]}"u8.ToArray(), "replay", Sft.Info, static _ => 2, 3, 2);
+            "{\"step\":0,\"samples\":[1],\"active_layers\":[\"x\"],\"probe_samples\":[99]}"u8.ToArray(), "replay", Sft.Info, static _ => 2, 3, static _ => 2);
         Assert.Equal("{\"step\":0,\"samples\":[1]}\n", Written(Assert.Single(steps), Sft.Info));
     }
 
@@ -106,10 +108,10 @@ public class ReplayFileTests
         File.ReadAllBytes(Fixtures.Path("traces", "tvaccine-micro", "replay.jsonl")),
         count: 10_000,
         seed: 3,
-        bytes => ReplayFile.Parse(bytes, "replay", TVaccine.Info, static kind => kind == SampleKind.Training ? 8 : 4, layerCount: 4, batch: 2));
+        bytes => ReplayFile.Parse(bytes, "replay", TVaccine.Info, static kind => kind == SampleKind.Training ? 8 : 4, layerCount: 4, batch: static _ => 2));
 
     private static List<ReplayStep> Parse(string content) => ReplayFile.Parse(
-        Encoding.UTF8.GetBytes(content), "replay", Method, static kind => kind == SampleKind.Training ? 4 : 2, layerCount: 3, batch: 2);
+        Encoding.UTF8.GetBytes(content), "replay", Method, static kind => kind == SampleKind.Training ? 4 : 2, layerCount: 3, batch: static _ => 2);
 
     private static string Written(ReplayStep step, MethodInfo method)
     {

@@ -36,6 +36,24 @@ public sealed partial class ResumeTests
         AssertSameRun(folders, straight, second);
     }
 
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void AStoppedRunThatAccumulatesGoesOnToo(string method)
+    {
+        const int Steps = 4;
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor(method) with { Accumulate = 2 };
+        using SmallRun straight = RunStraight(folders, options);
+        Stop(folders, options, afterSteps: 1);
+
+        using var second = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) Assert.Equal(Steps - 1, second.Train(folder).Count);
+
+        AssertSameRun(folders, straight, second, Steps);
+    }
+
+    public static TheoryData<string> Methods() => [.. MethodCatalog.Names];
+
     /// <summary>The same in half the steps on fewer and shorter samples: short enough for a GPU that is interpreted.</summary>
     [Fact]
     public void AShortRunThatWasStoppedGoesOnAsIfItHadNot()
@@ -152,11 +170,13 @@ public sealed partial class ResumeTests
         });
     }
 
-    [Fact]
-    public void FullTrainingResumesToo()
+    [Theory]
+    [InlineData("vaccine")]
+    [InlineData("tar")]
+    public void FullTrainingResumesToo(string method)
     {
         using var folders = new TemporaryFolder();
-        TrainingOptions options = SmallRun.OptionsFor("vaccine") with { Full = true, LearningRate = 1e-3 };
+        TrainingOptions options = SmallRun.OptionsFor(method) with { Full = true, LearningRate = 1e-3 };
         using SmallRun straight = RunStraight(folders, options);
         Stop(folders, options, afterSteps: 3);
 

@@ -18,8 +18,9 @@ internal sealed class SmallRun : IDisposable
         Options = options;
         Data = new TrainingData(Samples("align", options.MaxLength))
         {
-            Pools = MethodCatalog.Require(options.Method).Streams.ToDictionary(
-                static pool => pool.Kind, pool => new SamplePool(pool.OfPairs ? OtherSides(options.MaxLength) : Samples("harmful", options.MaxLength))),
+            Pools = (from pool in MethodCatalog.Require(options.Method).Streams from kind in pool.Kinds select (kind, pool)).ToDictionary(
+                static stream => stream.kind,
+                stream => new SamplePool(stream.pool.OfPairs ? OtherSides(options.MaxLength) : Samples("harmful", options.MaxLength))),
         };
         Method = MethodCatalog.Create(options);
         model = new FixtureSession("micro-llama", TrainingPlan.For(options, Method, Data, TestDevice.Types));
@@ -39,6 +40,8 @@ internal sealed class SmallRun : IDisposable
 
     public Session Session => model.Session;
 
+    public Device Device => model.Device;
+
     /// <summary>The weights, both moments, and the steps of every tensor.</summary>
     public (float[] Parameters, float[] First, float[] Second, long[] Steps) State => (
         FixtureSession.Read(Session.Parameters),
@@ -55,7 +58,9 @@ internal sealed class SmallRun : IDisposable
         .With("user_steps", 3)
         .With("layers", 2)
         .With("resample_every", 3)
-        .With("probe_every", 4) with
+        .With("probe_every", 4)
+        .With("inner_steps", 3)
+        .With("tamper_every", 2) with
     {
         Model = Fixtures.Path("micro-llama"),
         Data = SampleFile + "#align",

@@ -54,6 +54,8 @@ public sealed class TraceTests(ITestOutputHelper output)
     [InlineData("ewc")]
     [InlineData("kl")]
     [InlineData("repnoise-beta0")]
+    [InlineData("booster")]
+    [InlineData("tar-lite")]
     public void IsFollowed(string name)
     {
         using var trace = new Trace(name);

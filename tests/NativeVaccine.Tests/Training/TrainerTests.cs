@@ -1,3 +1,5 @@
+using NativeVaccine.Data;
+using NativeVaccine.Engine;
 using NativeVaccine.Methods;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Tests.TorchReference;
@@ -216,6 +218,110 @@ public sealed class TrainerTests
         Assert.All(metrics, step => Assert.Equal(step.Samples.Sum(index => run.Data.Samples[index].InputIds.Length), step.Tokens));
         Assert.All(metrics, step => Assert.Equal(run.Session.Plan.TotalBytes, step.PeakBytes));
         Assert.All(metrics, static step => Assert.Empty(step.Values));
+    }
+
+    [Theory]
+    [InlineData("booster", 2, 0, 0)]
+    [InlineData("tar-lite", 2, 0, 0)]
+    [InlineData("tar", 3, 2, 2)]
+    public void AMethodTakesTheBytesOfWhatItNeeds(string method, int vectors, int moments, int residualSites)
+    {
+        using var run = new SmallRun(SmallRun.OptionsFor(method) with { Epochs = 1 });
+        SessionOptions same = run.Session.Plan.Options with
+        {
+            ExtraVectors = vectors,
+            Optimizers = 1 + (moments / 2),
+            ResidualSites = residualSites > 0 ? new SiteBudget(residualSites) : default,
+        };
+        using MemoryPlan plan = MemoryPlan.Create(run.Device, run.Session.Configuration, same);
+        long vectorBytes = Bytes(run, same with { ExtraVectors = vectors + 1 }) - plan.TotalBytes;
+
+        Assert.All(run.Train(), step => Assert.Equal(plan.TotalBytes, step.PeakBytes));
+
+        Assert.Equal((plan.TotalBytes, plan.TotalBytes), run.Session.Memory);
+        Assert.InRange(vectorBytes, run.Session.Parameters.Length * sizeof(float), (run.Session.Parameters.Length * sizeof(float)) + 255);
+        if (method == "booster")
+        {
+            using var addsBack = new SmallRun(SmallRun.OptionsFor(method).With("restore", InnerRestore.AddBack));
+            Assert.Equal(plan.TotalBytes - vectorBytes, addsBack.Session.Memory.Used);
+        }
+    }
+
+    private static long Bytes(SmallRun run, SessionOptions options)
+    {
+        using MemoryPlan plan = MemoryPlan.Create(run.Device, run.Session.Configuration, options);
+        return plan.TotalBytes;
+    }
+
+    [Fact]
+    public void ABatchThatEndsInTheNextRoundOfItsPoolFitsThePlan()
+    {
+        // Of three samples in twos, a batch may have the longest twice.
+        Sample[] harmful = [Sample(30), Sample(4), Sample(5)];
+        TrainingOptions options = SmallRun.OptionsFor("booster") with { Batch = 2 };
+        var data = new TrainingData([Sample(3), Sample(3)]) { Pools = new Dictionary<SampleKind, SamplePool> { [SampleKind.Harmful] = new(harmful) } };
+        var streams = new SampleStreams(options, data);
+
+        int[][] taken = [.. Enumerable.Range(0, 60).SelectMany(step => streams.Take(SampleKind.Harmful, step))];
+
+        Assert.Contains(taken, static batch => batch.SequenceEqual([0, 0]));
+        Assert.Equal(60, streams.Limits().MaxTokens);
+        Assert.Equal(30 + 4 + 5, new SampleStreams(options with { Batch = 3 }, data).Limits().MaxTokens);
+    }
+
+    private static Sample Sample(int length) => new([.. Enumerable.Repeat(5, length)], [.. Enumerable.Repeat(5, length)]);
+
+    [Fact]
+    public void AHarmfulBatchOfItsOwnSizeGoesThroughAtOnce()
+    {
+        TrainingOptions options = SmallRun.OptionsFor("booster").With("harmful_batch", 3);
+        using var run = new SmallRun(options);
+
+        Assert.All(run.Train(), static step => Assert.Equal(3, step.Integers("harmful_samples")!.Count));
+
+        var streams = new SampleStreams(options, run.Data);
+        Assert.Equal(3, Assert.Single(streams.Take(SampleKind.Harmful, 0)).Length);
+        Assert.Equal(3, TrainingPlan.For(options, run.Method, TestDevice.Types).MaxSamples);
+    }
+
+    [Fact]
+    public void WhatIsHeldOutIsNeverTrainedOn()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor("tar") with { Epochs = 1, InitAdapter = Fixtures.Path("traces", "tvaccine-micro", "initial") };
+        using (TrainingRun run = TrainingRun.Create(options, folders.File("first"))) run.Execute();
+        using (TrainingRun run = TrainingRun.Create(options with { Seed = 7, Dropout = 0, Replay = folders.File("first", "replay.jsonl") }, folders.File("second")))
+            run.Execute();
+
+        string[] lines = File.ReadAllLines(folders.File("first", "replay.jsonl"));
+        foreach (string line in lines)
+        {
+            using var json = System.Text.Json.JsonDocument.Parse(line);
+            Assert.Equal(3, json.RootElement.GetProperty("harmful_samples").GetArrayLength());
+            Assert.DoesNotContain(3, Flat(json.RootElement.GetProperty("harmful_samples")));
+            Assert.All(Flat(json.RootElement.GetProperty("held_out_samples")), static sample => Assert.Equal(3, sample));
+        }
+        Assert.Equal(lines, File.ReadAllLines(folders.File("second", "replay.jsonl")));
+
+        File.WriteAllText(folders.File("replay.jsonl"), """{"step":0,"samples":[0],"harmful_samples":[[0],[1]],"held_out_samples":[[3]]}""");
+        using TrainingRun other = TrainingRun.Create(options with { Replay = folders.File("replay.jsonl") }, folders.File("third"));
+        Refusal.Of(
+            () => other.Execute(),
+            "replay: step 0 has 2 harmful micro-batches; expected a multiple of the 3 times that they are taken");
+
+        static int[] Flat(System.Text.Json.JsonElement batches) =>
+            [.. batches.EnumerateArray().SelectMany(static batch => batch.EnumerateArray()).Select(static sample => sample.GetInt32())];
+    }
+
+    [Fact]
+    public void TooFewToHoldOneOutAreRefused()
+    {
+        using var folders = new TemporaryFolder();
+        string harmful = folders.File("harmful.jsonl");
+        File.WriteAllLines(harmful, Enumerable.Repeat("""{"input_ids":[1,5,6],"labels":[-100,5,6]}""", 3));
+        Refusal.Of(
+            () => TrainingRun.Create(SmallRun.OptionsFor("tar").With("harmful_data", harmful), folders.File("run")),
+            $"{harmful}: 3 samples, of which one in 4 is held out; expected at least 4");
     }
 
     [Fact]

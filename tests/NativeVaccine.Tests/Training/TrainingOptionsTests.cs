@@ -56,9 +56,24 @@ public sealed class TrainingOptionsTests
         Assert.Equal("2", Setting(TrainingDefaults.For(TrainingStage.Align, "vaccine", Preset.Paper), "rho"));
 
     [Fact]
-    public void AMethodWithoutAProgramHasNoReferencePreset() => Refusal.Of(
-        () => TrainingDefaults.For(TrainingStage.Align, "random-vaccine", Preset.Reference),
-        "method random-vaccine has no preset reference: the authors published no program for it; expected --preset paper");
+    public void BoosterIsThePapersOrTheProgramsByItsPreset()
+    {
+        TrainingOptions paper = TrainingDefaults.For(TrainingStage.Align, "booster", Preset.Paper);
+        TrainingOptions reference = TrainingDefaults.For(TrainingStage.Align, "booster", Preset.Reference);
+        Assert.Equal(["0.1", "5", "0", "copy"], Settings(paper));
+        Assert.Equal(["0.1", "5", "10", "add-back"], Settings(reference));
+
+        static string[] Settings(TrainingOptions options) =>
+            [.. new[] { "inner_step", "lambda", "harmful_batch", "restore" }.Select(name => Setting(options, name))];
+    }
+
+    [Theory]
+    [InlineData("random-vaccine", "the authors published no program for it")]
+    [InlineData("tar-lite", "the result of the authors' program never reaches its optimizer, which makes it plain sft")]
+    [InlineData("tar", "the authors' program is for its own mixtures of data, in two stages over all parameters")]
+    public void AMethodWithoutAProgramToFollowHasNoReferencePreset(string method, string why) => Refusal.Of(
+        () => TrainingDefaults.For(TrainingStage.Align, method, Preset.Reference),
+        $"method {method} has no preset reference: {why}; expected --preset paper");
 
     [Fact]
     public void OptionsOfOneNameAreOfOneKind()
@@ -116,6 +131,9 @@ public sealed class TrainingOptionsTests
     [InlineData("vaccine", "rho same_masks")]
     [InlineData("tvaccine", "rho layers resample_every probe_every harmful_data freeze_scope backward_floor same_masks")]
     [InlineData("random-vaccine", "rho noise_size")]
+    [InlineData("booster", "inner_step lambda harmful_data harmful_batch restore")]
+    [InlineData("tar-lite", "inner_learning_rate tamper_weight harmful_data")]
+    [InlineData("tar", "inner_steps inner_optimizer inner_learning_rate tamper_weight tamper_every tamper_decay retain_weight harmful_data")]
     public void AConfigurationHoldsOnlyWhatItsMethodUses(string method, string used)
     {
         TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper).With("harmful_data", "p");
@@ -180,6 +198,6 @@ public sealed class TrainingOptionsTests
     {
         InputException exception = Assert.Throws<InputException>(() => MethodCatalog.Create(new TrainingOptions { Method = "vacine" }));
 
-        Assert.Equal("method 'vacine' is unknown; expected one of sft, vaccine, tvaccine, random-vaccine, repnoise, lisa, ewc, kl, vlguard", exception.Message);
+        Assert.Equal($"method 'vacine' is unknown; expected one of {string.Join(", ", MethodCatalog.Names)}", exception.Message);
     }
 }

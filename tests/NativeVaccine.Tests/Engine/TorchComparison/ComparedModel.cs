@@ -1,5 +1,6 @@
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
+using NativeVaccine.Methods;
 using NativeVaccine.Models;
 using NativeVaccine.TorchReference;
 
@@ -8,7 +9,8 @@ namespace NativeVaccine.Tests.Engine.TorchComparison;
 /// <summary>The same random model in the engine and in the reference.</summary>
 internal sealed class ComparedModel : IDisposable
 {
-    private const ulong DropoutSeed = 0x1234_5678_9ABC_DEF0;
+    /// <summary>Of the engine's dropout.</summary>
+    public const ulong DropoutSeed = 0x1234_5678_9ABC_DEF0;
 
     /// <summary>Of weights: large enough that no part of the model is nearly linear.</summary>
     private const double Deviation = 0.2;
@@ -17,7 +19,8 @@ internal sealed class ComparedModel : IDisposable
     private readonly MemoryPlan plan;
     private readonly Dictionary<string, ReferenceTensor> weights;
 
-    public ComparedModel(string name)
+    /// <summary>A row of the table, with room for what a method needs.</summary>
+    public ComparedModel(string name, MethodNeeds? needs = null)
     {
         Case = ComparisonCase.All[name];
         weights = ReferenceWeights.Random(Case.Model, seed: 1, Deviation);
@@ -25,7 +28,7 @@ internal sealed class ComparedModel : IDisposable
             ? null
             : ReferenceLora.Random(Case.Model, Case.Rank, Case.Alpha, Case.Targets, seed: 2, Deviation);
         Reference = new ReferenceModel(Case.Model, WeightsAsHeld(), lora);
-        plan = MemoryPlan.Create(device, ConfigurationOf(Case.Model), OptionsOf(Case));
+        plan = MemoryPlan.Create(device, ConfigurationOf(Case.Model), OptionsOf(Case, needs ?? new MethodNeeds()));
         Session = Session.Create(device, plan);
         Session.Load(new WeightsInMemory(weights));
         if (lora is null) return;
@@ -100,7 +103,7 @@ internal sealed class ComparedModel : IDisposable
         Reference.Dispose();
     }
 
-    private static SessionOptions OptionsOf(ComparisonCase its)
+    private static SessionOptions OptionsOf(ComparisonCase its, MethodNeeds needs)
     {
         var sites = new SiteBudget(4);
         return new SessionOptions
@@ -111,10 +114,11 @@ internal sealed class ComparedModel : IDisposable
             Full = its.IsFull,
             Lora = its.IsFull ? null : LoraOf(its),
             WeightType = its.IsBFloat16 ? ElementType.BFloat16 : ElementType.Float32,
+            Optimizers = 1 + needs.FurtherOptimizers,
             AttentionSites = sites,
             MlpSites = sites,
             ResidualSites = sites,
-            ExtraVectors = 3,
+            ExtraVectors = Math.Max(3, needs.Vectors.Count),
             HeadRows = its.HeadRows,
             TeacherRows = its.IsFull ? 0 : its.TokenCount,
             RecomputedLayers = its.RecomputedLayers,
