@@ -140,15 +140,15 @@ public class PairReaderTests
         TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, "repnoise", Preset.Paper) with { Batch = 2, Epochs = 1, Seed = 1 };
         var data = new TrainingData([Of(10), Of(1), Of(1), Of(1)])
         {
-            Pools = new Dictionary<SampleKind, SamplePool> { [SampleKind.Harmful] = new([Of(1), Of(5), Of(6), Of(7)]) },
-            Replay = [new ReplayStep(0, [[0, 1]]), new ReplayStep(1, [[3, 2]])],
+            Pools = new Dictionary<SampleKind, SamplePool> { [SampleKind.Harmful] = new([Of(1), Of(15), Of(6), Of(7)]) },
+            Replay = [new ReplayStep(0, [[0, 3]]), new ReplayStep(1, [[2, 1]])],
         };
         var streams = new SampleStreams(options, data);
 
-        // The largest are 10 + 1 of the one side, and 7 + 6 of the other; 10 and 7 are never together.
-        Assert.Equal(new BatchLimits(13, 2, 10, 11), streams.Limits());
-        Assert.Equal([[3, 2]], streams.Take(SampleKind.Harmful, step: 1));
-        Assert.Equal(15, streams.TokensOf(SampleKind.Training, [3, 2]));
+        // The largest are 10 + 1 of the one side and 15 + 6 of the other, whose longest two are never together.
+        Assert.Equal(new BatchLimits(21, 2, 15, 19), streams.Limits());
+        Assert.Equal([[2, 1]], streams.Take(SampleKind.Harmful, step: 1));
+        Assert.Equal(23, streams.TokensOf(SampleKind.Training, [2, 1]));
         var odd = data with { Pools = new Dictionary<SampleKind, SamplePool> { [SampleKind.Harmful] = new([Of(1)]) } };
         Assert.Equal(
             "4 harmless sides of pairs and 1 others; expected as many",
