@@ -37,7 +37,8 @@ internal sealed class GroupedHelp : SynchronousCommandLineAction
         int width = Console.IsOutputRedirected ? WidthElsewhere : Math.Max(NarrowestScreen, Console.WindowWidth);
         foreach (string line in Wrapped(command.Description ?? "", width)) to.WriteLine(line);
         to.WriteLine();
-        Option[] options = [.. command.Options.Union(parseResult.RootCommandResult.Command.Options.Where(static option => option.Recursive))];
+        Option[] options = [.. command.Options.Union(parseResult.RootCommandResult.Command.Options.Where(static option => option.Recursive))
+            .Where(static option => !option.Hidden)];
         to.WriteLine("Usage:");
         to.WriteLine($"  {name}{Usage(command, options)}");
         if (command.Subcommands.Count > 0)

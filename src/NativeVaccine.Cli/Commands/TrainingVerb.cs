@@ -12,7 +12,7 @@ namespace NativeVaccine.Cli.Commands;
 /// <summary>A verb that trains in a run folder: a new one, or one that was interrupted.</summary>
 internal abstract class TrainingVerb : Verb
 {
-    private readonly TrainingOptionSet options = new();
+    private readonly TrainingOptionSet options;
     private readonly TrainingStage stage;
     private StepMetrics? last;
 
@@ -21,6 +21,7 @@ internal abstract class TrainingVerb : Verb
         : base(name, description, example, context)
     {
         this.stage = stage;
+        options = new TrainingOptionSet(stage);
         AddAll([.. options.All, ConfigurationFile.CreateOption()]);
     }
 

@@ -6,15 +6,27 @@ namespace NativeVaccine.Cli.Options;
 /// <summary>The options that methods declare, each name once; what they mean is the method's business.</summary>
 internal sealed class MethodOptionSet
 {
-    private readonly Dictionary<string, Option> options =
-        MethodCatalog.OptionNames.ToDictionary(static name => name, static name => Create(Declarations(name)), StringComparer.Ordinal);
+    private readonly OrderedDictionary<string, Option> options = new(StringComparer.Ordinal);
+
+    /// <summary>The options of all methods. Those that none of the offered methods has are hidden: they are there to be refused in words.</summary>
+    /// <param name="offered">The methods of the verb.</param>
+    public MethodOptionSet(IReadOnlyList<MethodInfo> offered)
+    {
+        foreach (string name in MethodCatalog.OptionNames)
+        {
+            (MethodInfo, MethodOption)[] declarations = Declarations(offered, name);
+            Option option = Create(declarations.Length > 0 ? declarations : Declarations(MethodCatalog.All, name));
+            option.Hidden = declarations.Length == 0;
+            options.Add(name, option);
+        }
+    }
 
     /// <summary>Every option, in the order in which methods declare them.</summary>
-    public IEnumerable<Option> All => MethodCatalog.OptionNames.Select(name => options[name]);
+    public IEnumerable<Option> All => options.Values;
 
     /// <summary>Those that a single step depends on, and that are no files.</summary>
-    public IEnumerable<Option> OfAStep => MethodCatalog.OptionNames
-        .Where(static name => Declarations(name).All(static each => each.Option is not PoolOption && !each.Option.AcrossSteps))
+    public IEnumerable<Option> OfAStep => options.Keys
+        .Where(static name => Declarations(MethodCatalog.All, name).All(static each => each.Option is not PoolOption && !each.Option.AcrossSteps))
         .Select(name => options[name]);
 
     /// <summary>The settings with what was given. What the method does not use is not looked at.</summary>
@@ -28,8 +40,8 @@ internal sealed class MethodOptionSet
         return settings;
     }
 
-    private static (MethodInfo Method, MethodOption Option)[] Declarations(string name) =>
-        [.. from method in MethodCatalog.All from option in method.Options where option.Name == name select (method, option)];
+    private static (MethodInfo Method, MethodOption Option)[] Declarations(IReadOnlyList<MethodInfo> methods, string name) =>
+        [.. from method in methods from option in method.Options where option.Name == name select (method, option)];
 
     private static Option Create((MethodInfo Method, MethodOption Option)[] declarations)
     {

@@ -48,7 +48,7 @@ internal static class ParseErrors
         string name = unknown.Split('=')[0];
         string[] known = isOption
             ? [.. command.Options.Concat(parsed.RootCommandResult.Command.Options.Where(static option => option.Recursive))
-                .Select(static option => option.Name)]
+                .Where(static option => !option.Hidden).Select(static option => option.Name)]
             : [.. command.Subcommands.Select(static verb => verb.Name)];
         string? nearest = (isOption ? FamiliarNames.Find(name, known) : null) ?? NearestName.Find(name, known);
         string suggestion = nearest is null ? $"see {NameOf(parsed)} --help" : $"did you mean {nearest}?";

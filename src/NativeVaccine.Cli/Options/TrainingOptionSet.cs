@@ -30,10 +30,8 @@ internal sealed class TrainingOptionSet
         OptionKinds.Template("how a record becomes a prompt; alpaca unless given");
     private readonly Option<int?> maxLength = OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens", 2);
 
-    private readonly Option<string?> method =
-        OptionKinds.Text(
-            "--method", string.Join('|', MethodCatalog.Names), "how to train; finetune, plan and bench step take sft unless given");
-    private readonly MethodOptionSet ofMethods = new();
+    private readonly Option<string?> method;
+    private readonly MethodOptionSet ofMethods;
 
     private readonly Option<int?> epochs = OptionKinds.WholeNumber("--epochs", "passes over the data", 1);
     private readonly Option<int?> batch = OptionKinds.WholeNumber("--batch", "samples of a batch", 1);
@@ -73,6 +71,17 @@ internal sealed class TrainingOptionSet
         OptionKinds.WholeNumber("--checkpoint-every", "steps between checkpoints; 0: only when interrupted", 0);
 
     public DeviceOptionSet Device { get; } = new();
+
+    /// <summary>The options of a verb.</summary>
+    /// <param name="stage">The stage whose methods it offers; null for all methods.</param>
+    public TrainingOptionSet(TrainingStage? stage = null)
+    {
+        MethodInfo[] methods = [.. MethodCatalog.All.Where(info => stage is null || info.Stages.Contains(stage.Value))];
+        string unlessGiven = stage == TrainingStage.Align ? "" : "; sft unless given";
+        method = OptionKinds.Text(
+            "--method", string.Join('|', methods.Select(static info => info.Name)), $"how to train{unlessGiven}");
+        ofMethods = new MethodOptionSet(methods);
+    }
 
     /// <summary>Every option, in the order of the help.</summary>
     public IEnumerable<Option> All =>

@@ -117,4 +117,18 @@ public sealed class HelpTests
         Terminal terminal = Terminal.Plain(TextWriter.Null, TextWriter.Null);
         return Application.CreateRoot(new CommandContext(terminal, Interruption.By(CancellationToken.None)));
     }
+
+    [Theory]
+    [InlineData("align", "--harmful-data", "--guide-data", "lisa")]
+    [InlineData("finetune", "--guide-data", "--harmful-data", "tvaccine")]
+    public void AVerbShowsTheMethodsOfItsStage(string verb, string shown, string other, string otherMethod)
+    {
+        string help = CommandLine.Succeed(verb, "--help").Output;
+
+        Assert.Contains($"  {shown} ", help, StringComparison.Ordinal);
+        Assert.DoesNotContain($"  {other} ", help, StringComparison.Ordinal);
+        Assert.DoesNotContain(otherMethod, help, StringComparison.Ordinal);
+        // What it does not show it refuses in words.
+        Assert.Contains(" is not used by sft; ", CommandLine.Run(verb, "--model", "x", "--out", "x", "--method", "sft", other, "x").ErrorLine, StringComparison.Ordinal);
+    }
 }
