@@ -104,8 +104,12 @@ internal abstract class TrainingVerb : Verb
     private void Describe(TrainingRun run)
     {
         Terminal.Error.WriteLine(run.Settings);
-        if (run.Options is { Stage: TrainingStage.Finetune, Adapter.Count: 0 })
-            Terminal.Error.WriteLine("no adapter is merged: the model itself is fine-tuned");
+        if (run.Options is { Stage: TrainingStage.Finetune, Adapter.Count: 0 } plain)
+        {
+            Terminal.Error.WriteLine(plain.InitAdapter is { } initial
+                ? $"no adapter is merged: {initial} is continued on the model itself"
+                : "no adapter is merged: the model itself is fine-tuned");
+        }
         foreach (string notice in run.FileNotices) Terminal.Error.WriteLine(notice);
         foreach (Data.SampleSet set in run.Samples)
         {

@@ -96,7 +96,8 @@ public sealed class ChainedRunTests : IDisposable
         Assert.Equal(ExitCode.BadInput, refused.ExitCode);
         Assert.EndsWith("expected --lora-rank 4 --lora-alpha 4 --lora-targets q_proj,v_proj", refused.ErrorLine, StringComparison.Ordinal);
         Assert.False(Directory.Exists(next));
-        CommandLine.Succeed([.. arguments, "--lora-rank", "4", "--lora-alpha", "4", "--lora-targets", "q_proj,v_proj"]);
+        CommandResult tuned = CommandLine.Succeed([.. arguments, "--lora-rank", "4", "--lora-alpha", "4", "--lora-targets", "q_proj,v_proj"]);
+        Assert.Contains($"no adapter is merged: {Path.Combine(run, "adapter")} is continued on the model itself", tuned.Error, StringComparison.Ordinal);
     }
 
     [Fact]
