@@ -21,7 +21,7 @@ public sealed class PoolOrder
     /// <exception cref="InputException">The pool is empty.</exception>
     public PoolOrder(int poolSize, ulong seed, SampleKind kind)
     {
-        if (poolSize <= 0) throw new InputException($"the {kind.ToString().ToLowerInvariant()} pool is empty: expected at least 1 sample");
+        if (poolSize <= 0) throw new InputException($"the {kind.Word()} pool is empty: expected at least 1 sample");
         (this.poolSize, this.seed) = (poolSize, seed);
         purpose = kind switch
         {

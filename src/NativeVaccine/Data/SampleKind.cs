@@ -21,3 +21,10 @@ public enum SampleKind
     /// <summary>Harmful samples that are kept out of the stream of harmful samples.</summary>
     HeldOut,
 }
+
+/// <summary>What is said of a <see cref="SampleKind"/>.</summary>
+internal static class SampleKinds
+{
+    /// <summary>Its name in messages and checkpoints.</summary>
+    public static string Word(this SampleKind kind) => kind.ToString().ToLowerInvariant();
+}

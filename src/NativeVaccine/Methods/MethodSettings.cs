@@ -33,12 +33,4 @@ public sealed class MethodSettings
     /// <summary>The same settings with another value.</summary>
     public MethodSettings With<T>(MethodOption<T> option, T value)
         where T : notnull => With(option.Name, value);
-
-    /// <summary>The same settings without a value.</summary>
-    public MethodSettings Without(MethodOption option)
-    {
-        var left = new Dictionary<string, object>(values, StringComparer.Ordinal);
-        left.Remove(option.Name);
-        return new MethodSettings(left, preset);
-    }
 }

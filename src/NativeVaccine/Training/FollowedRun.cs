@@ -61,5 +61,5 @@ internal sealed class FollowedRun
     }
 
     private InputException NothingLeft(int step, SampleKind kind) => new(FormattableString.Invariant(
-        $"{path}: step {step}: none of its {kind.ToString().ToLowerInvariant()} samples has a label left; expected at least one that counts (see --max-length)"));
+        $"{path}: step {step}: none of its {kind.Word()} samples has a label left; expected at least one that counts (see --max-length)"));
 }

@@ -141,7 +141,7 @@ public sealed class ReplayFile
     }
 
     private static string NameOf(SampleKind kind) =>
-        kind == SampleKind.Training ? "sample" : $"{kind.ToString().ToLowerInvariant()} sample";
+        kind == SampleKind.Training ? "sample" : $"{kind.Word()} sample";
 
     private static int[] Checked(JsonElement value, string field, string where, int count, string what)
     {

@@ -47,7 +47,7 @@ public static class RunFingerprint
         parts["the program's revision"] = Revision.ToString(CultureInfo.InvariantCulture);
         foreach ((string name, string hash) in files) parts[name] = hash;
         parts["the training data"] = Hash(data.Samples);
-        foreach ((SampleKind kind, SamplePool pool) in data.Pools) parts[$"the {kind.ToString().ToLowerInvariant()} data"] = Hash(pool.Samples);
+        foreach ((SampleKind kind, SamplePool pool) in data.Pools) parts[$"the {kind.Word()} data"] = Hash(pool.Samples);
         if (data.Replay is { } replay) parts["the replay file"] = Hash(replay, method);
         return parts;
     }

@@ -72,7 +72,7 @@ public sealed class SampleStreams
     /// <summary>The samples of a stream.</summary>
     /// <exception cref="InputException">The run has none.</exception>
     public SamplePool Pool(SampleKind kind) => data.Find(kind)
-        ?? throw new InputException($"method {options.Method} takes {kind.ToString().ToLowerInvariant()} samples, and there are none");
+        ?? throw new InputException($"method {options.Method} takes {kind.Word()} samples, and there are none");
 
     /// <summary>Tokens of some samples of a stream; of training samples that are sides of pairs, with those of the other sides.</summary>
     public long TokensOf(SampleKind kind, IEnumerable<int> samples) => samples.Sum(index => (long)Pool(kind).Samples[index].InputIds.Length
@@ -90,8 +90,8 @@ public sealed class SampleStreams
         if (Replay(step)?.Of(kind) is { } followed) return followed;
         if (kind == SampleKind.Training) return Replay(step) is null ? order.Batch(step) : [];
         int count = TakenAtATime(kind, poolSize);
-        long position = positions.GetValueOrDefault(NameOf(kind));
-        positions[NameOf(kind)] = position + count;
+        long position = positions.GetValueOrDefault(kind.Word());
+        positions[kind.Word()] = position + count;
         return [.. pools[kind].Take(position, count).Chunk(options.BatchOf(kind))];
     }
 
@@ -155,6 +155,4 @@ public sealed class SampleStreams
         IEnumerable<int> falling = Enumerable.Range(0, pool.Samples.Count).OrderByDescending(index => size(pool.Samples[index]));
         return [.. (mayRepeat ? falling.SelectMany(static index => new[] { index, index }) : falling).Take(count)];
     }
-
-    private static string NameOf(SampleKind kind) => kind.ToString().ToLowerInvariant();
 }

@@ -37,7 +37,7 @@ public sealed class StepSamples
         if (followed.Count % times != 0)
         {
             throw new InputException(FormattableString.Invariant(
-                $"replay: step {step} has {followed.Count} {kind.ToString().ToLowerInvariant()} micro-batches; expected a multiple of the {times} times that they are taken"));
+                $"replay: step {step} has {followed.Count} {kind.Word()} micro-batches; expected a multiple of the {times} times that they are taken"));
         }
         return [.. followed.Chunk(followed.Count / times).Select(batches => Build(kind, batches))];
     }

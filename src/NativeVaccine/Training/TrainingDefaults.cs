@@ -12,14 +12,11 @@ public static class TrainingDefaults
     /// <param name="stage">Alignment or fine-tuning.</param>
     /// <param name="method">Name of the method.</param>
     /// <param name="preset">Paper or reference.</param>
-    /// <exception cref="InputException">The method has no such preset, or is not for this stage.</exception>
+    /// <exception cref="InputException">The method has no such preset.</exception>
     public static TrainingOptions For(TrainingStage stage, string method, Preset preset)
     {
-        if (MethodCatalog.Find(method) is { } info)
-        {
-            if (preset == Preset.Reference && info.WhyNoReference is { } why)
-                throw new InputException($"method {method} has no preset reference: {why}; expected --preset paper");
-        }
+        if (preset == Preset.Reference && MethodCatalog.Find(method)?.WhyNoReference is { } why)
+            throw new InputException($"method {method} has no preset reference: {why}; expected --preset paper");
         return new()
         {
             Stage = stage,

@@ -41,7 +41,7 @@ internal sealed class TrainingFiles : IDisposable
         foreach (PoolOption pool in info.Pools.Where(static pool => !pool.OfPairs))
         {
             object file = options.Settings.Find(pool) ?? throw new InputException(
-                $"method {info.Name} takes {pool.Kind.ToString().ToLowerInvariant()} samples; expected {pool.CommandLineName} FILE");
+                $"method {info.Name} takes {pool.Kind.Word()} samples; expected {pool.CommandLineName} FILE");
             SampleSet set = SampleReader.Read((string)file, form);
             read.Add(set);
             sets[pool.Kind] = set;
