@@ -56,14 +56,14 @@ internal sealed class TrainingOptionSet
     private readonly Option<int?> loraRank = OptionKinds.WholeNumber("--lora-rank", "rank of the adapter", 1);
     private readonly Option<double?> loraAlpha = OptionKinds.Number(
         "--lora-alpha",
-        "the adapter's scale is alpha / rank; 4 in align (1 with --preset reference), 1 in finetune unless given; "
+        "the adapter's scale is alpha / rank; 4 in align (1 with --preset reference), 1 in finetune unless given or continued; "
         + "the authors fine-tune on GSM8K with 0.5",
         Models.Adapter.IsAlpha,
         Models.Adapter.AlphaRange);
     private readonly Option<string?> loraTargets =
-        OptionKinds.Text("--lora-targets", "q_proj,v_proj,...", "adapted projections; all seven unless given");
+        OptionKinds.Text("--lora-targets", "q_proj,v_proj,...", "adapted projections; all seven unless given or continued");
     private readonly Option<double?> dropout = OptionKinds.ShareBelowOne("--dropout", "dropout on the adapter's input");
-    private readonly Option<string?> initAdapter = OptionKinds.Text("--init-adapter", "DIR", "adapter to start from");
+    private readonly Option<string?> initAdapter = OptionKinds.Text("--init-adapter", "DIR", "adapter to continue in place of a fresh one; its rank, alpha and targets are the run's");
     private readonly Option<ulong?> seed = OptionKinds.Seed("--seed", "of the run: order, dropout, layers, fresh adapter");
     private readonly Option<string?> replay =
         OptionKinds.Text("--replay", "FILE", "follow another run's samples and layers (its replay.jsonl)");
@@ -200,15 +200,18 @@ internal sealed class TrainingOptionSet
         Clip = parsed.GetValue(clip) ?? options.Clip,
     };
 
-    private TrainingOptions ReadAdapter(TrainingOptions options, ParseResult parsed) => options with
+    private TrainingOptions ReadAdapter(TrainingOptions options, ParseResult parsed)
     {
-        Full = parsed.GetValue(full),
-        LoraRank = parsed.GetValue(loraRank) ?? options.LoraRank,
-        LoraAlpha = parsed.GetValue(loraAlpha) ?? options.LoraAlpha,
-        LoraTargets = parsed.GetValue(loraTargets) is { } names
-            ? [.. Projections.ParseList(names).Select(static target => target.HuggingFaceName())]
-            : options.LoraTargets,
-        Dropout = parsed.GetValue(dropout) ?? options.Dropout,
-        InitAdapter = parsed.GetValue(initAdapter),
-    };
+        options = options with { Full = parsed.GetValue(full), InitAdapter = parsed.GetValue(initAdapter) };
+        if (options is { InitAdapter: not null, Full: false, Model: not null }) options = InitialAdapter.TakeForm(options);
+        return options with
+        {
+            LoraRank = parsed.GetValue(loraRank) ?? options.LoraRank,
+            LoraAlpha = parsed.GetValue(loraAlpha) ?? options.LoraAlpha,
+            LoraTargets = parsed.GetValue(loraTargets) is { } names
+                ? [.. Projections.ParseList(names).Select(static target => target.HuggingFaceName())]
+                : options.LoraTargets,
+            Dropout = parsed.GetValue(dropout) ?? options.Dropout,
+        };
+    }
 }

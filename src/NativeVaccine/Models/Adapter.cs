@@ -12,7 +12,10 @@ public sealed record AdapterModule(int Layer, Projection Projection, double Alph
 /// <param name="Rank">r.</param>
 /// <param name="Alpha">What the scale is made of: alpha / r.</param>
 /// <param name="Targets">The adapted projections, in the order of computation.</param>
-public sealed record UniformLora(int Rank, double Alpha, IReadOnlyList<Projection> Targets);
+/// <param name="IsRankStabilized">
+/// True if the adapter makes its scale of another alpha, as alpha / sqrt(r) (use_rslora); <paramref name="Alpha"/> then gives the same scale.
+/// </param>
+public sealed record UniformLora(int Rank, double Alpha, IReadOnlyList<Projection> Targets, bool IsRankStabilized = false);
 
 /// <summary>A LoRA adapter as PEFT keeps it: matrices A and B for some projections of some layers.</summary>
 public sealed class Adapter
@@ -73,7 +76,7 @@ public sealed class Adapter
 
     /// <summary>The rank, alpha and projections that all layers have in common.</summary>
     /// <param name="where">Begins the message if they differ: an option with its value, or a path.</param>
-    /// <exception cref="InputException">The layers differ, or the scale is not alpha / r. The message says in what.</exception>
+    /// <exception cref="InputException">The layers differ. The message says in what.</exception>
     public UniformLora RequireUniform(string where)
     {
         Projection[] targets = [.. Modules.Select(static module => module.Projection).Distinct().Order()];
@@ -83,10 +86,10 @@ public sealed class Adapter
         if (ranks.Length > 1) throw Refusal($"its modules have ranks from {ranks[0]} to {ranks[^1]} (rank_pattern); expected one for all");
         if (alphas.Length > 1)
             throw Refusal($"its modules have alphas from {alphas[0]} to {alphas[^1]} (alpha_pattern); expected one for all");
-        if (Modules[0].Scale != alphas[0] / ranks[0]) throw Refusal($"its scale is alpha / sqrt(r) (use_rslora); expected alpha / r");
         if (Modules.Count < modulesOfAllLayers)
             throw Refusal($"it has {Modules.Count} modules of {modulesOfAllLayers}; expected the same projections in every layer");
-        return new UniformLora(ranks[0], alphas[0], targets);
+        bool isStabilized = Modules[0].Scale != alphas[0] / ranks[0];
+        return new UniformLora(ranks[0], isStabilized ? Modules[0].Scale * ranks[0] : alphas[0], targets, isStabilized);
 
         InputException Refusal(FormattableString what) =>
             new($"{where}: {FormattableString.Invariant(what)}: training goes on only with such an adapter (this one can be merged)");

@@ -151,8 +151,10 @@ public sealed class RunPlanner
     /// <summary>A run would refuse what is missing or does not fit; so does its plan.</summary>
     private void LoadAdapters(ModelFolder? folder = null)
     {
-        foreach (string path in Options.Adapter.Append(Options.InitAdapter).OfType<string>())
-            _ = folder is null ? Adapter.Load(path, Configuration) : Adapter.Load(path, folder);
+        foreach (string path in Options.Adapter) Load(path);
+        if (Options.InitAdapter is { } initial) InitialAdapter.RequireForm(Load(initial), Options);
+
+        Adapter Load(string path) => folder is null ? Adapter.Load(path, Configuration) : Adapter.Load(path, folder);
     }
 
     private void ReadPool(ModelFolder folder, string path)

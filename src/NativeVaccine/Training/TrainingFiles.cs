@@ -24,9 +24,13 @@ internal sealed class TrainingFiles : IDisposable
         stored = new HashedWeights(model);
         List<Adapter> adapters = [.. options.Adapter.Select(path => Adapter.Load(path, model))];
         Weights = new MergedWeights(stored, adapters);
-        InitialAdapter = options.InitAdapter is { } initial ? Adapter.Load(initial, model) : null;
-        if (InitialAdapter is not null) RequireForm(InitialAdapter.RequireUniform($"--init-adapter {options.InitAdapter}"), options);
-        if (InitialAdapter is not null) adapters.Add(InitialAdapter);
+        Continued = options.InitAdapter is { } initial ? Adapter.Load(initial, model) : null;
+        if (Continued is not null)
+        {
+            InitialAdapter.RequireForm(Continued, options);
+            adapters.Add(Continued);
+            if (InitialAdapter.Notice(Continued, options) is { } notice) notices.Add(notice);
+        }
         notices.AddRange(model.Notices.Concat(adapters.SelectMany(static adapter => adapter.Notices)));
         Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, notices.Add);
         var form = new SampleForm(tokenizer, PromptTemplate.Parse(options.Template), options.MaxLength)
@@ -77,8 +81,8 @@ internal sealed class TrainingFiles : IDisposable
     /// <summary>The model with its adapters merged.</summary>
     public MergedWeights Weights { get; }
 
-    /// <summary>The adapter to start from; null for a fresh one.</summary>
-    public Adapter? InitialAdapter { get; }
+    /// <summary>The adapter that the run continues; null for a fresh one.</summary>
+    public Adapter? Continued { get; }
 
     /// <summary>What a user should know about the files, in lines.</summary>
     public IReadOnlyList<string> Notices => notices;
@@ -129,16 +133,6 @@ internal sealed class TrainingFiles : IDisposable
     }
 
     private static SamplePool PoolOf(SampleSet set) => new(set.Samples, set.Records);
-
-    /// <summary>An adapter goes on as it is: its form cannot be another.</summary>
-    private static void RequireForm(UniformLora form, TrainingOptions options)
-    {
-        bool hasTargets = form.Targets.Order().SequenceEqual(Projections.Parse(options.LoraTargets, "--lora-targets").Order());
-        if (form.Rank == options.LoraRank && (float)form.Alpha == (float)options.LoraAlpha && hasTargets) return;
-        string targets = string.Join(',', form.Targets.Select(static target => target.HuggingFaceName()));
-        throw new InputException(FormattableString.Invariant(
-            $"--init-adapter {options.InitAdapter} has another form than the run; expected --lora-rank {form.Rank} --lora-alpha {form.Alpha} --lora-targets {targets}"));
-    }
 
     public void Dispose() => Model.Dispose();
 

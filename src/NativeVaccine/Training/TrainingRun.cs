@@ -109,7 +109,7 @@ public sealed class TrainingRun : IDisposable
         var record = AdapterRecord.Of(Options, folder.ResultPath); // now: what it stands on may change while it trains
         using Session session = Session.Create(device, Plan);
         LoadWeights(session, cancellation);
-        if (files.InitialAdapter is { } adapter) session.LoadAdapter(adapter);
+        if (files.Continued is { } adapter) session.LoadAdapter(adapter);
         else if (!Options.Full) session.InitializeAdapter(Options.Seed);
 
         int totalSteps = 0;

@@ -84,23 +84,6 @@ public sealed class ChainedRunTests : IDisposable
     }
 
     [Fact]
-    public void AnInitialAdapterOfAnotherFormIsRefusedBeforeThereIsAFolder()
-    {
-        (string run, string next) = (folder.File("run"), folder.File("next"));
-        Align(run, "--lora-rank", "4", "--lora-targets", "q_proj,v_proj");
-        string[] arguments =
-            ["finetune", "--model", Model, "--init-adapter", Path.Combine(run, "adapter"), "--data", $"{Samples}#align", "--epochs", "1", "--out", next];
-
-        CommandResult refused = CommandLine.Run(arguments);
-
-        Assert.Equal(ExitCode.BadInput, refused.ExitCode);
-        Assert.EndsWith("expected --lora-rank 4 --lora-alpha 4 --lora-targets q_proj,v_proj", refused.ErrorLine, StringComparison.Ordinal);
-        Assert.False(Directory.Exists(next));
-        CommandResult tuned = CommandLine.Succeed([.. arguments, "--lora-rank", "4", "--lora-alpha", "4", "--lora-targets", "q_proj,v_proj"]);
-        Assert.Contains($"no adapter is merged: {Path.Combine(run, "adapter")} is continued on the model itself", tuned.Error, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void AResultDoesNotTakeThePlaceOfWhatIsRead()
     {
         string run = folder.File("run");

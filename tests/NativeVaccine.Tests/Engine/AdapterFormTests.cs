@@ -61,7 +61,6 @@ public sealed class AdapterFormTests
     [Theory]
     [InlineData("patterns", "its modules have ranks from 2 to 6 (rank_pattern)")]
     [InlineData("patterns-order", "its modules have alphas from 3 to 20 (alpha_pattern)")]
-    [InlineData("rslora", "its scale is alpha / sqrt(r) (use_rslora)")]
     [InlineData("layers", "it has 4 modules of 16")]
     public void Training_goes_on_only_with_the_same_form_in_every_layer(string form, string expected)
     {
