@@ -43,8 +43,8 @@ public sealed class Ewc(MethodSettings settings) : Method
         foreach (MicroBatch batch in step.TakeAll(SampleKind.Fisher))
         {
             session.Gradients.Zero();
-            session.Forward(batch.Batch, batch.PassOptions(pass: 1));
-            session.Backward(new BackwardOptions { Gradients = session.Gradients });
+            session.Forward(batch.Batch, batch.PassOptions(pass: 1), step.Cancellation);
+            session.Backward(new BackwardOptions { Gradients = session.Gradients }, step.Cancellation);
             step.Vector(Fisher).MultiplyAdd(1, session.Gradients, session.Gradients);
         }
     }

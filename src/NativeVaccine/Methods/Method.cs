@@ -18,6 +18,7 @@ public abstract class Method
 
     /// <summary>Does what comes once, before the first step; not where a run goes on from a checkpoint.</summary>
     /// <param name="step">The context of the first step.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled: a method that passes over many samples here heeds that.</exception>
     public virtual void Begin(StepContext step) { }
 
     /// <summary>Does one optimizer step: it ends with <see cref="StepContext.Update"/>.</summary>

@@ -28,6 +28,12 @@ public sealed class StepContext
     /// <summary>The samples of the step.</summary>
     public required StepSamples Samples { get; init; }
 
+    /// <summary>
+    /// Ends <see cref="Method.Begin"/> early, which may take many passes: nothing of it is kept then, and a resumed run does it again. A step is
+    /// done to its end.
+    /// </summary>
+    public CancellationToken Cancellation { get; init; }
+
     /// <summary>The parameter vectors that the method asked for, in the order of <see cref="MethodNeeds.Vectors"/>.</summary>
     public required IReadOnlyList<MethodVector> Vectors { get; init; }
 

@@ -61,7 +61,10 @@ public sealed class Trainer
     public int TotalSteps => streams.TotalSteps;
 
     /// <summary>Does all steps, or those after the newest checkpoint of the folder.</summary>
-    /// <param name="cancellation">Looked at before every step; if asked to, the run stops there with a checkpoint.</param>
+    /// <param name="cancellation">
+    /// Looked at before every step; if asked to, the run stops there with a checkpoint. What a method does once, before the first step, it ends
+    /// at once, without a checkpoint: the resumed run begins again.
+    /// </param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="NotFiniteNumberException">The loss became NaN or infinite; the checkpoints before are still there.</exception>
     /// <exception cref="InputException">A checkpoint or a line cannot be written, or no checkpoint can be used.</exception>
@@ -76,9 +79,9 @@ public sealed class Trainer
             if (cancellation.IsCancellationRequested)
             {
                 if (step > saved) Folder?.SaveCheckpoint(step, State, fingerprint);
-                throw new OperationCanceledException($"stopped before step {step} of {TotalSteps}", cancellation);
+                throw Stopped(step, cancellation);
             }
-            DoStep(step);
+            DoStep(step, cancellation);
             bool isDue = options.CheckpointEvery > 0 && (step + 1) % options.CheckpointEvery == 0;
             if (!isDue || Folder is null) continue;
             Folder.SaveCheckpoint(step + 1, State, fingerprint);
@@ -97,7 +100,22 @@ public sealed class Trainer
 
     private RunState State => new(session, method, info, streams);
 
-    private void DoStep(int step)
+    private OperationCanceledException Stopped(int step, CancellationToken cancellation) =>
+        new($"stopped before step {step} of {TotalSteps}", cancellation);
+
+    private void Begin(StepContext first)
+    {
+        try
+        {
+            method.Begin(first);
+        }
+        catch (OperationCanceledException) when (first.Cancellation.IsCancellationRequested)
+        {
+            throw Stopped(0, first.Cancellation);
+        }
+    }
+
+    private void DoStep(int step, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
         var samples = new StepSamples(streams, options, step);
@@ -114,8 +132,9 @@ public sealed class Trainer
             Vectors = method.Needs.Vectors,
             Metrics = metrics,
             Notice = Notice,
+            Cancellation = cancellation,
         };
-        if (step == 0) method.Begin(context);
+        if (step == 0) Begin(context);
         method.Step(context);
         RequireFinite(metrics);
         ReplayStep replay = Record(samples, metrics);

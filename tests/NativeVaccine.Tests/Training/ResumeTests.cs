@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using NativeVaccine.Data;
 using NativeVaccine.Methods;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Training;
@@ -92,6 +93,41 @@ public sealed partial class ResumeTests
         TrainingOptions options = SmallRun.OptionsFor("sft");
         using SmallRun straight = RunStraight(folders, options);
         Kill(folders, options, afterStep: 2);
+
+        using var second = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) Assert.Equal(SmallRun.TotalSteps, second.Train(folder).Count);
+
+        AssertSameRun(folders, straight, second);
+    }
+
+    /// <summary>What EWC does before the first step stops where it is, and a resumed run does it again.</summary>
+    [Fact]
+    public void ARunStoppedBeforeItsFirstStepBeginsAgain()
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor("ewc");
+        using SmallRun straight = RunStraight(folders, options);
+        using (RunFolder folder = RunFolder.Create(folders.File("resumed"), options))
+        using (var stopped = new SmallRun(options))
+        using (var cancellation = new CancellationTokenSource())
+        {
+            // Cancelled when the importance of weights is measured: once the run has begun, only that reads these samples.
+            bool hasBegun = false;
+            var watched = new WatchedSamples(stopped.Data.Pools[SampleKind.Fisher].Samples, () =>
+            {
+                if (hasBegun) cancellation.Cancel();
+            });
+            TrainingData data = stopped.Data with { Pools = new Dictionary<SampleKind, SamplePool> { [SampleKind.Fisher] = new(watched) } };
+            var trainer = new Trainer(stopped.Session, stopped.Method, options, data)
+            {
+                Folder = folder,
+                Beginning = _ => hasBegun = true,
+                StepDone = static step => Assert.Fail($"step {step.Step} was done"),
+            };
+            Exception exception = Assert.Throws<OperationCanceledException>(() => trainer.Run(cancellation.Token));
+            Assert.Equal($"stopped before step 0 of {SmallRun.TotalSteps}", exception.Message);
+        }
+        Assert.Empty(Directory.GetFiles(folders.File("resumed", "checkpoints"), "*.checkpoint"));
 
         using var second = new SmallRun(options);
         using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) Assert.Equal(SmallRun.TotalSteps, second.Train(folder).Count);
@@ -205,6 +241,25 @@ public sealed partial class ResumeTests
         using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) second.Train(folder);
 
         AssertSameRun(folders, straight, second);
+    }
+
+    /// <summary>Samples that tell when one is read.</summary>
+    private sealed class WatchedSamples(IReadOnlyList<Sample> samples, Action isRead) : IReadOnlyList<Sample>
+    {
+        public int Count => samples.Count;
+
+        public Sample this[int index]
+        {
+            get
+            {
+                isRead();
+                return samples[index];
+            }
+        }
+
+        public IEnumerator<Sample> GetEnumerator() => samples.GetEnumerator();
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
     private static SmallRun RunStraight(TemporaryFolder folders, TrainingOptions options)
