@@ -63,13 +63,18 @@ internal sealed class GroupedHelp : SynchronousCommandLineAction
 
     private static string Usage(Command command, IEnumerable<Option> options)
     {
-        string needed = string.Concat(options.Where(option => IsNeeded(option, command)).Select(static option => $" {Label(option)}"));
+        string needed = string.Concat(options.Where(option => IsNeeded(option, command)).Select(option => SubstituteOf(option, command) is { } other
+            ? $" {option.Name}|{other.Option} {option.HelpName}"
+            : $" {Label(option)}"));
         string arguments = string.Concat(command.Arguments.Select(static argument => $" {argument.Name}"));
         return command.Subcommands.Count > 0 ? " COMMAND [options]" : $"{arguments}{needed} [options]";
     }
 
     private static bool IsNeeded(Option option, Command command) =>
         option.Required || (command as Verb)?.Needed.Contains(option.Name) == true;
+
+    private static (string Option, string Methods)? SubstituteOf(Option option, Command command) =>
+        command is Verb verb && verb.Substitutes.TryGetValue(option.Name, out (string, string) other) ? other : null;
 
     private static string Label(Option option)
     {
@@ -79,7 +84,8 @@ internal sealed class GroupedHelp : SynchronousCommandLineAction
 
     private static string Text(Option option, Command command, IReadOnlyDictionary<string, string> defaults)
     {
-        string needed = IsNeeded(option, command) ? " (needed)" : "";
+        string instead = SubstituteOf(option, command) is { } other ? $"; with {other.Methods} {other.Option} in its place" : "";
+        string needed = IsNeeded(option, command) ? $" (needed{instead})" : "";
         bool saysItself = option.Description?.Contains("unless given", StringComparison.Ordinal) == true;
         string value = !saysItself && defaults.TryGetValue(option.Name, out string? found) ? $" [{found}]" : "";
         return $"{option.Description}{needed}{value}";

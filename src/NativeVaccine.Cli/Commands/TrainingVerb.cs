@@ -30,6 +30,19 @@ internal abstract class TrainingVerb : Verb
         stage == TrainingStage.Align ? ["--model", "--data", "--method", "--out"] : ["--model", "--data", "--out"];
 
     /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, (string Option, string Methods)> Substitutes
+    {
+        get
+        {
+            MethodInfo[] ofPairs = [.. MethodCatalog.All.Where(method => method.Pairs is not null && method.Stages.Contains(stage))];
+            var substitutes = new Dictionary<string, (string, string)>();
+            if (ofPairs.Length > 0)
+                substitutes.Add("--data", (ofPairs[0].Pairs!.CommandLineName, string.Join(", ", ofPairs.Select(static method => method.Name))));
+            return substitutes;
+        }
+    }
+
+    /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Defaults => TrainingDefaultTexts.Of(stage);
 
     /// <inheritdoc/>

@@ -27,6 +27,9 @@ internal abstract class Verb : Command
     /// <summary>Names of the options that must be given although the command line can be read without them.</summary>
     public virtual IReadOnlyCollection<string> Needed => [];
 
+    /// <summary>Of the needed options those in whose place some methods take another one, and which: by the needed one's name.</summary>
+    public virtual IReadOnlyDictionary<string, (string Option, string Methods)> Substitutes => new Dictionary<string, (string, string)>();
+
     /// <summary>What options have that are not given, by their names, where their descriptions do not say it.</summary>
     public virtual IReadOnlyDictionary<string, string> Defaults => new Dictionary<string, string>();
 

@@ -29,11 +29,21 @@ public sealed class HelpTests
         string[] lines = CommandLine.Succeed("align", "--help").Output.ReplaceLineEndings("\n").Split('\n');
         string[] groups = ["Model:", "Data:", "Method:", "Training:", "LoRA:", "Device:", "Output:", "General:"];
         Assert.Equal(groups, lines.Where(groups.Contains));
-        Assert.StartsWith("  nvaccine align --model DIR --data FILE", lines.Single(static line => line.StartsWith("  nvaccine align --model DIR --data FILE", StringComparison.Ordinal) && line.EndsWith("[options]", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Single(lines, static line => line.StartsWith("  nvaccine align --model DIR --data|--paired-data FILE", StringComparison.Ordinal) && line.EndsWith("[options]", StringComparison.Ordinal));
         Assert.Contains(lines, static line => line.StartsWith("  --learning-rate X ", StringComparison.Ordinal) && line.EndsWith("[0.001]", StringComparison.Ordinal));
         Assert.Contains(lines, static line => line.Contains("vaccine 2, tvaccine 3, random-vaccine 0.01]", StringComparison.Ordinal));
         Assert.Contains(lines, static line => line.StartsWith("  --model DIR ", StringComparison.Ordinal) && line.Contains("(needed)", StringComparison.Ordinal));
         Assert.Contains("[1e-05]", CommandLine.Succeed("finetune", "--help").Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("align", "--data|--paired-data FILE", "(needed; with repnoise --paired-data in its place)")]
+    [InlineData("finetune", "--data FILE", "(needed)")]
+    public void WhatTakesThePlaceOfANeededOptionIsSaid(string verb, string usage, string expected)
+    {
+        string help = string.Join(' ', CommandLine.Succeed(verb, "--help").Output.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains($"nvaccine {verb} --model DIR {usage} ", help, StringComparison.Ordinal);
+        Assert.Contains($"without a suffix the content tells {expected}", help, StringComparison.Ordinal);
     }
 
     [Theory]
