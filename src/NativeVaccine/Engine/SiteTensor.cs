@@ -42,8 +42,12 @@ public sealed class SiteTensor
         Layers = layers;
     }
 
-    /// <summary>this = 0.</summary>
+    /// <summary>this = 0, with the rows that it has.</summary>
     public void Zero() => NativeMethods.SiteZero(session.Handle, (int)Kind, Index).ThrowIfFailed();
+
+    /// <summary>this = 0, with so many rows.</summary>
+    /// <param name="tokens">Rows of each layer from now on.</param>
+    public void Zero(int tokens) => Fill(0, seed: 0, step: 0, tokens);
 
     /// <summary>this = deviation * N(0, 1); the same numbers for the same seed, step, layer and element on every device.</summary>
     /// <param name="deviation">Standard deviation.</param>

@@ -110,7 +110,7 @@ public sealed class RepNoise(MethodSettings settings) : Method
         FillNoise(xi, micro);
         z.MaskRows(side.Mask);
         xi.MaskRows(side.Mask);
-        gradient.Fill(0, micro.Seed, micro.Number, micro.Batch.TokenCount); // zeros, of as many rows
+        gradient.Zero(micro.Batch.TokenCount);
         double[] byLayer = Discrepancy(z, xi, gradient, share * settings.Get(Beta) / step.Session.LayerCount);
         gradient.MaskRows(side.Mask); // z m does not move with z where m is 0
         step.Metrics.Add("noise_loss", share * byLayer.Average());

@@ -42,6 +42,10 @@ public sealed class SiteTensorTests
         Assert.Equal(x.Read(3), y.Read(3));
         y.Zero();
         Assert.Equal(0, y.Norms().Total);
+        y.Fill(1, seed: 2, step: 0, tokens: 5);
+        y.Zero(tokens: 7);
+        Assert.Equal((7, 0.0), (y.TokenCount, y.Norms().Total));
+        Assert.All(y.Read(2), static value => Assert.Equal(0, value));
     }
 
     [Fact]
