@@ -140,7 +140,7 @@ public sealed class RunFolder : IDisposable
             Method = state.Info.Name,
             MethodState = state.Method.SaveState(),
             Streams = state.Streams.Positions,
-            Vectors = [.. state.Kept.Select(static vector => vector.Name)],
+            Vectors = [.. state.Kept.Select(static kept => kept.Vector.Name)],
             Fingerprint = fingerprint,
             MetricsBytes = metrics.Length,
             ReplayBytes = replay.Length,

@@ -11,9 +11,9 @@ namespace NativeVaccine.Training;
 public sealed record RunState(Session Session, Method Method, MethodInfo Info, SampleStreams Streams)
 {
     /// <summary>The method's own vectors that a later step needs.</summary>
-    internal IReadOnlyList<MethodVector> Kept => [.. Method.Needs.Vectors.Where(static vector => vector.IsKept)];
+    internal IReadOnlyList<(MethodVector Vector, ParameterVector Values)> Kept =>
+        [.. Method.Needs.Vectors.Index().Where(static vector => vector.Item.IsKept).Select(vector => (vector.Item, Session.Extra(vector.Index)))];
 
-    /// <summary>The same vectors in the session.</summary>
-    internal IReadOnlyList<ParameterVector> KeptVectors =>
-        [.. Method.Needs.Vectors.Index().Where(static vector => vector.Item.IsKept).Select(vector => Session.Extra(vector.Index))];
+    /// <summary>What they hold.</summary>
+    internal IReadOnlyList<ParameterVector> KeptVectors => [.. Kept.Select(static kept => kept.Values)];
 }

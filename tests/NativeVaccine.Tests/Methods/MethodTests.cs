@@ -58,21 +58,17 @@ public sealed class MethodTests
         Assert.All(norm.Train(), static step => Near.Equal("norm", 2, step.Number("perturbation_norm")!.Value, 0, 1e-5));
     }
 
-    [Fact]
-    public void NoiseIsFreshInEveryStepAndMicroBatch()
+    [Theory]
+    [InlineData("random-vaccine", "rho")]
+    [InlineData("repnoise", "beta")]
+    public void NoiseIsFreshInEveryStepAndMicroBatch(string method, string weight)
     {
         // A learning rate of 0 keeps the model as it is, so that the same samples give another loss by their noise alone.
-        TrainingOptions options = SmallRun.OptionsFor("random-vaccine").With("rho", 1.0) with { LearningRate = 0, Dropout = 0, Accumulate = 2 };
+        TrainingOptions options = SmallRun.OptionsFor(method).With(weight, 1.0) with { LearningRate = 0, Dropout = 0, Accumulate = 2 };
         using var run = new SmallRun(options);
 
-        List<StepMetrics> Train(params ReplayStep[] steps)
-        {
-            var metrics = new List<StepMetrics>();
-            new Trainer(run.Session, run.Method, options, run.Data with { Replay = steps }) { StepDone = metrics.Add }.Run();
-            return metrics;
-        }
-        List<StepMetrics> steps = Train(new ReplayStep(0, [[0, 1]]), new ReplayStep(1, [[0, 1]]));
-        StepMetrics twice = Assert.Single(Train(new ReplayStep(0, [[0, 1], [0, 1]])));
+        List<StepMetrics> steps = run.Follow(new ReplayStep(0, [[0, 1]]), new ReplayStep(1, [[0, 1]]));
+        StepMetrics twice = Assert.Single(run.Follow(new ReplayStep(0, [[0, 1], [0, 1]])));
 
         Assert.NotEqual(steps[0].Loss, steps[1].Loss);
         Assert.NotEqual(steps[0].Loss, twice.Loss);

@@ -112,6 +112,15 @@ internal sealed class SmallRun : IDisposable
         return metrics;
     }
 
+    /// <summary>Trains the steps of a run that is followed.</summary>
+    /// <returns>The metrics of the steps.</returns>
+    public List<StepMetrics> Follow(params ReplayStep[] steps)
+    {
+        var metrics = new List<StepMetrics>();
+        new Trainer(Session, Method, Options, Data with { Replay = steps }) { StepDone = metrics.Add }.Run();
+        return metrics;
+    }
+
     public List<string> Notices { get; } = [];
 
     public void Dispose() => model.Dispose();
