@@ -23,7 +23,7 @@ public sealed class Booster(MethodSettings settings) : Method
     private static readonly NumberOption InnerStep = new(
         "inner_step",
         "alpha: length of Booster's step along the harmful gradient (the authors' recipe: --learning-rate 5e-4 --schedule constant --batch 10 "
-        + "--lora-rank 32 --lora-targets q_proj,k_proj,v_proj --dropout 0 --max-length 256)",
+        + "--lora-rank 32 --lora-alpha 4 --lora-targets q_proj,k_proj,v_proj --dropout 0 --max-length 256 --epochs 20)",
         0.1);
     private static readonly NumberOption Lambda = new("lambda", "weight of what Booster's step takes from the harmful gradient", 5);
     private static readonly WholeNumberOption HarmfulBatch =
