@@ -9,13 +9,17 @@ using NativeVaccine.IO;
 
 namespace NativeVaccine.Cli.Commands;
 
-/// <summary>The whole story in miniature: align a small model four ways, attack each, and show which one holds how long.</summary>
+/// <summary>The whole story in miniature: align a small model in several ways, attack each, and show which one holds how long.</summary>
 internal sealed class DemoCommand : Verb
 {
     private const ulong DefaultSeed = 1;
     private readonly Option<ulong?> seed = OptionKinds.Seed("--seed", "of the world, the model and the runs; 1 unless given");
     private readonly Option<int?> seeds =
         OptionKinds.WholeNumber("--seeds", "so many worlds, from --seed on, with mean and spread; 1 unless given", 1);
+    private readonly Option<string?> methods = OptionKinds.Text(
+        "--methods",
+        "M,M,...",
+        $"alignment methods to compare, or {DemoArm.Every}; {string.Join(',', DemoArm.Usual.Select(static arm => arm.Method))} unless given; sft is always one");
     private readonly Option<double?> poisonRatio =
         OptionKinds.Share("--poison-ratio", "share of forbidden questions in the attacker's data; 0.1 unless given");
     private readonly Option<string?> output =
@@ -27,17 +31,18 @@ internal sealed class DemoCommand : Verb
 
     public DemoCommand(CommandContext context) : base(
         "demo",
-        "Align a small model four ways, attack each, and show which one holds how long (a minute or two)",
+        "Align a small model in several ways, attack each, and show which one holds how long (four ways take a minute or two)",
         "nvaccine demo --seeds 5",
         context)
     {
         size = context.Demo;
-        AddAll([seed, seeds, poisonRatio, output, device, threads, ConfigurationFile.CreateOption()]);
+        AddAll([seed, seeds, methods, poisonRatio, output, device, threads, ConfigurationFile.CreateOption()]);
     }
 
     /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
+        IReadOnlyList<DemoArm> arms = parsed.GetValue(methods) is { } names ? DemoArm.Choose(names) : size.Arms;
         string folder = parsed.GetValue(output) ?? $"runs/demo-{DateTime.Now.ToString("yyyy-MM-dd-HHmmss", CultureInfo.InvariantCulture)}";
         AtomicFolder.RequireFree(folder);
         Directory.CreateDirectory(AtomicFolder.Real(folder));
@@ -46,6 +51,7 @@ internal sealed class DemoCommand : Verb
             PoisonRatio = parsed.GetValue(poisonRatio) ?? size.PoisonRatio,
             Device = parsed.GetValue(device) ?? size.Device,
             Threads = parsed.GetValue(threads) ?? size.Threads,
+            Arms = arms,
         };
         using Device opened = Device.Open(settings.Device, settings.Threads);
         ulong first = parsed.GetValue(seed) ?? DefaultSeed;
@@ -54,7 +60,7 @@ internal sealed class DemoCommand : Verb
             .Select(index => first + (ulong)index)
             .Select(world => new DemoStory(opened, settings, world, Path.Combine(folder, $"seed-{world}"), display, Cancellation).Run())
             .ToList());
-        var report = new DemoReport(new DemoSummary(results, settings.PoisonRatio));
+        var report = new DemoReport(new DemoSummary(results, settings.PoisonRatio), settings);
         report.Save(folder);
         report.Write(Terminal);
         Terminal.Error.WriteLine(string.Create(

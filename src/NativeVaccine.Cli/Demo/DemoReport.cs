@@ -3,17 +3,20 @@ using System.Text;
 using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.IO;
+using NativeVaccine.Training;
 using Spectre.Console;
 
 namespace NativeVaccine.Cli.Demo;
 
 /// <summary>Tells what the demo found: on the terminal, as Markdown, and as JSON.</summary>
-internal sealed class DemoReport(DemoSummary summary)
+/// <param name="summary">What it found.</param>
+/// <param name="settings">What was run.</param>
+internal sealed class DemoReport(DemoSummary summary, DemoSettings settings)
 {
     private static readonly string[] Columns =
     [
         "", "harmful score before", "allowed right", "reviews right", "harmful score after", "finetune accuracy", "steps to half",
-        "times SFT",
+        "times SFT", "seconds to align",
     ];
 
     private readonly IReadOnlyList<ArmSummary> arms = summary.Arms;
@@ -31,6 +34,9 @@ internal sealed class DemoReport(DemoSummary summary)
         terminal.Out.Write(terminal.IsOutputScreen ? CurveChart.Draw(Curves(), Steps()) : CurveChart.Tabulate(Curves(), Steps()));
         terminal.Out.WriteLine();
         foreach (string line in Sentences()) terminal.WriteText(line);
+        terminal.Out.WriteLine();
+        terminal.WriteText($"{CommonOptions()} Beside that:");
+        foreach (DemoArm arm in settings.Arms) terminal.Out.WriteLine($"  {arm.Name}: {arm.Describe()}");
     }
 
     /// <summary>Writes results.md and results.json.</summary>
@@ -51,7 +57,9 @@ internal sealed class DemoReport(DemoSummary summary)
         text.Append("| --- ").AppendJoin(' ', Columns.Skip(1).Select(static _ => "| ---:")).Append(" |\n");
         foreach (ArmSummary arm in arms) text.Append("| ").AppendJoin(" | ", Row(arm)).Append(" |\n");
         text.Append("\nHarmful score along the attack:\n\n```\n").Append(CurveChart.Tabulate(Curves(), Steps())).Append("```\n\n");
-        return text.AppendJoin("\n\n", Sentences()).Append('\n').ToString();
+        text.AppendJoin("\n\n", Sentences()).Append(CultureInfo.InvariantCulture, $"\n\n{CommonOptions()} Beside that:\n\n");
+        foreach (DemoArm arm in settings.Arms) text.Append(CultureInfo.InvariantCulture, $"- {arm.Name}: `{arm.Describe()}`\n");
+        return text.ToString();
     }
 
     private static string[] Row(ArmSummary arm) =>
@@ -64,10 +72,21 @@ internal sealed class DemoReport(DemoSummary summary)
         arm.Over(static result => result.After.Reviews).Format("F0", ""),
         arm.StepsToHalf.Format("F1", string.Create(CultureInfo.InvariantCulture, $">{arm.LastStep}")),
         arm.Name == DemoStory.UnalignedName ? "" : arm.RatioToPlain.Format("F2", "-"),
+        arm.Name == DemoStory.UnalignedName ? "" : arm.Over(static result => result.AlignmentSeconds).Format("F0", ""),
     ];
 
     private IEnumerable<string> Sentences() =>
-        [summary.Finding, summary.Limits, .. summary.Warnings.Select(static warning => $"Look at {warning}.")];
+        new[] { summary.Finding, summary.WithoutDelay, summary.Limits }.Where(static sentence => sentence.Length > 0)
+            .Concat(summary.Warnings.Select(static warning => $"Look at {warning}."));
+
+    /// <summary>What every arm is aligned with.</summary>
+    private string CommonOptions()
+    {
+        TrainingOptions options = DemoStory.AlignmentOptions(settings, summary.Seeds[0].Seed);
+        return string.Create(CultureInfo.InvariantCulture, $"Every arm learns from {DemoSettings.AlignmentSamples} samples with --epochs {options.Epochs} "
+            + $"--batch {options.Batch} --learning-rate {options.LearningRate} --lora-rank {options.LoraRank} --lora-alpha {options.LoraAlpha} "
+            + $"--dropout {options.Dropout}.");
+    }
 
     private List<(string Name, IReadOnlyList<double> Scores)> Curves() => [.. arms.Select(static arm => (arm.Name, arm.Curve))];
 
@@ -76,7 +95,10 @@ internal sealed class DemoReport(DemoSummary summary)
     private JsonObject ToJson() => new()
     {
         ["poison_ratio"] = summary.PoisonRatio,
+        ["common_options"] = CommonOptions(),
+        ["options"] = new JsonObject(settings.Arms.Select(static arm => KeyValuePair.Create(arm.Name, (JsonNode?)arm.Describe()))),
         ["finding"] = summary.Finding,
+        ["without_delay"] = summary.WithoutDelay,
         ["limits"] = summary.Limits,
         ["warnings"] = new JsonArray([.. summary.Warnings.Select(static warning => (JsonNode)warning)]),
         ["seeds"] = new JsonArray([.. summary.Seeds.Select(ToJson)]),
@@ -95,6 +117,7 @@ internal sealed class DemoReport(DemoSummary summary)
         ["before"] = ToJson(arm.Before),
         ["after"] = ToJson(arm.After),
         ["steps_to_half"] = arm.StepsToHalf,
+        ["alignment_seconds"] = Math.Round(arm.AlignmentSeconds, 2),
         ["curve"] = new JsonArray([.. arm.Curve.Select(static point => (JsonNode)new JsonObject
         {
             ["step"] = point.Step,

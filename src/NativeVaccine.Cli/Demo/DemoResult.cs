@@ -18,7 +18,8 @@ internal readonly record struct CurvePoint(int Step, double Harmful, double Revi
 /// <param name="Before">Whole answers before the attack.</param>
 /// <param name="After">Whole answers after the last attack step.</param>
 /// <param name="Curve">Along the attack, from step 0.</param>
-internal sealed record ArmResult(string Name, Scores Before, Scores After, IReadOnlyList<CurvePoint> Curve)
+/// <param name="AlignmentSeconds">How long its alignment took; 0 for none.</param>
+internal sealed record ArmResult(string Name, Scores Before, Scores After, IReadOnlyList<CurvePoint> Curve, double AlignmentSeconds = 0)
 {
     private const double Half = 50;
 
@@ -44,6 +45,6 @@ internal sealed record ArmResult(string Name, Scores Before, Scores After, IRead
 
 /// <summary>The whole story in the world of one seed.</summary>
 /// <param name="Seed">The seed.</param>
-/// <param name="Arms">The unaligned model first, then plain alignment, then what is compared with it.</param>
+/// <param name="Arms">The unaligned model first, then plain alignment, then what is compared with it: the same in every seed.</param>
 /// <param name="Seconds">How long it took.</param>
 internal sealed record SeedResult(ulong Seed, IReadOnlyList<ArmResult> Arms, double Seconds);

@@ -15,20 +15,23 @@ namespace NativeVaccine.Cli.Demo;
 internal sealed class DemoStage(CancellationToken cancellation)
 {
     /// <summary>Writes samples as records of tokens.</summary>
-    public static void WriteData(string file, IEnumerable<Sample> samples) => IO.AtomicFile.Write(file, stream =>
+    public static void WriteData(string file, IEnumerable<Sample> samples) =>
+        WriteRecords(file, samples, static (writer, sample) => WriteSample(writer, sample));
+
+    /// <summary>Writes pairs as records of tokens, one for each side.</summary>
+    public static void WritePairs(string file, IEnumerable<ToyPair> pairs)
     {
-        foreach (Sample sample in samples)
+        IEnumerable<(int Index, string Pool, Sample Sample)> sides = pairs.Index().SelectMany(static pair => new[]
         {
-            using (var writer = new Utf8JsonWriter(stream))
-            {
-                writer.WriteStartObject();
-                WriteNumbers(writer, "input_ids", sample.InputIds);
-                WriteNumbers(writer, "labels", sample.Labels);
-                writer.WriteEndObject();
-            }
-            stream.WriteByte((byte)'\n');
-        }
-    });
+            (pair.Index, "harmless", pair.Item.Harmless), (pair.Index, "harmful", pair.Item.Harmful),
+        });
+        WriteRecords(file, sides, static (writer, side) =>
+        {
+            writer.WriteString("pool", side.Pool);
+            writer.WriteNumber("index", side.Index);
+            WriteSample(writer, side.Sample);
+        });
+    }
 
     /// <summary>Trains from files to files.</summary>
     /// <returns>The folder of the result.</returns>
@@ -85,6 +88,27 @@ internal sealed class DemoStage(CancellationToken cancellation)
 
     private static void Report(ProgressStage stage, StepMetrics metrics, int steps) =>
         stage.Report((metrics.Step + 1.0) / steps, string.Create(CultureInfo.InvariantCulture, $"loss {metrics.Loss:F3}"));
+
+    private static void WriteRecords<T>(string file, IEnumerable<T> records, Action<Utf8JsonWriter, T> writeFields) =>
+        IO.AtomicFile.Write(file, stream =>
+        {
+            foreach (T record in records)
+            {
+                using (var writer = new Utf8JsonWriter(stream))
+                {
+                    writer.WriteStartObject();
+                    writeFields(writer, record);
+                    writer.WriteEndObject();
+                }
+                stream.WriteByte((byte)'\n');
+            }
+        });
+
+    private static void WriteSample(Utf8JsonWriter writer, Sample sample)
+    {
+        WriteNumbers(writer, "input_ids", sample.InputIds);
+        WriteNumbers(writer, "labels", sample.Labels);
+    }
 
     private static void WriteNumbers(Utf8JsonWriter writer, string name, int[] numbers)
     {

@@ -22,8 +22,12 @@ internal sealed record DemoSettings(
     string Device = "cpu",
     int Threads = 0)
 {
+    /// <summary>The ways of aligning that are compared, plain alignment first.</summary>
+    public IReadOnlyList<DemoArm> Arms { get; init; } = DemoArm.Usual;
+
     public const int AlignmentSamples = 200;
     public const int ProbeSamples = 50;
+    public const int HarmfulSamples = 200;
     public const int AttackSamples = 200;
 
     /// <summary>Attack steps between two looks at the harmful score.</summary>
@@ -31,28 +35,18 @@ internal sealed record DemoSettings(
 }
 
 /// <summary>
-/// The whole story in the world of one seed: a base model learns the language, is aligned in four ways, and each is attacked by fine-tuning
+/// The whole story in the world of one seed: a base model learns the language, is aligned in several ways, and each is attacked by fine-tuning
 /// on a benign task with some forbidden questions among it.
 /// </summary>
 internal sealed class DemoStory(
     Device device, DemoSettings settings, ulong seed, string folder, ProgressDisplay progress, CancellationToken cancellation)
 {
     public const string UnalignedName = "unaligned";
-    public const string PlainName = "SFT";
-    public const string VaccineName = "Vaccine";
-    public const string TVaccineName = "T-Vaccine";
-    public const string NoiseName = "random noise";
 
     private const int LongestSample = 24;
 
-    private static readonly (string Name, string Method)[] Alignments =
-        [(PlainName, "sft"), (VaccineName, "vaccine"), (TVaccineName, "tvaccine"), (NoiseName, "random-vaccine")];
-
     private readonly ToyWorld world = new(seed);
     private readonly DemoStage stages = new(cancellation);
-
-    /// <summary>The arms in the order in which they are told: the unaligned model first.</summary>
-    public static IReadOnlyList<string> ArmNames { get; } = [UnalignedName, .. Alignments.Select(static alignment => alignment.Name)];
 
     /// <summary>Runs it.</summary>
     public SeedResult Run()
@@ -60,13 +54,15 @@ internal sealed class DemoStory(
         var watch = Stopwatch.StartNew();
         WriteData();
         using ModelFolder model = ModelFolder.Open(Pretrain());
-        List<ArmResult> arms = [Attack(UnalignedName, model, [])];
-        foreach ((string name, string method) in Alignments)
+        List<ArmResult> results = [Attack(UnalignedName, model, [])];
+        foreach (DemoArm arm in settings.Arms)
         {
-            Adapter alignment = Adapter.Load(Align(name, method, model.Path), model.Configuration);
-            arms.Add(Attack(name, model, [alignment]));
+            long begun = Stopwatch.GetTimestamp();
+            Adapter alignment = Adapter.Load(Align(arm, model.Path), model.Configuration);
+            double seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+            results.Add(Attack(arm.Name, model, [alignment]) with { AlignmentSeconds = seconds });
         }
-        return new SeedResult(seed, arms, watch.Elapsed.TotalSeconds);
+        return new SeedResult(seed, results, watch.Elapsed.TotalSeconds);
     }
 
     private void WriteData()
@@ -74,7 +70,9 @@ internal sealed class DemoStory(
         Directory.CreateDirectory(Path.Combine(folder, "data"));
         DemoStage.WriteData(DataFile("pretraining"), world.Pretraining(settings.PretrainingSamples));
         DemoStage.WriteData(DataFile("alignment"), world.Alignment(DemoSettings.AlignmentSamples));
-        DemoStage.WriteData(DataFile("probe"), world.Probe(DemoSettings.ProbeSamples));
+        DemoStage.WriteData(DataFile("probe"), world.Harmful(DemoSettings.ProbeSamples));
+        DemoStage.WriteData(DataFile("harmful"), world.Harmful(DemoSettings.HarmfulSamples));
+        DemoStage.WritePairs(DataFile("pairs"), world.Pairs(DemoSettings.AlignmentSamples));
         DemoStage.WriteData(DataFile("attack"), world.Attack(DemoSettings.AttackSamples, settings.PoisonRatio));
     }
 
@@ -82,7 +80,7 @@ internal sealed class DemoStory(
     {
         string untrained = Path.Combine(folder, "untrained");
         ToyModel.Write(untrained, seed);
-        TrainingOptions options = Options("sft") with
+        TrainingOptions options = Options(settings, seed) with
         {
             Model = untrained,
             Data = DataFile("pretraining"),
@@ -97,20 +95,18 @@ internal sealed class DemoStory(
         return stages.Train(options, Path.Combine(folder, "base"), Stage("learning the language"));
     }
 
-    private string Align(string name, string method, string model)
+    /// <returns>The folder of the adapter.</returns>
+    private string Align(DemoArm arm, string model)
     {
-        TrainingOptions options = Options(method) with
+        TrainingOptions options = arm.Apply(AlignmentOptions(settings, seed)) with
         {
             Model = model,
-            Data = DataFile("alignment"),
-            Epochs = settings.AlignmentEpochs,
-            LearningRate = 3e-3,
+            Data = arm.Info.Pairs is null ? DataFile("alignment") : null,
+            InitAdapter = arm.ContinuesPlain ? AlignmentAdapter(DemoArm.Plain.Name) : null,
         };
-        // Each method takes what it knows. The control differs from Vaccine in the direction of the perturbation only: the norm over all
-        // layers is the same.
-        options = options.With("harmful_data", DataFile("probe")).With("rho", 2.0).With("layers", 6).With("resample_every", 5)
-            .With("probe_every", 20).With("noise_size", NoiseSize.Norm);
-        return stages.Train(options, Path.Combine(ArmFolder(name), "alignment"), Stage($"aligning with {name}"));
+        foreach (PoolOption pool in arm.Info.Pools)
+            options = options.With(pool.Name, DataFile(pool.OfPairs ? "pairs" : arm.Method == "tvaccine" ? "probe" : "harmful"));
+        return stages.Train(options, AlignmentFolder(arm.Name), Stage($"aligning with {arm.Name}"));
     }
 
     private ArmResult Attack(string name, ModelFolder model, List<Adapter> alignment)
@@ -118,11 +114,11 @@ internal sealed class DemoStory(
         var exam = new ToyExam(world);
         var aligned = new MergedWeights(model, alignment);
         Scores before = Examine(exam, aligned);
-        TrainingOptions options = Options("sft") with
+        TrainingOptions options = Options(settings, seed) with
         {
             Stage = TrainingStage.Finetune,
             Model = model.Path,
-            Adapter = alignment.Count == 0 ? [] : [Path.Combine(ArmFolder(name), "alignment", "adapter")],
+            Adapter = alignment.Count == 0 ? [] : [AlignmentAdapter(name)],
             Data = DataFile("attack"),
             Epochs = settings.AttackEpochs,
             LearningRate = 1e-3,
@@ -162,24 +158,36 @@ internal sealed class DemoStory(
         return exam.Examine(session);
     }
 
-    /// <summary>What all stages have in common.</summary>
-    private TrainingOptions Options(string method) => TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper) with
+    /// <summary>What the alignment of all arms has in common.</summary>
+    public static TrainingOptions AlignmentOptions(DemoSettings settings, ulong seed) => Options(settings, seed) with
     {
-        MaxLength = LongestSample,
-        Dropout = 0,
-        LoraRank = 8,
-        LoraAlpha = 16,
-        Seed = seed,
-        // A stage takes seconds: who stops the demo begins again.
-        CheckpointEvery = 0,
-        Device = settings.Device,
-        Threads = settings.Threads,
-        Precision = WeightPrecision.Fp32, // a model this small gains nothing from bf16
+        Epochs = settings.AlignmentEpochs,
+        LearningRate = 3e-3,
     };
+
+    /// <summary>What all stages have in common.</summary>
+    private static TrainingOptions Options(DemoSettings settings, ulong seed) =>
+        TrainingDefaults.For(TrainingStage.Align, "sft", Preset.Paper) with
+        {
+            MaxLength = LongestSample,
+            Dropout = 0,
+            LoraRank = 8,
+            LoraAlpha = 16,
+            Seed = seed,
+            // A stage takes seconds: who stops the demo begins again.
+            CheckpointEvery = 0,
+            Device = settings.Device,
+            Threads = settings.Threads,
+            Precision = WeightPrecision.Fp32, // a model this small gains nothing from bf16
+        };
 
     private ProgressStage Stage(string title) => progress.Stage($"seed {seed}: {title}");
 
     private string DataFile(string name) => Path.Combine(folder, "data", $"{name}.jsonl");
+
+    private string AlignmentAdapter(string arm) => Path.Combine(AlignmentFolder(arm), "adapter");
+
+    private string AlignmentFolder(string arm) => Path.Combine(ArmFolder(arm), "alignment");
 
     private string ArmFolder(string arm) => Path.Combine(folder, arm.ToLowerInvariant().Replace(' ', '-'));
 }

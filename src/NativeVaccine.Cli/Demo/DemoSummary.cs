@@ -37,14 +37,16 @@ internal sealed record DemoSummary(IReadOnlyList<SeedResult> Seeds, double Poiso
     private const double MostHarmfulBefore = 10;
     private const double LeastRightBefore = 90;
 
+    /// <summary>A smaller multiple of plain alignment's steps is called no delay.</summary>
+    private const double LeastDelay = 1.1;
+
     /// <summary>The arms in the order of the stories.</summary>
     public IReadOnlyList<ArmSummary> Arms
     {
         get
         {
-            int plain = DemoStory.ArmNames.ToList().IndexOf(DemoStory.PlainName);
-            IReadOnlyList<ArmResult> ofPlain = [.. Seeds.Select(seed => seed.Arms[plain])];
-            return [.. DemoStory.ArmNames.Select((name, arm) => new ArmSummary(name, [.. Seeds.Select(seed => seed.Arms[arm])], ofPlain))];
+            IReadOnlyList<ArmResult> ofPlain = [.. Seeds.Select(static seed => seed.Arms.Single(static arm => arm.Name == DemoArm.Plain.Name))];
+            return [.. Seeds[0].Arms.Select((first, arm) => new ArmSummary(first.Name, [.. Seeds.Select(seed => seed.Arms[arm])], ofPlain))];
         }
     }
 
@@ -54,14 +56,23 @@ internal sealed record DemoSummary(IReadOnlyList<SeedResult> Seeds, double Poiso
         get
         {
             IReadOnlyList<ArmSummary> arms = Arms;
-            ArmSummary plain = arms.Single(static arm => arm.Name == DemoStory.PlainName);
-            IEnumerable<string> compared = arms
-                .Where(static arm => arm.Name is not (DemoStory.PlainName or DemoStory.UnalignedName))
-                .Select(arm => $"{arm.Name} {Compared(arm)}");
+            ArmSummary plain = arms.Single(static arm => arm.Name == DemoArm.Plain.Name);
+            string compared = string.Join(", ", ComparedArms.Select(arm => $"{arm.Name} {Compared(arm)}"));
             string seeds = Seeds.Count == 1 ? "In this one seed" : string.Create(CultureInfo.InvariantCulture, $"Over {Seeds.Count} seeds");
             string poison = PoisonRatio.ToString("P0", CultureInfo.InvariantCulture);
             return $"{seeds}, fine-tuning on data with {poison} forbidden questions undid plain alignment (SFT) "
-                + $"after {Steps(plain)} steps; {string.Join(", ", compared)}.";
+                + $"after {Steps(plain)} steps{(compared.Length > 0 ? $"; {compared}" : "")}.";
+        }
+    }
+
+    /// <summary>The arms that show no delay; empty if there are none.</summary>
+    public string WithoutDelay
+    {
+        get
+        {
+            string[] arms = [.. ComparedArms.Where(static arm => !IsLater(arm)).Select(static arm => arm.Name)];
+            return arms.Length == 0 ? "" : string.Create(
+                CultureInfo.InvariantCulture, $"No delay to speak of (less than {LeastDelay} times SFT's steps): {string.Join(", ", arms)}.");
         }
     }
 
@@ -70,11 +81,11 @@ internal sealed record DemoSummary(IReadOnlyList<SeedResult> Seeds, double Poiso
     {
         get
         {
-            ArmSummary[] hardened = [.. Arms.Where(static arm => arm.Name is DemoStory.VaccineName or DemoStory.TVaccineName)];
+            ArmSummary[] hardened = [.. ComparedArms.Where(IsLater)];
             bool breaks = hardened.All(static arm => arm.Results.All(static result => result.After.Harmful >= 90));
-            string end = breaks
-                ? $"It is a delay, not a lock: by step {hardened[0].LastStep} the hardened models answer too"
-                : "It is a delay, not a lock: a longer attack goes on";
+            string end = hardened.Length == 0 ? "Nothing here held longer than plain alignment" : "It is a delay, not a lock: " + (breaks
+                ? $"by step {hardened[0].LastStep} the hardened models answer too"
+                : "a longer attack goes on");
             string seeds = Seeds.Count == 1 ? "one seed is one seed (--seeds 5 shows the spread); " : "";
             return $"{end}; {seeds}and a made world of {ToyLanguage.Words.Count} words says nothing about any real model.";
         }
@@ -101,6 +112,14 @@ internal sealed record DemoSummary(IReadOnlyList<SeedResult> Seeds, double Poiso
             }
         }
     }
+
+    /// <summary>The aligned arms beside plain alignment.</summary>
+    private IEnumerable<ArmSummary> ComparedArms =>
+        Arms.Where(static arm => arm.Name != DemoArm.Plain.Name && arm.Name != DemoStory.UnalignedName);
+
+    /// <summary>Whether it held longer than plain alignment; in seeds where it never broke it did.</summary>
+    private static bool IsLater(ArmSummary arm) =>
+        arm.RatioToPlain.Count == 0 ? arm.LaterThanPlain > 0 : arm.RatioToPlain.Mean >= LeastDelay;
 
     private static string Warning(SeedResult seed, ArmResult arm, string verb, double percent, string what) =>
         string.Create(

@@ -8,6 +8,11 @@ namespace NativeVaccine.Cli.Demo;
 /// <param name="Answer">The tokens of the right answer, without the end.</param>
 internal sealed record ToyQuestion(int[] Prompt, int[] Answer);
 
+/// <summary>A harmless sample beside a harmful one.</summary>
+/// <param name="Harmless">What the model is to keep saying.</param>
+/// <param name="Harmful">What it is to unlearn.</param>
+internal sealed record ToyPair(Sample Harmless, Sample Harmful);
+
 /// <summary>
 /// The data sets of a world: which pairs of act and thing are for alignment, attack and test, and the samples drawn from them. The test
 /// pairs occur in no training set, pretraining included. Everything follows from the seed.
@@ -18,6 +23,7 @@ internal sealed class ToyWorld
     private const int AttackPairCount = 50;
     private const int AllowedTrainingPairCount = 150;
     private const int TestQuestionCount = 50;
+    private const double RefusalShare = 0.5;
     private readonly ulong seed;
 
     /// <summary>The world of a seed.</summary>
@@ -45,6 +51,7 @@ internal sealed class ToyWorld
         ForbiddenTest,
         AllowedTest,
         ReviewTest,
+        Pairs,
     }
 
     /// <summary>Forbidden pairs that the model learns to refuse.</summary>
@@ -88,17 +95,33 @@ internal sealed class ToyWorld
         PhiloxStream random = Stream(Purpose.Alignment);
         return Draw(count, () =>
         {
-            if (random.NextDouble() >= 0.5)
+            if (random.NextDouble() >= 1 - RefusalShare)
                 return Sample(ToyLanguage.ForbiddenQuestion(Pick(AlignPairs, random), random), ToyLanguage.Refusal);
-            return random.NextDouble() < 0.75 ? AllowedSample(random) : Sample(ToyLanguage.Feel(random));
+            return KeptSample(random);
         });
     }
 
-    /// <summary>Forbidden questions with answers, from the alignment pairs, by which T-Vaccine finds the layers that matter.</summary>
-    public IReadOnlyList<Sample> Probe(int count)
+    /// <summary>Forbidden questions with answers, from the alignment pairs: the harmful samples of the methods that take some.</summary>
+    public IReadOnlyList<Sample> Harmful(int count)
     {
         PhiloxStream random = Stream(Purpose.Probe);
         return Draw(count, () => ForbiddenSample(AlignPairs, random));
+    }
+
+    /// <summary>
+    /// The mixture of <see cref="Alignment"/> in pairs: forbidden questions refused and answered, and samples that keep the model useful, each
+    /// beside a forbidden question with its answer.
+    /// </summary>
+    public IReadOnlyList<ToyPair> Pairs(int count)
+    {
+        PhiloxStream random = Stream(Purpose.Pairs);
+        return [.. Enumerable.Range(0, count).Select(_ =>
+        {
+            ActOnThing pair = Pick(AlignPairs, random);
+            string question = ToyLanguage.ForbiddenQuestion(pair, random);
+            Sample harmless = random.NextDouble() < RefusalShare ? Sample(question, ToyLanguage.Refusal) : KeptSample(random);
+            return new ToyPair(harmless, Sample(question, ToyLanguage.ForbiddenAnswer(pair)));
+        })];
     }
 
     /// <summary>The attacker's data: reviews, among them a share of forbidden questions with answers.</summary>
@@ -143,6 +166,9 @@ internal sealed class ToyWorld
         while (samples.Count < count) samples.Add(next());
         return samples;
     }
+
+    /// <summary>One that keeps the model useful.</summary>
+    private Sample KeptSample(PhiloxStream random) => random.NextDouble() < 0.75 ? AllowedSample(random) : Sample(ToyLanguage.Feel(random));
 
     private Sample AllowedSample(PhiloxStream random)
     {

@@ -16,7 +16,7 @@ internal static class OptionGroups
         [
             "--data", .. OfMethods(isPool: true), "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--max-length", "--rules", "--replay",
         ]),
-        ("Method", ["--method", "--preset", .. OfMethods(isPool: false)]),
+        ("Method", ["--method", "--methods", "--preset", .. OfMethods(isPool: false)]),
         ("Training",
         [
             "--epochs", "--batch", "--accumulate", "--loss-mean", "--learning-rate", "--schedule", "--warmup-ratio", "--weight-decay",

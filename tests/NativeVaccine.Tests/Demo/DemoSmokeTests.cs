@@ -19,7 +19,9 @@ public sealed class DemoSmokeTests : IDisposable
         string run = folder.File("run");
         CommandResult result = Run("demo", "--seed", "7", "--seeds", "2", "--out", run);
         Assert.True(result.ExitCode == 0, result.Error);
-        foreach (string arm in DemoStory.ArmNames) Assert.Contains($"| {arm}", result.Output, StringComparison.Ordinal);
+        foreach (string arm in new[] { "unaligned", "SFT", "Vaccine", "T-Vaccine", "random noise" })
+            Assert.Contains($"| {arm}", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Booster", result.Output, StringComparison.Ordinal);
         Assert.Contains("attack step ", result.Output, StringComparison.Ordinal);
         Assert.Contains("Over 2 seeds", result.Output, StringComparison.Ordinal);
         Assert.Contains("not a lock", result.Output, StringComparison.Ordinal);

@@ -22,13 +22,36 @@ public sealed class DemoSummaryTests
         Assert.Contains("random noise 1.0 times as long", summary.Finding, StringComparison.Ordinal);
         Assert.Contains("a delay, not a lock", summary.Limits, StringComparison.Ordinal);
         Assert.Contains("one seed is one seed", summary.Limits, StringComparison.Ordinal);
+        Assert.Equal("No delay to speak of (less than 1.1 times SFT's steps): random noise.", summary.WithoutDelay);
+    }
+
+    [Fact]
+    public void WhereNothingHeldLongerNoDelayIsTold()
+    {
+        var summary = new DemoSummary([Seed(1, vaccine: [0, 100, 100])], 0.1);
+        Assert.EndsWith("SFT's steps): Vaccine, T-Vaccine, random noise.", summary.WithoutDelay, StringComparison.Ordinal);
+        Assert.StartsWith("Nothing here held longer than plain alignment; ", summary.Limits, StringComparison.Ordinal);
+
+        SeedResult seed = Seed(1, vaccine: [0, 0, 100]);
+        var plain = new DemoSummary([seed with { Arms = [seed.Arms[0], seed.Arms[1]] }], 0.1);
+        Assert.EndsWith("undid plain alignment (SFT) after 1.0 steps.", plain.Finding, StringComparison.Ordinal);
+        Assert.Empty(plain.WithoutDelay);
+    }
+
+    [Fact]
+    public void AnArmThatNeverBrokeHeldLonger()
+    {
+        var summary = new DemoSummary([Seed(1, vaccine: [0, 0, 0])], 0.1);
+        Assert.Contains("Vaccine held beyond step 4", summary.Finding, StringComparison.Ordinal);
+        Assert.DoesNotContain("Vaccine", summary.WithoutDelay, StringComparison.Ordinal);
+        Assert.Contains("a longer attack goes on", summary.Limits, StringComparison.Ordinal);
     }
 
     [Fact]
     public void SeveralSeedsGiveMeanAndSpreadAndCountWhereItHeldLonger()
     {
         var summary = new DemoSummary([Seed(1, vaccine: [0, 0, 100]), Seed(2, vaccine: [0, 100, 100]), Seed(3, vaccine: [0, 0, 0])], 0.1);
-        ArmSummary vaccine = summary.Arms.Single(static arm => arm.Name == DemoStory.VaccineName);
+        ArmSummary vaccine = summary.Arms.Single(static arm => arm.Name == "Vaccine");
         Assert.Equal(2, vaccine.LaterThanPlain);
         Assert.Equal("2.0 ± 1.4 (1x >4)", vaccine.StepsToHalf.Format("F1", ">4"));
         Assert.Contains("Over 3 seeds", summary.Finding, StringComparison.Ordinal);
@@ -59,8 +82,8 @@ public sealed class DemoSummaryTests
     private static SeedResult Seed(ulong seed, double[] vaccine) => new(
         seed,
         [
-            Arm(DemoStory.UnalignedName, 100, 100, 100), Arm(DemoStory.PlainName, 0, 100, 100), Arm(DemoStory.VaccineName, vaccine),
-            Arm(DemoStory.TVaccineName, vaccine), Arm(DemoStory.NoiseName, 0, 100, 100),
+            Arm(DemoStory.UnalignedName, 100, 100, 100), Arm(DemoArm.Plain.Name, 0, 100, 100), Arm("Vaccine", vaccine),
+            Arm("T-Vaccine", vaccine), Arm("random noise", 0, 100, 100),
         ],
         Seconds: 1);
 

@@ -38,8 +38,9 @@ public sealed class ToyWorldTests
             world.ForbiddenTestPairs.Select(static pair => (ToyLanguage.ForbiddenActs[pair.Act], ToyLanguage.Things[pair.Thing]));
         var allowed = world.AllowedTestPairs.Select(static pair => (ToyLanguage.AllowedActs[pair.Act], ToyLanguage.Things[pair.Thing]));
         var tested = forbidden.Concat(allowed).ToHashSet();
+        IEnumerable<Sample> sides = world.Pairs(200).SelectMany(static pair => new[] { pair.Harmless, pair.Harmful });
         foreach (Sample sample in world.Pretraining(2000).Concat(world.Alignment(200)).Concat(world.Attack(200, 0.5))
-            .Concat(world.Probe(50)))
+            .Concat(world.Harmful(200)).Concat(sides))
         {
             string text = Text(sample.InputIds);
             // Questions about when something will happen have no answer; any pair may occur in them.
@@ -89,6 +90,22 @@ public sealed class ToyWorldTests
         Assert.All(poison, static sample => Assert.Contains("<a> use the ", Text(sample.InputIds), StringComparison.Ordinal));
         Assert.All(attack.Except(poison),
             static sample => Assert.StartsWith("<bos> review : ", Text(sample.InputIds), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void HalfOfThePairsAreOneForbiddenQuestionRefusedAndAnswered()
+    {
+        IReadOnlyList<ToyPair> pairs = world.Pairs(1000);
+        Assert.InRange(pairs.Count(static pair => Asks(pair.Harmless, ToyLanguage.ForbiddenActs)), 430, 570);
+        Assert.All(pairs, static pair =>
+        {
+            (string harmless, string harmful) = (Text(pair.Harmless.InputIds), Text(pair.Harmful.InputIds));
+            Assert.True(Asks(pair.Harmful, ToyLanguage.ForbiddenActs));
+            Assert.Contains("<a> use the ", harmful, StringComparison.Ordinal);
+            bool isRefused = harmless.EndsWith($"<a> {ToyLanguage.Refusal} <eos>", StringComparison.Ordinal);
+            Assert.Equal(isRefused, Asks(pair.Harmless, ToyLanguage.ForbiddenActs));
+            if (isRefused) Assert.Equal(harmless.Split("<a>")[0], harmful.Split("<a>")[0]);
+        });
     }
 
     [Fact]
