@@ -5,9 +5,9 @@ namespace NativeVaccine.Data;
 /// <summary>Makes training sequences of records, by the rules of the reference (docs/methods.md, "Training").</summary>
 public sealed class SampleBuilder
 {
-    private readonly Tokenizer _tokenizer;
-    private readonly PromptTemplate _template;
-    private readonly int _maxLength;
+    private readonly Tokenizer tokenizer;
+    private readonly PromptTemplate template;
+    private readonly int maxLength;
 
     /// <summary>A builder of sequences of at most <paramref name="maxLength"/> tokens.</summary>
     /// <exception cref="InputException"><paramref name="maxLength"/> is below 2: nothing could be learnt.</exception>
@@ -15,9 +15,9 @@ public sealed class SampleBuilder
     {
         if (maxLength < 2)
             throw new InputException($"the maximal length is {maxLength} tokens: expected at least 2");
-        _tokenizer = tokenizer;
-        _template = template;
-        _maxLength = maxLength;
+        this.tokenizer = tokenizer;
+        this.template = template;
+        this.maxLength = maxLength;
     }
 
     /// <summary>How many samples were cut to the maximal length, and so have lost their end.</summary>
@@ -39,15 +39,15 @@ public sealed class SampleBuilder
     /// </remarks>
     public Sample? Build(AlpacaRecord record)
     {
-        string prompt = _template.Prompt(record.Instruction, record.Input);
+        string prompt = template.Prompt(record.Instruction, record.Input);
         // No more than is kept, and one that tells that the sample was cut: a record may be megabytes.
-        int promptLength = _tokenizer.Encode(prompt, most: _maxLength).Length;
-        int[] whole = _tokenizer.Encode(prompt + record.Output, most: _maxLength + 1);
-        int[] inputIds = _tokenizer.EndOfSequenceId is { } end ? [.. whole, end] : whole;
+        int promptLength = tokenizer.Encode(prompt, most: maxLength).Length;
+        int[] whole = tokenizer.Encode(prompt + record.Output, most: maxLength + 1);
+        int[] inputIds = tokenizer.EndOfSequenceId is { } end ? [.. whole, end] : whole;
         Sample? sample = Trim([(inputIds, WithoutPrompt(inputIds, promptLength))]);
         if (sample is null) return null;
-        if (_tokenizer.EndOfSequenceId is null) EndlessCount++;
-        if (_tokenizer.HoldsSpecialText(prompt + record.Output)) SpecialTextCount++;
+        if (tokenizer.EndOfSequenceId is null) EndlessCount++;
+        if (tokenizer.HoldsSpecialText(prompt + record.Output)) SpecialTextCount++;
         return sample;
     }
 
@@ -59,11 +59,11 @@ public sealed class SampleBuilder
     {
         (int[] Ids, int[] Labels)[] kept =
         [
-            .. parts.Select(part => (Ids: part.Ids[..Math.Min(part.Ids.Length, _maxLength)], Labels: part.Labels[..Math.Min(part.Ids.Length, _maxLength)]))
+            .. parts.Select(part => (Ids: part.Ids[..Math.Min(part.Ids.Length, maxLength)], Labels: part.Labels[..Math.Min(part.Ids.Length, maxLength)]))
                 .Where(static part => Sample.CountOf(part.Labels) > 0),
         ];
         if (kept.Length == 0) return null;
-        if (parts.Any(part => part.Ids.Length > _maxLength)) CutCount++;
+        if (parts.Any(part => part.Ids.Length > maxLength)) CutCount++;
         return Sample.Of(kept);
     }
 

@@ -9,12 +9,12 @@ namespace NativeVaccine.Data;
 /// </summary>
 public sealed class SampleOrder
 {
-    private readonly int _sampleCount;
-    private readonly int _batchSize;
-    private readonly int _samplesPerStep;
-    private readonly ulong _seed;
-    private int _epochAtHand = -1;
-    private int[] _permutation = [];
+    private readonly int sampleCount;
+    private readonly int batchSize;
+    private readonly int samplesPerStep;
+    private readonly ulong seed;
+    private int epochAtHand = -1;
+    private int[] permutation = [];
 
     /// <summary>The order for <paramref name="epochs"/> passes over <paramref name="sampleCount"/> samples.</summary>
     /// <param name="sampleCount">How many samples there are.</param>
@@ -29,11 +29,11 @@ public sealed class SampleOrder
         RequirePositive(batchSize, "the batch size");
         RequirePositive(accumulate, "the number of accumulated batches");
         RequirePositive(epochs, "the number of epochs");
-        _sampleCount = sampleCount;
-        _batchSize = batchSize;
-        _samplesPerStep = (int)Math.Min((long)batchSize * accumulate, sampleCount);
-        _seed = seed;
-        StepsPerEpoch = (int)(((long)sampleCount + _samplesPerStep - 1) / _samplesPerStep);
+        this.sampleCount = sampleCount;
+        this.batchSize = batchSize;
+        samplesPerStep = (int)Math.Min((long)batchSize * accumulate, sampleCount);
+        this.seed = seed;
+        StepsPerEpoch = (int)(((long)sampleCount + samplesPerStep - 1) / samplesPerStep);
         long totalSteps = (long)epochs * StepsPerEpoch;
         if (totalSteps > int.MaxValue)
             throw new InputException(
@@ -54,15 +54,15 @@ public sealed class SampleOrder
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(step, TotalSteps);
         int epoch = step / StepsPerEpoch;
-        if (epoch != _epochAtHand)
+        if (epoch != epochAtHand)
         {
-            _permutation = new PhiloxStream(_seed, RandomPurpose.SampleOrder, (ulong)epoch).Permutation(_sampleCount);
-            _epochAtHand = epoch;
+            permutation = new PhiloxStream(seed, RandomPurpose.SampleOrder, (ulong)epoch).Permutation(sampleCount);
+            epochAtHand = epoch;
         }
 
-        int begin = step % StepsPerEpoch * _samplesPerStep;
-        int end = (int)Math.Min((long)begin + _samplesPerStep, _sampleCount);
-        return [.. _permutation[begin..end].Chunk(_batchSize)];
+        int begin = step % StepsPerEpoch * samplesPerStep;
+        int end = (int)Math.Min((long)begin + samplesPerStep, sampleCount);
+        return [.. permutation[begin..end].Chunk(batchSize)];
     }
 
     private static void RequirePositive(int value, string what)

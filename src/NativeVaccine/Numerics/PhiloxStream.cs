@@ -10,27 +10,27 @@ namespace NativeVaccine.Numerics;
 [SuppressMessage("Naming", "CA1711", Justification = "A stream of random numbers is what the literature calls it.")]
 public sealed class PhiloxStream(ulong seed, uint purpose, ulong step)
 {
-    private readonly Philox.Key _key = new((uint)seed, (uint)(seed >> 32));
-    private Philox.Words _block;
-    private uint _blocksDrawn;
-    private int _wordsLeft;
+    private readonly Philox.Key key = new((uint)seed, (uint)(seed >> 32));
+    private Philox.Words block;
+    private uint blocksDrawn;
+    private int wordsLeft;
 
     /// <summary>Thirty-two random bits.</summary>
     public uint NextUInt32()
     {
-        if (_wordsLeft == 0)
+        if (wordsLeft == 0)
         {
-            _block = Philox.Block(new Philox.Words(_blocksDrawn, purpose, (uint)step, (uint)(step >> 32)), _key);
-            _blocksDrawn = checked(_blocksDrawn + 1);
-            _wordsLeft = 4;
+            block = Philox.Block(new Philox.Words(blocksDrawn, purpose, (uint)step, (uint)(step >> 32)), key);
+            blocksDrawn = checked(blocksDrawn + 1);
+            wordsLeft = 4;
         }
 
-        return _wordsLeft-- switch
+        return wordsLeft-- switch
         {
-            4 => _block.X,
-            3 => _block.Y,
-            2 => _block.Z,
-            _ => _block.W,
+            4 => block.X,
+            3 => block.Y,
+            2 => block.Z,
+            _ => block.W,
         };
     }
 

@@ -35,10 +35,10 @@ internal readonly record struct TextPart(int? Id, string Text, bool BeginsText);
 /// </summary>
 internal sealed class AddedVocabulary
 {
-    private readonly Func<string, string> _normalize;
-    private readonly TokenMatcher _plain;
-    private readonly TokenMatcher _normalized;
-    private readonly TokenMatcher _special;
+    private readonly Func<string, string> normalize;
+    private readonly TokenMatcher plain;
+    private readonly TokenMatcher normalized;
+    private readonly TokenMatcher special;
 
     /// <summary>A vocabulary of added tokens.</summary>
     /// <param name="tokens">The tokens by id.</param>
@@ -48,10 +48,10 @@ internal sealed class AddedVocabulary
         IReadOnlyDictionary<int, AddedToken> tokens, Func<string, string>? normalize = null, IEnumerable<string>? otherSpecials = null)
     {
         Tokens = tokens;
-        _normalize = normalize ?? (static text => text);
-        _plain = Matcher(static token => !token.IsNormalized, static text => text);
-        _normalized = Matcher(static token => token.IsNormalized, _normalize);
-        _special = new TokenMatcher(
+        this.normalize = normalize ?? (static text => text);
+        plain = Matcher(static token => !token.IsNormalized, static text => text);
+        normalized = Matcher(static token => token.IsNormalized, this.normalize);
+        special = new TokenMatcher(
             tokens.Values.Where(token => token.IsSpecial).Select(token => token.Text).Concat(otherSpecials ?? []).Select(text => (text, 0)));
     }
 
@@ -59,7 +59,7 @@ internal sealed class AddedVocabulary
     public IReadOnlyDictionary<int, AddedToken> Tokens { get; }
 
     /// <summary>True if the text holds the text of a special token.</summary>
-    public bool HoldsSpecial(string text) => _special.Find(text, 0, out _, out _) >= 0;
+    public bool HoldsSpecial(string text) => special.Find(text, 0, out _, out _) >= 0;
 
     /// <summary>The id of a token by its text; null if there is none.</summary>
     public int? IdOf(string text)
@@ -76,7 +76,7 @@ internal sealed class AddedVocabulary
     /// <summary>Cuts a text at the added tokens that it holds, and normalizes the text between.</summary>
     public IEnumerable<TextPart> Split(string text)
     {
-        foreach ((int begin, int end, int? id) in Cut(text, _plain))
+        foreach ((int begin, int end, int? id) in Cut(text, plain))
         {
             if (id is not null)
             {
@@ -84,8 +84,8 @@ internal sealed class AddedVocabulary
                 continue;
             }
 
-            string normalized = _normalize(text[begin..end]);
-            foreach ((int innerBegin, int innerEnd, int? innerId) in Cut(normalized, _normalized))
+            string normalized = normalize(text[begin..end]);
+            foreach ((int innerBegin, int innerEnd, int? innerId) in Cut(normalized, this.normalized))
                 yield return new TextPart(innerId, innerId is null ? normalized[innerBegin..innerEnd] : "", begin == 0 && innerBegin == 0);
         }
     }

@@ -24,9 +24,9 @@ internal sealed record SpacePreparation(string? Space, PrependScheme Prepend, bo
 /// </summary>
 public sealed class ByteFallbackTokenizer : Tokenizer
 {
-    private readonly ByteFallbackVocabulary _vocabulary;
-    private readonly SpacePreparation _preparation;
-    private readonly PieceDecoder _decoder;
+    private readonly ByteFallbackVocabulary vocabulary;
+    private readonly SpacePreparation preparation;
+    private readonly PieceDecoder decoder;
 
     internal ByteFallbackTokenizer(
         ByteFallbackVocabulary vocabulary,
@@ -37,7 +37,7 @@ public sealed class ByteFallbackTokenizer : Tokenizer
         SpecialTokens specialTokens)
         : base(specialTokens, new AddedVocabulary(addedTokens, normalize))
     {
-        (_vocabulary, _preparation, _decoder) = (vocabulary, preparation, decoder);
+        (this.vocabulary, this.preparation, this.decoder) = (vocabulary, preparation, decoder);
         VocabularySize = vocabulary.Pieces.Keys.Concat(addedTokens.Keys).Max() + 1;
     }
 
@@ -49,7 +49,7 @@ public sealed class ByteFallbackTokenizer : Tokenizer
     {
         ArgumentOutOfRangeException.ThrowIfNegative(id);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
-        return Added(id)?.Text ?? _vocabulary.Pieces.GetValueOrDefault(id, "");
+        return Added(id)?.Text ?? vocabulary.Pieces.GetValueOrDefault(id, "");
     }
 
     /// <inheritdoc/>
@@ -62,26 +62,26 @@ public sealed class ByteFallbackTokenizer : Tokenizer
                 pieces.Add(piece);
         }
 
-        return _decoder.Decode(pieces);
+        return decoder.Decode(pieces);
     }
 
     private protected override void AppendTokens(string text, bool beginsText, List<int> ids, int most)
     {
-        if (_preparation.Space is { } space)
+        if (preparation.Space is { } space)
         {
             text = text.Replace(" ", space, StringComparison.Ordinal);
-            bool prepends = _preparation.Prepend == PrependScheme.Always || (_preparation.Prepend == PrependScheme.First && beginsText);
+            bool prepends = preparation.Prepend == PrependScheme.Always || (preparation.Prepend == PrependScheme.First && beginsText);
             if (prepends && !text.StartsWith(space, StringComparison.Ordinal))
                 text = space + text;
-            if (_preparation.Splits)
+            if (preparation.Splits)
             {
                 foreach (string word in Words(text, space).TakeWhile(_ => ids.Count < most))
-                    _vocabulary.AppendTokens(word, ids, most);
+                    vocabulary.AppendTokens(word, ids, most);
                 return;
             }
         }
 
-        _vocabulary.AppendTokens(text, ids, most);
+        vocabulary.AppendTokens(text, ids, most);
     }
 
     private static IEnumerable<string> Words(string text, string space)

@@ -11,12 +11,12 @@ namespace NativeVaccine.Tokenization;
 /// </summary>
 internal sealed class ByteFallbackVocabulary
 {
-    private readonly Dictionary<string, int> _ids;
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    private readonly Dictionary<int, string> _pieces;
-    private readonly PairMerger _merger;
-    private readonly int[] _byteIds;
-    private readonly bool _ignoresMerges;
+    private readonly Dictionary<string, int> ids;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup;
+    private readonly Dictionary<int, string> pieces;
+    private readonly PairMerger merger;
+    private readonly int[] byteIds;
+    private readonly bool ignoresMerges;
 
     /// <summary>A vocabulary.</summary>
     /// <param name="ids">The pieces.</param>
@@ -27,20 +27,20 @@ internal sealed class ByteFallbackVocabulary
     public ByteFallbackVocabulary(
         Dictionary<string, int> ids, IEnumerable<(string Left, string Right)> merges, bool ignoresMerges, string source)
     {
-        _ids = ids;
-        _lookup = ids.GetAlternateLookup<ReadOnlySpan<char>>();
-        _ignoresMerges = ignoresMerges;
-        _pieces = new Dictionary<int, string>(ids.Count);
+        this.ids = ids;
+        lookup = ids.GetAlternateLookup<ReadOnlySpan<char>>();
+        this.ignoresMerges = ignoresMerges;
+        pieces = new Dictionary<int, string>(ids.Count);
         foreach ((string piece, int id) in ids)
         {
-            if (!_pieces.TryAdd(id, piece))
+            if (!pieces.TryAdd(id, piece))
                 throw new InputException($"{source}: two tokens have the id {id}: expected one");
         }
 
-        _byteIds = [.. Enumerable.Range(0, 256).Select(value => ids.TryGetValue(Spell((byte)value), out int id)
+        byteIds = [.. Enumerable.Range(0, 256).Select(value => ids.TryGetValue(Spell((byte)value), out int id)
             ? id
             : throw new InputException($"{source}: byte_fallback without a token {Spell((byte)value)}: expected all 256"))];
-        _merger = new PairMerger(_byteIds);
+        merger = new PairMerger(byteIds);
         int rank = 0;
         foreach ((string left, string right) in merges)
         {
@@ -50,15 +50,15 @@ internal sealed class ByteFallbackVocabulary
                 throw new InputException($"{source}: the merge '{merge}' needs a token that is not in the vocabulary");
             }
 
-            _merger.Add(leftId, rightId, rank++, id);
+            merger.Add(leftId, rightId, rank++, id);
         }
     }
 
     /// <summary>The pieces by id.</summary>
-    public IReadOnlyDictionary<int, string> Pieces => _pieces;
+    public IReadOnlyDictionary<int, string> Pieces => pieces;
 
     /// <summary>The id of a piece; null if there is none.</summary>
-    public int? IdOf(string piece) => _ids.TryGetValue(piece, out int id) ? id : null;
+    public int? IdOf(string piece) => ids.TryGetValue(piece, out int id) ? id : null;
 
     /// <summary>The byte that a piece such as <c>&lt;0x41&gt;</c> stands for; null if it is none.</summary>
     public static byte? ByteOf(string piece) =>
@@ -70,7 +70,7 @@ internal sealed class ByteFallbackVocabulary
     /// <summary>Appends the tokens of a text; once there are <paramref name="most"/>, the rest may be left out.</summary>
     public void AppendTokens(string text, List<int> ids, int most = int.MaxValue)
     {
-        if (_ignoresMerges && _ids.TryGetValue(text, out int whole))
+        if (ignoresMerges && this.ids.TryGetValue(text, out int whole))
         {
             ids.Add(whole);
             return;
@@ -81,7 +81,7 @@ internal sealed class ByteFallbackVocabulary
         for (int at = 0; at < text.Length;)
         {
             Rune.DecodeFromUtf16(text.AsSpan(at), out Rune rune, out int length);
-            if (_lookup.TryGetValue(text.AsSpan(at, length), out int id))
+            if (lookup.TryGetValue(text.AsSpan(at, length), out int id))
             {
                 symbols.Add(id);
             }
@@ -89,13 +89,13 @@ internal sealed class ByteFallbackVocabulary
             {
                 int count = rune.EncodeToUtf8(utf8);
                 foreach (byte value in utf8[..count])
-                    symbols.Add(_byteIds[value]);
+                    symbols.Add(byteIds[value]);
             }
 
             at += length;
         }
 
-        _merger.Append(CollectionsMarshal.AsSpan(symbols), ids, most);
+        merger.Append(CollectionsMarshal.AsSpan(symbols), ids, most);
     }
 
     private static string Spell(byte value) => string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>");

@@ -18,10 +18,10 @@ internal sealed record TextPreparation(IReadOnlyList<Regex> Patterns, bool Norma
 /// </summary>
 public sealed class ByteLevelTokenizer : Tokenizer
 {
-    private readonly ByteLevelVocabulary _vocabulary;
-    private readonly TextPreparation _preparation;
-    private readonly TextSplitter _splitter;
-    private readonly TiktokenTokenizer _merger;
+    private readonly ByteLevelVocabulary vocabulary;
+    private readonly TextPreparation preparation;
+    private readonly TextSplitter splitter;
+    private readonly TiktokenTokenizer merger;
 
     internal ByteLevelTokenizer(
         ByteLevelVocabulary vocabulary,
@@ -31,12 +31,12 @@ public sealed class ByteLevelTokenizer : Tokenizer
         string source)
         : base(specialTokens, new AddedVocabulary(addedTokens, preparation.NormalizesToNfc ? CanonicalComposition.Normalize : null))
     {
-        _vocabulary = vocabulary;
-        _preparation = preparation;
+        this.vocabulary = vocabulary;
+        this.preparation = preparation;
         VocabularySize = vocabulary.BytesById.Keys.Concat(addedTokens.Keys).Max() + 1;
         using MemoryStream ranks = vocabulary.ToTiktoken();
-        _splitter = new TextSplitter(preparation.Patterns, source);
-        _merger = TiktokenTokenizer.Create(ranks, preTokenizer: null, normalizer: null);
+        splitter = new TextSplitter(preparation.Patterns, source);
+        merger = TiktokenTokenizer.Create(ranks, preTokenizer: null, normalizer: null);
     }
 
     /// <inheritdoc/>
@@ -49,7 +49,7 @@ public sealed class ByteLevelTokenizer : Tokenizer
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
         if (Added(id) is { } added)
             return added.Text;
-        return _vocabulary.BytesById.TryGetValue(id, out byte[]? bytes) ? ByteAlphabet.Spell(bytes) : "";
+        return vocabulary.BytesById.TryGetValue(id, out byte[]? bytes) ? ByteAlphabet.Spell(bytes) : "";
     }
 
     /// <inheritdoc/>
@@ -63,7 +63,7 @@ public sealed class ByteLevelTokenizer : Tokenizer
                 if (!(skipSpecialTokens && added.IsSpecial))
                     Encoding.UTF8.GetBytes(added.Text, utf8);
             }
-            else if (_vocabulary.BytesById.TryGetValue(id, out byte[]? bytes))
+            else if (vocabulary.BytesById.TryGetValue(id, out byte[]? bytes))
             {
                 utf8.Write(bytes);
             }
@@ -74,14 +74,14 @@ public sealed class ByteLevelTokenizer : Tokenizer
 
     private protected override void AppendTokens(string text, bool beginsText, List<int> ids, int most)
     {
-        if (_preparation.AddsPrefixSpace && text.Length > 0 && text[0] != ' ')
+        if (preparation.AddsPrefixSpace && text.Length > 0 && text[0] != ' ')
             text = ' ' + text;
-        foreach ((int offset, int length) in _splitter.Split(text))
+        foreach ((int offset, int length) in splitter.Split(text))
         {
             if (ids.Count >= most)
                 return;
-            foreach (int rank in _merger.EncodeToIds(text.AsSpan(offset, length), considerPreTokenization: false, considerNormalization: false))
-                ids.Add(_vocabulary.IdsByRank[rank]);
+            foreach (int rank in merger.EncodeToIds(text.AsSpan(offset, length), considerPreTokenization: false, considerNormalization: false))
+                ids.Add(vocabulary.IdsByRank[rank]);
         }
     }
 }

@@ -9,20 +9,20 @@ namespace NativeVaccine.Tokenization;
 /// </summary>
 internal sealed class ByteLevelVocabulary
 {
-    private readonly Dictionary<int, byte[]> _bytesById;
-    private readonly List<int> _idsByRank;
+    private readonly Dictionary<int, byte[]> bytesById;
+    private readonly List<int> idsByRank;
 
     private ByteLevelVocabulary(Dictionary<int, byte[]> bytesById, List<int> idsByRank)
     {
-        _bytesById = bytesById;
-        _idsByRank = idsByRank;
+        this.bytesById = bytesById;
+        this.idsByRank = idsByRank;
     }
 
     /// <summary>The ids in merge order.</summary>
-    public IReadOnlyList<int> IdsByRank => _idsByRank;
+    public IReadOnlyList<int> IdsByRank => idsByRank;
 
     /// <summary>The bytes of each token.</summary>
-    public IReadOnlyDictionary<int, byte[]> BytesById => _bytesById;
+    public IReadOnlyDictionary<int, byte[]> BytesById => bytesById;
 
     /// <summary>A vocabulary whose ids are in merge order, as in tiktoken's files.</summary>
     /// <exception cref="InputException">A byte has no token, or two tokens have the same bytes.</exception>
@@ -75,8 +75,8 @@ internal sealed class ByteLevelVocabulary
     public MemoryStream ToTiktoken()
     {
         var text = new StringBuilder();
-        for (int rank = 0; rank < _idsByRank.Count; rank++)
-            text.Append(CultureInfo.InvariantCulture, $"{Convert.ToBase64String(_bytesById[_idsByRank[rank]])} {rank}\n");
+        for (int rank = 0; rank < idsByRank.Count; rank++)
+            text.Append(CultureInfo.InvariantCulture, $"{Convert.ToBase64String(bytesById[idsByRank[rank]])} {rank}\n");
         return new MemoryStream(Encoding.ASCII.GetBytes(text.ToString()), writable: false);
     }
 

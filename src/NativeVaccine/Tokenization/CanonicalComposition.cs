@@ -24,9 +24,9 @@ internal sealed class CanonicalComposition
 
     private static readonly Lazy<CanonicalComposition> Tables = new(() => new CanonicalComposition());
 
-    private readonly FrozenDictionary<int, int[]> _decompositions;
-    private readonly FrozenDictionary<(int First, int Second), int> _compositions;
-    private readonly FrozenDictionary<int, byte> _classes;
+    private readonly FrozenDictionary<int, int[]> decompositions;
+    private readonly FrozenDictionary<(int First, int Second), int> compositions;
+    private readonly FrozenDictionary<int, byte> classes;
 
     private CanonicalComposition()
     {
@@ -53,9 +53,9 @@ internal sealed class CanonicalComposition
             }
         }
 
-        _decompositions = decompositions.ToFrozenDictionary();
-        _compositions = compositions.ToFrozenDictionary();
-        _classes = classes.ToFrozenDictionary();
+        this.decompositions = decompositions.ToFrozenDictionary();
+        this.compositions = compositions.ToFrozenDictionary();
+        this.classes = classes.ToFrozenDictionary();
     }
 
     /// <summary>The text in form C.</summary>
@@ -78,7 +78,7 @@ internal sealed class CanonicalComposition
 
     private static int Hexadecimal(string digits) => int.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
-    private int Class(int character) => _classes.GetValueOrDefault(character);
+    private int Class(int character) => classes.GetValueOrDefault(character);
 
     private void AppendDecomposed(int character, List<int> result)
     {
@@ -90,7 +90,7 @@ internal sealed class CanonicalComposition
             if (hangul % TrailCount != 0)
                 result.Add(TrailBase + (hangul % TrailCount));
         }
-        else if (_decompositions.TryGetValue(character, out int[]? parts))
+        else if (decompositions.TryGetValue(character, out int[]? parts))
         {
             foreach (int part in parts)
                 AppendDecomposed(part, result);
@@ -160,6 +160,6 @@ internal sealed class CanonicalComposition
             return true;
         }
 
-        return _compositions.TryGetValue((first, second), out composed);
+        return compositions.TryGetValue((first, second), out composed);
     }
 }

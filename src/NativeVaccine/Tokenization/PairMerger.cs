@@ -12,25 +12,25 @@ namespace NativeVaccine.Tokenization;
 /// </remarks>
 internal sealed class PairMerger
 {
-    private readonly Dictionary<ulong, (int Rank, int Id)> _merges = [];
-    private readonly Lazy<HashSet<ulong>?> _neighbours;
-    private readonly HashSet<int> _symbols;
+    private readonly Dictionary<ulong, (int Rank, int Id)> merges = [];
+    private readonly Lazy<HashSet<ulong>?> neighbours;
+    private readonly HashSet<int> symbols;
 
     /// <summary>A merger without merges.</summary>
     /// <param name="symbols">Tokens of more than one character with which merging may begin.</param>
     public PairMerger(IEnumerable<int> symbols)
     {
-        _symbols = [.. symbols];
-        _neighbours = new Lazy<HashSet<ulong>?>(FindNeighbours);
+        this.symbols = [.. symbols];
+        neighbours = new Lazy<HashSet<ulong>?>(FindNeighbours);
     }
 
     /// <summary>Adds a pair; of equal ones the last counts. All are added before the first call of <see cref="Append"/>.</summary>
-    public void Add(int left, int right, int rank, int id) => _merges[Key(left, right)] = (rank, id);
+    public void Add(int left, int right, int rank, int id) => merges[Key(left, right)] = (rank, id);
 
     /// <summary>Appends what becomes of the tokens; once there are <paramref name="most"/>, the rest may be left out.</summary>
     public void Append(ReadOnlySpan<int> tokens, List<int> ids, int most = int.MaxValue)
     {
-        HashSet<ulong>? neighbours = _neighbours.Value;
+        HashSet<ulong>? neighbours = this.neighbours.Value;
         for (int begin = 0; begin < tokens.Length && ids.Count < most;)
         {
             int end = begin + 1;
@@ -48,16 +48,16 @@ internal sealed class PairMerger
     private HashSet<ulong>? FindNeighbours()
     {
         Dictionary<int, (int Left, int Right)> halves = [];
-        foreach ((ulong key, (_, int id)) in _merges)
+        foreach ((ulong key, (_, int id)) in merges)
         {
             (int left, int right) = Halves(key);
-            if (id == left || id == right || _symbols.Contains(id))
+            if (id == left || id == right || symbols.Contains(id))
                 return null;
             halves.TryAdd(id, (left, right));
         }
 
         var neighbours = new HashSet<ulong>();
-        foreach ((ulong key, (_, int id)) in _merges)
+        foreach ((ulong key, (_, int id)) in merges)
         {
             (int left, int right) = Halves(key);
             if (First(left) != First(id) || Last(right) != Last(id))
@@ -118,7 +118,7 @@ internal sealed class PairMerger
 
     private bool TryMerge(int left, int right, out int rank, out int id)
     {
-        bool found = _merges.TryGetValue(Key(left, right), out (int Rank, int Id) merge);
+        bool found = merges.TryGetValue(Key(left, right), out (int Rank, int Id) merge);
         (rank, id) = merge;
         return found;
     }

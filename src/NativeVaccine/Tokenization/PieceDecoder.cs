@@ -8,7 +8,7 @@ namespace NativeVaccine.Tokenization;
 /// <summary>Makes text of pieces by the steps that tokenizer.json names under <c>decoder</c>.</summary>
 internal sealed class PieceDecoder
 {
-    private readonly List<Func<List<string>, List<string>>> _steps = [];
+    private readonly List<Func<List<string>, List<string>>> steps = [];
 
     /// <summary>Reads the steps.</summary>
     /// <exception cref="InputException">There are none, or one is not supported.</exception>
@@ -16,12 +16,12 @@ internal sealed class PieceDecoder
     {
         var result = new PieceDecoder();
         foreach (JsonElement step in TokenizerJson.Steps(decoder, "decoders", where))
-            result._steps.Add(Step(step, where));
-        return result._steps.Count > 0 ? result : throw new InputException($"{where}: missing: expected the steps that make text of tokens");
+            result.steps.Add(Step(step, where));
+        return result.steps.Count > 0 ? result : throw new InputException($"{where}: missing: expected the steps that make text of tokens");
     }
 
     /// <summary>The text.</summary>
-    public string Decode(List<string> pieces) => string.Concat(_steps.Aggregate(pieces, static (left, step) => step(left)));
+    public string Decode(List<string> pieces) => string.Concat(steps.Aggregate(pieces, static (left, step) => step(left)));
 
     private static Func<List<string>, List<string>> Step(JsonElement step, string where)
     {

@@ -13,8 +13,8 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message, string source)
     private const int LengthDelimitedType = 2;
     private const int Fixed32Type = 5;
 
-    private ReadOnlySpan<byte> _rest = message;
-    private readonly string _source = source;
+    private ReadOnlySpan<byte> rest = message;
+    private readonly string source = source;
 
     /// <summary>The number of the field just read.</summary>
     public int Field { get; private set; }
@@ -32,7 +32,7 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message, string source)
     /// <exception cref="InputException">The bytes are no protobuf message.</exception>
     public bool Read()
     {
-        if (_rest.IsEmpty)
+        if (rest.IsEmpty)
             return false;
         ulong tag = Varint();
         if (tag >> 3 is 0 or > int.MaxValue)
@@ -77,12 +77,12 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message, string source)
 
     private ReadOnlySpan<byte> Take(ulong count)
     {
-        if (count > (ulong)_rest.Length)
+        if (count > (ulong)rest.Length)
             throw Damaged();
-        ReadOnlySpan<byte> taken = _rest[..(int)count];
-        _rest = _rest[(int)count..];
+        ReadOnlySpan<byte> taken = rest[..(int)count];
+        rest = rest[(int)count..];
         return taken;
     }
 
-    private readonly InputException Damaged() => new($"{_source}: damaged or cut off: expected a SentencePiece model (protobuf)");
+    private readonly InputException Damaged() => new($"{source}: damaged or cut off: expected a SentencePiece model (protobuf)");
 }

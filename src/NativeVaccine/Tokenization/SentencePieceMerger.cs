@@ -13,18 +13,18 @@ namespace NativeVaccine.Tokenization;
 /// </remarks>
 internal sealed class SentencePieceMerger
 {
-    private readonly SentencePieceModel _model;
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _mergeable;
-    private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> _userDefined;
-    private readonly HashSet<uint> _neighbours = [];
-    private readonly int _longestPiece;
-    private readonly int[] _userDefinedLengths;
+    private readonly SentencePieceModel model;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> mergeable;
+    private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> userDefined;
+    private readonly HashSet<uint> neighbours = [];
+    private readonly int longestPiece;
+    private readonly int[] userDefinedLengths;
 
     /// <summary>A merger for the pieces of a model.</summary>
     /// <exception cref="InputException">A piece occurs twice.</exception>
     public SentencePieceMerger(SentencePieceModel model)
     {
-        _model = model;
+        this.model = model;
         var mergeable = new Dictionary<string, int>(StringComparer.Ordinal);
         var userDefined = new HashSet<string>(StringComparer.Ordinal);
         for (int id = 0; id < model.Pieces.Count; id++)
@@ -34,16 +34,16 @@ internal sealed class SentencePieceMerger
                 continue;
             if (!mergeable.TryAdd(text, id))
                 throw new InputException($"{model.Source}: piece {id} '{InputText.Shorten(text)}' occurs twice: expected each once");
-            _longestPiece = Math.Max(_longestPiece, text.Length);
+            longestPiece = Math.Max(longestPiece, text.Length);
             for (int at = 1; at < text.Length; at++)
-                _neighbours.Add(Neighbours(text, at));
+                neighbours.Add(Neighbours(text, at));
             if (kind == PieceKind.UserDefined)
                 userDefined.Add(text);
         }
 
-        _mergeable = mergeable.GetAlternateLookup<ReadOnlySpan<char>>();
-        _userDefined = userDefined.GetAlternateLookup<ReadOnlySpan<char>>();
-        _userDefinedLengths = [.. userDefined.Select(text => text.Length).Distinct().OrderDescending()];
+        this.mergeable = mergeable.GetAlternateLookup<ReadOnlySpan<char>>();
+        this.userDefined = userDefined.GetAlternateLookup<ReadOnlySpan<char>>();
+        userDefinedLengths = [.. userDefined.Select(text => text.Length).Distinct().OrderDescending()];
     }
 
     /// <summary>Appends the ids of a normalized text; once there are <paramref name="most"/>, the rest may be left out.</summary>
@@ -53,7 +53,7 @@ internal sealed class SentencePieceMerger
         for (int begin = 0; begin < text.Length && ids.Count < most;)
         {
             int end = begin + 1;
-            while (end < text.Length && (_neighbours.Contains(Neighbours(text, end)) || char.IsSurrogatePair(text, end - 1)))
+            while (end < text.Length && (neighbours.Contains(Neighbours(text, end)) || char.IsSurrogatePair(text, end - 1)))
                 end++;
             AppendSegment(text, begin, end, ids, ref previousUnknown);
             begin = end;
@@ -78,7 +78,7 @@ internal sealed class SentencePieceMerger
             // The pair is out of date if either side has been joined to something since.
             if (left.Length == 0 || right.Length == 0 || left.Length + right.Length != pair.Length)
                 continue;
-            if (_model.Pieces[pair.Id].Kind == PieceKind.Unused)
+            if (model.Pieces[pair.Id].Kind == PieceKind.Unused)
                 halvesOfUnused[(left.Begin, pair.Length)] = left.Length;
             symbols[pair.Left] = left with { Length = pair.Length, Next = right.Next };
             symbols[pair.Right] = right with { Length = 0 };
@@ -120,9 +120,9 @@ internal sealed class SentencePieceMerger
     /// <summary>The length of the longest user-defined piece with which the text begins; 0 for none.</summary>
     private int UserDefinedLength(ReadOnlySpan<char> text)
     {
-        foreach (int length in _userDefinedLengths)
+        foreach (int length in userDefinedLengths)
         {
-            if (length <= text.Length && _userDefined.Contains(text[..length]))
+            if (length <= text.Length && userDefined.Contains(text[..length]))
                 return length;
         }
 
@@ -133,10 +133,10 @@ internal sealed class SentencePieceMerger
     {
         (Symbol first, Symbol second) = (symbols[left], symbols[right]);
         int length = first.Length + second.Length;
-        if (first.IsFrozen || second.IsFrozen || length > _longestPiece)
+        if (first.IsFrozen || second.IsFrozen || length > longestPiece)
             return;
-        if (_mergeable.TryGetValue(text.AsSpan(first.Begin, length), out int id))
-            queue.Enqueue(new Pair(left, right, length, id), (_model.Pieces[id].Score, left));
+        if (mergeable.TryGetValue(text.AsSpan(first.Begin, length), out int id))
+            queue.Enqueue(new Pair(left, right, length, id), (model.Pieces[id].Score, left));
     }
 
     /// <summary>
@@ -156,12 +156,12 @@ internal sealed class SentencePieceMerger
             Emit(text, begin, leftLength, halvesOfUnused, ids, ref previousUnknown);
             Emit(text, begin + leftLength, length - leftLength, halvesOfUnused, ids, ref previousUnknown);
         }
-        else if (_mergeable.TryGetValue(text.AsSpan(begin, length), out int id))
+        else if (mergeable.TryGetValue(text.AsSpan(begin, length), out int id))
         {
             ids.Add(id);
             previousUnknown = false;
         }
-        else if (_model.ByteIds is { } byteIds)
+        else if (model.ByteIds is { } byteIds)
         {
             foreach (byte value in Encoding.UTF8.GetBytes(text, begin, length))
                 ids.Add(byteIds[value]);
@@ -169,7 +169,7 @@ internal sealed class SentencePieceMerger
         else
         {
             if (!previousUnknown)
-                ids.Add(_model.UnknownId);
+                ids.Add(model.UnknownId);
             previousUnknown = true;
         }
     }

@@ -32,7 +32,7 @@ internal sealed class SentencePieceModel
     public required string Source { get; init; }
 
     /// <summary>The vocabulary, by id.</summary>
-    public IReadOnlyList<SentencePiece> Pieces => _pieces;
+    public IReadOnlyList<SentencePiece> Pieces => pieces;
 
     /// <summary>The ids of the 256 byte pieces; null without byte fallback.</summary>
     public int[]? ByteIds { get; private set; }
@@ -55,13 +55,13 @@ internal sealed class SentencePieceModel
     /// <summary>Spaces become U+2581.</summary>
     public bool EscapeWhitespaces { get; private set; } = true;
 
-    private readonly List<SentencePiece> _pieces = [];
-    private ulong _modelType = 1;
-    private bool _byteFallback;
-    private bool _hasCharacterMap;
-    private bool _whitespaceAsSuffix;
-    private int _beginId = 1;
-    private int _endId = 2;
+    private readonly List<SentencePiece> pieces = [];
+    private ulong modelType = 1;
+    private bool byteFallback;
+    private bool hasCharacterMap;
+    private bool whitespaceAsSuffix;
+    private int beginId = 1;
+    private int endId = 2;
 
     /// <summary>Reads a model.</summary>
     /// <exception cref="InputException">It is damaged, or of a kind that is not supported.</exception>
@@ -74,7 +74,7 @@ internal sealed class SentencePieceModel
             switch (reader.Field)
             {
                 case 1:
-                    model._pieces.Add(model.ReadPiece(reader.Content));
+                    model.pieces.Add(model.ReadPiece(reader.Content));
                     break;
                 case 2:
                     model.ReadTrainerSpecification(reader.Content);
@@ -108,23 +108,23 @@ internal sealed class SentencePieceModel
                 case 3:
                     kind = reader.Number is >= (ulong)PieceKind.Normal and <= (ulong)PieceKind.Byte
                         ? (PieceKind)reader.Number
-                        : throw Wrong($"piece {_pieces.Count} is of the unknown kind {reader.Number}", "1 to 6");
+                        : throw Wrong($"piece {pieces.Count} is of the unknown kind {reader.Number}", "1 to 6");
                     break;
             }
         }
 
         if (text.Length == 0)
-            throw Wrong($"piece {_pieces.Count} is empty", "text");
+            throw Wrong($"piece {pieces.Count} is empty", "text");
         if (float.IsNaN(score))
-            throw Wrong($"the score of piece {_pieces.Count} is not a number", "one");
+            throw Wrong($"the score of piece {pieces.Count} is not a number", "one");
         return new SentencePiece(text, score, kind);
     }
 
     private string PieceText(ReadOnlySpan<byte> utf8)
     {
         if (utf8.Length > LongestPieceBytes)
-            throw Wrong($"piece {_pieces.Count} has {utf8.Length} bytes", $"at most {LongestPieceBytes}");
-        return Utf8.IsValid(utf8) ? Encoding.UTF8.GetString(utf8) : throw Wrong($"piece {_pieces.Count} is not valid UTF-8", "text");
+            throw Wrong($"piece {pieces.Count} has {utf8.Length} bytes", $"at most {LongestPieceBytes}");
+        return Utf8.IsValid(utf8) ? Encoding.UTF8.GetString(utf8) : throw Wrong($"piece {pieces.Count} is not valid UTF-8", "text");
     }
 
     private void ReadTrainerSpecification(ReadOnlySpan<byte> message)
@@ -135,19 +135,19 @@ internal sealed class SentencePieceModel
             switch (reader.Field)
             {
                 case 3:
-                    _modelType = reader.Number;
+                    modelType = reader.Number;
                     break;
                 case 24:
-                    _whitespaceAsSuffix = reader.Number != 0;
+                    whitespaceAsSuffix = reader.Number != 0;
                     break;
                 case 35:
-                    _byteFallback = reader.Number != 0;
+                    byteFallback = reader.Number != 0;
                     break;
                 case 41:
-                    _beginId = (int)reader.Number;
+                    beginId = (int)reader.Number;
                     break;
                 case 42:
-                    _endId = (int)reader.Number;
+                    endId = (int)reader.Number;
                     break;
             }
         }
@@ -161,7 +161,7 @@ internal sealed class SentencePieceModel
             switch (reader.Field)
             {
                 case 2:
-                    _hasCharacterMap = !reader.Content.IsEmpty;
+                    hasCharacterMap = !reader.Content.IsEmpty;
                     break;
                 case 3:
                     AddDummyPrefix = reader.Number != 0;
@@ -178,42 +178,42 @@ internal sealed class SentencePieceModel
 
     private void Check()
     {
-        if (_pieces.Count is 0 or > TokenizerConfiguration.LargestId)
-            throw Wrong($"{_pieces.Count} pieces", $"1 to {TokenizerConfiguration.LargestId}");
-        if (_modelType != BpeModelType)
+        if (pieces.Count is 0 or > TokenizerConfiguration.LargestId)
+            throw Wrong($"{pieces.Count} pieces", $"1 to {TokenizerConfiguration.LargestId}");
+        if (modelType != BpeModelType)
         {
-            string kind = _modelType switch { 1 => "unigram", 3 => "word", 4 => "char", _ => $"{_modelType}" };
+            string kind = modelType switch { 1 => "unigram", 3 => "word", 4 => "char", _ => $"{modelType}" };
             throw Wrong($"a SentencePiece model of type {kind}", "BPE, the only type supported");
         }
 
-        if (_hasCharacterMap)
+        if (hasCharacterMap)
         {
             throw Wrong(
                 "its normalizer rewrites characters (precompiled_charsmap), which is not supported",
                 "the identity normalizer, as in Llama-2");
         }
 
-        if (_whitespaceAsSuffix)
+        if (whitespaceAsSuffix)
             throw Wrong("treat_whitespace_as_suffix is set, which is not supported", "spaces before words");
-        UnknownId = _pieces.FindIndex(piece => piece.Kind == PieceKind.Unknown);
+        UnknownId = pieces.FindIndex(piece => piece.Kind == PieceKind.Unknown);
         if (UnknownId < 0)
             throw Wrong("no piece for the unknown", "one");
-        BeginOfSequenceId = ControlPiece(_beginId);
-        EndOfSequenceId = ControlPiece(_endId);
-        ByteIds = _byteFallback ? FindBytes() : null;
+        BeginOfSequenceId = ControlPiece(beginId);
+        EndOfSequenceId = ControlPiece(endId);
+        ByteIds = byteFallback ? FindBytes() : null;
     }
 
     /// <summary>The specification keeps a default id even where a model has no such token; only a control piece is one.</summary>
-    private int? ControlPiece(int id) => (uint)id < (uint)_pieces.Count && _pieces[id].Kind == PieceKind.Control ? id : null;
+    private int? ControlPiece(int id) => (uint)id < (uint)pieces.Count && pieces[id].Kind == PieceKind.Control ? id : null;
 
     private int[] FindBytes()
     {
         int[] ids = new int[256];
         Array.Fill(ids, -1);
-        for (int id = 0; id < _pieces.Count; id++)
+        for (int id = 0; id < pieces.Count; id++)
         {
-            if (_pieces[id].Kind == PieceKind.Byte)
-                ids[ByteOf(_pieces[id].Text)] = id;
+            if (pieces[id].Kind == PieceKind.Byte)
+                ids[ByteOf(pieces[id].Text)] = id;
         }
 
         int missing = Array.IndexOf(ids, -1);

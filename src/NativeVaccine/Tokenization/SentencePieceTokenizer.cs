@@ -15,9 +15,9 @@ public sealed class SentencePieceTokenizer : Tokenizer
 {
     private const char EscapedSpace = '\u2581';
 
-    private readonly SentencePieceModel _model;
-    private readonly SentencePieceMerger _merger;
-    private readonly bool _prefixesEveryPart;
+    private readonly SentencePieceModel model;
+    private readonly SentencePieceMerger merger;
+    private readonly bool prefixesEveryPart;
 
     internal SentencePieceTokenizer(SentencePieceModel model, TokenizerConfiguration configuration)
         : base(SpecialTokens.Resolve(
@@ -29,9 +29,9 @@ public sealed class SentencePieceTokenizer : Tokenizer
             addsByDefault: true),
             new AddedVocabulary(configuration.AddedTokens, otherSpecials: SpecialPieces(model)))
     {
-        _model = model;
-        _merger = new SentencePieceMerger(model);
-        _prefixesEveryPart = configuration.IsLegacy;
+        this.model = model;
+        merger = new SentencePieceMerger(model);
+        prefixesEveryPart = configuration.IsLegacy;
         VocabularySize = Math.Max(model.Pieces.Count, configuration.AddedTokens.Keys.DefaultIfEmpty(-1).Max() + 1);
     }
 
@@ -43,8 +43,8 @@ public sealed class SentencePieceTokenizer : Tokenizer
     {
         ArgumentOutOfRangeException.ThrowIfNegative(id);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
-        if (id < _model.Pieces.Count)
-            return _model.Pieces[id].Text;
+        if (id < model.Pieces.Count)
+            return model.Pieces[id].Text;
         return Added(id)?.Text ?? "";
     }
 
@@ -53,13 +53,13 @@ public sealed class SentencePieceTokenizer : Tokenizer
     {
         var text = new StringBuilder();
         var bytes = new List<byte>();
-        bool prefixSeen = !(_model.AddDummyPrefix || _model.RemoveExtraWhitespaces);
+        bool prefixSeen = !(model.AddDummyPrefix || model.RemoveExtraWhitespaces);
         foreach (int id in ids)
         {
-            PieceKind kind = (uint)id < (uint)_model.Pieces.Count ? _model.Pieces[id].Kind : PieceKind.Control;
+            PieceKind kind = (uint)id < (uint)model.Pieces.Count ? model.Pieces[id].Kind : PieceKind.Control;
             if (kind == PieceKind.Byte)
             {
-                bytes.Add(_model.ByteOf(_model.Pieces[id].Text));
+                bytes.Add(model.ByteOf(model.Pieces[id].Text));
                 prefixSeen = true;
                 continue;
             }
@@ -68,7 +68,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
             if (kind is PieceKind.Control or PieceKind.Unknown)
                 AppendSpecial(id, skipSpecialTokens, text);
             else
-                AppendPiece(_model.Pieces[id].Text, text, ref prefixSeen);
+                AppendPiece(model.Pieces[id].Text, text, ref prefixSeen);
         }
 
         FlushBytes(bytes, text);
@@ -76,7 +76,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
     }
 
     private protected override void AppendTokens(string text, bool beginsText, List<int> ids, int most) =>
-        _merger.AppendTokens(Normalize(text, beginsText || _prefixesEveryPart), ids, most);
+        merger.AppendTokens(Normalize(text, beginsText || prefixesEveryPart), ids, most);
 
     private static IEnumerable<string> SpecialPieces(SentencePieceModel model) =>
         model.Pieces.Where(static piece => piece.Kind is PieceKind.Control or PieceKind.Unknown).Select(static piece => piece.Text);
@@ -100,11 +100,11 @@ public sealed class SentencePieceTokenizer : Tokenizer
 
     private string Normalize(string text, bool mayPrefix)
     {
-        if (_model.RemoveExtraWhitespaces)
+        if (model.RemoveExtraWhitespaces)
             text = string.Join(' ', text.Split(' ', StringSplitOptions.RemoveEmptyEntries));
-        if (text.Length > 0 && _model.AddDummyPrefix && mayPrefix)
+        if (text.Length > 0 && model.AddDummyPrefix && mayPrefix)
             text = ' ' + text;
-        return _model.EscapeWhitespaces ? text.Replace(' ', EscapedSpace) : text;
+        return model.EscapeWhitespaces ? text.Replace(' ', EscapedSpace) : text;
     }
 
     /// <summary>The space that stands before the first piece is the one that encoding put there.</summary>
@@ -120,8 +120,8 @@ public sealed class SentencePieceTokenizer : Tokenizer
         AddedToken? added = Added(id);
         if (added is not null && !(skip && added.IsSpecial))
             text.Append(added.Text);
-        else if (added is null && !skip && (uint)id < (uint)_model.Pieces.Count)
-            text.Append(_model.Pieces[id].Text);
+        else if (added is null && !skip && (uint)id < (uint)model.Pieces.Count)
+            text.Append(model.Pieces[id].Text);
     }
 
     /// <summary>As SentencePiece does it: each byte that is no UTF-8 becomes a U+FFFD of its own.</summary>

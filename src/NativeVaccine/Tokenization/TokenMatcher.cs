@@ -5,10 +5,10 @@ namespace NativeVaccine.Tokenization;
 /// <summary>Finds the first of some texts in a text; of those that begin at the same place, the longest.</summary>
 internal sealed class TokenMatcher
 {
-    private readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    private readonly Dictionary<char, int[]> _lengths;
-    private readonly SearchValues<char> _firstCharacters;
+    private readonly Dictionary<string, int> ids = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup;
+    private readonly Dictionary<char, int[]> lengths;
+    private readonly SearchValues<char> firstCharacters;
 
     /// <summary>A matcher; empty texts are left out, and of equal ones the last counts.</summary>
     public TokenMatcher(IEnumerable<(string Text, int Id)> texts)
@@ -16,13 +16,13 @@ internal sealed class TokenMatcher
         foreach ((string text, int id) in texts)
         {
             if (text.Length > 0)
-                _ids[text] = id;
+                ids[text] = id;
         }
 
-        _lookup = _ids.GetAlternateLookup<ReadOnlySpan<char>>();
-        _lengths = _ids.Keys.GroupBy(text => text[0]).ToDictionary(
+        lookup = ids.GetAlternateLookup<ReadOnlySpan<char>>();
+        lengths = ids.Keys.GroupBy(text => text[0]).ToDictionary(
             group => group.Key, group => group.Select(text => text.Length).Distinct().OrderDescending().ToArray());
-        _firstCharacters = SearchValues.Create([.. _lengths.Keys]);
+        firstCharacters = SearchValues.Create([.. lengths.Keys]);
     }
 
     /// <summary>The place of the first match at or after <paramref name="from"/>; -1 if there is none.</summary>
@@ -30,7 +30,7 @@ internal sealed class TokenMatcher
     {
         while (true)
         {
-            int step = text.AsSpan(from).IndexOfAny(_firstCharacters);
+            int step = text.AsSpan(from).IndexOfAny(firstCharacters);
             if (step < 0)
             {
                 (length, id) = (0, -1);
@@ -38,9 +38,9 @@ internal sealed class TokenMatcher
             }
 
             from += step;
-            foreach (int candidate in _lengths[text[from]])
+            foreach (int candidate in lengths[text[from]])
             {
-                if (candidate <= text.Length - from && _lookup.TryGetValue(text.AsSpan(from, candidate), out id))
+                if (candidate <= text.Length - from && lookup.TryGetValue(text.AsSpan(from, candidate), out id))
                 {
                     length = candidate;
                     return from;

@@ -10,31 +10,31 @@ namespace NativeVaccine.Tokenization;
 /// </summary>
 public abstract class Tokenizer
 {
-    private readonly SpecialTokens _specialTokens;
-    private readonly AddedVocabulary _added;
-    private int _rows = int.MaxValue;
+    private readonly SpecialTokens specialTokens;
+    private readonly AddedVocabulary added;
+    private int rows = int.MaxValue;
 
-    private protected Tokenizer(SpecialTokens specialTokens, AddedVocabulary added) => (_specialTokens, _added) = (specialTokens, added);
+    private protected Tokenizer(SpecialTokens specialTokens, AddedVocabulary added) => (this.specialTokens, this.added) = (specialTokens, added);
 
     /// <summary>One more than the largest token id.</summary>
     public abstract int VocabularySize { get; }
 
     /// <summary>The token that opens a sequence, if there is one.</summary>
-    public int? BeginOfSequenceId => _specialTokens.BeginOfSequenceId;
+    public int? BeginOfSequenceId => specialTokens.BeginOfSequenceId;
 
     /// <summary>True if <see cref="Encode"/> puts <see cref="BeginOfSequenceId"/> first.</summary>
-    public bool AddsBeginOfSequence => _specialTokens.AddsBeginOfSequence;
+    public bool AddsBeginOfSequence => specialTokens.AddsBeginOfSequence;
 
     /// <summary>
     /// The token that the folder's own tokenizer would put after a text, which <see cref="Encode"/> leaves open; null for none, which is
     /// usual.
     /// </summary>
-    public int? ClosingId => _specialTokens.ClosingId;
+    public int? ClosingId => specialTokens.ClosingId;
 
     /// <summary>
     /// The token that closes a training sequence: the tokenizer's own end token, or else config.json's; null if there is none.
     /// </summary>
-    public int? EndOfSequenceId => _specialTokens.EndOfSequenceId;
+    public int? EndOfSequenceId => specialTokens.EndOfSequenceId;
 
     /// <summary>The text of <see cref="EndOfSequenceId"/>, or empty.</summary>
     public string EndOfSequenceText => EndOfSequenceId is { } id ? Piece(id) : "";
@@ -92,7 +92,7 @@ public abstract class Tokenizer
         var ids = new List<int>();
         if (addSpecialTokens && AddsBeginOfSequence && BeginOfSequenceId is { } begin)
             ids.Add(begin);
-        foreach (TextPart part in _added.Split(WithoutLoneSurrogates(text)))
+        foreach (TextPart part in added.Split(WithoutLoneSurrogates(text)))
         {
             if (ids.Count >= most)
                 break;
@@ -109,7 +109,7 @@ public abstract class Tokenizer
     /// True if the text holds the text of a special token, such as <c>&lt;/s&gt;</c>. <see cref="Encode"/> takes it as text, where Hugging
     /// Face would put the token.
     /// </summary>
-    public bool HoldsSpecialText(string text) => _added.HoldsSpecial(text);
+    public bool HoldsSpecialText(string text) => added.HoldsSpecial(text);
 
     /// <summary>The text of tokens. Nothing is cleaned up; bytes that are no UTF-8 become U+FFFD, ids without a token nothing.</summary>
     /// <param name="ids">The tokens.</param>
@@ -131,7 +131,7 @@ public abstract class Tokenizer
     /// <exception cref="InputException">Another token has no row, or one that opens or ends sequences.</exception>
     public void Fit(int modelVocabularySize, Action<string>? notice = null)
     {
-        int[] added = [.. _added.Tokens.Keys.Where(id => id >= modelVocabularySize).Order()];
+        int[] added = [.. this.added.Tokens.Keys.Where(id => id >= modelVocabularySize).Order()];
         for (int id = VocabularySize - 1; id >= modelVocabularySize; id--)
         {
             if (Added(id) is null && Piece(id).Length > 0)
@@ -142,14 +142,14 @@ public abstract class Tokenizer
             }
         }
 
-        _rows = modelVocabularySize;
+        rows = modelVocabularySize;
         if (AddsBeginOfSequence && BeginOfSequenceId is { } begin)
             RequireRow(begin);
         if (EndOfSequenceId is { } end)
             RequireRow(end);
         if (added.Length > 0)
         {
-            AddedToken first = _added.Tokens[added[0]];
+            AddedToken first = this.added.Tokens[added[0]];
             notice?.Invoke(
                 $"{first.Source}: token '{InputText.Shorten(first.Text)}' ({added[0]}){(added.Length > 1 ? $" and {added.Length - 1} more have" : " has")} "
                 + $"no row in the model's embedding ({modelVocabularySize} rows); harmless, as long as no text holds it");
@@ -158,12 +158,12 @@ public abstract class Tokenizer
 
     private int RequireRow(int id)
     {
-        if (id < _rows)
+        if (id < rows)
             return id;
         AddedToken? added = Added(id);
         throw new InputException(
             $"{added?.Source ?? "the tokenizer"}: token '{InputText.Shorten(added?.Text ?? "")}' ({id}) is needed, but the model's embedding has "
-            + $"only {_rows} rows: expected a tokenizer made for this model");
+            + $"only {rows} rows: expected a tokenizer made for this model");
     }
 
     /// <summary>Appends the tokens of a normalized text without added tokens and halves of surrogate pairs.</summary>
@@ -174,7 +174,7 @@ public abstract class Tokenizer
     private protected abstract void AppendTokens(string text, bool beginsText, List<int> ids, int most);
 
     /// <summary>The added token of an id; null if it is none.</summary>
-    private protected AddedToken? Added(int id) => _added.Tokens.GetValueOrDefault(id);
+    private protected AddedToken? Added(int id) => added.Tokens.GetValueOrDefault(id);
 
     private static string WithoutLoneSurrogates(string text)
     {

@@ -9,26 +9,26 @@ namespace NativeVaccine.Tokenization;
 /// </summary>
 public sealed class WordLevelTokenizer : Tokenizer
 {
-    private readonly Dictionary<string, int> _idOfWord = new(StringComparer.Ordinal);
-    private readonly Dictionary<int, string> _wordOfId = [];
-    private readonly string _source;
+    private readonly Dictionary<string, int> idOfWord = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, string> wordOfId = [];
+    private readonly string source;
 
     internal WordLevelTokenizer(
         Dictionary<string, int> vocabulary, IReadOnlyDictionary<int, AddedToken> addedTokens, SpecialTokens specialTokens, string source)
         : base(specialTokens, new AddedVocabulary(addedTokens))
     {
-        _source = source;
+        this.source = source;
         foreach ((string word, int id) in vocabulary)
         {
-            if (!_wordOfId.TryAdd(id, word))
+            if (!wordOfId.TryAdd(id, word))
                 throw new InputException($"{source}: two words have the id {id}: expected one");
             if (!addedTokens.ContainsKey(id))
-                _idOfWord.Add(word, id);
+                idOfWord.Add(word, id);
         }
 
-        if (_idOfWord.Count == 0)
+        if (idOfWord.Count == 0)
             throw new InputException($"{source}: no words: expected a vocabulary");
-        VocabularySize = _wordOfId.Keys.Concat(addedTokens.Keys).Max() + 1;
+        VocabularySize = wordOfId.Keys.Concat(addedTokens.Keys).Max() + 1;
     }
 
     /// <inheritdoc/>
@@ -39,7 +39,7 @@ public sealed class WordLevelTokenizer : Tokenizer
     {
         ArgumentOutOfRangeException.ThrowIfNegative(id);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
-        return Added(id)?.Text ?? _wordOfId.GetValueOrDefault(id, "");
+        return Added(id)?.Text ?? wordOfId.GetValueOrDefault(id, "");
     }
 
     /// <inheritdoc/>
@@ -69,9 +69,9 @@ public sealed class WordLevelTokenizer : Tokenizer
         {
             if (ids.Count >= most)
                 return;
-            ids.Add(_idOfWord.TryGetValue(word, out int id)
+            ids.Add(idOfWord.TryGetValue(word, out int id)
                 ? id
-                : throw new InputException($"{_source}: has no word '{InputText.Shorten(word)}': expected only words of its vocabulary"));
+                : throw new InputException($"{source}: has no word '{InputText.Shorten(word)}': expected only words of its vocabulary"));
         }
     }
 }

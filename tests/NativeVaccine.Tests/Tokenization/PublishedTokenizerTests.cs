@@ -9,9 +9,9 @@ public sealed class PublishedTokenizerTests : IDisposable
 {
     private const int StringsInAList = 46;
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("nativevaccine-");
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("nativevaccine-");
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => folder.Delete(recursive: true);
 
     [PublishedTokenizerFact]
     public void Llama2()
@@ -69,11 +69,11 @@ public sealed class PublishedTokenizerTests : IDisposable
 
     private sealed record Expected(int[][] Ids, string[] Decoded);
 
-    private void Copy(string from, string to) => File.Copy(Fixtures.PublishedTokenizer(from), Path.Combine(_folder.FullName, to));
+    private void Copy(string from, string to) => File.Copy(Fixtures.PublishedTokenizer(from), Path.Combine(folder.FullName, to));
 
     private Tokenizer Check(string list, bool decodes)
     {
-        Tokenizer tokenizer = Tokenizer.Load(_folder.FullName);
+        Tokenizer tokenizer = Tokenizer.Load(folder.FullName);
         string[] texts = File.ReadAllText(Fixtures.PublishedTokenizer($"{list}.inp")).Split("\n__ggml_vocab_test__\n");
         string[] lines = File.ReadAllText(Fixtures.PublishedTokenizer($"{list}.out")).Split('\n');
         var differences = new StringBuilder();

@@ -6,7 +6,7 @@ namespace NativeVaccine.Tests.Tokenization;
 /// <summary>Writes small SentencePiece models, field by field as sentencepiece_model.proto numbers them.</summary>
 internal sealed class SentencePieceWriter
 {
-    private readonly List<byte[]> _pieces = [];
+    private readonly List<byte[]> pieces = [];
 
     public int ModelType { get; init; } = 2;
 
@@ -27,7 +27,7 @@ internal sealed class SentencePieceWriter
         piece.WriteByte((2 << 3) | 5);
         piece.Write(BitConverter.GetBytes(score));
         WriteNumber(piece, 3, (ulong)kind);
-        _pieces.Add(piece.ToArray());
+        pieces.Add(piece.ToArray());
         return this;
     }
 
@@ -47,7 +47,7 @@ internal sealed class SentencePieceWriter
         WriteNumber(normalizer, 3, AddDummyPrefix ? 1u : 0);
         WriteNumber(normalizer, 4, RemoveExtraWhitespaces ? 1u : 0);
         using var model = new MemoryStream();
-        foreach (byte[] piece in _pieces)
+        foreach (byte[] piece in pieces)
             WriteBytes(model, 1, piece);
         WriteBytes(model, 2, trainer.ToArray());
         WriteBytes(model, 3, normalizer.ToArray());

@@ -6,11 +6,11 @@ namespace NativeVaccine.Tests.Tokenization;
 /// <summary>What the files beside the vocabulary change.</summary>
 public sealed class TokenizerConfigurationTests : IDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("nativevaccine-");
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("nativevaccine-");
 
     public TokenizerConfigurationTests() => Put("tokenizer.model", File.ReadAllBytes(Fixtures.Path("tiny-llama", "tokenizer.model")));
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => folder.Delete(recursive: true);
 
     [Fact]
     public void ASentencePieceFileAloneIsEnough()
@@ -74,7 +74,7 @@ public sealed class TokenizerConfigurationTests : IDisposable
     [Fact]
     public void TokenizerJsonIsTakenWhereThereIsNoModelFile()
     {
-        File.Delete(Path.Combine(_folder.FullName, "tokenizer.model"));
+        File.Delete(Path.Combine(folder.FullName, "tokenizer.model"));
         Put("tokenizer.json", File.ReadAllBytes(Fixtures.Path("tiny-gqa", "tokenizer.json")));
         Assert.Equal([700, 537], Load().Encode("The"));
         // As in transformers 5, the template in tokenizer.json counts and not the flag.
@@ -82,9 +82,9 @@ public sealed class TokenizerConfigurationTests : IDisposable
         Assert.Equal([700, 537], Load().Encode("The"));
     }
 
-    private Tokenizer Load() => Tokenizer.Load(_folder.FullName);
+    private Tokenizer Load() => Tokenizer.Load(folder.FullName);
 
     private void Put(string name, string content) => Put(name, Encoding.UTF8.GetBytes(content));
 
-    private void Put(string name, byte[] content) => File.WriteAllBytes(Path.Combine(_folder.FullName, name), content);
+    private void Put(string name, byte[] content) => File.WriteAllBytes(Path.Combine(folder.FullName, name), content);
 }
