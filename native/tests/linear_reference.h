@@ -46,15 +46,16 @@ inline Values product(const Values& a, const Values& b, int64_t M, int64_t N, in
 
 /// The formulas of ops.h in double, from inputs as the ops see them: rounded to bf16 where they round them.
 ///
-/// Slack. For sums in fp32 see sum_error. bf16 activations add: the adapter's middle (h, dy b) is rounded to bf16
-/// between two products, at most 2^-8 of every term, and the output is rounded once, 2^-8 of it.
+/// Slack. For sums in fp32 see sum_error. bf16 activations add: the adapter's own operands (a, b, h, dy b) are two terms of bf16 in every
+/// product, see kSplitError; and the output is rounded once, 2^-8 of it.
 struct Reference {
     int64_t T, in, out, rank;
     double scale;
     bool bf16;
     Values x, w, bias, a, b, mask, dy;  // mask: 0 or 1 / (1 - p)
 
-    double middle_error() const { return bf16 ? kHalfError : 0; }
+    double split_error() const { return bf16 ? kSplitError : 0; }
+    double split_product_error() const { return bf16 ? kSplitProductError : 0; }
 
     static void add(Expected& to, const Values& value, const Values& size, double error) {
         for (size_t i = 0; i < value.size(); ++i) {
@@ -66,18 +67,19 @@ struct Reference {
     static void add_product(Expected& to, const Values& left, const Values& right, int64_t M, int64_t N, int64_t K) {
         add(to, product(left, right, M, N, K), product(absolute(left), absolute(right), M, N, K), sum_error(K));
     }
-    /// The same where left is a middle; left_size: the sizes of its own sums, of K_left terms.
+    /// The same where left is a middle, the product of a parameter; left_size: the sizes of its own sums, of K_left terms.
     void add_second(Expected& to, const Values& left, const Values& left_size, const Values& right, int64_t M, int64_t N, int64_t K,
                     int64_t K_left) const {
         const Values right_size = absolute(right);
-        add(to, product(left, right, M, N, K), product(absolute(left), right_size, M, N, K), middle_error());
-        add(to, Values(to.value.size()), product(left_size, right_size, M, N, K), sum_error(K_left + K));
+        add(to, product(left, right, M, N, K), product(absolute(left), right_size, M, N, K), split_product_error());
+        add(to, Values(to.value.size()), product(left_size, right_size, M, N, K), split_error() + sum_error(K_left + K));
     }
 
     Values dropped() const { return times(x, mask); }
     Expected h() const {
         Expected h{Values(T * rank)};
         add_product(h, dropped(), a, T, rank, in);
+        add(h, Values(T * rank), h_size(), split_error());
         return h;
     }
     Values h_size() const { return product(absolute(dropped()), absolute(a), T, rank, in); }

@@ -46,10 +46,10 @@ struct Problem {
             if (k.type == DType::BF16) std::transform(values.begin(), values.end(), values.begin(), round_to_bf16);
             return values;
         };
-        return {k.T,        k.in,    k.out,
-                k.rank,     0.75,    k.type == DType::BF16,
-                x.values(), seen(w), k.bias ? bias.values() : Values{},
-                seen(a),    seen(b), dropout_mask(lora.dropout, x.count()),
+        return {k.T,        k.in,       k.out,
+                k.rank,     0.75,       k.type == DType::BF16,
+                x.values(), seen(w),    k.bias ? bias.values() : Values{},
+                a.values(), b.values(), dropout_mask(lora.dropout, x.count()),
                 seen(dy)};
     }
     std::vector<Buffer*> all() { return {&x, &w, &bias, &a, &b, &h, &y, &addend, &dy, &dx, &dw, &dbias, &da, &db, &scratch}; }

@@ -47,5 +47,9 @@ inline double sum_error(int64_t K) {
 }
 /// Of a number that is rounded to bf16, by its size.
 constexpr double kHalfError = 1.01 / 256;
+/// Of one that is kept as two terms of bf16, the second of which is at most the error of the first.
+constexpr double kSplitError = kHalfError * kHalfError;
+/// Of the product of two such numbers, without the product of both second terms.
+constexpr double kSplitProductError = 3 * kSplitError;
 
 }  // namespace vaccine::testing

@@ -44,6 +44,8 @@ struct Sum {
 };
 
 using testing::kHalfError;
+using testing::kSplitError;
+using testing::kSplitProductError;
 using testing::sum_error;
 
 /// Some of 0 .. n-1: the first, the last, and some between that no tile begins with.

@@ -142,7 +142,8 @@ struct Lora {
 
 /// y = addend + x w^T + bias + lora(x).  x (T, in), y (T, out) activations; w (out, in) fp32 or bf16; bias (out) fp32 or empty.
 /// addend (T, out) of y's type (a residual stream); may be y itself; empty: none. y is fp32 for bf16 x where it is logits.
-/// bf16 activations: every product's operands are rounded to bf16 (w, lora.a, lora.b, scale * h too), sums are fp32, y is rounded once.
+/// bf16 activations: w is rounded to bf16, sums are fp32, y is rounded once. The adapter's own operands (a, b, scale * h) are two terms
+/// of bf16 each, within 2^-16 of themselves: a step in a or b far below bf16's spacing changes y, and the gradients, as it should.
 void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, View addend);
 
 /// What linear_backward is to compute; an empty view is not wanted and costs nothing.
@@ -155,6 +156,7 @@ struct LinearGradients {
 
 /// dx = dy w + dropout'(scale * (dy b) a);  dw += dy^T x;  dbias += sum_t dy;  da += scale * (dy b)^T dropout(x);  db += scale * dy^T h.
 /// The order of every sum over t is fixed. dy is fp32 for bf16 x and dx where it is logits' gradient; it is rounded to bf16 then.
+/// bf16 activations: precise as linear_forward is, scale * (dy b) included.
 /// scratch (T, r) fp32: for scale * dy b; may be empty where there is no adapter.
 void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, const LinearGradients& gradients, View scratch);
 

@@ -5,7 +5,8 @@
 
 namespace vaccine::ops {
 
-/// The adapter's share of a product: mask(scale * left right^T) with left (M, rank), right (N, rank) in fp32. Rank 0: none.
+/// The adapter's share of a product: mask(scale * left right^T) with left (M, rank), right (N, rank) in fp32, which gemm_bf16 takes as two
+/// terms of bf16 each. Rank 0: none.
 struct LowRank {
     const float *left = nullptr, *right = nullptr;
     int64_t right_row = 0;  // elements between rows of `right` as it lies in memory: (N, rank) in Forward, (rank, N) in InputGradient

@@ -38,15 +38,16 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
         for (int j = 0; j < kAcross / 2; ++j) right.load(to.b[j], stage + Left::kBytes, j, k_step);
     }
 
-    __device__ static void multiply(const Fragments& f, Accumulators& sum) {
+    /// Of the one the left operand, of the other the right one.
+    __device__ static void multiply(const Fragments& l, const Fragments& r, Accumulators& sum) {
 #pragma unroll
         for (int i = 0; i < kDown; ++i)
 #pragma unroll
-            for (int j = 0; j < kAcross; ++j) mma_m16n8k16(sum[i][j], f.a[i], f.b[j / 2][j % 2 * 2], f.b[j / 2][j % 2 * 2 + 1]);
+            for (int j = 0; j < kAcross; ++j) mma_m16n8k16(sum[i][j], l.a[i], r.b[j / 2][j % 2 * 2], r.b[j / 2][j % 2 * 2 + 1]);
     }
 
-    /// kMmaK columns from first_k on of an fp32 matrix, times `factor` and rounded, into a tile at `to`; zeros beyond `limit` and `rank`.
-    /// Several loads are under way at once.
+    /// kMmaK columns from first_k on of an fp32 matrix, times `factor`, into a tile at `to`: rounded, and in the next kMmaK columns what
+    /// that leaves, rounded. Zeros beyond `limit` and `rank`. Several loads are under way at once.
     template <class Layout, int EXTENT, bool K_MAJOR> __device__ static void copy_low_rank(unsigned char* to, const float* matrix,
                                                                                            int64_t matrix_row, int first, int limit,
                                                                                            int first_k, int rank, float factor) {
@@ -65,40 +66,34 @@ template <class Tile, GemmKind KIND> struct GemmBlock {
 #pragma unroll
             for (int pass = 0; pass < kAtOnce; ++pass) {
                 const int at = start + pass * kThreads;
-                const int i = K_MAJOR ? at / kMmaK : at % EXTENT, k = first_k % kDepth + (K_MAJOR ? at % kMmaK : at / EXTENT);
-                *reinterpret_cast<bf16*>(to + Layout::element(i, k)) = __float2bfloat16_rn(factor * value[pass]);
+                const int i = K_MAJOR ? at / kMmaK : at % EXTENT, k = K_MAJOR ? at % kMmaK : at / EXTENT;
+                const float whole = factor * value[pass];
+                const bf16 rounded = __float2bfloat16_rn(whole);
+                *reinterpret_cast<bf16*>(to + Layout::element(i, k)) = rounded;
+                *reinterpret_cast<bf16*>(to + Layout::element(i, k + kMmaK)) = __float2bfloat16_rn(whole - __bfloat162float(rounded));
             }
         }
     }
 
-    /// Adds the low-rank part through `stage`, which nobody uses meanwhile, and masks it.
+    /// Adds the low-rank part through `stage`, which nobody uses meanwhile, and masks it. Of the products of two terms each, that of both
+    /// rests is left out: it is at most 2^-16 of the whole.
     __device__ void add_low_rank(const Gemm& g, unsigned char* stage, Accumulators& sum) const {
         const LowRank& low = g.low;
         const int block_row = static_cast<int>(blockIdx.x) * kRows, block_column = static_cast<int>(blockIdx.y) * kColumns;
-        for (int first = 0; first < low.rank; first += kDepth) {
-            const int last = min(low.rank, first + kDepth);
-            if (first > 0) __syncthreads();  // all are done with the part before; after the last, the barrier before the main loop says so
-            for (int k = first; k < last; k += kMmaK) {
-                copy_low_rank<Left, kRows, true>(stage, low.left, low.rank, block_row, g.M, k, low.rank, low.scale);
-                copy_low_rank<Right, kColumns, kRightInner>(stage + Left::kBytes, low.right, low.right_row, block_column, g.N, k, low.rank,
-                                                            1);
-            }
+        for (int k = 0; k < low.rank; k += kMmaK) {
+            if (k > 0) __syncthreads();  // all are done with the part before; after the last, the barrier before the main loop says so
+            copy_low_rank<Left, kRows, true>(stage, low.left, low.rank, block_row, g.M, k, low.rank, low.scale);
+            copy_low_rank<Right, kColumns, kRightInner>(stage + Left::kBytes, low.right, low.right_row, block_column, g.N, k, low.rank, 1);
             __syncthreads();
-            for (int k = first; k < last; k += kMmaK) multiply_any(shared_address(stage), (k - first) / kMmaK, sum);
+            Fragments rounded, rest;
+            load(rounded, shared_address(stage), 0);
+            load(rest, shared_address(stage), 1);
+            multiply(rest, rounded, sum);
+            multiply(rounded, rest, sum);
+            multiply(rounded, rounded, sum);
         }
         if constexpr (KIND == GemmKind::InputGradient)
             if (low.mask.active()) mask_accumulators<kDown, kAcross>(low.mask, row, column, sum);
-    }
-
-    /// For a k_step that the compiler does not know.
-    __device__ void multiply_any(uint32_t stage, int k_step, Accumulators& sum) const {
-#pragma unroll
-        for (int i = 0; i < kDepth / kMmaK; ++i)
-            if (i == k_step) {
-                Fragments fragments;
-                load(fragments, stage, i);
-                multiply(fragments, sum);
-            }
     }
 };
 
@@ -154,7 +149,7 @@ template <class Tile, GemmKind KIND, class C> __global__ void __launch_bounds__(
                     __syncthreads();  // the next tiles are there for all, and all have loaded from these, which are filled next
                     block.load(fragments[1 - turn], tiles + static_cast<uint32_t>((stage + 1) % kStages * Tile::kStageBytes), 0);
                 }
-                Block::multiply(fragments[turn], sum);
+                Block::multiply(fragments[turn], fragments[turn], sum);
             }
         }
     }

@@ -1,5 +1,5 @@
 // The linear layers' passes as products. bf16 activations go to the tensor cores where sizes and alignment let them (see tensor_cores),
-// else everything to the plain product, which sees the same rounded operands. Which of the two does not depend on the number of rows.
+// else everything to the plain product, which sees w and dy rounded as they do. Which of the two does not depend on the number of rows.
 #include <algorithm>
 
 #include "ops/checks.h"
@@ -159,13 +159,17 @@ void backward_in_pieces(Call call, const View& dy, const LinearGradients& gradie
 
 // ---- without ------------------------------------------------------------------------------------------------------------------------
 
-/// Rounds its operands where the activations are bf16.
-PlainGemm plain_product(const Call& call, int64_t M, int64_t N, int64_t K, PlainOperand a, PlainOperand b, const View& c) {
+/// w or dy, rounded where the activations are bf16.
+PlainOperand rounded(const Call& call, PlainOperand operand) {
+    operand.rounds = call.x.dtype == DType::BF16;
+    return operand;
+}
+
+PlainGemm plain_product(int64_t M, int64_t N, int64_t K, const PlainOperand& a, const PlainOperand& b, const View& c) {
     PlainGemm gemm;
     gemm.M = M;
     gemm.N = N;
     gemm.K = K;
-    a.rounds = b.rounds = call.x.dtype == DType::BF16;
     gemm.a = a;
     gemm.b = b;
     gemm.c = c.data;
@@ -175,7 +179,6 @@ PlainGemm plain_product(const Call& call, int64_t M, int64_t N, int64_t K, Plain
 
 /// Adds the product of `a`, times `factor`, and `b` over the rank.
 void add_low_rank(const Call& call, PlainGemm& gemm, PlainOperand a, PlainOperand b, float factor) {
-    a.rounds = b.rounds = call.x.dtype == DType::BF16;
     a.factor = factor;
     gemm.low_a = a;
     gemm.low_b = b;
@@ -185,11 +188,11 @@ void add_low_rank(const Call& call, PlainGemm& gemm, PlainOperand a, PlainOperan
 void plain_forward(const Call& call, const View& bias, const View& y, const View& addend) {
     const Lora& lora = call.lora;
     const int64_t T = call.x.rows;
-    PlainGemm gemm = plain_product(call, T, call.out(), call.in(), plain(call.x), plain(call.w), y);
+    PlainGemm gemm = plain_product(T, call.out(), call.in(), plain(call.x), rounded(call, plain(call.w)), y);
     gemm.bias = bias.as<float>();
     gemm.addend = addend.data;
     if (call.rank() > 0) {
-        PlainGemm down = plain_product(call, T, call.rank(), call.in(), plain(call.x), plain(lora.a), lora.h);
+        PlainGemm down = plain_product(T, call.rank(), call.in(), plain(call.x), plain(lora.a), lora.h);
         down.a.mask = call.mask;
         down.alpha = call.mask.scale;
         gemm_plain(call.op, call.stream, down);
@@ -198,9 +201,10 @@ void plain_forward(const Call& call, const View& bias, const View& y, const View
     gemm_plain(call.op, call.stream, gemm);
 }
 
-void plain_accumulate(const Call& call, const View& a, const View& b, const DropoutMask& mask, float alpha, const View& c) {
+/// c += alpha * a^T mask(b), summed over T rows; a and b as their columns.
+void plain_accumulate(const Call& call, const PlainOperand& a, const PlainOperand& b, const DropoutMask& mask, float alpha, const View& c) {
     if (c.empty()) return;
-    PlainGemm gemm = plain_product(call, c.rows, c.columns, a.rows, transposed(a), transposed(b), c);
+    PlainGemm gemm = plain_product(c.rows, c.columns, call.x.rows, a, b, c);
     gemm.b.mask = mask;
     gemm.alpha = alpha;
     gemm.addend = c.data;
@@ -211,15 +215,16 @@ void plain_backward(const Call& call, const View& dy, const LinearGradients& gra
     const Lora& lora = call.lora;
     const int64_t T = dy.rows;
     if (call.rank() > 0 && !(gradients.dx.empty() && gradients.da.empty())) {
-        PlainGemm down = plain_product(call, T, call.rank(), call.out(), plain(dy), transposed(lora.b), dh);
+        PlainGemm down = plain_product(T, call.rank(), call.out(), rounded(call, plain(dy)), transposed(lora.b), dh);
         down.alpha = lora.scale;
         gemm_plain(call.op, call.stream, down);
     }
-    plain_accumulate(call, dy, call.x, {}, 1, gradients.dw);
-    plain_accumulate(call, dy, lora.h, {}, lora.scale, gradients.db);
-    plain_accumulate(call, dh, call.x, call.mask, call.mask.scale, gradients.da);
+    const PlainOperand dy_columns = rounded(call, transposed(dy)), x_columns = transposed(call.x);
+    plain_accumulate(call, dy_columns, x_columns, {}, 1, gradients.dw);
+    plain_accumulate(call, dy_columns, transposed(lora.h), {}, lora.scale, gradients.db);
+    plain_accumulate(call, transposed(dh), x_columns, call.mask, call.mask.scale, gradients.da);
     if (gradients.dx.empty()) return;
-    PlainGemm gemm = plain_product(call, T, call.in(), call.out(), plain(dy), transposed(call.w), gradients.dx);
+    PlainGemm gemm = plain_product(T, call.in(), call.out(), rounded(call, plain(dy)), rounded(call, transposed(call.w)), gradients.dx);
     if (call.rank() > 0) {
         add_low_rank(call, gemm, plain(dh), transposed(lora.a), 1);
         gemm.low_mask = call.mask;

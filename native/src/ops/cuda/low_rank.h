@@ -1,6 +1,6 @@
 // The adapter's own products in bf16 on tensor cores. One side has a rank's few rows, so each reads the activations once, straight into
-// registers, and that bounds it. Any rank; activations are 16-byte aligned and their width is a multiple of 8. fp32 sides are rounded to
-// bf16. The order of every sum depends on its length only.
+// registers, and that bounds it. Any rank; activations are 16-byte aligned and their width is a multiple of 8. fp32 sides are
+// two terms of bf16, a product each: one term would lose a short step in a parameter. The order of every sum depends on its length only.
 #pragma once
 #include "core/view.h"
 #include "ops/cuda/dropout.h"

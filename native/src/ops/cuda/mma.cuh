@@ -24,6 +24,15 @@ __device__ inline float high_bf16(uint32_t pair) {
     return __uint_as_float(pair & 0xFFFF0000u);
 }
 
+/// Two fp32 as two terms of bf16 each, within 2^-16 of themselves: the number rounded, and what that leaves, rounded.
+struct SplitPair {
+    uint32_t rounded, rest;
+};
+__device__ inline SplitPair split_bf16(float low, float high) {
+    const uint32_t rounded = pack_bf16(low, high);
+    return {rounded, pack_bf16(low - low_bf16(rounded), high - high_bf16(rounded))};
+}
+
 __device__ inline uint32_t shared_address(const void* shared) {
     return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
 }

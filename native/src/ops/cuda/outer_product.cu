@@ -17,15 +17,20 @@ struct Outer {
     float* c;
 };
 
-/// The fragment of left^T for ranks `first` .. +15 and rows t .. +15.
-__device__ void load_left(const Outer& o, int64_t first, int64_t t, uint32_t (&a)[4]) {
+/// The fragment of left^T for ranks `first` .. +15 and rows t .. +15, in two terms.
+struct Left {
+    uint32_t rounded[4], rest[4];
+};
+__device__ void load_left(const Outer& o, int64_t first, int64_t t, Left& to) {
     const int lane = static_cast<int>(threadIdx.x) % kWarp, g = lane / 4, q = lane % 4;
 #pragma unroll
     for (int part = 0; part < 4; ++part) {
         const int64_t r = first + g + part % 2 * 8, row = t + part / 2 * 8 + q * 2;
         const float low = r < o.rank && row < o.T ? o.left[row * o.rank + r] : 0.0f;
         const float high = r < o.rank && row + 1 < o.T ? o.left[(row + 1) * o.rank + r] : 0.0f;
-        a[part] = pack_bf16(low, high);
+        const SplitPair split = split_bf16(low, high);
+        to.rounded[part] = split.rounded;
+        to.rest[part] = split.rest;
     }
 }
 
@@ -88,14 +93,17 @@ template <int RANKS, bool TRANSPOSED> __global__ void __launch_bounds__(kThreads
             if (t >= o.T) break;
             Columns x = next[n];
             next[n].load(o, t + kAhead * kStep, column);
-            uint32_t a[kDown][4];
+            Left left[kDown];
 #pragma unroll
-            for (int i = 0; i < kDown; ++i) load_left(o, first_rank + i * 16, t, a[i]);
+            for (int i = 0; i < kDown; ++i) load_left(o, first_rank + i * 16, t, left[i]);
             x.drop(o.mask, t, column);
 #pragma unroll
             for (int i = 0; i < kDown; ++i)
 #pragma unroll
-                for (int j = 0; j < kTiles; ++j) mma_m16n8k16(sum[i][j], a[i], x.pair(0, j), x.pair(2, j));
+                for (int j = 0; j < kTiles; ++j) {
+                    mma_m16n8k16(sum[i][j], left[i].rest, x.pair(0, j), x.pair(2, j));
+                    mma_m16n8k16(sum[i][j], left[i].rounded, x.pair(0, j), x.pair(2, j));
+                }
         }
     }
 #pragma unroll

@@ -103,7 +103,9 @@ template <int TILES, bool RIGHT_ROWS> __global__ void __launch_bounds__(kWarps<T
             for (int half = 0; half < 2; ++half) {
                 const uint32_t a[4] = {x.upper[half].word[0], x.lower[half].word[0], x.upper[half].word[1], x.lower[half].word[1]};
                 const float(&r)[4] = b[j][half];
-                mma_m16n8k16(sum[j], a, pack_bf16(r[0], r[1]), pack_bf16(r[2], r[3]));
+                const SplitPair first_two = split_bf16(r[0], r[1]), last_two = split_bf16(r[2], r[3]);
+                mma_m16n8k16(sum[j], a, first_two.rest, last_two.rest);
+                mma_m16n8k16(sum[j], a, first_two.rounded, last_two.rounded);
             }
     }
     add_warps<TILES>(p, first_row, first_column, sum);
