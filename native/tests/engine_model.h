@@ -18,6 +18,7 @@ inline void ok(vaccine_status status) {
 struct Setup {
     int32_t threads = 2, recomputed = 0, head_rows = 0, teacher_rows = 0, lora_rank = 3;
     bool full = false, training = true, tied = false;
+    vaccine_dtype weights = VACCINE_F32, activations = VACCINE_F32;
     float dropout = 0;
     int64_t memory_limit = 0;
 };
@@ -68,6 +69,8 @@ public:
         o.max_tokens = 24;
         o.max_samples = 4;
         o.longest_sample = 14;
+        o.weight_type = setup.weights;
+        o.activation_type = setup.activations;
         o.training = setup.training;
         o.full = setup.full;
         o.lora_rank = setup.full ? 0 : setup.lora_rank;
