@@ -26,7 +26,7 @@ public sealed class TraceTests(ITestOutputHelper output)
     /// In bf16, for which the authors' run has no number: about twice the largest distance from their fp32 that was measured on
     /// tvaccine-micro (losses 4.2e-4, gradient_norm 1.2e-2, site_gradient_norm 4.1e-3, probe_norms 2.5e-3, final_adapter 0.21). The adapter is
     /// far off in a few B alone, which begin at zero: AdamW makes a step of the full rate out of a gradient near zero, whichever side of it
-    /// rounding leaves it on. All tensors together were 5.6e-3 off.
+    /// rounding leaves it on.
     /// </summary>
     private static readonly Dictionary<string, double> BFloat16Tolerances = new()
     {
