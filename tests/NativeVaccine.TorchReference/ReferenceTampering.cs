@@ -36,6 +36,7 @@ public sealed partial class ReferenceTrainer
                 ["harmful_loss_after"] = there.MeanLoss,
                 ["harmful_gradient_norm"] = Norm(here.Gradients),
                 ["harmful_gradient_norm_after"] = Norm(there.Gradients),
+                ["harmful_difference_norm"] = Norm(Sum(here.Gradients, there.Gradients, -1)),
                 ["alignment_gradient_norm"] = Norm(alignment.Gradients),
             },
         };

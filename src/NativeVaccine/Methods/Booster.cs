@@ -47,6 +47,7 @@ public sealed class Booster(MethodSettings settings) : Method
             new("harmful_loss_after", "Harmful loss after the step", "The same after a step along its gradient."),
             new("harmful_gradient_norm", "Harmful gradient", "Norm of the harmful loss's gradient."),
             new("harmful_gradient_norm_after", "Harmful gradient after the step", "The same after a step along it."),
+            new("harmful_difference_norm", "Difference of the harmful gradients", "Norm of what the step changed in the harmful loss's gradient."),
             new("alignment_gradient_norm", "Alignment gradient", "Norm of the training loss's gradient."),
         ],
         Replay = [new ReplaySamples("harmful_samples", SampleKind.Harmful)],
@@ -77,6 +78,7 @@ public sealed class Booster(MethodSettings settings) : Method
         if (copies) w.CopyFrom(step.Vector(Saved));
         else w.AddToNorm(alpha, harmful, norm);
         harmful.Add(-1, g);
+        Scalar differenceNorm = harmful.Norm();
 
         // g = grad f(w) + lambda (g_h - g_h').
         g.Zero();
@@ -87,6 +89,7 @@ public sealed class Booster(MethodSettings settings) : Method
 
         step.Metrics.Set("harmful_gradient_norm", norm.Value);
         step.Metrics.Set("harmful_gradient_norm_after", normAfter.Value);
+        step.Metrics.Set("harmful_difference_norm", differenceNorm.Value);
         step.Metrics.Set("alignment_gradient_norm", alignmentNorm.Value);
     }
 }
