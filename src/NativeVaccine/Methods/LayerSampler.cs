@@ -3,6 +3,25 @@ using NativeVaccine.Numerics;
 
 namespace NativeVaccine.Methods;
 
+/// <summary>How T-Vaccine chooses its layers. p is a layer's share of the probe's gradient.</summary>
+public enum LayerSampling
+{
+    /// <summary>Drawn by p, as in the paper.</summary>
+    Gradient,
+
+    /// <summary>Drawn evenly.</summary>
+    Uniform,
+
+    /// <summary>Drawn by 1 / p.</summary>
+    Inverse,
+
+    /// <summary>Not drawn: those of the largest p; of equal ones the lower.</summary>
+    Largest,
+
+    /// <summary>Drawn by p among the layers from L / 2 on, rounded up.</summary>
+    Upper,
+}
+
 /// <summary>Chooses T-Vaccine's layers (arXiv 2410.09760): without replacement, by their share of the probe's gradient.</summary>
 public static class LayerSampler
 {
@@ -18,6 +37,28 @@ public static class LayerSampler
     {
         double sum = norms.Sum();
         return [.. norms.Select(norm => norm / sum)];
+    }
+
+    /// <summary>The lowest layer of <paramref name="layerCount"/> that may be chosen.</summary>
+    public static int LowestOf(LayerSampling sampling, int layerCount) => sampling == LayerSampling.Upper ? (layerCount + 1) / 2 : 0;
+
+    /// <summary>Chooses <paramref name="count"/> layers. The same seed and step choose the same ones.</summary>
+    /// <param name="sampling">How.</param>
+    /// <param name="probabilities">p of every layer.</param>
+    /// <param name="count">S.</param>
+    /// <param name="seed">Of the run.</param>
+    /// <param name="step">Of the run.</param>
+    /// <exception cref="InputException">There are not so many layers.</exception>
+    public static Choice Choose(LayerSampling sampling, ReadOnlySpan<double> probabilities, int count, ulong seed, int step)
+    {
+        int lowest = LowestOf(sampling, probabilities.Length);
+        double[] weights = probabilities[lowest..].ToArray();
+        if (sampling == LayerSampling.Uniform) Array.Fill(weights, 1);
+        if (sampling == LayerSampling.Inverse) weights = [.. weights.Select(static p => 1 / p)];
+        if (sampling == LayerSampling.Largest && Usable(weights, count))
+            return new Choice(LayerSet.Of(Enumerable.Range(0, weights.Length).OrderByDescending(layer => weights[layer]).Take(count)), Uniform: false);
+        Choice choice = Sample(weights, count, seed, step);
+        return choice with { Layers = LayerSet.Of(choice.Layers.Select(layer => lowest + layer)) };
     }
 
     /// <summary>Draws <paramref name="count"/> layers. The same seed and step draw the same ones.</summary>

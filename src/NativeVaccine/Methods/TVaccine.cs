@@ -17,6 +17,10 @@ public sealed class TVaccine(MethodSettings settings) : Method
         new("resample_every", "J: steps between T-Vaccine's choices of layers", 20, minimum: 1) { AcrossSteps = true };
     private static readonly WholeNumberOption ProbeEvery =
         new("probe_every", "K: steps between T-Vaccine's looks at a harmful sample", 200, minimum: 1) { AcrossSteps = true };
+    private static readonly WordOption<LayerSampling> Sampling = new(
+        "layer_sampling",
+        "how T-Vaccine chooses layers: by their gradient p, evenly (harmful samples are still looked at, for the metrics), by 1/p, the largest p, or by p in the upper half",
+        LayerSampling.Gradient);
     private static readonly PoolOption HarmfulData =
         new("harmful_data", "harmful samples", SampleKind.Harmful, samplesAtATime: 1);
     private static readonly WordOption<FreezeScope> Scope =
@@ -33,7 +37,7 @@ public sealed class TVaccine(MethodSettings settings) : Method
     public static MethodInfo Info { get; } = new("tvaccine", static settings => new TVaccine(settings))
     {
         Stages = [TrainingStage.Align],
-        Options = [Rho, Layers, ResampleEvery, ProbeEvery, HarmfulData, Scope, FloorRule, SameMasks],
+        Options = [Rho, Layers, ResampleEvery, ProbeEvery, Sampling, HarmfulData, Scope, FloorRule, SameMasks],
         Metrics =
         [
             new("active_layers", "Active layers", "Filled where the layer was chosen.", MetricKind.Layers),
@@ -53,6 +57,13 @@ public sealed class TVaccine(MethodSettings settings) : Method
         layersOfModel = layerCount;
         if (settings.Get(Layers) > layerCount)
             throw new InputException($"T-Vaccine cannot choose {settings.Get(Layers)} layers of {layerCount}; expected fewer (--layers)");
+        int lowest = LayerSampler.LowestOf(settings.Get(Sampling), layerCount);
+        if (settings.Get(Layers) > layerCount - lowest)
+        {
+            throw new InputException(
+                $"T-Vaccine cannot choose {settings.Get(Layers)} of the {layerCount - lowest} layers of the upper half of {layerCount}; "
+                + "expected fewer (--layers), or another --layer-sampling");
+        }
     }
 
     /// <inheritdoc/>
@@ -97,11 +108,12 @@ public sealed class TVaccine(MethodSettings settings) : Method
     }
 
     /// <inheritdoc/>
-    public override JsonObject EvenReplay(int layerCount) => new()
+    public override JsonObject EvenReplay(int layerCount)
     {
-        ["active_layers"] = new JsonArray([.. Enumerable.Range(0, settings.Get(Layers))
-            .Select(index => (JsonNode)(int)((long)index * layerCount / settings.Get(Layers)))]),
-    };
+        (int lowest, int count) = (LayerSampler.LowestOf(settings.Get(Sampling), layerCount), settings.Get(Layers));
+        IEnumerable<int> spread = Enumerable.Range(0, count).Select(index => lowest + (int)((long)index * (layerCount - lowest) / count));
+        return new() { ["active_layers"] = new JsonArray([.. spread.Select(static layer => (JsonNode)layer)]) };
+    }
 
     /// <summary>p_l = |g_l| / sum_k |g_k|, of a harmful sample.</summary>
     private void Probe(StepContext step)
@@ -126,9 +138,9 @@ public sealed class TVaccine(MethodSettings settings) : Method
                 ? LayerSet.Of(layers)
                 : throw new InputException($"replay: step {step.Number} chooses {layers.Length} layers; expected at most {count} (--layers)");
         }
-        LayerSampler.Choice choice = LayerSampler.Sample(probabilities, count, step.Seed, step.Number);
+        LayerSampler.Choice choice = LayerSampler.Choose(settings.Get(Sampling), probabilities, count, step.Seed, step.Number);
         if (choice.Uniform)
-            step.Notice?.Invoke($"step {step.Number}: the probe gave fewer than {count} usable layers; all were equally likely");
+            step.Notice?.Invoke($"step {step.Number}: the probe gave fewer than {count} layers a usable weight; all were equally likely");
         return choice.Layers;
     }
 }

@@ -124,12 +124,79 @@ public sealed class LayerSamplerTests
     public void RefusesImpossibleNumbers(int count) =>
         Assert.Throws<InputException>(() => LayerSampler.Sample([1, 1, 1], count, new PhiloxStream(1, 1, 1)));
 
-    private static Dictionary<string, double> Shares(double[] weights, int count)
+    /// <summary>One layer at a time: its chance is its weight's share. The bounds are four standard deviations.</summary>
+    [Theory]
+    [InlineData(LayerSampling.Gradient, new[] { 0.1, 0.2, 0.3, 0.25, 0.15 })]
+    [InlineData(LayerSampling.Uniform, new[] { 0.2, 0.2, 0.2, 0.2, 0.2 })]
+    [InlineData(LayerSampling.Inverse, new[] { 30 / 87.0, 15 / 87.0, 10 / 87.0, 12 / 87.0, 20 / 87.0 })]
+    [InlineData(LayerSampling.Largest, new[] { 0.0, 0, 1, 0, 0 })]
+    [InlineData(LayerSampling.Upper, new[] { 0, 0, 0, 0.625, 0.375 })]
+    public void EachWayOfSamplingGivesALayerItsChance(LayerSampling sampling, double[] chances)
+    {
+        double[] probabilities = [0.1, 0.2, 0.3, 0.25, 0.15];
+        Dictionary<string, double> shares = Shares(step => LayerSampler.Choose(sampling, probabilities, 1, 11, step));
+        foreach ((int layer, double chance) in chances.Index())
+        {
+            double deviation = Math.Sqrt(chance * (1 - chance) / Draws);
+            Assert.InRange(shares.GetValueOrDefault($"{layer}"), chance - (4 * deviation) - 1e-9, chance + (4 * deviation) + 1e-9);
+        }
+    }
+
+    [Fact]
+    public void SamplingByTheGradientDrawsWhatItAlwaysDrew()
+    {
+        double[] probabilities = [0.1, 0.2, 0.3, 0.15, 0.05, 0.2];
+        for (int step = 0; step < 50; step++)
+        {
+            Assert.Equal(
+                LayerSampler.Sample(probabilities, 3, 7, step).Layers,
+                LayerSampler.Choose(LayerSampling.Gradient, probabilities, 3, 7, step).Layers);
+        }
+    }
+
+    [Theory]
+    [InlineData(LayerSampling.Largest, new[] { 0.1, 0.3, 0.1, 0.3, 0.2 }, 3, new[] { 1, 3, 4 })]
+    [InlineData(LayerSampling.Largest, new[] { 0.2, 0.2, 0.2, 0.2, 0.2 }, 2, new[] { 0, 1 })] // of equal ones the lower
+    [InlineData(LayerSampling.Upper, new[] { 0.9, 0.02, 0.02, 0.03, 0.03 }, 2, new[] { 3, 4 })] // 2 of 5 are at least 2.5
+    [InlineData(LayerSampling.Upper, new[] { 0.9, 0.02, 0.05, 0.03 }, 2, new[] { 2, 3 })]
+    [InlineData(LayerSampling.Upper, new[] { 1.0, 0, 0, 0 }, 2, new[] { 2, 3 })] // unusable, and among the upper ones all the same
+    public void AChoiceWithoutChance(LayerSampling sampling, double[] probabilities, int count, int[] expected)
+    {
+        for (int step = 0; step < 20; step++)
+            Assert.Equal(expected, LayerSampler.Choose(sampling, probabilities, count, 7, step).Layers);
+    }
+
+    [Theory]
+    [InlineData(LayerSampling.Gradient, 0.0, true)]
+    [InlineData(LayerSampling.Inverse, 0.0, true)] // 1 / 0
+    [InlineData(LayerSampling.Largest, 0.0, true)]
+    [InlineData(LayerSampling.Upper, 0.0, true)]
+    [InlineData(LayerSampling.Uniform, 0.0, false)]
+    [InlineData(LayerSampling.Inverse, double.NaN, true)]
+    [InlineData(LayerSampling.Largest, double.NaN, true)]
+    [InlineData(LayerSampling.Uniform, double.NaN, false)] // not looked at
+    public void WhereTheProbeDoesNotSayHowLayersAreDrawnEvenly(LayerSampling sampling, double third, bool isSaid)
+    {
+        double[] probabilities = [0.5, 0, third, 0.5];
+        Dictionary<string, double> shares = Shares(step =>
+        {
+            LayerSampler.Choice choice = LayerSampler.Choose(sampling, probabilities, sampling == LayerSampling.Upper ? 2 : 3, 11, step);
+            Assert.Equal(isSaid, choice.Uniform);
+            return choice;
+        });
+        if (sampling == LayerSampling.Upper) Assert.Equal(["2,3"], shares.Keys);
+        else Assert.All(["0,1,2", "0,1,3", "0,2,3", "1,2,3"], layers => Assert.InRange(shares[layers], 0.24, 0.26));
+    }
+
+    private static Dictionary<string, double> Shares(double[] weights, int count) =>
+        Shares(step => LayerSampler.Sample(weights, count, new PhiloxStream(11, 7, (ulong)step)));
+
+    private static Dictionary<string, double> Shares(Func<int, LayerSampler.Choice> choose)
     {
         var shares = new Dictionary<string, double>();
-        for (ulong step = 0; step < Draws; step++)
+        for (int step = 0; step < Draws; step++)
         {
-            string name = string.Join(',', LayerSampler.Sample(weights, count, new PhiloxStream(11, 7, step)).Layers);
+            string name = string.Join(',', choose(step).Layers);
             shares[name] = shares.GetValueOrDefault(name) + (1.0 / Draws);
         }
 

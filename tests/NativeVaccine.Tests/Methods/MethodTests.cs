@@ -28,6 +28,47 @@ public sealed class MethodTests
     }
 
     [Theory]
+    [InlineData(LayerSampling.Upper, 7, 3, null)]
+    [InlineData(LayerSampling.Upper, 7, 4, "T-Vaccine cannot choose 4 of the 3 layers of the upper half of 7; expected fewer (--layers), or another --layer-sampling")]
+    [InlineData(LayerSampling.Upper, 8, 4, null)]
+    [InlineData(LayerSampling.Upper, 1, 1, "T-Vaccine cannot choose 1 of the 0 layers of the upper half of 1; expected fewer (--layers), or another --layer-sampling")]
+    [InlineData(LayerSampling.Upper, 8, 9, "T-Vaccine cannot choose 9 layers of 8; expected fewer (--layers)")]
+    [InlineData(LayerSampling.Inverse, 7, 7, null)]
+    public void MoreLayersThanMayBeChosenAreRefused(LayerSampling sampling, int layerCount, int layers, string? expected)
+    {
+        var method = new TVaccine(MethodSettings.Of(Preset.Paper).With("layers", layers).With("layer_sampling", sampling));
+
+        if (expected is null) method.RequireFits(layerCount);
+        else Assert.Equal(expected, Assert.Throws<InputException>(() => method.RequireFits(layerCount)).Message);
+    }
+
+    [Theory]
+    [InlineData(LayerSampling.Gradient, "[0,2,4]")]
+    [InlineData(LayerSampling.Upper, "[4,5,6]")]
+    public void ABenchmarksLayersAreSpreadOverThoseThatMayBeChosen(LayerSampling sampling, string expected)
+    {
+        var method = new TVaccine(MethodSettings.Of(Preset.Paper).With("layers", 3).With("layer_sampling", sampling));
+
+        Assert.Equal(expected, method.EvenReplay(layerCount: 7)["active_layers"]!.ToJsonString());
+    }
+
+    /// <summary>What a run tells of its probe says which layers it may choose.</summary>
+    [Fact]
+    public void ARunChoosesItsLayersAsItIsTold()
+    {
+        TrainingOptions options = SmallRun.OptionsFor("tvaccine").With("resample_every", 1).With("probe_every", 1).With("layers", 1);
+        using var largest = new SmallRun(options.With("layer_sampling", LayerSampling.Largest));
+        using var upper = new SmallRun(options.With("layer_sampling", LayerSampling.Upper));
+
+        Assert.All(largest.Train(), static step =>
+        {
+            double[] p = (double[])step.Values["probabilities"];
+            Assert.Equal([Array.IndexOf(p, p.Max())], step.Integers("active_layers"));
+        });
+        Assert.All(upper.Train(), step => Assert.All(step.Integers("active_layers")!, layer => Assert.True(2 * layer >= upper.Session.LayerCount)));
+    }
+
+    [Theory]
     [InlineData("vaccine")]
     [InlineData("tvaccine")]
     public void ThePerturbationHasTheNormRho(string method)

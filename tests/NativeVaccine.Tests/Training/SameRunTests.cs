@@ -81,7 +81,7 @@ public sealed class SameRunTests : IDisposable
         Assert.Equal(
             [
                 "accumulate", "adam_epsilon", "backward_floor", "batch", "beta1", "beta2", "clip", "device", "dropout", "epochs", "freeze_scope",
-                "full", "gemm", "layers", "learning_rate", "lora_alpha", "lora_rank", "lora_targets", "loss_mean", "max_length", "method", "precision",
+                "full", "gemm", "layer_sampling", "layers", "learning_rate", "lora_alpha", "lora_rank", "lora_targets", "loss_mean", "max_length", "method", "precision",
                 "probe_every", "resample_every", "rho", "same_masks", "schedule", "seed", "template", "the harmful data",
                 "the program's revision", "the training data", "warmup_ratio", "weight_decay",
             ],
