@@ -89,6 +89,8 @@ public sealed partial class ReferenceTrainer(ReferenceModel model, double weight
     /// <param name="trains">The tensors to update.</param>
     /// <param name="first">What else pass 1 has, as dropout masks.</param>
     /// <param name="second">What else pass 2 has.</param>
+    /// <param name="kind">The site of a layer that is perturbed; of the residual stream the point that enters the layer.</param>
+    /// <param name="isPerturbed">The samples that are perturbed, by their place; null for all. The norm is that of their rows.</param>
     public ReferenceStep TVaccineStep(
         IReadOnlyList<ReferenceSample> batch,
         double learningRate,
@@ -96,14 +98,21 @@ public sealed partial class ReferenceTrainer(ReferenceModel model, double weight
         IReadOnlyCollection<int> layers,
         Func<string, bool> trains,
         ReferenceRunOptions? first = null,
-        ReferenceRunOptions? second = null)
+        ReferenceRunOptions? second = null,
+        ReferenceSiteKind kind = ReferenceSiteKind.AttentionOutput,
+        Func<int, bool>? isPerturbed = null)
     {
+        ReferenceSite SiteOf(int layer) => new(kind, layer);
+        double[] rows =
+            [.. batch.SelectMany((sample, index) => Enumerable.Repeat(isPerturbed?.Invoke(index) == false ? 0.0 : 1.0, sample.Ids.Length * model.Configuration.HiddenSize))];
         ReferenceResult pass1 = model.Run(batch, (first ?? new()) with { GradientsOf = NoParameter });
-        Dictionary<int, double> norms = layers.ToDictionary(layer => layer, layer => pass1.SiteGradientNorm(AttentionOutput(layer)));
+        Dictionary<int, double[]> gradients = layers.ToDictionary(
+            layer => layer, layer => pass1.SiteGradients[SiteOf(layer)].Zip(rows, static (gradient, row) => gradient * row).ToArray());
+        Dictionary<int, double> norms = gradients.ToDictionary(
+            static layer => layer.Key, static layer => Math.Sqrt(layer.Value.Sum(static value => value * value)));
         double norm = Math.Sqrt(norms.Values.Sum(each => each * each));
         double scale = rho / (norm + NormFloor);
-        var perturbations = layers.ToDictionary(
-            AttentionOutput, layer => pass1.SiteGradients[AttentionOutput(layer)].Select(gradient => scale * gradient).ToArray());
+        var perturbations = layers.ToDictionary(SiteOf, layer => gradients[layer].Select(gradient => scale * gradient).ToArray());
 
         ReferenceResult pass2 = model.Run(batch, (second ?? new()) with { Perturbations = perturbations, GradientsOf = trains });
         return Update(pass2, learningRate, trains) with

@@ -127,6 +127,6 @@ internal sealed class StepBenchmark
     private Sample RandomSample(PhiloxStream random)
     {
         int[] ids = [.. Enumerable.Range(0, options.MaxLength).Select(_ => random.NextInt(shape.VocabularySize))];
-        return new Sample(ids, ids);
+        return new Sample(ids, ids) { Refuses = [true] }; // whichever samples a method wants, these are
     }
 }

@@ -14,6 +14,9 @@ public sealed record Sample(int[] InputIds, int[] Labels)
     /// <summary>Tokens of each part, T together; one part unless said.</summary>
     public IReadOnlyList<int> PartLengths { get; init; } = [InputIds.Length];
 
+    /// <summary>Whether the answer of each part refuses; null where nobody asked (<see cref="SampleForm.IsRefusal"/>).</summary>
+    public IReadOnlyList<bool>? Refuses { get; init; }
+
     /// <summary>Tokens of the longest part.</summary>
     public int LongestPart => PartLengths.Max();
 

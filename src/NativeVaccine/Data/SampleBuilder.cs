@@ -20,6 +20,9 @@ public sealed class SampleBuilder
         this.maxLength = maxLength;
     }
 
+    /// <summary>As <see cref="SampleForm.IsRefusal"/>.</summary>
+    public Func<string, bool>? IsRefusal { get; init; }
+
     /// <summary>How many samples were cut to the maximal length, and so have lost their end.</summary>
     public int CutCount { get; private set; }
 
@@ -48,14 +51,23 @@ public sealed class SampleBuilder
         if (sample is null) return null;
         if (tokenizer.EndOfSequenceId is null) EndlessCount++;
         if (tokenizer.HoldsSpecialText(prompt + record.Output)) SpecialTextCount++;
-        return sample;
+        return IsRefusal is null ? sample : sample with { Refuses = [IsRefusal(record.Output)] };
     }
 
     /// <summary>
     /// The sample of ready tokens: each part is cut on the right to the maximal length, and left out if it has no label then; null if none
-    /// is left.
+    /// is left. The answer of a part is the text of what is left of its labels.
     /// </summary>
-    public Sample? Trim(IReadOnlyList<(int[] Ids, int[] Labels)> parts)
+    public Sample? Build(IReadOnlyList<(int[] Ids, int[] Labels)> parts)
+    {
+        Sample? sample = Trim(parts);
+        if (sample is null || IsRefusal is null) return sample;
+        return sample with { Refuses = [.. sample.Split(sample.Labels).Select(labels => IsRefusal(TextOf(labels)))] };
+    }
+
+    private string TextOf(int[] labels) => tokenizer.Decode([.. labels.Where(static label => label != Sample.IgnoredLabel)]);
+
+    private Sample? Trim(IReadOnlyList<(int[] Ids, int[] Labels)> parts)
     {
         (int[] Ids, int[] Labels)[] kept =
         [

@@ -70,6 +70,9 @@ public sealed record SampleForm(Tokenizer Tokenizer, PromptTemplate Template, in
 {
     /// <summary>How many positions the model was made for; longer sequences are told.</summary>
     public int Positions { get; init; } = int.MaxValue;
+
+    /// <summary>Tells of an answer's text whether it refuses, for <see cref="Sample.Refuses"/>; null where nobody asks.</summary>
+    public Func<string, bool>? IsRefusal { get; init; }
 }
 
 /// <summary>
@@ -100,7 +103,7 @@ public static class SampleReader
 
     internal static SampleSet Parse(ReadOnlyMemory<byte> utf8, string source, DataForm fileForm, SampleForm form, string? pool)
     {
-        var builder = new SampleBuilder(form.Tokenizer, form.Template, form.MaxLength);
+        var builder = new SampleBuilder(form.Tokenizer, form.Template, form.MaxLength) { IsRefusal = form.IsRefusal };
         var census = new FieldCensus();
         var samples = new List<Sample>();
         var records = new List<int>();
@@ -156,5 +159,5 @@ public static class SampleReader
     internal static Sample? ReadRecord(JsonElement record, string where, SampleBuilder builder, int vocabularySize) =>
         JsonRecord.Optional(record, "input_ids") is null
             ? builder.Build(AlpacaRecord.Read(record, where, outputRequired: true))
-            : builder.Trim(TokenRecord.Read(record, where, vocabularySize));
+            : builder.Build(TokenRecord.Read(record, where, vocabularySize));
 }

@@ -20,6 +20,9 @@ public sealed record MethodNeeds
     /// </summary>
     public bool HasTeacher { get; init; }
 
+    /// <summary>True if the method looks at <see cref="Data.Sample.Refuses"/> of the training samples.</summary>
+    public bool JudgesRefusals { get; init; }
+
     /// <summary>Parameter vectors of the method's own.</summary>
     public IReadOnlyList<MethodVector> Vectors { get; init; } = [];
 

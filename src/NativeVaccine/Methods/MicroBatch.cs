@@ -17,6 +17,9 @@ public sealed record MicroBatch(Batch Batch, float Share)
     /// <summary>Odd, so that no two multiples of it are the same.</summary>
     private const ulong Spread = 0x9E37_79B9_7F4A_7C15;
 
+    /// <summary>The samples, as they came from their stream.</summary>
+    public IReadOnlyList<Sample> Samples { get; init; } = [];
+
     /// <summary>The stream that its samples come from.</summary>
     public SampleKind Kind { get; init; }
 

@@ -23,16 +23,18 @@ public sealed class RandomVaccine(MethodSettings settings) : Method
     private static readonly NumberOption Rho = new("rho", "size of the noise", 0.01);
     private static readonly WordOption<NoiseSize> Size = new("noise_size", "what rho is: each element's variance, or the norm of all", NoiseSize.Variance);
 
+    private readonly PerturbedTraining perturbed = new(settings);
+
     /// <summary>Its name and options.</summary>
     public static MethodInfo Info { get; } = new("random-vaccine", static settings => new RandomVaccine(settings))
     {
         Stages = [TrainingStage.Align],
-        Options = [Rho, Size],
+        Options = [Rho, Size, .. PerturbedTraining.Options],
         WhyNoReference = "the authors published no program for it",
     };
 
     /// <inheritdoc/>
-    public override MethodNeeds Needs { get; } = new() { AttentionSites = new SiteBudget(1) };
+    public override MethodNeeds Needs => perturbed.Needs();
 
     /// <inheritdoc/>
     public override void Step(StepContext step)
@@ -40,9 +42,10 @@ public sealed class RandomVaccine(MethodSettings settings) : Method
         Session session = step.Session;
         double rho = settings.Get(Rho);
         bool isNorm = settings.Get(Size) == NoiseSize.Norm;
-        PerturbedTraining.Step(step, LayerSet.All(session.LayerCount), session.AllTensors, floor: 0, (micro, e) =>
+        perturbed.Step(step, LayerSet.All(session.LayerCount), session.AllTensors, floor: 0, (micro, e) =>
         {
             e.Fill(isNorm ? 1 : (float)Math.Sqrt(rho), micro.Seed, micro.Number, micro.Batch.TokenCount);
+            perturbed.KeepChosenSamples(micro, e);
             if (isNorm) e.ScaleToNorm((float)rho, e.Norms());
             return new Perturbation(micro.PassOptions(pass: 1));
         });

@@ -29,6 +29,7 @@ public sealed class TVaccine(MethodSettings settings) : Method
         new("backward_floor", "how far down T-Vaccine's training pass goes", BackwardFloor.Chosen, BackwardFloor.Neighbours);
     private static readonly SwitchOption SameMasks = new("same_masks", "the perturbed pass drops out what the first pass did");
 
+    private readonly PerturbedTraining perturbed = new(settings);
     private double[] probabilities = [];
     private LayerSet chosen = LayerSet.Empty;
     private int layersOfModel;
@@ -37,7 +38,7 @@ public sealed class TVaccine(MethodSettings settings) : Method
     public static MethodInfo Info { get; } = new("tvaccine", static settings => new TVaccine(settings))
     {
         Stages = [TrainingStage.Align],
-        Options = [Rho, Layers, ResampleEvery, ProbeEvery, Sampling, HarmfulData, Scope, FloorRule, SameMasks],
+        Options = [Rho, Layers, ResampleEvery, ProbeEvery, Sampling, HarmfulData, Scope, FloorRule, SameMasks, .. PerturbedTraining.Options],
         Metrics =
         [
             new("active_layers", "Active layers", "Filled where the layer was chosen.", MetricKind.Layers),
@@ -49,7 +50,7 @@ public sealed class TVaccine(MethodSettings settings) : Method
     };
 
     /// <inheritdoc/>
-    public override MethodNeeds Needs { get; } = new() { AttentionSites = new SiteBudget(1, settings.Get(Layers)) };
+    public override MethodNeeds Needs => perturbed.Needs(settings.Get(Layers));
 
     /// <inheritdoc/>
     public override void RequireFits(int layerCount)
@@ -76,13 +77,15 @@ public sealed class TVaccine(MethodSettings settings) : Method
 
         int floor = TVaccineFreezing.Floor(settings.Get(FloorRule), chosen, session.LayerCount);
         TensorSet trainable = TVaccineFreezing.Trainable(session, settings.Get(Scope), chosen, floor);
-        PerturbedTraining.Step(step, chosen, trainable, floor, (micro, e) =>
+        perturbed.Step(step, chosen, trainable, floor, (micro, e) =>
         {
-            Action record = PerturbedTraining.AgainstTheLoss(step, micro, e, settings.Get(Rho));
-            // Below the lowest chosen layer the second pass would repeat the first one where both drop out the same.
-            bool repeats = settings.Get(SameMasks) || !micro.Dropout;
+            Action record = perturbed.AgainstTheLoss(step, micro, e, settings.Get(Rho));
+            // Below what it perturbs the second pass would repeat the first one where both drop out the same.
             return new Perturbation(
-                repeats ? micro.PassOptions(pass: 1) with { FromLayer = chosen.Lowest } : micro.PassOptions(pass: 2), record);
+                Repeats(micro.Dropout)
+                    ? micro.PassOptions(pass: 1) with { FromLayer = perturbed.FirstTouched(chosen.Lowest) }
+                    : micro.PassOptions(pass: 2),
+                record);
         });
     }
 
@@ -115,14 +118,17 @@ public sealed class TVaccine(MethodSettings settings) : Method
         return new() { ["active_layers"] = new JsonArray([.. spread.Select(static layer => (JsonNode)layer)]) };
     }
 
+    /// <summary>Whether both passes drop out the same.</summary>
+    private bool Repeats(bool dropout) => settings.Get(SameMasks) || !dropout;
+
     /// <summary>p_l = |g_l| / sum_k |g_k|, of a harmful sample.</summary>
     private void Probe(StepContext step)
     {
         MicroBatch harmful = step.Take(SampleKind.Harmful)[0];
         PassResult pass = step.Session.Forward(harmful.Batch, harmful.PassOptions(pass: 1));
-        SiteNorms norms = step.Session.Backward(new BackwardOptions { NormsOf = SiteKind.AttentionOutput })!;
+        SiteNorms norms = step.Session.Backward(new BackwardOptions { NormsOf = perturbed.Site })!;
 
-        double[] byLayer = [.. norms.Layers.Select(layer => norms[layer])];
+        double[] byLayer = [.. Enumerable.Range(0, step.Session.LayerCount).Select(layer => norms[layer])];
         probabilities = LayerSampler.Probabilities(byLayer);
         step.Metrics.Set("probe_loss", pass.MeanLoss);
         step.Metrics.Set("probe_norms", byLayer);

@@ -93,6 +93,7 @@ public static class RunFingerprint
             Append(hash, [sample.InputIds.Length, .. sample.PartLengths]);
             Append(hash, sample.InputIds);
             Append(hash, sample.Labels);
+            if (sample.Refuses is { } refuses) Append(hash, [.. refuses.Select(static refused => refused ? 1 : 0)]);
         }
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }

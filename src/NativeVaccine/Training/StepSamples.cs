@@ -51,10 +51,12 @@ public sealed class StepSamples
         if (batches.Count == 0) return [];
         taken[kind] = taken.TryGetValue(kind, out IReadOnlyList<int[]>? before) ? [.. before, .. batches] : batches;
         SamplePool pool = streams.Pool(kind);
-        Batch[] built = [.. batches.Select(batch => new Batch([.. batch.Select(index => pool.Samples[index])]))];
+        Sample[][] samples = [.. batches.Select(batch => batch.Select(index => pool.Samples[index]).ToArray())];
+        Batch[] built = [.. samples.Select(static batch => new Batch(batch))];
         float[] shares = Shares(built);
         return [.. built.Select((batch, index) => new MicroBatch(batch, shares[index])
         {
+            Samples = samples[index],
             Kind = kind,
             Dropout = options.UsesDropout,
             Seed = options.Seed,

@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Text;
 using NativeVaccine.Data;
+using NativeVaccine.Evaluation;
 using NativeVaccine.IO;
 using NativeVaccine.Methods;
 using NativeVaccine.Models;
@@ -40,7 +41,8 @@ internal sealed class TrainingFiles : IDisposable
         MethodInfo info = MethodCatalog.Require(options.Method);
         var sets = new Dictionary<SampleKind, SampleSet>();
         if (info.Pairs is { } pairs) (sets[SampleKind.Training], sets[pairs.Kind]) = PairReader.Read(options.TrainingFile!, form);
-        else sets[SampleKind.Training] = SampleReader.Read(options.TrainingFile!, form);
+        else sets[SampleKind.Training] = SampleReader.Read(options.TrainingFile!, form with { IsRefusal = method.Needs.JudgesRefusals ? IsRefusal : null });
+        if (method.Needs.JudgesRefusals) SayHowManyRefuse(sets[SampleKind.Training]);
         var read = new List<SampleSet> { sets[SampleKind.Training] };
         foreach (PoolOption pool in info.Pools.Where(static pool => !pool.OfPairs))
         {
@@ -130,6 +132,17 @@ internal sealed class TrainingFiles : IDisposable
             ? $"all {added.Samples.Count} samples ({pool.Appended!.CommandLineName} {wanted} asks for more)"
             : $"the first {wanted} samples";
         notices.Add($"{added.Source}: {which} are appended to {training.Source}; in metrics and replay its records count on from {training.RecordCount}");
+    }
+
+    private static bool IsRefusal(string answer) => RefusalRules.Default.Judge(answer) == Verdict.Refused;
+
+    /// <summary>A run whose perturbation touches nothing would be another method's.</summary>
+    private void SayHowManyRefuse(SampleSet set)
+    {
+        int refusals = set.Samples.Count(static sample => sample.Refuses!.Contains(true));
+        string what = $"{set.Source}: {refusals} of {set.Samples.Count} samples refuse, as the built-in judge reads their answers";
+        if (refusals == 0) throw new InputException($"{what}; expected refusals, or --perturb-samples all");
+        notices.Add($"{what}; they alone are perturbed");
     }
 
     private static SamplePool PoolOf(SampleSet set) => new(set.Samples, set.Records);

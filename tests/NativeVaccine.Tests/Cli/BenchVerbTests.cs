@@ -35,6 +35,23 @@ public sealed class BenchVerbTests : IDisposable
         Assert.InRange((double)found["loss"]!, 1, 20);
     }
 
+    [Theory]
+    [InlineData("vaccine", "mlp")]
+    [InlineData("random-vaccine", "residual")]
+    [InlineData("tvaccine", "residual")]
+    public void AnotherSiteIsPlannedExactly(string method, string site)
+    {
+        string json = folder.File("step.json");
+        string[] layers = method == "tvaccine" ? ["--layers", "2", "--layer-sampling", "upper"] : [];
+        CommandLine.Succeed(
+            ["bench", "step", "--shape", Fixtures.Path("micro-llama"), "--method", method, "--batch", "2", "--max-length", "9", "--steps", "1",
+            "--perturb-site", site, "--perturb-samples", "refusals", "--json", json, .. layers]);
+        JsonNode found = JsonNode.Parse(File.ReadAllText(json))!;
+
+        Assert.Equal((long)found["planned_bytes"]!, (long)found["taken_bytes"]!);
+        Assert.Equal((long)found["planned_bytes"]!, (long)found["used_bytes"]!);
+    }
+
     [Fact]
     public void ForPeopleItIsTwoLines()
     {

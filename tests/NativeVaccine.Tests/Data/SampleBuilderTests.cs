@@ -59,10 +59,10 @@ public class SampleBuilderTests
     public void ALabelAtTheFirstPositionDoesNotCount()
     {
         var builder = new SampleBuilder(TinyLlama, PromptTemplate.None, 10);
-        Assert.Null(builder.Trim([([5], [5])]));
-        Assert.Null(builder.Trim([([5, 6], [5, Sample.IgnoredLabel])]));
-        Assert.Null(builder.Trim([([], [])]));
-        Assert.Equal(1, builder.Trim([([5, 6], [5, 6])])!.LabelCount);
+        Assert.Null(builder.Build([([5], [5])]));
+        Assert.Null(builder.Build([([5, 6], [5, Sample.IgnoredLabel])]));
+        Assert.Null(builder.Build([([], [])]));
+        Assert.Equal(1, builder.Build([([5, 6], [5, 6])])!.LabelCount);
     }
 
     /// <summary>

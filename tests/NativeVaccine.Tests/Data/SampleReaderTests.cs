@@ -1,5 +1,6 @@
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
+using NativeVaccine.Evaluation;
 using NativeVaccine.Tokenization;
 using NativeVaccine.Training;
 
@@ -63,6 +64,32 @@ public class SampleReaderTests
         Sample sample = Assert.Single(SampleReader.Read(file.Path, Form with { MaxLength = 3 }).Samples);
         Assert.Equal([1, 5, 6], sample.InputIds);
         Assert.Equal([-100, -100, 6], sample.Labels);
+    }
+
+    /// <summary>A refusal is judged by its answer's text, of ready tokens by what their labels spell, each part by itself.</summary>
+    [Fact]
+    public void AnswersAreJudgedWhereSomebodyAsks()
+    {
+        const string Refusal = "I'm sorry, but I can't help with that.";
+        SampleBuilder builder = new(TinyLlama, PromptTemplate.Alpaca, 200);
+        Sample[] texts = [.. new[] { Refusal, "The Elbe." }.Select(output => builder.Build(new AlpacaRecord("Name a river.", "", output))!)];
+        string Tokens(params Sample[] parts) => System.Text.Json.JsonSerializer.Serialize(new
+        {
+            input_ids = parts.SelectMany(static part => part.InputIds),
+            labels = parts.SelectMany(static part => part.Labels),
+            position_ids = parts.SelectMany(static part => Enumerable.Range(0, part.InputIds.Length)),
+        });
+        using var file = new TemporaryFile("data.jsonl", string.Join('\n',
+            Record,
+            Record.Replace("The Elbe.", Refusal, StringComparison.Ordinal),
+            Tokens(texts[0]),
+            Tokens(texts[1]),
+            Tokens(texts[1], texts[0], texts[1])));
+        IReadOnlyList<Sample> judged =
+            SampleReader.Read(file.Path, Form with { IsRefusal = static answer => RefusalRules.Default.Judge(answer) == Verdict.Refused }).Samples;
+
+        Assert.Equal(["False", "True", "True", "False", "False True False"], judged.Select(static sample => string.Join(' ', sample.Refuses!)));
+        Assert.All(Read(file.Path).Samples, static sample => Assert.Null(sample.Refuses));
     }
 
     [Fact]

@@ -150,11 +150,16 @@ public sealed class MethodTests
     [InlineData(FreezeScope.Layer, BackwardFloor.Chosen)]
     [InlineData(FreezeScope.Attention, BackwardFloor.Chosen)]
     [InlineData(FreezeScope.Attention, BackwardFloor.None)]
-    public void StartingAtTheLowestChosenLayerChangesNothing(FreezeScope scope, BackwardFloor floor)
+    [InlineData(FreezeScope.Layer, BackwardFloor.Chosen, PerturbSite.Mlp)]
+    [InlineData(FreezeScope.Layer, BackwardFloor.Chosen, PerturbSite.Residual)]
+    [InlineData(FreezeScope.Attention, BackwardFloor.None, PerturbSite.Residual)]
+    public void StartingAtTheLowestChosenLayerChangesNothing(
+        FreezeScope scope, BackwardFloor floor, PerturbSite site = PerturbSite.Attention)
     {
         TrainingOptions options = SmallRun.OptionsFor("tvaccine")
             .With("freeze_scope", scope)
             .With("backward_floor", floor)
+            .With("perturb_site", site)
             .With("layers", 1)
             .With("resample_every", 1)
             .With("probe_every", 1) with
@@ -168,7 +173,7 @@ public sealed class MethodTests
         run.Train(stepDone: step => chosen.Add(LayerSet.Of(step.Integers("active_layers")!)));
         Assert.Contains(chosen, static layers => layers.Lowest > 0);
 
-        new Trainer(whole.Session, new WholeTVaccine(scope, floor, chosen), options, whole.Data).Run();
+        new Trainer(whole.Session, new WholeTVaccine(scope, floor, chosen, KindOf(site)), options, whole.Data).Run();
 
         Assert.Equal(whole.State.Parameters, run.State.Parameters);
         Assert.Equal(whole.State.Steps, run.State.Steps);
@@ -201,6 +206,137 @@ public sealed class MethodTests
         Assert.Equal(0.5, run.Session.Optimizer.WeightDecay);
     }
 
+    /// <summary>The probe, too, looks where the perturbation will be.</summary>
+    [Theory]
+    [InlineData(PerturbSite.Attention)]
+    [InlineData(PerturbSite.Mlp)]
+    [InlineData(PerturbSite.Residual)]
+    public void TheProbesNormsAreThoseOfThePerturbedSite(PerturbSite site)
+    {
+        using var run = new SmallRun(SmallRun.OptionsFor("tvaccine").With("perturb_site", site).With("probe_every", 1) with { LearningRate = 0, Dropout = 0 });
+        StepMetrics step = run.Train()[^1];
+        Sample probed = run.Data.Pools[SampleKind.Harmful].Samples[Assert.Single(step.Integers("probe_samples")!)];
+
+        SiteTensor gradient = run.Session.Site(KindOf(site));
+        foreach ((int layer, double norm) in ((double[])step.Values["probe_norms"]).Index())
+        {
+            gradient.Select(LayerSet.Of(layer));
+            run.Session.Forward(new Batch([probed]));
+            run.Session.Backward(new BackwardOptions { Read = [gradient] });
+            Near.Equal($"layer {layer}", gradient.Norms().Total, norm, 0, 1e-6);
+        }
+        Assert.Equal(run.Session.LayerCount, ((double[])step.Values["probe_norms"]).Length);
+    }
+
+    /// <summary>As attention does not cross samples, those that refuse are a batch of their own, and the others a plain one.</summary>
+    [Theory]
+    [InlineData("vaccine", PerturbSite.Attention)]
+    [InlineData("vaccine", PerturbSite.Mlp)]
+    [InlineData("tvaccine", PerturbSite.Residual)]
+    public void OnlySamplesThatRefuseArePerturbed(string method, PerturbSite site)
+    {
+        const double Rho = 2;
+        using var run = new SmallRun(SmallRun.OptionsFor(method).With("perturb_site", site).With("perturb_samples", PerturbSamples.Refusals)
+            .With("rho", Rho).With("layers", 4) with { LearningRate = 0, Dropout = 0, Batch = 4, Epochs = 1 });
+        foreach (StepMetrics step in run.Train())
+        {
+            Batch[] sides = [.. new[] { true, false }.Select(refuses => new Batch(
+                [.. step.Samples.Select(index => run.Data.Samples[index]).Where(sample => sample.Refuses!.Single() == refuses)]))];
+            SiteTensor e = run.Session.Site(KindOf(site));
+            e.Select(LayerSet.All(run.Session.LayerCount));
+            run.Session.Forward(sides[0]);
+            run.Session.Backward(new BackwardOptions { Read = [e] });
+            e.ScaleToNorm((float)Rho, e.Norms());
+            PassResult perturbed = run.Session.Forward(sides[0], new ForwardOptions { Add = [e] });
+            double sum = perturbed.LossSum.Value;
+            long labels = perturbed.LabelCount;
+            PassResult plain = run.Session.Forward(sides[1]);
+
+            Near.Equal("loss", (sum + plain.LossSum.Value) / (labels + plain.LabelCount), step.Loss, 0, 1e-5);
+            Near.Equal("norm", Rho, step.Number("perturbation_norm")!.Value, 0, 1e-5);
+            Assert.True(step.Loss > step.Number("pass1_loss")!.Value + 1e-3, $"{step.Loss}");
+        }
+    }
+
+    [Fact]
+    public void NoiseHasItsNormOverTheSamplesThatRefuse()
+    {
+        TrainingOptions options = SmallRun.OptionsFor("random-vaccine").With("rho", 0.5).With("perturb_samples", PerturbSamples.Refusals) with { Batch = 8 };
+        using var norm = new SmallRun(options.With("noise_size", NoiseSize.Norm));
+        using var variance = new SmallRun(options);
+
+        Assert.All(norm.Train(), static step => Near.Equal("norm", 0.5, step.Number("perturbation_norm")!.Value, 0, 1e-5));
+        StepMetrics first = variance.Train()[0];
+        double rows = first.Samples.Select(index => variance.Data.Samples[index]).Where(static sample => sample.Refuses![0]).Sum(static sample => sample.InputIds.Length);
+        double elements = rows * variance.Session.Configuration.HiddenSize * variance.Session.LayerCount;
+        Near.Equal("variance", 0.5, Math.Pow(first.Number("perturbation_norm")!.Value, 2) / elements, 0, 4 * Math.Sqrt(2 / elements));
+    }
+
+    [Theory]
+    [InlineData("vaccine")]
+    [InlineData("random-vaccine")]
+    [InlineData("tvaccine")]
+    public void WithoutAPerturbedSampleOrStepItIsSft(string method)
+    {
+        TrainingOptions options = SmallRun.OptionsFor(method).With("layers", 4);
+        using var sft = new SmallRun(SmallRun.OptionsFor("sft"));
+        using var none = new SmallRun(options.With("perturb_until", 0.0));
+        sft.Train();
+        Assert.All(none.Train(), static step =>
+        {
+            Assert.Equal(0, step.Number("perturbation_norm"));
+            Assert.Null(step.Number("pass1_loss"));
+        });
+        Assert.Equal(sft.State.Parameters, none.State.Parameters);
+        Assert.Equal(sft.State.Second, none.State.Second);
+        Assert.Equal(sft.State.Steps, none.State.Steps);
+
+        // Fresh masks in the second pass would make another run.
+        options = options.With("perturb_samples", PerturbSamples.Refusals) with { Dropout = 0 };
+        using var plain = new SmallRun(SmallRun.OptionsFor("sft") with { Dropout = 0 });
+        using var answers = new SmallRun(options);
+        plain.Train();
+        TrainingData data = answers.Data with { Training = new([.. answers.Data.Samples.Select(static sample => sample with { Refuses = [false] })]) };
+        new Trainer(answers.Session, answers.Method, options, data).Run();
+        Assert.Equal(plain.State.Parameters, answers.State.Parameters);
+    }
+
+    /// <summary>A run of eight steps.</summary>
+    [Theory]
+    [InlineData(1, 8)]
+    [InlineData(0.5, 4)]
+    [InlineData(0.51, 5)]
+    [InlineData(0.125, 1)]
+    [InlineData(1e-9, 1)]
+    [InlineData(0, 0)]
+    public void TheFirstStepsArePerturbed(double until, int expected)
+    {
+        using var run = new SmallRun(SmallRun.OptionsFor("tvaccine").With("perturb_until", until));
+        List<StepMetrics> steps = run.Train();
+
+        Assert.Equal(Enumerable.Repeat(true, expected).Concat(Enumerable.Repeat(false, 8 - expected)), steps.Select(static step => step.Number("perturbation_norm") > 0));
+        Assert.All(steps, static step => Assert.Equal(2 * 7 * 2, step.TensorsWithGradient)); // two layers, as before
+    }
+
+    /// <summary>7 of 100 steps are 0.07 of them, though 0.07 * 100 is more than 7.</summary>
+    [Theory]
+    [InlineData(0.07, 100, 7)]
+    [InlineData(0.29, 100, 29)]
+    [InlineData(0.1, 30, 3)]
+    public void AShareOfTheStepsIsExact(double until, int total, int expected)
+    {
+        var perturbed = new PerturbedTraining(MethodSettings.Of(Preset.Paper).With("perturb_until", until));
+
+        Assert.Equal(expected, Enumerable.Range(0, total).Count(step => perturbed.IsPerturbed(step, total)));
+    }
+
+    private static SiteKind KindOf(PerturbSite site) => site switch
+    {
+        PerturbSite.Attention => SiteKind.AttentionOutput,
+        PerturbSite.Mlp => SiteKind.MlpOutput,
+        _ => SiteKind.Residual,
+    };
+
     private static StepMetrics Update(SmallRun run, double clip)
     {
         var metrics = new StepMetrics { Step = 0, Epoch = 0, LearningRate = 0.1 };
@@ -221,7 +357,7 @@ public sealed class MethodTests
     }
 
     /// <summary>T-Vaccine that computes the second pass from the first layer on.</summary>
-    private sealed class WholeTVaccine(FreezeScope scope, BackwardFloor floorRule, List<LayerSet> choices) : Method
+    private sealed class WholeTVaccine(FreezeScope scope, BackwardFloor floorRule, List<LayerSet> choices, SiteKind site) : Method
     {
         public override void Step(StepContext step)
         {
@@ -229,7 +365,7 @@ public sealed class MethodTests
             LayerSet chosen = choices[step.Number];
             int floor = TVaccineFreezing.Floor(floorRule, chosen, session.LayerCount);
             TensorSet trainable = TVaccineFreezing.Trainable(session, scope, chosen, floor);
-            SiteTensor e = session.Site(SiteKind.AttentionOutput);
+            SiteTensor e = session.Site(site);
             e.Select(chosen);
             session.Gradients.Zero();
             MicroBatch micro = Assert.Single(step.Take(SampleKind.Training));

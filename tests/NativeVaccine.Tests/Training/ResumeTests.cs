@@ -53,6 +53,29 @@ public sealed partial class ResumeTests
         AssertSameRun(folders, straight, second, Steps);
     }
 
+    /// <summary>Stopped where the steps are still perturbed, and where they are plain.</summary>
+    [Theory]
+    [InlineData("vaccine", PerturbSite.Mlp, LayerSampling.Gradient, 1)]
+    [InlineData("random-vaccine", PerturbSite.Residual, LayerSampling.Gradient, 5)]
+    [InlineData("tvaccine", PerturbSite.Residual, LayerSampling.Inverse, 1)]
+    [InlineData("tvaccine", PerturbSite.Mlp, LayerSampling.Upper, 5)]
+    public void AStoppedAblationGoesOnToo(string method, PerturbSite site, LayerSampling sampling, int stop)
+    {
+        using var folders = new TemporaryFolder();
+        TrainingOptions options = SmallRun.OptionsFor(method)
+            .With("perturb_site", site)
+            .With("perturb_samples", PerturbSamples.Refusals)
+            .With("perturb_until", 0.5)
+            .With("layer_sampling", sampling);
+        using SmallRun straight = RunStraight(folders, options);
+        Stop(folders, options, afterSteps: stop);
+
+        using var second = new SmallRun(options);
+        using (RunFolder folder = RunFolder.Resume(folders.File("resumed"))) Assert.Equal(SmallRun.TotalSteps - stop, second.Train(folder).Count);
+
+        AssertSameRun(folders, straight, second);
+    }
+
     public static TheoryData<string> Methods() => [.. MethodCatalog.Names];
 
     /// <summary>The same in half the steps on fewer and shorter samples: short enough for a GPU that is interpreted.</summary>

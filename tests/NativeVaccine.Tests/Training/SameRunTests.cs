@@ -81,8 +81,8 @@ public sealed class SameRunTests : IDisposable
         Assert.Equal(
             [
                 "accumulate", "adam_epsilon", "backward_floor", "batch", "beta1", "beta2", "clip", "device", "dropout", "epochs", "freeze_scope",
-                "full", "gemm", "layer_sampling", "layers", "learning_rate", "lora_alpha", "lora_rank", "lora_targets", "loss_mean", "max_length", "method", "precision",
-                "probe_every", "resample_every", "rho", "same_masks", "schedule", "seed", "template", "the harmful data",
+                "full", "gemm", "layer_sampling", "layers", "learning_rate", "lora_alpha", "lora_rank", "lora_targets", "loss_mean", "max_length", "method",
+                "perturb_samples", "perturb_site", "perturb_until", "precision", "probe_every", "resample_every", "rho", "same_masks", "schedule", "seed", "template", "the harmful data",
                 "the program's revision", "the training data", "warmup_ratio", "weight_decay",
             ],
             parts);

@@ -16,7 +16,7 @@ internal sealed class SmallRun : IDisposable
     public SmallRun(TrainingOptions options)
     {
         Options = options;
-        Data = new TrainingData(Samples("align", options.MaxLength))
+        Data = new TrainingData(Judged(Samples("align", options.MaxLength)))
         {
             Pools = (from pool in MethodCatalog.Require(options.Method).Streams from kind in pool.Kinds select (kind, pool)).ToDictionary(
                 static stream => stream.kind,
@@ -75,6 +75,10 @@ internal sealed class SmallRun : IDisposable
     public static IReadOnlyList<Sample> Samples(string pool, int maxLength = 200) =>
         SampleReader.Read($"{SampleFile}#{pool}", new SampleForm(Tokenizer.Load(Fixtures.Path("micro-llama")), PromptTemplate.Alpaca, maxLength))
             .Samples;
+
+    /// <summary>Every other sample refuses, the first among them.</summary>
+    private static IReadOnlyList<Sample> Judged(IReadOnlyList<Sample> samples) =>
+        [.. samples.Select(static (sample, index) => sample with { Refuses = [index % 2 == 0] })];
 
     /// <summary>Each training sample's prompt with the answer of the next one.</summary>
     public static IReadOnlyList<Sample> OtherSides(int maxLength = 200)

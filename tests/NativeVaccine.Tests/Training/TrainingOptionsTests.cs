@@ -128,9 +128,9 @@ public sealed class TrainingOptionsTests
 
     [Theory]
     [InlineData("sft", "")]
-    [InlineData("vaccine", "rho same_masks")]
-    [InlineData("tvaccine", "rho layers resample_every probe_every harmful_data freeze_scope backward_floor same_masks")]
-    [InlineData("random-vaccine", "rho noise_size")]
+    [InlineData("vaccine", "rho same_masks perturb_site perturb_until perturb_samples")]
+    [InlineData("tvaccine", "rho layers resample_every probe_every layer_sampling harmful_data freeze_scope backward_floor same_masks perturb_site perturb_until perturb_samples")]
+    [InlineData("random-vaccine", "rho noise_size perturb_site perturb_until perturb_samples")]
     [InlineData("booster", "inner_step lambda harmful_data harmful_batch restore")]
     [InlineData("tar-lite", "inner_learning_rate tamper_weight harmful_data")]
     [InlineData("tar", "inner_steps inner_optimizer inner_learning_rate tamper_weight tamper_every tamper_decay retain_weight harmful_data")]

@@ -76,6 +76,35 @@ public sealed class TrainingStepTests
         models.CompareChanges(start);
     }
 
+    /// <summary>Other sites than the papers', and a perturbation of all samples but the first two.</summary>
+    [Theory]
+    [InlineData("multi-head, rank 8", SiteKind.MlpOutput, true)]
+    [InlineData("multi-head, rank 8", SiteKind.Residual, false)]
+    [InlineData("grouped heads, dropout, recomputed", SiteKind.Residual, true)]
+    [InlineData("full, tied, grouped heads", SiteKind.MlpOutput, false)]
+    [InlineData("full, tied, grouped heads", SiteKind.AttentionOutput, true)]
+    public void TVaccineElsewhereTrainsAsTheReferenceDoes(string name, SiteKind kind, bool isMasked)
+    {
+        using var models = new ComparedModel(name);
+        var trainer = new ReferenceTrainer(models.Reference, WeightDecay, Clip, Epsilon);
+        Func<int, bool> isPerturbed = isMasked ? static sample => sample >= 2 : static _ => true;
+        bool[] rows = [.. models.Case.Batch.SelectMany((sample, index) => Enumerable.Repeat(isPerturbed(index), sample.Ids.Length))];
+        float[][] start = models.Parameters;
+        for (uint step = 0; step < Chosen.Length; step++)
+        {
+            LayerSet layers = LayerSet.Of(Chosen[step]);
+            ReferenceRunOptions masks = models.ReferencePass(step);
+            ReferenceStep expected = trainer.TVaccineStep(
+                models.Case.Batch, LearningRate, Rho, layers, Trains(models.Case, layers), masks, masks, ComparedModel.SiteOf(kind, 0).Kind, isPerturbed);
+
+            ForwardOptions pass = models.Pass(step);
+            // What enters a layer is disturbed where the layer below leaves it.
+            ForwardOptions second = pass with { FromLayer = Math.Max(0, layers.Lowest - (kind == SiteKind.Residual ? 1 : 0)) };
+            CompareStep(models, expected, layers, models.Session.TensorsOf(layers), pass, second, kind, isMasked ? rows : null);
+        }
+        models.CompareChanges(start);
+    }
+
     private static void CompareProbe(ComparedModel models, ReferenceTrainer trainer, uint step)
     {
         ReferenceSample sample = models.Case.Batch.First(static sample => sample.LabelCount > 0);
@@ -89,12 +118,14 @@ public sealed class TrainingStepTests
     }
 
     private static void CompareStep(
-        ComparedModel models, ReferenceStep expected, LayerSet layers, TensorSet tensors, ForwardOptions first, ForwardOptions second)
+        ComparedModel models, ReferenceStep expected, LayerSet layers, TensorSet tensors, ForwardOptions first, ForwardOptions second,
+        SiteKind kind = SiteKind.AttentionOutput, bool[]? rows = null)
     {
         Session session = models.Session;
-        SiteTensor perturbation = models.Site(SiteKind.AttentionOutput, 0, layers);
+        SiteTensor perturbation = models.Site(kind, 0, layers);
         PassResult pass1 = session.Forward(models.Batch, first);
         session.Backward(new BackwardOptions { Read = [perturbation], Floor = layers.Lowest });
+        if (rows is not null) perturbation.MaskRows(rows);
         SiteNorms norms = perturbation.Norms();
         perturbation.ScaleToNorm(Rho, norms);
         PassResult pass2 = session.Forward(models.Batch, second with { Add = [perturbation] });
