@@ -85,6 +85,7 @@ internal sealed class PlanCommand : Verb
         Terminal.Out.WriteLine(plan.RecomputedLayers == 0
             ? "all layers keep their activations"
             : $"{plan.RecomputedLayers} of {plan.Configuration.LayerCount} layers recompute their activations");
+        foreach (string line in verdict.Planner.Cost?.Lines ?? []) Terminal.Out.WriteLine(line);
         foreach (string line in verdict.Lines()) Terminal.Out.WriteLine(line);
         if (time is not null) Terminal.Out.WriteLine(time);
     }
@@ -115,6 +116,9 @@ internal sealed class PlanCommand : Verb
         ["room"] = verdict.Room,
         ["fits"] = verdict.Fits,
         ["largest_batch"] = verdict.LargestBatch,
+        ["step_cost"] = verdict.Planner.Cost is { } cost
+            ? new JsonObject(cost.Numbers.Select(static number => KeyValuePair.Create(number.Key, (JsonNode?)number.Value)))
+            : null,
     };
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -135,5 +135,6 @@ internal abstract class TrainingVerb : Verb
         Terminal.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{plan.TrainableParameterCount:N0} parameters train, the model has {plan.ParameterCount:N0}; memory {memory}{recomputed}"));
+        foreach (string line in run.Cost?.Lines ?? []) Terminal.Error.WriteLine(line);
     }
 }

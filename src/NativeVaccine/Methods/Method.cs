@@ -16,6 +16,11 @@ public abstract class Method
     /// <exception cref="InputException">They do not.</exception>
     public virtual void RequireFits(int layerCount) { }
 
+    /// <summary>What a step costs beside those of other methods; null where nothing is to be said.</summary>
+    /// <param name="layerCount">L.</param>
+    /// <param name="dropout">True if adapters' inputs are dropped out.</param>
+    public virtual StepCost? Cost(int layerCount, bool dropout) => null;
+
     /// <summary>Does what comes once, before the first step; not where a run goes on from a checkpoint.</summary>
     /// <param name="step">The context of the first step.</param>
     /// <exception cref="OperationCanceledException">It was cancelled: a method that passes over many samples here heeds that.</exception>

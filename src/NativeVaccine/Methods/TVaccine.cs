@@ -68,6 +68,23 @@ public sealed class TVaccine(MethodSettings settings) : Method
     }
 
     /// <inheritdoc/>
+    public override StepCost Cost(int layerCount, bool dropout)
+    {
+        var cost = new TVaccineCost
+        {
+            LayerCount = layerCount,
+            Layers = settings.Get(Layers),
+            LowestAllowed = LayerSampler.LowestOf(settings.Get(Sampling), layerCount),
+            Start = lowest => Repeats(dropout) ? perturbed.FirstTouched(lowest) : 0,
+            // Where the others are frozen, nothing below the lowest chosen layer asks for a gradient.
+            Floor = lowest => settings.Get(Scope) == FreezeScope.Layer
+                ? lowest
+                : TVaccineFreezing.Floor(settings.Get(FloorRule), LayerSet.Of(lowest), layerCount),
+        };
+        return cost.Describe(perturbed.PerturbsToTheEnd ? "a step" : "a perturbed step");
+    }
+
+    /// <inheritdoc/>
     public override void Step(StepContext step)
     {
         Session session = step.Session;

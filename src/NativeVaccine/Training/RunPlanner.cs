@@ -73,6 +73,9 @@ public sealed class RunPlanner
     /// <summary>The run's optimizer steps; null without its data.</summary>
     public int? TotalSteps => data is null ? null : new SampleStreams(Options, data).TotalSteps;
 
+    /// <summary>What the method says of the cost of its steps; null if nothing.</summary>
+    public StepCost? Cost => method.Cost(Configuration.LayerCount, Options.UsesDropout);
+
     /// <summary>What frozen weights would be kept as.</summary>
     public ElementType WeightType => types.Weights;
 

@@ -30,6 +30,9 @@ public sealed class TrainingRun : IDisposable
     /// <summary>The memory that the run will take.</summary>
     public MemoryPlan Plan { get; }
 
+    /// <summary>What the method says of the cost of its steps; null if nothing.</summary>
+    public StepCost? Cost => files.Method.Cost(files.Model.Configuration.LayerCount, Options.UsesDropout);
+
     /// <summary>The samples of each file, the training samples first, with the count of those that were left out.</summary>
     public IReadOnlyList<SampleSet> Samples => files.Sets;
 

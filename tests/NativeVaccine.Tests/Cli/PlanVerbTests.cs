@@ -33,6 +33,38 @@ public sealed class PlanVerbTests : IDisposable
         Assert.Contains("the weights alone take 12.6 GiB", tooSmall.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>A step of SFT makes 2L = 64 passes through layers, one of Vaccine 128; of S from L the lowest is (L - S) / (S + 1) on average.</summary>
+    [Theory]
+    [InlineData("gradient", "paper", false, 128 - (2 * 24 / 9.0), 128)]
+    [InlineData("uniform", "paper", true, 128 - (3 * 24 / 9.0), 128)]
+    [InlineData("upper", "paper", false, 128 - (2 * (16 + (8 / 9.0))), 96)]
+    [InlineData("upper", "paper", true, 128 - (3 * (16 + (8 / 9.0))), 80)]
+    [InlineData("upper", "reference", false, 128 - (2 * (16 + (8 / 9.0))) + 1, 97)] // more than 26 layers: one further down
+    public void PlanSaysWhatAStepOfTVaccineSaves(string sampling, string preset, bool sameMasks, double mean, int most)
+    {
+        string json = folder.File("plan.json");
+        string[] masks = sameMasks ? ["--same-masks"] : [];
+        CommandResult result = CommandLine.Succeed(
+            ["plan", "--model", "shape:llama-2-7b", "--method", "tvaccine", "--device-memory", "24GiB", "--layer-sampling", sampling, "--preset", preset, "--json", json, .. masks]);
+        JsonNode cost = JsonNode.Parse(File.ReadAllText(json))!["step_cost"]!;
+
+        Assert.Equal(mean / 128, (double)cost["of_vaccine"]!, 9);
+        Assert.Equal(mean / 64, (double)cost["of_sft"]!, 9);
+        Assert.Equal(most / 128.0, (double)cost["of_vaccine_at_most"]!, 9);
+        Assert.Contains(FormattableString.Invariant($"a step makes {mean / 128:F2} of Vaccine's passes through layers, {mean / 64:F2} of SFT's, if "), result.Output, StringComparison.Ordinal);
+        Assert.Contains(FormattableString.Invariant($"at most {most / 128.0:F2} and {most / 64.0:F2}, where layer "), result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PlanSaysNothingOfTheCostOfOthers()
+    {
+        string json = folder.File("plan.json");
+        CommandResult result = CommandLine.Succeed("plan", "--model", Model, "--method", "vaccine", "--json", json);
+
+        Assert.Null(JsonNode.Parse(File.ReadAllText(json))!["step_cost"]);
+        Assert.DoesNotContain("passes through layers", result.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void PlanSaysWhichBatchWouldFit()
     {
