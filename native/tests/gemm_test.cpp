@@ -123,11 +123,11 @@ void run(const Case& k) {
 }
 
 /// The bits of c (M, N) for rows `first` to `first + rows` of one fixed problem.
-std::vector<float> bits(int32_t threads, int64_t workspace_columns, int64_t M, int64_t N, int64_t K, int64_t first, int64_t rows,
+std::vector<float> bits(int32_t threads, int64_t workspace_rows, int64_t M, int64_t N, int64_t K, int64_t first, int64_t rows,
                         Layout layout, DType b_type = DType::BF16) {
     Machine& machine = machine_with(threads);
     Stream stream = machine.stream();
-    stream.workspace_bytes = std::min(stream.workspace_bytes, gemm_workspace_bytes(threads, workspace_columns));
+    stream.workspace_bytes = std::min(stream.workspace_bytes, gemm_workspace_bytes(threads, workspace_rows));
     Random random(5);
     Matrix a(machine, random, M, K, layout, DType::F32), b(machine, random, K, N, Layout::Columns, b_type);
     Buffer c(machine, rows, N);

@@ -14,12 +14,12 @@
 namespace vaccine::ops {
 namespace {
 
-constexpr int64_t kBlockSteps = 384;     // of k: a panel of a (14 x 384) stays in the first cache
-constexpr int64_t kBlockLanes = 128;     // of a, packed for one task: stays in the second cache
-constexpr int64_t kBlockColumns = 1024;  // of b, packed for all: stays in the third cache
-constexpr int64_t kStepMultiple = 16;    // so that blocks of k begin where transposing vectors do
-constexpr int64_t kPieceSteps = 32;      // of a, whose rows lie side by side: all panels take their part of a cache line while it is near
-constexpr int64_t kNarrow = 8;           // columns that would leave half of a vector empty: rows and columns change places
+constexpr int64_t kBlockSteps = 384;   // of k: a panel of a (14 x 384) stays in the first cache
+constexpr int64_t kBlockLanes = 128;   // of a, packed for one task
+constexpr int64_t kSharedLanes = 576;  // of a, packed for all: stays in the second cache
+constexpr int64_t kStepMultiple = 16;  // so that blocks of k begin where transposing vectors do
+constexpr int64_t kPieceSteps = 32;    // of a, whose rows lie side by side: all panels take their part of a cache line while it is near
+constexpr int64_t kNarrow = 8;         // columns that would leave half of a vector empty: rows and columns change places
 constexpr int64_t kAlignment = 64;
 
 // Less is not worth waking a thread for: about 10 us.
@@ -55,6 +55,11 @@ struct Ranges {
     int64_t begin(int64_t part) const { return n * part / parts; }
 };
 
+/// [begin, end)
+struct Part {
+    int64_t begin, end;
+};
+
 class Multiplication {
 public:
     Multiplication(Stream& stream, const Gemm& problem)
@@ -70,9 +75,9 @@ public:
         workers_ = reinterpret_cast<float*>(aligned);
         shared_ = workers_ + pool_.threads() * kWorkerFloats;
         const int64_t floats = (stream.workspace_bytes - static_cast<int64_t>(aligned - base)) / static_cast<int64_t>(sizeof(float));
-        const int64_t columns = (floats - pool_.threads() * kWorkerFloats) / kBlockSteps;
-        block_columns_ = std::min(kBlockColumns, columns - columns % kLargestTileColumns);
-        if (stream.workspace == nullptr || block_columns_ <= 0)
+        const int64_t lanes = (floats - pool_.threads() * kWorkerFloats) / kBlockSteps;
+        block_rows_ = std::min(kSharedLanes, lanes - lanes % kLargestTileColumns) / k_.row_lanes * k_.tile_rows;
+        if (stream.workspace == nullptr || block_rows_ <= 0)
             throw Error(Status::Internal, "gemm: " + std::to_string(stream.workspace_bytes) + " bytes of workspace; expected " +
                                               std::to_string(gemm_workspace_bytes(pool_.threads(), 1)) + " at least");
     }
@@ -87,6 +92,18 @@ public:
     }
 
 private:
+    /// Some rows of a, cut into panels of nearly equal height, at most a tile's.
+    struct RowPanels {
+        Ranges tiles;
+        const float* data;
+        int64_t stride;     // from a step to the next,
+        bool side_by_side;  // panels' lanes follow one another: a as it lies, not packed
+
+        Panel panel(int64_t tile, int64_t steps) const {
+            return {data + (side_by_side ? tiles.begin(tile) : tile * stride * steps), stride};
+        }
+    };
+
     /// Very few rows: b is read once, from where it lies. A panel's lanes are read to their ends, for the sake of memory's read-ahead.
     void by_dots() {
         const int64_t panels = ceil_div(p_.N, k_.vector);
@@ -125,49 +142,49 @@ private:
                 for (int64_t panel = ranges.begin(part); panel < ranges.begin(part + 1); ++panel) {
                     const int64_t column = panel * k_.tile_columns;
                     const bool direct = is_panel(column);
-                    multiply(rows, 0, direct ? panel_of_b(column, first_step) : pack_b(column, first_step, steps, b), column, first_step,
-                             steps);
+                    multiply(rows, {0, rows.tiles.parts}, 0, direct ? panel_of_b(column, first_step) : pack_b(column, first_step, steps, b),
+                             column, first_step, steps);
                 }
             });
         });
     }
 
-    /// Many rows: a block of b is packed once for all, then tasks take rows (and where those are few, columns).
+    /// Many rows: a block of a is packed once for all, then tasks take panels of b (and where those are few, rows too). A task packs a
+    /// panel for itself and uses it at once, while it is near.
     void by_blocks() {
-        for (int64_t column = 0; column < p_.N; column += block_columns_)
+        const Ranges blocks{p_.M, ceil_div(p_.M, block_rows_)};
+        for (int64_t block = 0; block < blocks.parts; ++block) {
+            const int64_t row = blocks.begin(block), rows = blocks.begin(block + 1) - row;
+            const RowPanels packed{{rows, ceil_div(rows, k_.tile_rows)}, shared_, k_.row_lanes, false};
             for_blocks_of_k([&](int64_t first_step, int64_t steps) {
-                pack_shared(column, std::min(block_columns_, p_.N - column), first_step, steps);
-                multiply_shared(column, std::min(block_columns_, p_.N - column), first_step, steps);
+                pack_shared(row, packed.tiles, first_step, steps);
+                multiply_shared(row, packed, first_step, steps);
             });
+        }
     }
 
-    void pack_shared(int64_t column, int64_t columns, int64_t first_step, int64_t steps) {
-        const int64_t panels = ceil_div(columns, k_.tile_columns);
-        const int64_t worthwhile = std::max<int64_t>(1, columns * steps / kTaskPacked);
-        const Ranges ranges{panels, std::min({panels, worthwhile, kTasksPerThread * pool_.threads()})};
+    void pack_shared(int64_t row, const Ranges& tiles, int64_t first_step, int64_t steps) {
+        const int64_t worthwhile = std::max<int64_t>(1, tiles.n * steps / kTaskPacked);
+        const Ranges ranges{tiles.parts, std::min({tiles.parts, worthwhile, kTasksPerThread * pool_.threads()})};
         pool_.parallel_for(ranges.parts, [&](int64_t part) {
-            for (int64_t panel = ranges.begin(part); panel < ranges.begin(part + 1); ++panel)
-                pack_b(column + panel * k_.tile_columns, first_step, steps, shared_ + panel * k_.tile_columns * steps);
+            pack_tiles(row, tiles, {ranges.begin(part), ranges.begin(part + 1)}, first_step, steps, shared_);
         });
     }
 
-    void multiply_shared(int64_t column, int64_t columns, int64_t first_step, int64_t steps) {
-        const int64_t panels = ceil_div(columns, k_.tile_columns);
-        const int64_t worthwhile = std::max<int64_t>(1, p_.M * columns * steps / kTaskProducts);
+    void multiply_shared(int64_t row, const RowPanels& a, int64_t first_step, int64_t steps) {
+        const int64_t panels = ceil_div(p_.N, k_.tile_columns);
+        const int64_t worthwhile = std::max<int64_t>(1, a.tiles.n * p_.N * steps / kTaskProducts);
         const int64_t wanted = pool_.threads() == 1 ? 1 : std::min(worthwhile, kTasksPerThread * pool_.threads());
-        const int64_t fewest = ceil_div(p_.M, task_rows()), most = ceil_div(p_.M, k_.tile_rows);
-        const Ranges rows{p_.M, std::max(fewest, std::min(most, wanted))};
-        const Ranges chunks{panels, std::min(panels, ceil_div(wanted, rows.parts))};
+        const Ranges columns{panels, std::min(panels, wanted)};
+        const Ranges chunks{a.tiles.parts, std::min(a.tiles.parts, ceil_div(wanted, columns.parts))};
 
-        pool_.parallel_for(rows.parts * chunks.parts, [&](int64_t task, int32_t worker) {
-            const int64_t row = rows.begin(task / chunks.parts), row_end = rows.begin(task / chunks.parts + 1);
-            const int64_t chunk = task % chunks.parts;
-            float* a = workers_ + worker * kWorkerFloats;
-            const RowPanels packed = pack_a(row, row_end - row, first_step, steps, a);
-            for (int64_t panel = chunks.begin(chunk); panel < chunks.begin(chunk + 1); ++panel) {
-                const int64_t left = columns - panel * k_.tile_columns;
-                const Panel b{shared_ + panel * k_.tile_columns * steps, left <= k_.vector ? k_.vector : k_.tile_columns};
-                multiply(packed, row, b, column + panel * k_.tile_columns, first_step, steps);
+        pool_.parallel_for(columns.parts * chunks.parts, [&](int64_t task, int32_t worker) {
+            const int64_t part = task / chunks.parts, chunk = task % chunks.parts;
+            const Part tiles{chunks.begin(chunk), chunks.begin(chunk + 1)};
+            for (int64_t panel = columns.begin(part); panel < columns.begin(part + 1); ++panel) {
+                const int64_t column = panel * k_.tile_columns;
+                const Panel b = pack_b(column, first_step, steps, workers_ + worker * kWorkerFloats);
+                multiply(a, tiles, row, b, column, first_step, steps);
             }
         });
     }
@@ -180,29 +197,22 @@ private:
         } while (first < p_.K);
     }
 
-    /// Some rows of a, cut into panels of nearly equal height, at most a tile's.
-    struct RowPanels {
-        Ranges tiles;
-        const float* data;
-        int64_t stride;     // from a step to the next,
-        bool side_by_side;  // panels' lanes follow one another: a as it lies, not packed
-
-        Panel panel(int64_t tile, int64_t steps) const {
-            return {data + (side_by_side ? tiles.begin(tile) : tile * stride * steps), stride};
-        }
-    };
-
     RowPanels pack_a(int64_t row, int64_t rows, int64_t first_step, int64_t steps, float* to) const {
         const Ranges tiles{rows, ceil_div(rows, k_.tile_rows)};
         if (p_.a.row_stride == 1 && p_.a.dtype == DType::F32 && p_.N <= k_.tile_columns)  // read once: packing would be another reading
             return {tiles, static_cast<const float*>(p_.a.data) + row + first_step * p_.a.column_stride, p_.a.column_stride, true};
+        pack_tiles(row, tiles, {0, tiles.parts}, first_step, steps, to);
+        return {tiles, to, k_.row_lanes, false};
+    }
+
+    /// Some tiles of the rows from `row` on; to is where the first of all tiles lies.
+    void pack_tiles(int64_t row, const Ranges& tiles, Part some, int64_t first_step, int64_t steps, float* to) const {
         const int64_t piece = p_.a.row_stride == 1 ? kPieceSteps : steps;
         for (int64_t done = 0; done < steps; done += piece)
-            for (int64_t t = 0; t < tiles.parts; ++t)
+            for (int64_t t = some.begin; t < some.end; ++t)
                 k_.pack(source(p_.a, row + tiles.begin(t), first_step + done, p_.a.row_stride, p_.a.column_stride),
                         tiles.begin(t + 1) - tiles.begin(t), k_.row_lanes, std::min(piece, steps - done),
                         to + (t * steps + done) * k_.row_lanes);
-        return {tiles, to, k_.row_lanes, false};
     }
 
     Panel pack_b(int64_t column, int64_t first_step, int64_t steps, float* to) const {
@@ -225,10 +235,10 @@ private:
         return {static_cast<const char*>(operand.data) + offset, operand.dtype == DType::BF16, lane_stride, step_stride};
     }
 
-    /// One panel of b with all panels of a.
-    void multiply(const RowPanels& a, int64_t row, const Panel& b, int64_t column, int64_t first_step, int64_t steps) const {
+    /// One panel of b with some panels of a.
+    void multiply(const RowPanels& a, Part tiles, int64_t row, const Panel& b, int64_t column, int64_t first_step, int64_t steps) const {
         const int64_t columns = std::min(k_.tile_columns, p_.N - column);
-        for (int64_t t = 0; t < a.tiles.parts; ++t) {
+        for (int64_t t = tiles.begin; t < tiles.end; ++t) {
             const int64_t at = row + a.tiles.begin(t), rows = a.tiles.begin(t + 1) - a.tiles.begin(t);
             place(at, rows, column, columns, first_step == 0, [&](const TileEnd& end, float* c, int64_t c_stride) {
                 k_.tile(rows, columns, steps, a.panel(t, steps), b, end, c, c_stride);
@@ -270,9 +280,9 @@ private:
     const Gemm p_;
     const GemmKernels& k_;
     ThreadPool& pool_;
-    int64_t block_steps_ = 0, block_columns_ = 0;
+    int64_t block_steps_ = 0, block_rows_ = 0;
     float* workers_ = nullptr;  // kWorkerFloats for each
-    float* shared_ = nullptr;   // block_columns_ * kBlockSteps
+    float* shared_ = nullptr;   // a block of a, packed: block_rows_ by block_steps_
 };
 
 }  // namespace
@@ -282,9 +292,10 @@ void gemm(Stream& stream, const Gemm& problem) {
     Multiplication(stream, problem).run();
 }
 
-int64_t gemm_workspace_bytes(int32_t threads, int64_t columns) {
-    const int64_t block = std::min(kBlockColumns, round_up(std::max<int64_t>(1, columns), kLargestTileColumns));
-    return (threads * kWorkerFloats + block * kBlockSteps) * static_cast<int64_t>(sizeof(float)) + kAlignment;
+int64_t gemm_workspace_bytes(int32_t threads, int64_t rows) {
+    const int64_t packed = ceil_div(4 * std::max<int64_t>(1, rows), 3);  // 6 rows may lie in 8 lanes
+    const int64_t lanes = std::min(kSharedLanes, round_up(packed, kLargestTileColumns));
+    return (threads * kWorkerFloats + lanes * kBlockSteps) * static_cast<int64_t>(sizeof(float)) + kAlignment;
 }
 
 }  // namespace vaccine::ops

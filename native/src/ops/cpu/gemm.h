@@ -29,8 +29,8 @@ struct Gemm {
 /// multiply and add round separately.)
 void gemm(Stream& stream, const Gemm& problem);
 
-/// Workspace with which gemm runs at its best on `threads` threads for N up to `columns`. It works with less, down to
+/// Workspace with which gemm runs at its best on `threads` threads for M up to `rows`. It works with less, down to
 /// gemm_workspace_bytes(threads, 1), and throws Error(Internal) below that.
-int64_t gemm_workspace_bytes(int32_t threads, int64_t columns);
+int64_t gemm_workspace_bytes(int32_t threads, int64_t rows);
 
 }  // namespace vaccine::ops

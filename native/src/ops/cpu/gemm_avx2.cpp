@@ -9,6 +9,7 @@ namespace vaccine::ops {
 namespace {
 
 constexpr int kRows = 6, kVector = 8, kDotRows = 4;
+constexpr int64_t kAhead = 16;  // steps: both panels together fill the first cache
 
 __m256i first(int64_t lanes) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(lanes < kVector ? lanes : kVector)),
@@ -144,6 +145,8 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     const float* b = b_panel.data;
     for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
         __m256 row[V];
+        _mm_prefetch(reinterpret_cast<const char*>(a + kAhead * a_panel.stride), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(b + kAhead * b_panel.stride), _MM_HINT_T0);  // a packed step is one line
         VACCINE_UNROLL
         for (int v = 0; v < V; ++v) row[v] = _mm256_loadu_ps(b + v * kVector);
         VACCINE_UNROLL

@@ -9,6 +9,7 @@ namespace vaccine::ops {
 namespace {
 
 constexpr int kRows = 14, kVector = 16, kDotRows = 8;
+constexpr int64_t kAhead = 16;  // steps: both panels together are more than the first cache holds
 
 __mmask16 first(int64_t lanes) {
     return static_cast<__mmask16>(lanes >= kVector ? 0xFFFF : (1u << lanes) - 1);
@@ -143,8 +144,12 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     const float* b = b_panel.data;
     for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
         __m512 row[V];
+        _mm_prefetch(reinterpret_cast<const char*>(a + kAhead * a_panel.stride), _MM_HINT_T0);
         VACCINE_UNROLL
-        for (int v = 0; v < V; ++v) row[v] = _mm512_loadu_ps(b + v * kVector);
+        for (int v = 0; v < V; ++v) {
+            _mm_prefetch(reinterpret_cast<const char*>(b + v * kVector + kAhead * b_panel.stride), _MM_HINT_T0);
+            row[v] = _mm512_loadu_ps(b + v * kVector);
+        }
         VACCINE_UNROLL
         for (int r = 0; r < R; ++r) {
             const __m512 factor = _mm512_set1_ps(a[r]);

@@ -110,7 +110,8 @@ void adapter_backward(Stream& stream, const View& dy, const View& x, const Lora&
 
 int64_t linear_workspace_bytes(int32_t threads, const WorkspaceNeed& need) {
     const int64_t row = need.largest_width * static_cast<int64_t>(sizeof(float));
-    return gemm_workspace_bytes(threads, need.largest_width) + std::min(need.tokens * row, std::max(kPartBytes, row));
+    return gemm_workspace_bytes(threads, std::max(need.tokens, need.largest_width)) +
+           std::min(need.tokens * row, std::max(kPartBytes, row));
 }
 
 void linear_forward(Stream& stream, View x, View w, View bias, const Lora& lora, View y, View addend) {
