@@ -27,6 +27,7 @@ internal sealed class DemoCommand : Verb
     private readonly Option<string?> device = OptionKinds.Text("--device", "cpu|cuda:N", "where to run; cpu unless given");
     private readonly Option<int?> threads =
         OptionKinds.WholeNumber("--threads", "threads of the CPU; 0: as many as there are processors", 0);
+    private readonly MethodOptionSet ofMethods = new([.. DemoArm.All.Select(static arm => arm.Info)]);
     private readonly DemoSettings size;
 
     public DemoCommand(CommandContext context) : base(
@@ -36,13 +37,13 @@ internal sealed class DemoCommand : Verb
         context)
     {
         size = context.Demo;
-        AddAll([seed, seeds, methods, poisonRatio, output, device, threads, ConfigurationFile.CreateOption()]);
+        AddAll([seed, seeds, methods, poisonRatio, output, device, threads, .. ofMethods.Values, ConfigurationFile.CreateOption()]);
     }
 
     /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
-        IReadOnlyList<DemoArm> arms = parsed.GetValue(methods) is { } names ? DemoArm.Choose(names) : size.Arms;
+        IReadOnlyList<DemoArm> arms = WithWhatIsGiven(parsed, parsed.GetValue(methods) is { } names ? DemoArm.Choose(names) : size.Arms);
         string folder = parsed.GetValue(output) ?? $"runs/demo-{DateTime.Now.ToString("yyyy-MM-dd-HHmmss", CultureInfo.InvariantCulture)}";
         AtomicFolder.RequireFree(folder);
         Directory.CreateDirectory(AtomicFolder.Real(folder));
@@ -66,5 +67,19 @@ internal sealed class DemoCommand : Verb
         Terminal.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{watch.Elapsed.TotalSeconds:F0} s; models, adapters and numbers are in {folder}"));
         return ExitCode.Success;
+    }
+
+    /// <summary>The arms with the options of methods that were given, each in every arm whose method has it.</summary>
+    /// <exception cref="InputException">One belongs to no arm.</exception>
+    private IReadOnlyList<DemoArm> WithWhatIsGiven(ParseResult parsed, IReadOnlyList<DemoArm> arms)
+    {
+        foreach (Option option in ofMethods.Values.Where(parsed.IsGiven))
+        {
+            if (!arms.Any(arm => arm.Info.Options.Any(each => each.CommandLineName == option.Name)))
+                throw new InputException($"{option.Name} is an option of none of the arms, {string.Join(',', arms.Select(static arm => arm.Method))}");
+        }
+        DemoArm[] with = [.. arms.Select(arm => arm.With(ofMethods.Given(parsed, arm.Info)))];
+        foreach (DemoArm arm in with) arm.RequireFits();
+        return with;
     }
 }

@@ -42,6 +42,8 @@ internal sealed record DemoArm(string Name, string Method, params IReadOnlyList<
     /// <summary>The method.</summary>
     public MethodInfo Info => MethodCatalog.Require(Method);
 
+    private TrainingOptions Defaults => TrainingDefaults.For(TrainingStage.Align, Method, Preset.Paper);
+
     /// <summary>The arms of some methods, in the order of <see cref="All"/>; plain alignment is always one.</summary>
     /// <param name="names">Names of methods with commas between them, or <see cref="Every"/>.</param>
     /// <exception cref="InputException">A name is unknown, or stands there twice.</exception>
@@ -63,16 +65,27 @@ internal sealed record DemoArm(string Name, string Method, params IReadOnlyList<
         return [.. All.Where(arm => arm == Plain || asked.Contains(arm.Method))];
     }
 
+    /// <summary>The arm with other values of some options.</summary>
+    public DemoArm With(IEnumerable<(string Name, object Value)> settings)
+    {
+        (string Name, object Value)[] given = [.. settings];
+        return this with { Settings = [.. Settings.Where(own => given.All(other => other.Name != own.Name)), .. given] };
+    }
+
     /// <summary>The options of a run with the arm's method and settings.</summary>
     /// <param name="common">What all arms have.</param>
     public TrainingOptions Apply(TrainingOptions common) => Settings.Aggregate(
         common with { Method = Method },
         static (options, setting) => options.With(setting.Name, setting.Value));
 
+    /// <summary>Checks that the made world's model is large enough for its settings.</summary>
+    /// <exception cref="InputException">It is not.</exception>
+    public void RequireFits() => MethodCatalog.Create(Apply(Defaults)).RequireFits(ToyModel.Configuration.LayerCount);
+
     /// <summary>Its method with all of the method's options, as a command line has them.</summary>
     public string Describe()
     {
-        MethodSettings settings = Apply(TrainingDefaults.For(TrainingStage.Align, Method, Preset.Paper)).Settings;
+        MethodSettings settings = Apply(Defaults).Settings;
         IEnumerable<string> options = Info.Options.Where(option => option is not PoolOption && settings.Find(option) is not (null or false))
             .Select(option => $" {option.CommandLineName} {option.Write(settings.Find(option)!).ToJsonString().Trim('"')}");
         return $"--method {Method}{string.Concat(options)}{(ContinuesPlain ? $", continues the adapter of {Plain.Name}" : "")}";

@@ -24,21 +24,29 @@ internal sealed class MethodOptionSet
     /// <summary>Every option, in the order in which methods declare them.</summary>
     public IEnumerable<Option> All => options.Values;
 
+    /// <summary>Those that are no files.</summary>
+    public IEnumerable<Option> Values => Those(static option => option is not PoolOption);
+
     /// <summary>Those that a single step depends on, and that are no files.</summary>
-    public IEnumerable<Option> OfAStep => options.Keys
-        .Where(static name => Declarations(MethodCatalog.All, name).All(static each => each.Option is not PoolOption && !each.Option.AcrossSteps))
-        .Select(name => options[name]);
+    public IEnumerable<Option> OfAStep => Those(static option => option is not PoolOption && !option.AcrossSteps);
 
     /// <summary>The settings with what was given. What the method does not use is not looked at.</summary>
-    public MethodSettings Read(ParseResult parsed, MethodInfo method, MethodSettings settings)
+    public MethodSettings Read(ParseResult parsed, MethodInfo method, MethodSettings settings) =>
+        Given(parsed, method).Aggregate(settings, static (with, setting) => with.With(setting.Name, setting.Value));
+
+    /// <summary>What was given of a method's options.</summary>
+    public IEnumerable<(string Name, object Value)> Given(ParseResult parsed, MethodInfo method)
     {
         foreach (MethodOption option in method.Options.Where(option => parsed.IsGiven(options[option.Name])))
         {
             object? value = options[option.Name] is Option<bool> flag ? parsed.GetValue(flag) : parsed.GetValue((Option<object?>)options[option.Name]);
-            if (value is not null) settings = settings.With(option.Name, value);
+            if (value is not null) yield return (option.Name, value);
         }
-        return settings;
     }
+
+    private IEnumerable<Option> Those(Predicate<MethodOption> are) => options.Keys
+        .Where(name => Declarations(MethodCatalog.All, name).All(each => are(each.Option)))
+        .Select(name => options[name]);
 
     private static (MethodInfo Method, MethodOption Option)[] Declarations(IReadOnlyList<MethodInfo> methods, string name) =>
         [.. from method in methods from option in method.Options where option.Name == name select (method, option)];

@@ -10,6 +10,7 @@ namespace NativeVaccine.Tests.Demo;
 /// <summary>Which methods the demo compares, and with which options.</summary>
 public sealed class DemoArmTests : IDisposable
 {
+    private static readonly DemoSettings Tiny = new(PretrainingSamples: 64, AlignmentEpochs: 1, AttackEpochs: 1);
     private readonly TemporaryFolder folder = new();
 
     public void Dispose() => folder.Dispose();
@@ -45,13 +46,36 @@ public sealed class DemoArmTests : IDisposable
         Assert.False(Directory.Exists(run));
     }
 
+    [Theory]
+    [InlineData("--inner-steps 3", "--inner-steps is an option of none of the arms, sft,vaccine,tvaccine,random-vaccine")]
+    [InlineData("--layers 5 --layer-sampling upper", "cannot choose 5 of the 4 layers of the upper half of 8")]
+    public void AnOptionThatNoArmHasOrThatDoesNotFitIsRefusedBeforeAnythingIsTrained(string options, string expected)
+    {
+        string run = folder.File("run");
+        CommandResult result = CommandLine.Run(["demo", "--out", run, .. options.Split(' ')]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(run));
+    }
+
+    [Fact]
+    public void AnOptionGoesToEveryArmThatHasIt()
+    {
+        CommandResult result = CommandLine.Run(
+            Tiny, CancellationToken.None, "demo", "--rho", "1", "--layers", "4", "--layer-sampling", "upper", "--seed", "7", "--out", folder.File("run"));
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("  Vaccine: --method vaccine --rho 1 ", result.Output, StringComparison.Ordinal);
+        string targeted = result.Output.Split('\n').Single(static line => line.StartsWith("  T-Vaccine:", StringComparison.Ordinal));
+        Assert.Contains(" --rho 1 --layers 4 ", targeted, StringComparison.Ordinal);
+        Assert.Contains(" --layer-sampling upper", targeted, StringComparison.Ordinal);
+    }
+
     /// <summary>Options of an arm are those of a command line, with the values that its run had.</summary>
     [Fact]
     public void TheOutputSaysWhichOptionsEachArmHad()
     {
         string run = folder.File("run");
-        var tiny = new DemoSettings(PretrainingSamples: 64, AlignmentEpochs: 1, AttackEpochs: 1);
-        CommandResult result = CommandLine.Run(tiny, CancellationToken.None, "demo", "--methods", "all", "--seed", "7", "--out", run);
+        CommandResult result = CommandLine.Run(Tiny, CancellationToken.None, "demo", "--methods", "all", "--seed", "7", "--out", run);
         Assert.True(result.ExitCode == 0, result.Error);
         string page = File.ReadAllText(Path.Combine(run, "results.md"));
         JsonNode json = JsonNode.Parse(File.ReadAllText(Path.Combine(run, "results.json")))!;
