@@ -71,7 +71,7 @@ internal sealed class DemoCommand : Verb
 
     /// <summary>The arms with the options of methods that were given, each in every arm whose method has it.</summary>
     /// <exception cref="InputException">One belongs to no arm.</exception>
-    private IReadOnlyList<DemoArm> WithWhatIsGiven(ParseResult parsed, IReadOnlyList<DemoArm> arms)
+    private DemoArm[] WithWhatIsGiven(ParseResult parsed, IReadOnlyList<DemoArm> arms)
     {
         foreach (Option option in ofMethods.Values.Where(parsed.IsGiven))
         {
