@@ -38,11 +38,15 @@ public sealed class ByteFallbackTokenizer : Tokenizer
         : base(specialTokens, new AddedVocabulary(addedTokens, normalize))
     {
         (this.vocabulary, this.preparation, this.decoder) = (vocabulary, preparation, decoder);
+        PutsSpaceFirst = preparation.Prepend != PrependScheme.Never || normalize("a").Length > 1;
         VocabularySize = vocabulary.Pieces.Keys.Concat(addedTokens.Keys).Max() + 1;
     }
 
     /// <inheritdoc/>
     public override int VocabularySize { get; }
+
+    /// <summary>A space is put before a text, by the normalizer or after it.</summary>
+    internal bool PutsSpaceFirst { get; }
 
     /// <inheritdoc/>
     public override string Piece(int id)

@@ -25,6 +25,21 @@ public sealed class MergeVerbTests : IDisposable
         Assert.False(File.Exists(folder.File("out", "generation_config.json")));
     }
 
+    /// <summary>As transformers 5 writes a folder: tokenizer.json alone.</summary>
+    [Fact]
+    public void A_tokenizer_model_is_made_where_there_is_a_tokenizer_json_of_its_kind_alone()
+    {
+        CopyModel("tiny-llama");
+        File.Delete(folder.File("m", "tokenizer.model"));
+        File.Copy(Fixtures.Path("tokenizers-json", "llama-prepend", "tokenizer.json"), folder.File("m", "tokenizer.json"));
+        string error = CommandLine.Succeed(
+            "merge", "--model", folder.File("m"), "--out", folder.File("out"), "--adapter", Fixtures.Path("adapter-qv")).Error;
+        Assert.Contains("wrote a tokenizer.model beside tokenizer.json; both give the same tokens for ", error, StringComparison.Ordinal);
+        Assert.True(File.Exists(folder.File("out", "tokenizer.model")));
+        Assert.True(File.Exists(folder.File("out", "tokenizer.json")));
+        Assert.False(File.Exists(folder.File("m", "tokenizer.model")));
+    }
+
     [Fact]
     public void Without_an_adapter_there_is_nothing_to_do()
     {
