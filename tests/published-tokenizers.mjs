@@ -1,10 +1,15 @@
 // The JavaScript half of published-tokenizers.sh, run in the folder with the packages: `make` writes texts.json and, per vocabulary, a folder
-// with tokenizer.json and expected.json; `compare` reads found.json beside them and prints a table.
+// with tokenizer.json and expected.json, and chats.jsonl with chats.json; `compare` reads found.json and found-chats.json beside them and
+// prints a table.
 import fs from 'node:fs';
+import { Template } from '@huggingface/jinja';
 import { LlamaTokenizer } from 'llama-tokenizer-js';
 import { Tokenizer } from '@anush008/tokenizers';
 
 const COUNT = 9004;
+const CHATS = 500;
+/** Templates for vocabularies whose packages carry none, by their names in tests/fixtures/chat/published.json. */
+const TEMPLATES = { llama2: 'llama2:7b', mistral: 'llava:7b' };
 const PACKAGES = { mistral: 'llama2', llama3_1: 'llama3_1', qwen3: 'qwen3', gemma3: 'gemma3', deepseek_v3: 'deepseek_v3' };
 const read = path => JSON.parse(fs.readFileSync(path, 'utf8'));
 
@@ -72,6 +77,37 @@ async function expected(json, texts) {
   return { ids, decoded };
 }
 
+/**
+ * Conversations that end with a question, and the tokens that the library makes of their rendered text. What people say in them holds no text
+ * of a special token: the library would take it for the token.
+ */
+async function chats(name, json, texts) {
+  const config = read(`${name}/tokenizer_config.json`);
+  const source = config.chat_template ?? read('published.json').templates.find(each => each.name === TEMPLATES[name]).template;
+  fs.writeFileSync(`${name}/chat_template.jinja`, source);
+  const random = generator(20261128);
+  const special = json.added_tokens.filter(token => token.special).map(token => token.content);
+  // JavaScript's trim takes U+FEFF along, Python's does not (findings/jinja-js-loose-equality.sh).
+  const said = texts.filter(text => text.trim() !== '' && text.length < 200 && !text.includes('\ufeff') && !special.some(each => text.includes(each)));
+  const one = () => said[Math.floor(random() * said.length)];
+  const conversations = Array.from({ length: CHATS }, (_, n) => {
+    const messages = n % 3 === 0 && name !== 'mistral' ? [{ role: 'system', content: one() }] : [];
+    for (let turns = n % 4; turns > 0; turns--) messages.push({ role: 'user', content: one() }, { role: 'assistant', content: one() });
+    return [...messages, { role: 'user', content: one() }];
+  });
+  const text = token => (token && typeof token === 'object' ? token.content : token) ?? '';
+  const template = new Template(source);
+  const encoder = Tokenizer.fromString(JSON.stringify({ ...json, post_processor: null }));
+  const expected = [];
+  for (const messages of conversations) {
+    const rendered = template.render({
+      messages, bos_token: text(config.bos_token), eos_token: text(config.eos_token), add_generation_prompt: true });
+    expected.push({ text: rendered, ids: (await encoder.encode(rendered)).getIds() });
+  }
+  fs.writeFileSync(`${name}/chats.jsonl`, conversations.map(messages => JSON.stringify({ messages })).join('\n') + '\n');
+  fs.writeFileSync(`${name}/chats.json`, JSON.stringify(expected));
+}
+
 async function make() {
   const texts = makeTexts();
   fs.writeFileSync('texts.json', JSON.stringify(texts));
@@ -82,6 +118,7 @@ async function make() {
     fs.writeFileSync(`${name}/tokenizer.json`, JSON.stringify(json));
     fs.copyFileSync(`${from}/tokenizer_config.json`, `${name}/tokenizer_config.json`);
     fs.writeFileSync(`${name}/expected.json`, JSON.stringify(await expected(json, texts)));
+    await chats(name, json, texts);
   }
   // llama-tokenizer-js is a second opinion on Llama 2: it gives nothing, not even BOS, for empty text.
   const own = new LlamaTokenizer();
@@ -92,14 +129,18 @@ function compare() {
   const texts = read('texts.json');
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   let failed = 0;
-  console.log('| vocabulary | strings | ids differ | decoded text differs |\n| --- | --- | --- | --- |');
+  console.log('| vocabulary | strings | ids differ | decoded text differs | conversations | text or ids differ |\n| --- | --- | --- | --- | --- | --- |');
   for (const name of ['llama2', ...Object.keys(PACKAGES)]) {
     const expected = read(`${name}/expected.json`);
     const found = read(`${name}/found.json`);
     const ids = texts.map((_, i) => i).filter(i => !same(expected.ids[i], found[i].ids));
     const decoded = texts.map((_, i) => i).filter(i => expected.decoded[i] !== found[i].decoded);
-    failed += ids.length + decoded.length;
-    console.log(`| ${name} | ${texts.length} | ${ids.length} | ${decoded.length} |`);
+    const chats = read(`${name}/chats.json`);
+    const foundChats = read(`${name}/found-chats.json`);
+    const apart = chats.map((_, i) => i).filter(i => chats[i].text !== foundChats[i].text || !same(chats[i].ids, foundChats[i].ids));
+    failed += ids.length + decoded.length + apart.length;
+    console.log(`| ${name} | ${texts.length} | ${ids.length} | ${decoded.length} | ${chats.length} | ${apart.length} |`);
+    for (const i of apart.slice(0, 3)) console.error(name, JSON.stringify(chats[i]), '/', JSON.stringify({ text: foundChats[i].text, ids: foundChats[i].ids }));
     for (const i of ids.slice(0, 3)) console.error(name, JSON.stringify(texts[i]), expected.ids[i].join(' '), '/', found[i].ids.join(' '));
     for (const i of decoded.slice(0, 3)) console.error(name, JSON.stringify(expected.decoded[i]), '/', JSON.stringify(found[i].decoded));
   }

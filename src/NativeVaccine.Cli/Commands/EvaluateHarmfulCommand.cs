@@ -84,7 +84,7 @@ internal sealed class EvaluateHarmfulCommand : ModelVerb
         var origin = new JsonObject(model.DescribeFiles())
         {
             ["template"] = template.Name,
-            ["prompts"] = HashOf(questions.Select(question => template.Prompt(question.Instruction, question.Input))),
+            ["prompts"] = HashOf(questions.Select(template.Prompt)),
             ["options"] = ResultSource.Options(parsed, ChangeNoAnswer),
             ["nativevaccine"] = Versions.Current()["nativevaccine"],
         };

@@ -18,6 +18,7 @@ internal sealed class EvaluateLossCommand : ModelVerb
         OptionKinds.Text("--data", "FILE", "Alpaca records or records of tokens (.json, .jsonl; without a suffix the content tells)");
     private readonly Option<string?> template =
         OptionKinds.Template("how a record becomes a prompt; that of --run, else alpaca unless given");
+    private readonly Option<string?> labels = OptionKinds.Labels();
     private readonly Option<int?> maxLength =
         OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens; 200 unless given", 2);
 
@@ -28,15 +29,16 @@ internal sealed class EvaluateLossCommand : ModelVerb
         context)
     {
         data.Required = true;
-        AddWithModel(data, template, maxLength);
+        AddWithModel(data, template, labels, maxLength);
     }
 
     /// <inheritdoc/>
     protected override int Execute(LoadedModel model, ParseResult parsed)
     {
-        PromptTemplate prompt = PromptTemplate.Parse(parsed.GetValue(template) ?? model.Selection.Template);
+        PromptTemplate prompt = model.Template(parsed.GetValue(template), Terminal.Error.WriteLine);
         var form = new SampleForm(model.Tokenizer, prompt, parsed.GetValue(maxLength) ?? model.Selection.Run?.MaxLength ?? DefaultMaxLength)
         {
+            Labels = OptionKinds.Word(parsed, labels, model.Selection.Run?.Labels ?? LabelScope.Answers),
             Positions = model.Configuration.MaximumPositions,
         };
         SampleSet samples = SampleReader.Read(parsed.GetRequiredValue(data)!, form);

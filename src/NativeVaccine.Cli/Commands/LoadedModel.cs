@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
+using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Models;
 using NativeVaccine.Tokenization;
@@ -66,6 +67,13 @@ internal sealed class LoadedModel : IDisposable
             throw;
         }
     }
+
+    /// <summary>The template that was asked for; the one that the model was trained with where none was.</summary>
+    /// <param name="asked">What --template was given; null for nothing.</param>
+    /// <param name="tell">Told in a line which chat template the model has.</param>
+    /// <exception cref="InputException">It cannot be used.</exception>
+    public PromptTemplate Template(string? asked, Action<string>? tell = null) =>
+        PromptTemplate.Open(asked ?? Selection.Template, folder.Path, Tokenizer, tell);
 
     /// <summary>Puts the model on its device.</summary>
     /// <param name="options">What there must be room for; the form of the weights and the memory limit are set here.</param>

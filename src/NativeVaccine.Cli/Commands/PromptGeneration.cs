@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using NativeVaccine.Chat;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
@@ -42,8 +43,8 @@ internal sealed class PromptGeneration
     public IEnumerable<Option> All => [Template, MaxNewTokens, Temperature, TopK, TopP, Seed, RepetitionPenalty];
 
     /// <summary>The template that was asked for, or the model's own.</summary>
-    public PromptTemplate TemplateFor(LoadedModel model, ParseResult parsed) =>
-        PromptTemplate.Parse(parsed.GetValue(Template) ?? model.Selection.Template);
+    public PromptTemplate TemplateFor(LoadedModel model, ParseResult parsed, Action<string>? notice = null) =>
+        model.Template(parsed.GetValue(Template), notice);
 
     /// <summary>The prompts in tokens, and how they are to be continued. Nothing is loaded yet.</summary>
     /// <param name="model">The model.</param>
@@ -54,17 +55,25 @@ internal sealed class PromptGeneration
     public PreparedPrompts Prepare(
         LoadedModel model, IReadOnlyList<AlpacaRecord> prompts, ParseResult parsed, Action<string> notice)
     {
-        PromptTemplate template = TemplateFor(model, parsed);
-        string[] texts = [.. prompts.Select(prompt => template.Prompt(prompt.Instruction, prompt.Input))];
-        GenerationOptions options = Options(model, parsed, notice);
-        if (model.Tokenizer.ClosingId is { } closing)
+        PromptTemplate template = TemplateFor(model, parsed, notice);
+        string[] texts = [.. prompts.Select(template.Prompt)];
+        GenerationOptions options = WithEndOf(template, Options(model, parsed, notice), model, notice);
+        if (template is not ChatTemplate && model.Tokenizer.ClosingId is { } closing)
             notice($"the tokenizer's files put token {closing} after a text; a prompt is left open");
-        int special = texts.Count(model.Tokenizer.HoldsSpecialText);
+        int special = prompts.Select(template.TextOf).Count(model.Tokenizer.HoldsSpecialText);
         if (special > 0)
             notice($"{special} of {texts.Length} prompts hold the text of a special token, which is taken as text, not as the token");
-        var prepared = new PreparedPrompts(texts, [.. texts.Select(text => model.Tokenizer.Encode(text))], options);
+        var prepared = new PreparedPrompts(texts, [.. prompts.Select(prompt => template.Encode(model.Tokenizer, prompt))], options);
         prepared.NotePositions(model.Configuration.MaximumPositions, notice);
         return prepared;
+    }
+
+    /// <summary>An answer also ends where the chat template ends it, which the model's files need not say.</summary>
+    private static GenerationOptions WithEndOf(PromptTemplate template, GenerationOptions options, LoadedModel model, Action<string> notice)
+    {
+        if (template is not ChatTemplate { EndId: { } end } || options.EndIds.Contains(end)) return options;
+        notice(FormattableString.Invariant($"an answer also ends with {model.Tokenizer.Piece(end)} ({end}), as the chat template has it"));
+        return options with { EndIds = [.. options.EndIds, end] };
     }
 
     private GenerationOptions Options(LoadedModel model, ParseResult parsed, Action<string> notice)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using NativeVaccine.Chat;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Data;
@@ -18,8 +19,9 @@ internal sealed class TokenizeCommand : Verb
     private readonly Option<string?> file = OptionKinds.Text(
         "--file",
         "FILE",
-        "texts: strings or records (instruction, and input on a line of its own) as .json or .jsonl, or a text a line; without a suffix the "
+        "texts: strings or records (instruction and input, or messages) as .json or .jsonl, or a text a line; without a suffix the "
         + "content tells");
+    private readonly Option<string?> template = OptionKinds.Template("how a text or record is put to a model; none unless given");
     private readonly Option<string?> json = OptionKinds.JsonOutput();
 
     public TokenizeCommand(CommandContext context) : base(
@@ -29,22 +31,23 @@ internal sealed class TokenizeCommand : Verb
         context)
     {
         model.Required = true;
-        AddAll([model, text, file, json, ConfigurationFile.CreateOption()]);
+        AddAll([model, text, file, template, json, ConfigurationFile.CreateOption()]);
     }
 
     /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
-        string[] texts = (parsed.GetValue(text), parsed.GetValue(file)) switch
+        AlpacaRecord[] records = (parsed.GetValue(text), parsed.GetValue(file)) switch
         {
-            ({ } single, null) => [single],
+            ({ } single, null) => [new AlpacaRecord(single, "", "")],
             (null, { } path) => ReadFile(path),
             _ => throw new InputException("nvaccine tokenize: expected either --text or --file"),
         };
         string folder = parsed.GetRequiredValue(model)!;
         Tokenizer tokenizer = Load(folder, Terminal.Error.WriteLine);
         var results = new JsonArray();
-        foreach (string each in texts) results.Add(Describe(tokenizer, each));
+        PromptTemplate put = PromptTemplate.Open(parsed.GetValue(template) ?? PromptTemplate.None.Name, folder, tokenizer, Terminal.Error.WriteLine);
+        foreach (AlpacaRecord each in records) results.Add(Describe(tokenizer, put, each));
         WriteJsonOr(parsed.GetValue(json), results, () =>
         {
             foreach (JsonNode? result in results)
@@ -54,22 +57,21 @@ internal sealed class TokenizeCommand : Verb
                 Terminal.Out.WriteLine($"decoded  {Visible((string)result["decoded"]!)}");
             }
         });
-        int special = texts.Count(tokenizer.HoldsSpecialText);
+        int special = records.Select(put.TextOf).Count(tokenizer.HoldsSpecialText);
         if (special > 0)
         {
             Terminal.Error.WriteLine(
-                $"{special} of {texts.Length} texts hold the text of a special token, which is taken as text, not as the token");
+                $"{special} of {records.Length} texts hold the text of a special token, which is taken as text, not as the token");
         }
         return ExitCode.Success;
     }
 
-    /// <summary>A record as --template none puts it to a model.</summary>
-    private string[] ReadFile(string path)
+    private AlpacaRecord[] ReadFile(string path)
     {
         IReadOnlyList<AlpacaRecord> records = PromptFile.Read(path, Terminal.Error.WriteLine, mayBeEmpty: true);
         int outputs = records.Count(static record => record.Output.Length > 0);
         if (outputs > 0) Terminal.Error.WriteLine($"{path}: records with an output, which is not shown: {outputs}");
-        return [.. records.Select(static record => PromptTemplate.None.Prompt(record.Instruction, record.Input))];
+        return [.. records];
     }
 
     /// <summary>The tokenizer of a folder, which need hold nothing else; only the built-in one asks how large the model's vocabulary is.</summary>
@@ -92,13 +94,13 @@ internal sealed class TokenizeCommand : Verb
         _ => character.ToString(),
     }));
 
-    private static JsonObject Describe(Tokenizer tokenizer, string text)
+    private static JsonObject Describe(Tokenizer tokenizer, PromptTemplate put, AlpacaRecord record)
     {
-        int[] ids = tokenizer.Encode(text);
-        if (tokenizer.ClosingId is { } closing) ids = [.. ids, closing];
+        int[] ids = put.Encode(tokenizer, record);
+        if (put is not ChatTemplate && tokenizer.ClosingId is { } closing) ids = [.. ids, closing];
         return new JsonObject
         {
-            ["text"] = text,
+            ["text"] = put.Prompt(record),
             ["ids"] = JsonValues.Array(ids),
             ["pieces"] = new JsonArray([.. ids.Select(id => (JsonNode)tokenizer.Piece(id))]),
             ["decoded"] = tokenizer.Decode(ids),

@@ -14,7 +14,7 @@ internal static class OptionGroups
         ("Model", ["--model", "--shape", "--adapter", "--run", "--init-adapter"]),
         ("Data",
         [
-            "--data", .. OfMethods(isPool: true), "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--max-length", "--rules", "--replay",
+            "--data", .. OfMethods(isPool: true), "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--labels", "--max-length", "--rules", "--replay",
         ]),
         ("Method", ["--method", "--methods", "--preset", .. OfMethods(isPool: false)]),
         ("Training",

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using NativeVaccine.Chat;
 
 namespace NativeVaccine.Cli.Options;
 
@@ -75,11 +76,27 @@ internal static class OptionKinds
         Create<string?>(name, valueName, description, static text => text);
 
     /// <summary>One of the prompt templates.</summary>
-    public static Option<string?> Template(string description) => Choice(
-        "--template",
-        description + " (alpaca ends in \"### Response:\" and a line break, as T-Vaccine's program; stanford-alpaca without the line break, as "
-        + "Stanford's and Vaccine's; none is the text as it is)",
-        [.. Data.PromptTemplate.All.Select(static template => template.Name)]);
+    public static Option<string?> Template(string description)
+    {
+        string[] names = [.. Data.PromptTemplate.All.Select(static template => template.Name), Data.PromptTemplate.Chat];
+        Option<string?> option = Create<string?>(
+            "--template",
+            $"{string.Join('|', names)}|FILE",
+            description + " (alpaca ends in \"### Response:\" and a line break, as T-Vaccine's program; stanford-alpaca without the line break, as "
+            + "Stanford's and Vaccine's; none is the text as it is; chat is the model's own chat template; FILE is JSON with prefixes and suffixes)",
+            Read);
+        option.CompletionSources.Add(names);
+        return option;
+
+        // A run keeps a file's content, which may be given in its place.
+        string Read(string text) => names.Contains(text) || text.StartsWith('{') ? text
+            : text.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? ChatTemplate.ReadFile(text)
+            : throw Refusal("--template", text, $"one of {string.Join(", ", names)}, or a .json file");
+    }
+
+    /// <summary>Which tokens of records of text carry labels.</summary>
+    public static Option<string?> Labels() => Words<Data.LabelScope>(
+        "--labels", "which tokens of text are learnt: the answers with the token that ends each, or all; answers unless given");
 
     /// <summary>Where a verb writes its result for other programs.</summary>
     public static Option<string?> JsonOutput() => Text(JsonOutputName, "FILE", "write the result to this file as JSON; - is the standard output");

@@ -28,6 +28,7 @@ internal sealed class TrainingOptionSet
         OptionKinds.Words<Preset>("--preset", "defaults from the papers (unless given), or from what the authors' code computes");
     private readonly Option<string?> template =
         OptionKinds.Template("how a record becomes a prompt; alpaca unless given");
+    private readonly Option<string?> labels = OptionKinds.Labels();
     private readonly Option<int?> maxLength = OptionKinds.WholeNumber("--max-length", "longer samples are cut to this many tokens", 2);
 
     private readonly Option<string?> method;
@@ -86,7 +87,7 @@ internal sealed class TrainingOptionSet
     /// <summary>Every option, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        Model, Adapter, Run, Data, Out, Resume, preset, template, maxLength,
+        Model, Adapter, Run, Data, Out, Resume, preset, template, labels, maxLength,
         method, .. ofMethods.All,
         epochs, batch, accumulate, lossMean, learningRate, schedule, warmupRatio, weightDecay, beta1, beta2, adamEpsilon, clip,
         full, loraRank, loraAlpha, loraTargets, dropout, initAdapter, seed, replay, checkpointEvery, .. Device.All,
@@ -180,6 +181,7 @@ internal sealed class TrainingOptionSet
             Adapter = run?.Adapters ?? parsed.GetValue(Adapter)!,
             Data = parsed.GetValue(Data),
             Template = parsed.GetValue(template) ?? run?.Options.Template ?? ModelSelection.TemplateOf(parsed.GetValue(Adapter)!) ?? options.Template,
+            Labels = OptionKinds.Word(parsed, labels, run?.Options.Labels ?? options.Labels),
             MaxLength = parsed.GetValue(maxLength) ?? run?.Options.MaxLength ?? options.MaxLength,
         };
     }

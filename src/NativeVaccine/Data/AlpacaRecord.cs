@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NativeVaccine.Chat;
 using NativeVaccine.IO;
 
 namespace NativeVaccine.Data;
@@ -8,6 +9,9 @@ public sealed record AlpacaRecord(string Instruction, string Input, string Outpu
 {
     private const string Prompt = "instruction and input (optional)";
     private const string WithOutput = "instruction, input (optional) and output";
+
+    /// <summary>The messages before the instruction, where the prompt is a conversation.</summary>
+    public IReadOnlyList<ChatMessage> Earlier { get; init; } = [];
 
     /// <summary>Reads instruction, input (optional) and output of a JSON object.</summary>
     /// <param name="record">The object.</param>

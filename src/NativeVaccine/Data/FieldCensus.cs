@@ -13,7 +13,7 @@ internal sealed class FieldCensus(HashSet<string> read)
     private const int MostNamed = 8;
 
     private static readonly HashSet<string> OfTraining =
-        ["instruction", "input", "output", "input_ids", "labels", "attention_mask", "position_ids", "pool"];
+        ["instruction", "input", "output", "input_ids", "labels", "attention_mask", "position_ids", "pool", "messages", "completion"];
 
     /// <summary>Names, numbers and sources of records, and what can be computed from the tokens.</summary>
     private static readonly HashSet<string> Harmless =
@@ -24,6 +24,8 @@ internal sealed class FieldCensus(HashSet<string> read)
 
     /// <summary>Earlier turns and instructions of LLaMA-Factory's form of Alpaca records.</summary>
     private static readonly string[] OfConversations = ["system", "history"];
+
+    private static readonly string[] Lists = ["messages", "prompt", "completion"];
 
     private readonly SortedDictionary<string, int> counts = new(StringComparer.Ordinal);
     private int conversations;
@@ -38,6 +40,7 @@ internal sealed class FieldCensus(HashSet<string> read)
     public void Add(JsonElement record)
     {
         bool isConversation = false;
+        foreach (string list in Lists) AddMessages(record, list);
         foreach (JsonProperty property in record.EnumerateObject())
         {
             if (read.Contains(property.Name) || Harmless.Contains(property.Name) || IsEmpty(property.Value)) continue;
@@ -45,6 +48,17 @@ internal sealed class FieldCensus(HashSet<string> read)
             else counts[property.Name] = counts.GetValueOrDefault(property.Name) + 1;
         }
         if (isConversation) conversations++;
+    }
+
+    /// <summary>Messages have fields too: tool calls, thoughts, names.</summary>
+    private void AddMessages(JsonElement record, string list)
+    {
+        if (!record.TryGetProperty(list, out JsonElement messages) || messages.ValueKind != JsonValueKind.Array) return;
+        IEnumerable<string> unused = messages.EnumerateArray().Where(static message => message.ValueKind == JsonValueKind.Object)
+            .SelectMany(static message => message.EnumerateObject())
+            .Where(static field => field.Name is not ("role" or "content") && !IsEmpty(field.Value))
+            .Select(static field => field.Name).Distinct();
+        foreach (string name in unused) counts[$"{list}.{name}"] = counts.GetValueOrDefault($"{list}.{name}") + 1;
     }
 
     /// <summary>What was found, in lines.</summary>

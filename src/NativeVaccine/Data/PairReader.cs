@@ -26,7 +26,7 @@ public sealed class PairReader
     private PairReader(string source, SampleForm form)
     {
         (this.source, this.form) = (source, form);
-        builder = new SampleBuilder(form.Tokenizer, form.Template, form.MaxLength);
+        builder = form.Builder();
     }
 
     /// <summary>Reads a file of pairs.</summary>

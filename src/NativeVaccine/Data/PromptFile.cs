@@ -1,11 +1,12 @@
 using System.Text.Json;
+using NativeVaccine.Chat;
 using NativeVaccine.IO;
 
 namespace NativeVaccine.Data;
 
 /// <summary>
-/// Reads the prompts of a generation: strings or records (instruction, input) as a JSON array (.json) or one a line (.jsonl, .ndjson), or a
-/// text file with a prompt a line. Where the name has no suffix, the content tells.
+/// Reads the prompts of a generation: strings or records (instruction and input, or messages) as a JSON array (.json) or one a line
+/// (.jsonl, .ndjson), or a text file with a prompt a line. Where the name has no suffix, the content tells.
 /// </summary>
 public static class PromptFile
 {
@@ -38,11 +39,21 @@ public static class PromptFile
         return prompts.Count > 0 ? prompts : throw new InputException($"{source}: no prompts: expected at least one");
     }
 
+    private static AlpacaRecord FromMessages(JsonElement list, string where)
+    {
+        List<ChatMessage> messages = ChatMessage.ReadList(list, $"{where}: messages");
+        return messages[^1].Role == ChatMessage.User
+            ? new AlpacaRecord(messages[^1].Content, "", "") { Earlier = messages[..^1] }
+            : throw new InputException($"{where}: messages end with the {messages[^1].Role}'s: expected a user's, which the model is to answer");
+    }
+
     private static AlpacaRecord FromJson(JsonElement item, string where, bool mayBeEmpty)
     {
         AlpacaRecord prompt = item.ValueKind switch
         {
             JsonValueKind.String => new AlpacaRecord(item.GetString()!, "", ""),
+            JsonValueKind.Object when JsonRecord.Optional(item, "instruction") is null && JsonRecord.Optional(item, "messages") is { } messages =>
+                FromMessages(messages, where),
             JsonValueKind.Object => AlpacaRecord.Read(item, where, outputRequired: false),
             _ => throw new InputException($"{where}: found {JsonRecord.Describe(item)}: expected a string or a record"),
         };

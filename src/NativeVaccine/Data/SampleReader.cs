@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NativeVaccine.Chat;
 using NativeVaccine.IO;
 using NativeVaccine.Tokenization;
 
@@ -73,11 +74,17 @@ public sealed record SampleForm(Tokenizer Tokenizer, PromptTemplate Template, in
 
     /// <summary>Tells of an answer's text whether it refuses, for <see cref="Sample.Refuses"/>; null where nobody asks.</summary>
     public Func<string, bool>? IsRefusal { get; init; }
+
+    /// <summary>Which tokens of records of text carry labels.</summary>
+    public LabelScope Labels { get; init; }
+
+    /// <summary>A builder of samples of this form.</summary>
+    internal SampleBuilder Builder() => new(Tokenizer, Template, MaxLength, Labels) { IsRefusal = IsRefusal };
 }
 
 /// <summary>
-/// Reads training data: records with instruction, input and output as a JSON array (.json) or a record a line (.jsonl, .ndjson),
-/// and records of ready tokens (input_ids, labels, attention_mask, position_ids) likewise. Where the name has no suffix, the content tells.
+/// Reads training data: records with instruction, input and output, with messages, or with prompt and completion, as a JSON array (.json) or
+/// a record a line (.jsonl, .ndjson), and records of ready tokens (input_ids, labels, attention_mask, position_ids) likewise. Where the name has no suffix, the content tells.
 /// Other fields are not used; a notice names them.
 /// </summary>
 public static class SampleReader
@@ -103,7 +110,7 @@ public static class SampleReader
 
     internal static SampleSet Parse(ReadOnlyMemory<byte> utf8, string source, DataForm fileForm, SampleForm form, string? pool)
     {
-        var builder = new SampleBuilder(form.Tokenizer, form.Template, form.MaxLength) { IsRefusal = form.IsRefusal };
+        SampleBuilder builder = form.Builder();
         var census = new FieldCensus();
         var samples = new List<Sample>();
         var records = new List<int>();
@@ -144,7 +151,9 @@ public static class SampleReader
         if (builder.CutCount > 0)
             yield return $"{Of(builder.CutCount)} are longer than {form.MaxLength} tokens and cut there (--max-length), so their end is not learnt";
         if (builder.EndlessCount > 0)
-            yield return $"{Of(builder.EndlessCount)} have no end to learn: the tokenizer names no end token";
+            yield return $"{Of(builder.EndlessCount)} have no end to learn: {(form.Template is ChatTemplate ? "the chat template" : "the tokenizer")} names no end token";
+        if (builder.PlainCount > 0)
+            yield return $"{Of(builder.PlainCount)} are a prompt and a completion, which are taken as they are, without the template";
         if (builder.SpecialTextCount > 0)
             yield return $"{Of(builder.SpecialTextCount)} hold the text of special tokens; it is taken as text";
         int beyond = samples.Count(sample => sample.LongestPart > form.Positions);
@@ -156,8 +165,41 @@ public static class SampleReader
     }
 
     /// <summary>The sample of a record of text or of tokens; null if no label is left in it.</summary>
-    internal static Sample? ReadRecord(JsonElement record, string where, SampleBuilder builder, int vocabularySize) =>
-        JsonRecord.Optional(record, "input_ids") is null
-            ? builder.Build(AlpacaRecord.Read(record, where, outputRequired: true))
-            : builder.Build(TokenRecord.Read(record, where, vocabularySize));
+    internal static Sample? ReadRecord(JsonElement record, string where, SampleBuilder builder, int vocabularySize)
+    {
+        if (JsonRecord.Optional(record, "input_ids") is not null) return builder.Build(TokenRecord.Read(record, where, vocabularySize));
+        if (JsonRecord.Optional(record, "instruction") is null)
+        {
+            if (JsonRecord.Optional(record, "messages") is { } messages)
+                return Build(new Conversation(ChatMessage.ReadList(messages, $"{where}: messages")));
+            if (JsonRecord.Optional(record, "prompt") is { } prompt && JsonRecord.Optional(record, "completion") is { } completion)
+                return ReadCompletion(prompt, completion);
+        }
+        return builder.Build(AlpacaRecord.Read(record, where, outputRequired: true));
+
+        Sample? ReadCompletion(JsonElement prompt, JsonElement completion)
+        {
+            if (prompt.ValueKind == JsonValueKind.String && completion.ValueKind == JsonValueKind.String)
+                return builder.BuildPlain(prompt.GetString()!, completion.GetString()!);
+            if (prompt.ValueKind != JsonValueKind.Array || completion.ValueKind != JsonValueKind.Array)
+            {
+                throw new InputException(
+                    $"{where}: prompt is {JsonRecord.Describe(prompt)} and completion {JsonRecord.Describe(completion)}: expected two texts, or two lists of messages");
+            }
+            List<ChatMessage> asked = ChatMessage.ReadList(prompt, $"{where}: prompt");
+            return Build(new Conversation([.. asked, .. ChatMessage.ReadList(completion, $"{where}: completion")], asked.Count));
+        }
+
+        Sample? Build(Conversation conversation)
+        {
+            try
+            {
+                return builder.Build(conversation);
+            }
+            catch (InputException exception)
+            {
+                throw new InputException($"{where}: {exception.Message}", exception);
+            }
+        }
+    }
 }

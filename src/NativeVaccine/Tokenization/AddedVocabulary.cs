@@ -39,20 +39,26 @@ internal sealed class AddedVocabulary
     private readonly TokenMatcher plain;
     private readonly TokenMatcher normalized;
     private readonly TokenMatcher special;
+    private readonly TokenMatcher marks;
 
     /// <summary>A vocabulary of added tokens.</summary>
     /// <param name="tokens">The tokens by id.</param>
     /// <param name="normalize">The tokenizer's normalizer; null where there is none.</param>
-    /// <param name="otherSpecials">Texts of special tokens that are not among <paramref name="tokens"/>.</param>
+    /// <param name="otherSpecials">Special tokens that are not among <paramref name="tokens"/>.</param>
     public AddedVocabulary(
-        IReadOnlyDictionary<int, AddedToken> tokens, Func<string, string>? normalize = null, IEnumerable<string>? otherSpecials = null)
+        IReadOnlyDictionary<int, AddedToken> tokens,
+        Func<string, string>? normalize = null,
+        IEnumerable<(string Text, int Id)>? otherSpecials = null)
     {
+        (string Text, int Id)[] others = [.. otherSpecials ?? []];
         Tokens = tokens;
         this.normalize = normalize ?? (static text => text);
         plain = Matcher(static token => !token.IsNormalized, static text => text);
         normalized = Matcher(static token => token.IsNormalized, this.normalize);
-        special = new TokenMatcher(
-            tokens.Values.Where(token => token.IsSpecial).Select(token => token.Text).Concat(otherSpecials ?? []).Select(text => (text, 0)));
+        special = new TokenMatcher(tokens.Where(pair => pair.Value.IsSpecial).Select(pair => (pair.Value.Text, pair.Key)).Concat(others));
+        // Gemma's line breaks are added tokens, but mark nothing.
+        marks = new TokenMatcher(
+            tokens.Where(pair => pair.Value.IsSpecial || !string.IsNullOrWhiteSpace(pair.Value.Text)).Select(pair => (pair.Value.Text, pair.Key)).Concat(others));
     }
 
     /// <summary>The tokens by id.</summary>
@@ -60,6 +66,22 @@ internal sealed class AddedVocabulary
 
     /// <summary>True if the text holds the text of a special token.</summary>
     public bool HoldsSpecial(string text) => special.Find(text, 0, out _, out _) >= 0;
+
+    /// <summary>Cuts a text at every token that it holds, special or not, but at none of white space: either an id, or text.</summary>
+    public IEnumerable<(int? Id, string Text)> CutAtTokens(string text)
+    {
+        int done = 0;
+        for (int at = marks.Find(text, 0, out int length, out int id); at >= 0; at = marks.Find(text, done, out length, out id))
+        {
+            if (done < at)
+                yield return (null, text[done..at]);
+            yield return (id, "");
+            done = at + length;
+        }
+
+        if (done < text.Length)
+            yield return (null, text[done..]);
+    }
 
     /// <summary>The id of a token by its text; null if there is none.</summary>
     public int? IdOf(string text)
@@ -74,9 +96,11 @@ internal sealed class AddedVocabulary
     }
 
     /// <summary>Cuts a text at the added tokens that it holds, and normalizes the text between.</summary>
-    public IEnumerable<TextPart> Split(string text)
+    /// <param name="text">The text.</param>
+    /// <param name="neverFound">Tokens whose texts stay text.</param>
+    public IEnumerable<TextPart> Split(string text, IReadOnlySet<int>? neverFound = null)
     {
-        foreach ((int begin, int end, int? id) in Cut(text, plain))
+        foreach ((int begin, int end, int? id) in Cut(text, plain, neverFound))
         {
             if (id is not null)
             {
@@ -85,7 +109,7 @@ internal sealed class AddedVocabulary
             }
 
             string normalized = normalize(text[begin..end]);
-            foreach ((int innerBegin, int innerEnd, int? innerId) in Cut(normalized, this.normalized))
+            foreach ((int innerBegin, int innerEnd, int? innerId) in Cut(normalized, this.normalized, neverFound))
                 yield return new TextPart(innerId, innerId is null ? normalized[innerBegin..innerEnd] : "", begin == 0 && innerBegin == 0);
         }
     }
@@ -93,13 +117,13 @@ internal sealed class AddedVocabulary
     private TokenMatcher Matcher(Func<AddedToken, bool> belongs, Func<string, string> normalize) =>
         new(Tokens.Where(pair => belongs(pair.Value)).Select(pair => (normalize(pair.Value.Text), pair.Key)));
 
-    private IEnumerable<(int Begin, int End, int? Id)> Cut(string text, TokenMatcher matcher)
+    private IEnumerable<(int Begin, int End, int? Id)> Cut(string text, TokenMatcher matcher, IReadOnlySet<int>? neverFound)
     {
         int done = 0;
         for (int at = matcher.Find(text, 0, out int length, out int id); at >= 0; at = matcher.Find(text, at + length, out length, out id))
         {
             AddedToken token = Tokens[id];
-            if (token.IsSpecial || (token.IsSingleWord && !StandsAlone(text, at, length)))
+            if (token.IsSpecial || neverFound?.Contains(id) == true || (token.IsSingleWord && !StandsAlone(text, at, length)))
                 continue;
             int begin = token.StripsLeft ? Math.Max(done, text.AsSpan(0, at).TrimEnd().Length) : at;
             int end = at + length;

@@ -78,8 +78,8 @@ public sealed class SentencePieceTokenizer : Tokenizer
     private protected override void AppendTokens(string text, bool beginsText, List<int> ids, int most) =>
         merger.AppendTokens(Normalize(text, beginsText || prefixesEveryPart), ids, most);
 
-    private static IEnumerable<string> SpecialPieces(SentencePieceModel model) =>
-        model.Pieces.Where(static piece => piece.Kind is PieceKind.Control or PieceKind.Unknown).Select(static piece => piece.Text);
+    private static IEnumerable<(string Text, int Id)> SpecialPieces(SentencePieceModel model) =>
+        model.Pieces.Index().Where(static pair => pair.Item.Kind is PieceKind.Control or PieceKind.Unknown).Select(static pair => (pair.Item.Text, pair.Index));
 
     private static int? FindSpecial(SentencePieceModel model, TokenizerConfiguration configuration, string text)
     {

@@ -92,18 +92,35 @@ public abstract class Tokenizer
         var ids = new List<int>();
         if (addSpecialTokens && AddsBeginOfSequence && BeginOfSequenceId is { } begin)
             ids.Add(begin);
-        foreach (TextPart part in added.Split(WithoutLoneSurrogates(text)))
-        {
-            if (ids.Count >= most)
-                break;
-            if (part.Id is { } id)
-                ids.Add(RequireRow(id));
-            else
-                AppendTokens(part.Text, part.BeginsText, ids, most);
-        }
-
+        AppendParts(text, beginsText: true, ids, most, neverFound: null);
         return [.. ids.Take(most)];
     }
+
+    /// <summary>
+    /// Cuts a text that a program wrote, not people, at the tokens whose texts it holds, special ones and added ones that are no white space:
+    /// either an id, or text.
+    /// </summary>
+    internal IEnumerable<(int? Id, string Text)> CutAtTokens(string text) => added.CutAtTokens(text);
+
+    /// <summary>Whether a token takes the white space before and after it along.</summary>
+    internal (bool Before, bool After) Strips(int id) => Added(id) is { } token ? (token.StripsLeft, token.StripsRight) : (false, false);
+
+    /// <summary>The tokens of a text that stands between tokens of a sequence.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="beginsText">True if no token stands before it.</param>
+    /// <param name="neverFound">Added tokens whose texts are text here, as those of special tokens are.</param>
+    /// <param name="most">There may be more, but they may be left out once there are so many.</param>
+    /// <exception cref="InputException">The text holds an added token for which the model has no row.</exception>
+    internal int[] EncodePart(string text, bool beginsText, IReadOnlySet<int> neverFound, int most)
+    {
+        var ids = new List<int>();
+        AppendParts(text, beginsText, ids, most, neverFound);
+        return [.. ids];
+    }
+
+    /// <summary>Refuses a token for which the model has no row.</summary>
+    /// <exception cref="InputException">It has none.</exception>
+    internal int Required(int id) => RequireRow(id);
 
     /// <summary>
     /// True if the text holds the text of a special token, such as <c>&lt;/s&gt;</c>. <see cref="Encode"/> takes it as text, where Hugging
@@ -153,6 +170,19 @@ public abstract class Tokenizer
             notice?.Invoke(
                 $"{first.Source}: token '{InputText.Shorten(first.Text)}' ({added[0]}){(added.Length > 1 ? $" and {added.Length - 1} more have" : " has")} "
                 + $"no row in the model's embedding ({modelVocabularySize} rows); harmless, as long as no text holds it");
+        }
+    }
+
+    private void AppendParts(string text, bool beginsText, List<int> ids, int most, IReadOnlySet<int>? neverFound)
+    {
+        foreach (TextPart part in added.Split(WithoutLoneSurrogates(text), neverFound))
+        {
+            if (ids.Count >= most)
+                break;
+            if (part.Id is { } id)
+                ids.Add(RequireRow(id));
+            else
+                AppendTokens(part.Text, beginsText && part.BeginsText, ids, most);
         }
     }
 

@@ -31,7 +31,7 @@ public sealed record AdapterRecord
     /// <summary>A hash of the model's weights, as <see cref="HashedWeights"/> gives it; null where they were not seen whole.</summary>
     public string? ModelHash { get; init; }
 
-    /// <summary>Name of the prompt template of the training; null where none is known.</summary>
+    /// <summary>The prompt template of the training, as <see cref="TrainingOptions.Template"/> has it; null where none is known.</summary>
     public string? Template { get; init; }
 
     /// <summary>The adapters that were merged into the model before the training, in that order.</summary>

@@ -163,6 +163,8 @@ public sealed class RunPlanner
     private void ReadPool(ModelFolder folder, string path)
     {
         Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, static _ => { });
-        SampleReader.Read(path, new SampleForm(tokenizer, PromptTemplate.Parse(Options.Template), Options.MaxLength));
+        SampleReader.Read(
+            path,
+            new SampleForm(tokenizer, PromptTemplate.Open(Options.Template, folder.Path, tokenizer), Options.MaxLength) { Labels = Options.Labels });
     }
 }

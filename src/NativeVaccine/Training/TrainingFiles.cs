@@ -34,8 +34,9 @@ internal sealed class TrainingFiles : IDisposable
         }
         notices.AddRange(model.Notices.Concat(adapters.SelectMany(static adapter => adapter.Notices)));
         Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, notices.Add);
-        var form = new SampleForm(tokenizer, PromptTemplate.Parse(options.Template), options.MaxLength)
+        var form = new SampleForm(tokenizer, PromptTemplate.Open(options.Template, model.Path, tokenizer, notices.Add), options.MaxLength)
         {
+            Labels = options.Labels,
             Positions = model.Configuration.MaximumPositions,
         };
         MethodInfo info = MethodCatalog.Require(options.Method);
@@ -152,7 +153,7 @@ internal sealed class TrainingFiles : IDisposable
     /// <summary>The files that decide how text becomes tokens.</summary>
     private static string HashTokenizer(string folder)
     {
-        string[] patterns = ["tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "*.tiktoken"];
+        string[] patterns = ["tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "*.tiktoken", "chat_template.jinja"];
         var hash = new XxHash128();
         IEnumerable<string> files = patterns.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).Distinct().Order(StringComparer.Ordinal);
         foreach (string file in files)

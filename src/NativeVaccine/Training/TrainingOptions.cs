@@ -63,8 +63,11 @@ public sealed record TrainingOptions
     /// <summary>Training data.</summary>
     public string? Data { get; init; }
 
-    /// <summary>Name of the prompt template.</summary>
+    /// <summary>Name of the prompt template; of a JSON file of prefixes and suffixes its content.</summary>
     public string Template { get; init; } = "alpaca";
+
+    /// <summary>Which tokens of records of text are learnt.</summary>
+    public LabelScope Labels { get; init; }
 
     /// <summary>Longer samples are cut to this many tokens.</summary>
     public int MaxLength { get; init; } = 200;

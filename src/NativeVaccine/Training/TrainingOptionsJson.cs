@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.IO;
 using NativeVaccine.Methods;
@@ -123,7 +124,7 @@ internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(JsonNaming
     [
         typeof(WordConverter<TrainingStage>), typeof(WordConverter<Preset>), typeof(WordConverter<WeightPrecision>),
         typeof(WordConverter<GemmChoice>),
-        typeof(WordConverter<ScheduleKind>), typeof(WordConverter<LossMean>),
+        typeof(WordConverter<ScheduleKind>), typeof(WordConverter<LossMean>), typeof(WordConverter<LabelScope>),
     ])]
 [JsonSerializable(typeof(TrainingOptions))]
 [JsonSerializable(typeof(CheckpointHeader))]

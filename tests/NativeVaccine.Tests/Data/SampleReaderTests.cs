@@ -136,7 +136,7 @@ public class SampleReaderTests
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2], \"labels\": null}", "field 'labels' is null")]
     [InlineData("data.json", "{\"instruction\": \"a\"}\n{\"instruction\": \"b\"}", "holds JSON lines: expected an array, or a name that ends in .jsonl")]
     [InlineData("data.jsonl", "{\"prompt\": \"a\", \"response\": \"b\", \"is_safe\": true}", "this looks like BeaverTails (prompt, response)")]
-    [InlineData("data.jsonl", "{\"messages\": []}", "this looks like chat (messages)")]
+    [InlineData("data.jsonl", "{\"messages\": []}", "data.jsonl:1: messages is empty: expected messages with role and content")]
     [InlineData("data.jsonl", "{\"foo\": 1, \"bar\": 2}", "it has foo, bar; expected instruction, input (optional) and output")]
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2], \"labels\": [1, 2], \"attention_mask\": [1]}", "2 input_ids but 1 attention_mask")]
     [InlineData("data.jsonl", "{\"input_ids\": [1, 2, 3], \"labels\": [1, 2, 3], \"attention_mask\": [1, 0, 1]}", "'attention_mask'[1] is 0 between tokens")]

@@ -18,6 +18,7 @@ public sealed class SameRunTests : IDisposable
     [InlineData("model/model.safetensors", "the model's weights")]
     [InlineData("model/config.json", "the model's configuration")]
     [InlineData("model/tokenizer_config.json", "the tokenizer")]
+    [InlineData("model/chat_template.jinja", "the tokenizer")]
     [InlineData("data.jsonl", "the training data")]
     [InlineData("probe.jsonl", "the harmful data")]
     [InlineData("base/adapter_model.safetensors", "the merged adapters")]
@@ -59,6 +60,7 @@ public sealed class SameRunTests : IDisposable
     [InlineData("rho", "1", "rho (3, now 1)")]
     [InlineData("freeze_scope", "\"attention\"", "freeze_scope (layer, now attention)")]
     [InlineData("dropout", "0", "dropout (0.1, now 0)")]
+    [InlineData("labels", "\"all\"", "labels (answers, now all)")]
     public void AChangedOptionIsNamedWithBothValues(string option, string value, string expected)
     {
         Stop();
@@ -81,7 +83,7 @@ public sealed class SameRunTests : IDisposable
         Assert.Equal(
             [
                 "accumulate", "adam_epsilon", "backward_floor", "batch", "beta1", "beta2", "clip", "device", "dropout", "epochs", "freeze_scope",
-                "full", "gemm", "layer_sampling", "layers", "learning_rate", "lora_alpha", "lora_rank", "lora_targets", "loss_mean", "max_length", "method",
+                "full", "gemm", "labels", "layer_sampling", "layers", "learning_rate", "lora_alpha", "lora_rank", "lora_targets", "loss_mean", "max_length", "method",
                 "perturb_samples", "perturb_site", "perturb_until", "precision", "probe_every", "resample_every", "rho", "same_masks", "schedule", "seed", "template", "the harmful data",
                 "the program's revision", "the training data", "warmup_ratio", "weight_decay",
             ],
@@ -196,6 +198,7 @@ public sealed class SameRunTests : IDisposable
         foreach (string name in new[] { "model", "base", "initial" }) Directory.CreateDirectory(folder.File(name));
         foreach (string file in Directory.GetFiles(Fixtures.Path("micro-llama"))) Copy(file, folder.File("model", Path.GetFileName(file)));
         File.WriteAllText(folder.File("model", "tokenizer_config.json"), File.ReadAllText(Fixtures.Path("micro-llama", "tokenizer_config.json")));
+        File.WriteAllText(folder.File("model", "chat_template.jinja"), "{{ messages }}");
         foreach (string file in Directory.GetFiles(Fixtures.Path("traces", "tvaccine-micro", "initial")))
         {
             Copy(file, folder.File("base", Path.GetFileName(file)));
