@@ -112,9 +112,12 @@ internal sealed record TokenizerConfiguration
                 continue;
             string name = document == configuration ? "tokenizer_config.json" : "special_tokens_map.json";
             string where = Path.Combine(folder, name);
-            return value.ValueKind == JsonValueKind.Object
+            string text = value.ValueKind == JsonValueKind.Object
                 ? JsonRecord.RequiredText(value, "content", $"{where}: {field}")
                 : JsonRecord.RequiredText(document.RootElement, field, where);
+            // Early folders of Llama have empty texts, and mean the vocabulary's own tokens.
+            if (text.Length > 0)
+                return text;
         }
 
         return null;
@@ -137,8 +140,8 @@ internal sealed record TokenizerConfiguration
             foreach (JsonElement value in values)
             {
                 JsonElement? text = value.ValueKind == JsonValueKind.Object ? JsonRecord.Optional(value, "content") : value;
-                if (text is { ValueKind: JsonValueKind.String } found)
-                    yield return found.GetString()!;
+                if (text is { ValueKind: JsonValueKind.String } found && found.GetString() is { Length: > 0 } name)
+                    yield return name;
             }
         }
     }

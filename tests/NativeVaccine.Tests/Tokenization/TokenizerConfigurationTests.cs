@@ -38,6 +38,18 @@ public sealed class TokenizerConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void EmptyTextsOfEarlyFoldersStandForTheVocabularysOwnTokens()
+    {
+        Put("tokenizer_config.json", """{"bos_token": "", "eos_token": {"content": ""}, "unk_token": "", "tokenizer_class": "LLaMATokenizer"}""");
+        Put("special_tokens_map.json", "{}");
+        Tokenizer tokenizer = Load();
+        Assert.Equal((1, 2), (tokenizer.BeginOfSequenceId, tokenizer.EndOfSequenceId));
+        Assert.Equal([1, 388], tokenizer.Encode("The"));
+        Put("special_tokens_map.json", """{"eos_token": "<s>"}""");
+        Assert.Equal(1, Load().EndOfSequenceId);
+    }
+
+    [Fact]
     public void AddedTokensExtendTheVocabulary()
     {
         Put("added_tokens.json", """{"[PAD]": 800}""");
