@@ -64,6 +64,7 @@ internal sealed class Application(Terminal terminal, Interruption interruption)
             new EvaluateCommand(context),
             new TokenizeCommand(context),
             new MergeCommand(context),
+            new ExportCommand(context),
             new ReportCommand(context),
             new DemoCommand(context),
             new BenchCommand(context),

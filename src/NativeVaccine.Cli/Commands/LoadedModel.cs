@@ -56,7 +56,7 @@ internal sealed class LoadedModel : IDisposable
         ModelFolder folder = ModelFolder.Open(selection.Model);
         try
         {
-            List<Adapter> adapters = [.. selection.Adapters.Select(path => Adapter.Load(path, folder))];
+            List<Adapter> adapters = Adapter.LoadChain(selection.Adapters, folder);
             foreach (string line in folder.Notices.Concat(adapters.SelectMany(static adapter => adapter.Notices))) notice(line);
             Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, notice);
             return new LoadedModel(selection, folder, adapters, tokenizer, options.Device, parsed, notice);

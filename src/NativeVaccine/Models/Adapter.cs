@@ -95,15 +95,29 @@ public sealed class Adapter
             new($"{where}: {FormattableString.Invariant(what)}: training goes on only with such an adapter (this one can be merged)");
     }
 
-    /// <summary>Reads adapter_config.json and adapter_model.safetensors of a folder.</summary>
+    /// <summary>
+    /// Reads adapter_config.json and adapter_model.safetensors (or .bin) of a folder. One of PiSSA becomes the plain one of twice the rank
+    /// that does the same to these weights.
+    /// </summary>
     /// <param name="folder">The adapter.</param>
     /// <param name="model">The model that it must fit; weights that lie beside the adapter must be equal to its own.</param>
+    /// <param name="under">The adapters that are merged before it; none unless given.</param>
     /// <exception cref="InputException">A file is missing or broken, asks for more than LoRA, or does not fit the model.</exception>
-    public static Adapter Load(string folder, ModelFolder model) => AdapterFiles.Load(folder, model.Configuration, model);
+    public static Adapter Load(string folder, ModelFolder model, IReadOnlyList<Adapter>? under = null) =>
+        AdapterFiles.Load(folder, model.Configuration, model, under ?? []);
 
-    /// <summary>The same where the model's weights are not at hand: then there must be none beside the adapter.</summary>
+    /// <summary>The same where the model's weights are not at hand: then the adapter must do without them.</summary>
     /// <exception cref="InputException">As the other.</exception>
-    public static Adapter Load(string folder, ModelConfiguration model) => AdapterFiles.Load(folder, model, weights: null);
+    public static Adapter Load(string folder, ModelConfiguration model) => AdapterFiles.Load(folder, model, weights: null, under: null);
+
+    /// <summary>Reads a chain of adapters, each of which stands on those before it.</summary>
+    /// <exception cref="InputException">As <see cref="Load(string, ModelFolder, IReadOnlyList{Adapter}?)"/>.</exception>
+    public static List<Adapter> LoadChain(IEnumerable<string> folders, ModelFolder model)
+    {
+        var chain = new List<Adapter>();
+        foreach (string folder in folders) chain.Add(Load(folder, model, chain));
+        return chain;
+    }
 
     /// <summary>Writes the two files, which peft opens; those of an adapter that is there already are replaced together.</summary>
     /// <param name="folder">The adapter.</param>

@@ -52,9 +52,10 @@ internal static class AdapterFields
     /// <summary>Ways to begin that leave the base weights as they are (peft 0.21.2).</summary>
     private static readonly string[] PlainBeginnings = ["gaussian", "orthogonal", "eva"];
 
-    /// <summary>Refuses whatever makes the adapter more than B A added to the weights.</summary>
+    /// <summary>Refuses whatever makes the adapter more than B A added to the weights, but for PiSSA's change of the base.</summary>
+    /// <returns>True if it is PiSSA's: the base loses its largest singular parts before B A is added.</returns>
     /// <exception cref="InputException">The first such field, with what it does and what to do.</exception>
-    public static void RequirePlain(JsonFields fields)
+    public static bool RequireLora(JsonFields fields)
     {
         string type = fields.Text("peft_type") ?? throw fields.Missing("peft_type", "LORA");
         if (type != "LORA") throw fields.Wrong("peft_type", InputText.Quote(type), "LORA");
@@ -62,7 +63,7 @@ internal static class AdapterFields
         if (task != "CAUSAL_LM") throw fields.Wrong("task_type", InputText.Quote(task), "CAUSAL_LM");
         string bias = fields.Text("bias") ?? "none";
         if (bias != "none") throw fields.Wrong("bias", InputText.Quote(bias), $"none: biases were trained besides LoRA; {Merge}");
-        RequireUnchangedBase(fields);
+        bool isPissa = TakesSingularParts(fields);
         foreach (JsonProperty field in fields.Element.EnumerateObject())
         {
             if (Read.Contains(field.Name) || Harmless.Contains(field.Name) || JsonRecord.IsUnset(field.Value)) continue;
@@ -71,15 +72,17 @@ internal static class AdapterFields
                 : "no such field: this program does not know it (it knows those of peft 0.21.2), and it may change the numbers";
             throw fields.Wrong(InputText.Shorten(field.Name), field.Value, expected);
         }
+        return isPissa;
     }
 
-    private static void RequireUnchangedBase(JsonFields fields)
+    private static bool TakesSingularParts(JsonFields fields)
     {
         const string field = "init_lora_weights";
-        if (fields.Find(field) is not { } value || value.ValueKind is JsonValueKind.True or JsonValueKind.False) return;
+        if (fields.Find(field) is not { } value || value.ValueKind is JsonValueKind.True or JsonValueKind.False) return false;
         string? name = value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        if (PlainBeginnings.Contains(name, StringComparer.OrdinalIgnoreCase)) return;
-        const string plain = "true, false, gaussian, orthogonal or eva";
+        if (PlainBeginnings.Contains(name, StringComparer.OrdinalIgnoreCase)) return false;
+        if (name == "pissa") return true;
+        const string plain = "true, false, gaussian, orthogonal, eva or pissa";
         const string convert =
             "convert it into a plain one where it was trained, by peft's save_pretrained with path_initial_model_for_weight_conversion";
         string advice = name?.StartsWith("pissa_niter_", StringComparison.Ordinal) is true

@@ -14,13 +14,14 @@ internal static class AdapterFiles
     /// <param name="folder">The adapter.</param>
     /// <param name="model">The model that it must fit.</param>
     /// <param name="weights">The model's weights, with which those beside the adapter are compared; null if they are not at hand.</param>
-    public static Adapter Load(string folder, ModelConfiguration model, IWeightSource? weights)
+    /// <param name="under">The adapters that are merged before this one; null if the weights are not at hand.</param>
+    public static Adapter Load(string folder, ModelConfiguration model, IWeightSource? weights, IReadOnlyList<Adapter>? under)
     {
         InputFile.RequireFolder(folder, "a PEFT adapter");
         Settings settings = LoadSettings(Path.Combine(folder, ConfigurationFileName), model);
         string file = Path.Combine(folder, WeightsFileName);
-        if (!File.Exists(file) && File.Exists(Path.ChangeExtension(file, ".bin")))
-            throw new InputException($"{folder}: has its weights as adapter_model.bin; expected {WeightsFileName}");
+        string pickle = Path.ChangeExtension(file, TorchFile.Extension);
+        if (!File.Exists(file) && File.Exists(pickle)) file = pickle;
         using var stored = new AdapterTensors(file);
         foreach (AdapterTarget target in settings.Targets) stored.RequireMatrices(target, model);
         IReadOnlyList<string> ignored = stored.RequireNothingElse(model, weights);
@@ -36,12 +37,14 @@ internal static class AdapterFiles
         });
         string unused =
             FormattableString.Invariant($"{file}: tensors that are not used, as in peft: {ignored.Count} ({InputText.Some(ignored)})");
-        return new Adapter(model.LayerCount, settings.Dropout, [.. modules])
+        var adapter = new Adapter(model.LayerCount, settings.Dropout, [.. modules])
         {
             BaseModel = settings.BaseModel,
             Source = folder,
             Notices = ignored.Count == 0 ? settings.Notices : [.. settings.Notices, unused],
         };
+        if (!settings.IsPissa) return adapter;
+        return Pissa.ToPlain(adapter, under is null ? null : new MergedWeights(weights!, under));
     }
 
     public static void Save(Adapter adapter, string folder, Action<string>? addFiles)
@@ -64,12 +67,13 @@ internal static class AdapterFiles
     {
         using JsonDocument document = JsonFile.ReadObject(file);
         var fields = new JsonFields(file, document.RootElement);
-        AdapterFields.RequirePlain(fields);
+        bool isPissa = AdapterFields.RequireLora(fields);
         var notices = new List<string>();
         return new Settings(
             AdapterTargets.Resolve(fields, model, notices.Add),
             fields.Number("lora_dropout", static value => value is >= 0 and < 1, "a number from 0 and below 1", 0),
             fields.Text("base_model_name_or_path"),
+            isPissa,
             notices);
     }
 
@@ -102,5 +106,5 @@ internal static class AdapterFiles
         ["task_type"] = "CAUSAL_LM",
     });
 
-    private sealed record Settings(List<AdapterTarget> Targets, double Dropout, string? BaseModel, IReadOnlyList<string> Notices);
+    private sealed record Settings(List<AdapterTarget> Targets, double Dropout, string? BaseModel, bool IsPissa, IReadOnlyList<string> Notices);
 }

@@ -3,17 +3,17 @@ using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
 
-/// <summary>The tensors of adapter_model.safetensors under the names that peft gives them.</summary>
+/// <summary>The tensors of adapter_model.safetensors or .bin under the names that peft gives them.</summary>
 internal sealed class AdapterTensors : IDisposable
 {
     private const int ChunkElements = 1 << 18;
-    private readonly SafetensorsReader reader;
+    private readonly TensorFile reader;
     private readonly Dictionary<string, string> storedNames = new(StringComparer.Ordinal);
     private readonly HashSet<string> matrices = new(StringComparer.Ordinal);
 
     public AdapterTensors(string path)
     {
-        reader = new SafetensorsReader(path);
+        reader = TensorFile.Open(path);
         foreach (string stored in reader.Names)
         {
             // Some versions put the adapter's name into that of the tensor.

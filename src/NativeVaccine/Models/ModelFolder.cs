@@ -3,15 +3,21 @@ using NativeVaccine.IO;
 namespace NativeVaccine.Models;
 
 /// <summary>
-/// A Hugging Face folder with config.json and safetensors weights, in one file or in shards. When it is open, every tensor that the
-/// configuration asks for is known to be there with the right shape.
+/// A Hugging Face folder with config.json and weights, in one file or in shards, of safetensors or of PyTorch's own kind. When it is
+/// open, every tensor that the configuration asks for is known to be there with the right shape.
 /// </summary>
 public sealed class ModelFolder : IWeightSource, IDisposable
 {
     internal const string SingleFileName = "model.safetensors";
-    private readonly List<SafetensorsReader> files = [];
-    private readonly Dictionary<string, SafetensorsReader> fileOfTensor = new(StringComparer.Ordinal);
 
+    /// <summary>In the order in which transformers looks for them.</summary>
+    private static readonly string[] WeightFiles = [SingleFileName, ShardIndex.FileName, "pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+    private readonly List<TensorFile> files = [];
+    private readonly Dictionary<string, TensorFile> fileOfTensor = new(StringComparer.Ordinal);
+
+    /// <summary>Why tensors are missing that the index names.</summary>
+    private readonly Dictionary<string, string> missing = new(StringComparer.Ordinal);
     private readonly List<string> notices = [];
 
     private ModelFolder(string path, ModelConfiguration? configuration)
@@ -66,7 +72,7 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     /// <exception cref="InputException">There is no such tensor, it cannot be read, or it holds NaN or infinity.</exception>
     public void ReadFloat32(string name, Span<float> destination, long firstElement = 0)
     {
-        SafetensorsReader file = FileWith(name);
+        TensorFile file = FileWith(name);
         file.ReadFloat32(name, destination, firstElement);
         FiniteCheck.Require(destination, file.Path, name, firstElement);
     }
@@ -79,41 +85,32 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (SafetensorsReader file in files) file.Dispose();
+        foreach (TensorFile file in files) file.Dispose();
     }
 
-    private SafetensorsReader FileWith(string name) => fileOfTensor.TryGetValue(name, out SafetensorsReader? file)
+    private TensorFile FileWith(string name) => fileOfTensor.TryGetValue(name, out TensorFile? file)
         ? file
         : throw new InputException($"{Path}: has no tensor {InputText.Quote(name)}");
 
     private void OpenFiles()
     {
-        string single = System.IO.Path.Combine(Path, SingleFileName);
-        string index = System.IO.Path.Combine(Path, ShardIndex.FileName);
-        if (File.Exists(single))
+        string? found = WeightFiles.Select(name => System.IO.Path.Combine(Path, name)).FirstOrDefault(File.Exists);
+        if (found is null) throw new InputException($"{Path}: has no weights; expected {string.Join(" or ", WeightFiles)}");
+        if (found.EndsWith(".json", StringComparison.Ordinal))
         {
-            SafetensorsReader reader = OpenFile(single);
-            foreach (string name in reader.Names) fileOfTensor.Add(name, reader);
+            OpenShards(found);
+            return;
         }
-        else if (File.Exists(index))
-        {
-            OpenShards(index);
-        }
-        else
-        {
-            bool hasPickle = File.Exists(System.IO.Path.Combine(Path, "pytorch_model.bin"))
-                || File.Exists(System.IO.Path.Combine(Path, "pytorch_model.bin.index.json"));
-            string found = hasPickle ? "has its weights as pytorch_model.bin" : "has no weights";
-            throw new InputException($"{Path}: {found}; expected {SingleFileName} or {ShardIndex.FileName}");
-        }
+        TensorFile file = OpenFile(found);
+        foreach (string name in file.Names) fileOfTensor.Add(name, file);
     }
 
     private void OpenShards(string index)
     {
-        var opened = new Dictionary<string, SafetensorsReader>(StringComparer.Ordinal);
+        var opened = new Dictionary<string, TensorFile>(StringComparer.Ordinal);
         foreach ((string tensor, string fileName) in ShardIndex.Read(index))
         {
-            if (!opened.TryGetValue(fileName, out SafetensorsReader? reader))
+            if (!opened.TryGetValue(fileName, out TensorFile? reader))
             {
                 string path = System.IO.Path.Combine(Path, fileName);
                 if (!File.Exists(path))
@@ -121,20 +118,20 @@ public sealed class ModelFolder : IWeightSource, IDisposable
                 reader = OpenFile(path);
                 opened.Add(fileName, reader);
             }
-            if (!reader.Contains(tensor))
-                throw new InputException($"{index}: says that {reader.Path} has tensor {InputText.Quote(tensor)}, but it has not");
-            fileOfTensor.Add(tensor, reader);
+            // As in transformers, that matters only for a tensor that is needed.
+            if (reader.Contains(tensor)) fileOfTensor.Add(tensor, reader);
+            else missing.Add(tensor, $"{index} says that it is in {reader.Path}, but it is not");
         }
         // transformers loads whatever the files hold, so what the index does not name is worth a word, too.
-        foreach (SafetensorsReader reader in files)
+        foreach (TensorFile reader in files)
         {
             foreach (string tensor in reader.Names) fileOfTensor.TryAdd(tensor, reader);
         }
     }
 
-    private SafetensorsReader OpenFile(string path)
+    private TensorFile OpenFile(string path)
     {
-        var reader = new SafetensorsReader(path);
+        var reader = TensorFile.Open(path);
         files.Add(reader);
         return reader;
     }
@@ -192,8 +189,11 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     private void RequireWeight(ExpectedWeight expected)
     {
         string shape = TensorInfo.Describe(expected.Shape);
-        if (!fileOfTensor.TryGetValue(expected.Name, out SafetensorsReader? file))
-            throw new InputException($"{Path}: tensor '{expected.Name}' is missing; expected shape {shape} by the configuration");
+        if (!fileOfTensor.TryGetValue(expected.Name, out TensorFile? file))
+        {
+            string why = missing.TryGetValue(expected.Name, out string? reason) ? $" ({reason})" : "";
+            throw new InputException($"{Path}: tensor '{expected.Name}' is missing{why}; expected shape {shape} by the configuration");
+        }
         TensorInfo info = file.Info(expected.Name);
         string where = $"{file.Path}: tensor '{expected.Name}'";
         if (!info.HasShape(expected.Shape))

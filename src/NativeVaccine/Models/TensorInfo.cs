@@ -9,7 +9,7 @@ namespace NativeVaccine.Models;
 /// <param name="Shape">Sizes, outermost first; empty for a scalar.</param>
 /// <param name="Offset">Of the first byte, from the start of the file.</param>
 /// <param name="ByteLength">Of all elements.</param>
-public sealed record TensorInfo(string Name, ElementType Type, ImmutableArray<long> Shape, long Offset, long ByteLength)
+public record TensorInfo(string Name, ElementType Type, ImmutableArray<long> Shape, long Offset, long ByteLength)
 {
     /// <summary>The product of <see cref="Shape"/>.</summary>
     public long ElementCount => ByteLength * 8 / Type.BitSize();

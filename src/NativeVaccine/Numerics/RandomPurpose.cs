@@ -23,4 +23,7 @@ internal static class RandomPurpose
 
     /// <summary>The order in which the samples that are held out are walked.</summary>
     public const uint HeldOutPoolOrder = 7;
+
+    /// <summary>Where the search for singular vectors begins; seed and step are 0.</summary>
+    public const uint SingularVectors = 8;
 }

@@ -154,10 +154,10 @@ public sealed class RunPlanner
     /// <summary>A run would refuse what is missing or does not fit; so does its plan.</summary>
     private void LoadAdapters(ModelFolder? folder = null)
     {
-        foreach (string path in Options.Adapter) Load(path);
-        if (Options.InitAdapter is { } initial) InitialAdapter.RequireForm(Load(initial), Options);
-
-        Adapter Load(string path) => folder is null ? Adapter.Load(path, Configuration) : Adapter.Load(path, folder);
+        string[] paths = [.. Options.Adapter.Append(Options.InitAdapter).OfType<string>()];
+        List<Adapter> adapters =
+            folder is null ? [.. paths.Select(path => Adapter.Load(path, Configuration))] : Adapter.LoadChain(paths, folder);
+        if (Options.InitAdapter is not null) InitialAdapter.RequireForm(adapters[^1], Options);
     }
 
     private void ReadPool(ModelFolder folder, string path)

@@ -23,9 +23,9 @@ internal sealed class TrainingFiles : IDisposable
         (Options, Method, Model) = (options, method, model);
         method.RequireFits(model.Configuration.LayerCount);
         stored = new HashedWeights(model);
-        List<Adapter> adapters = [.. options.Adapter.Select(path => Adapter.Load(path, model))];
+        List<Adapter> adapters = Adapter.LoadChain(options.Adapter, model);
         Weights = new MergedWeights(stored, adapters);
-        Continued = options.InitAdapter is { } initial ? Adapter.Load(initial, model) : null;
+        Continued = options.InitAdapter is { } initial ? Adapter.Load(initial, model, adapters) : null;
         if (Continued is not null)
         {
             InitialAdapter.RequireForm(Continued, options);
