@@ -91,7 +91,7 @@ public sealed class AdapterSumTests : IDisposable
         Assert.Contains("export peft: expected --adapter", result.ErrorLine, StringComparison.Ordinal);
     }
 
-    private static void AssertSame(IWeightSource expected, IWeightSource actual, ModelConfiguration model)
+    private static void AssertSame(MergedWeights expected, MergedWeights actual, ModelConfiguration model)
     {
         foreach (ExpectedWeight weight in ExpectedWeight.Of(model))
         {
