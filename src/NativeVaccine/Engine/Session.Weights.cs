@@ -1,3 +1,4 @@
+using System.Buffers;
 using NativeVaccine.Interop;
 using NativeVaccine.Models;
 using NativeVaccine.Numerics;
@@ -6,8 +7,8 @@ namespace NativeVaccine.Engine;
 
 public sealed partial class Session
 {
-    /// <summary>Elements that stream through the host at a time.</summary>
-    private const int ChunkSize = 1 << 20;
+    /// <summary>Elements that stream through the host at a time, on each thread: few enough to stay in its cache.</summary>
+    private const int ChunkSize = 1 << 17;
 
     /// <summary>Loads the model's own weights, which stream through in pieces; adapters are not touched.</summary>
     /// <param name="weights">Where they come from.</param>
@@ -17,9 +18,24 @@ public sealed partial class Session
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public void Load(IWeightSource weights, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
-        float[] chunk = new float[ChunkSize];
         long loaded = 0;
-        foreach (ModelTensor tensor in Tensors.Where(static tensor => !tensor.IsAdapter))
+        var gate = new Lock();
+        // Reading, converting and checking goes on several threads; the engine takes one piece after the other.
+        Workers.ForEach(
+            Tensors.Where(static tensor => !tensor.IsAdapter),
+            tensor => Load(tensor, weights, Report, cancellation),
+            cancellation);
+
+        void Report(int count)
+        {
+            lock (gate) progress?.Report((double)(loaded += count) / Plan.ParameterCount);
+        }
+    }
+
+    private void Load(ModelTensor tensor, IWeightSource weights, Action<int> report, CancellationToken cancellation)
+    {
+        float[] chunk = ArrayPool<float>.Shared.Rent(ChunkSize);
+        try
         {
             for (long first = 0; first < tensor.ElementCount; first += ChunkSize)
             {
@@ -28,9 +44,12 @@ public sealed partial class Session
                 weights.ReadFloat32(tensor.Name, values, first);
                 FiniteCheck.Require(values, "model", tensor.Name, first);
                 NativeMethods.SessionWriteTensor(Handle, tensor.Index, first, values.Length, values).ThrowIfFailed();
-                loaded += values.Length;
-                progress?.Report((double)loaded / Plan.ParameterCount);
+                report(values.Length);
             }
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(chunk);
         }
     }
 

@@ -1,7 +1,8 @@
 namespace NativeVaccine.Models;
 
 /// <summary>
-/// Gives the values of a model's weights by their Hugging Face names: a folder, a folder with adapters merged, a trained model.
+/// Gives the values of a model's weights by their Hugging Face names: a folder, a folder with adapters merged, a trained model. Several
+/// weights may be read at once by several threads, each of them from its first element on by one.
 /// </summary>
 public interface IWeightSource
 {

@@ -64,15 +64,17 @@ public sealed class KeptChange
             lanes.Along += (lower * lowerMoved) + (upper * upperMoved);
             lanes.Meant += (lower * lower) + (upper * upper);
         }
-        (double along, double meant) = sums.GetValueOrDefault(weight);
-        along += Vector.Sum(lanes.Along);
-        meant += Vector.Sum(lanes.Meant);
+        (double along, double meant) = (Vector.Sum(lanes.Along), Vector.Sum(lanes.Meant));
         for (; i < change.Length; i++)
         {
             along += (double)change[i] * (with[i] - without[i]);
             meant += (double)change[i] * change[i];
         }
-        sums[weight] = (along, meant);
+        lock (sums)
+        {
+            (double alongSoFar, double meantSoFar) = sums.GetValueOrDefault(weight);
+            sums[weight] = (alongSoFar + along, meantSoFar + meant);
+        }
     }
 
     private static double Ratio(double along, double meant) => meant > 0 ? Math.Clamp(along / meant, 0, 1) : 1;

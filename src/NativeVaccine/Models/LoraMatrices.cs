@@ -5,8 +5,6 @@ namespace NativeVaccine.Models;
 /// <summary>The two matrices that LoRA adds to one weight W: W + scale * B A.</summary>
 public sealed class LoraMatrices
 {
-    private const int BlockSize = 512;
-
     /// <summary>Matrices of zeros.</summary>
     public LoraMatrices(int rank, int outputs, int inputs)
     {
@@ -49,26 +47,36 @@ public sealed class LoraMatrices
         }
     }
 
+    /// <summary>Sums in registers, many elements at a time; each element's sum goes over k in order, by fused operations.</summary>
     private void AddToRow(Span<float> weights, float scale, int row, int column)
     {
-        Span<float> block = stackalloc float[BlockSize];
-        for (int start = 0; start < weights.Length; start += BlockSize)
-        {
-            Span<float> sum = block[..Math.Min(BlockSize, weights.Length - start)];
-            sum.Clear();
-            for (int k = 0; k < Rank; k++) AddScaled(sum, B[(row * Rank) + k], A.AsSpan((k * Inputs) + column + start, sum.Length));
-            AddScaled(weights.Slice(start, sum.Length), scale, sum);
-        }
-    }
-
-    /// <summary>target += factor * source, each element by one fused operation.</summary>
-    private static void AddScaled(Span<float> target, float factor, ReadOnlySpan<float> source)
-    {
+        ReadOnlySpan<float> b = B.AsSpan(row * Rank, Rank);
+        var scales = new Vector<float>(scale);
         int lanes = Vector<float>.Count;
-        var factors = new Vector<float>(factor);
         int i = 0;
-        for (; i + lanes <= target.Length; i += lanes)
-            Vector.FusedMultiplyAdd(factors, new Vector<float>(source[i..]), new Vector<float>(target[i..])).CopyTo(target[i..]);
-        for (; i < target.Length; i++) target[i] = MathF.FusedMultiplyAdd(factor, source[i], target[i]);
+        for (; i + (4 * lanes) <= weights.Length; i += 4 * lanes)
+        {
+            Vector<float> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
+            for (int k = 0; k < b.Length; k++)
+            {
+                ReadOnlySpan<float> a = A.AsSpan((k * Inputs) + column + i, 4 * lanes);
+                var factor = new Vector<float>(b[k]);
+                sum0 = Vector.FusedMultiplyAdd(factor, new Vector<float>(a), sum0);
+                sum1 = Vector.FusedMultiplyAdd(factor, new Vector<float>(a[lanes..]), sum1);
+                sum2 = Vector.FusedMultiplyAdd(factor, new Vector<float>(a[(2 * lanes)..]), sum2);
+                sum3 = Vector.FusedMultiplyAdd(factor, new Vector<float>(a[(3 * lanes)..]), sum3);
+            }
+            Span<float> w = weights.Slice(i, 4 * lanes);
+            Vector.FusedMultiplyAdd(scales, sum0, new Vector<float>(w)).CopyTo(w);
+            Vector.FusedMultiplyAdd(scales, sum1, new Vector<float>(w[lanes..])).CopyTo(w[lanes..]);
+            Vector.FusedMultiplyAdd(scales, sum2, new Vector<float>(w[(2 * lanes)..])).CopyTo(w[(2 * lanes)..]);
+            Vector.FusedMultiplyAdd(scales, sum3, new Vector<float>(w[(3 * lanes)..])).CopyTo(w[(3 * lanes)..]);
+        }
+        for (; i < weights.Length; i++)
+        {
+            float sum = 0;
+            for (int k = 0; k < b.Length; k++) sum = MathF.FusedMultiplyAdd(b[k], A[(k * Inputs) + column + i], sum);
+            weights[i] = MathF.FusedMultiplyAdd(scale, sum, weights[i]);
+        }
     }
 }

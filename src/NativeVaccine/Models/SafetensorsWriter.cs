@@ -4,7 +4,9 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 using NativeVaccine.IO;
+using NativeVaccine.Numerics;
 
 namespace NativeVaccine.Models;
 
@@ -15,7 +17,7 @@ public delegate void TensorFill(long firstElement, Span<float> destination);
 /// <param name="Name">Its key.</param>
 /// <param name="Type">What it is stored as: F32, F16 or BF16.</param>
 /// <param name="Shape">Sizes, outermost first.</param>
-/// <param name="Fill">Called for one piece after the other, in order.</param>
+/// <param name="Fill">Called for one piece after the other, in order; for several tensors at once.</param>
 public sealed record TensorToWrite(string Name, ElementType Type, ImmutableArray<long> Shape, TensorFill Fill)
 {
     /// <summary>The product of <see cref="Shape"/>.</summary>
@@ -30,6 +32,8 @@ public static class SafetensorsWriter
 {
     private const int ChunkElements = 1 << 18;
 
+    private delegate void TakeBytes(ReadOnlySpan<byte> bytes, long first);
+
     /// <summary>Writes <paramref name="tensors"/> in the order given, with the metadata that transformers and peft expect.</summary>
     /// <exception cref="InputException">The disk is full, the file cannot be written, or a number is too large for F16.</exception>
     public static void Write(string path, IReadOnlyList<TensorToWrite> tensors)
@@ -42,22 +46,42 @@ public static class SafetensorsWriter
     private static void Write(Stream stream, string path, byte[] header, IReadOnlyList<TensorToWrite> tensors)
     {
         stream.Write(header);
+        if (stream is not FileStream { CanSeek: true } file)
+        {
+            foreach (TensorToWrite tensor in tensors) Write(tensor, path, (bytes, _) => stream.Write(bytes));
+            return;
+        }
+        file.Flush();
+        long[] offsets = new long[tensors.Count];
+        long end = file.Position;
+        for (int i = 0; i < offsets.Length; i++)
+        {
+            offsets[i] = end;
+            end += tensors[i].ByteLength;
+        }
+        SafeFileHandle handle = file.SafeFileHandle;
+        Workers.ForEach(
+            Enumerable.Range(0, tensors.Count),
+            i => Write(tensors[i], path, (bytes, first) => RandomAccess.Write(handle, bytes, offsets[i] + first)));
+    }
+
+    /// <summary>Hands out the bytes of a tensor piece by piece, each with the index of its first.</summary>
+    private static void Write(TensorToWrite tensor, string path, TakeBytes take)
+    {
         float[] values = ArrayPool<float>.Shared.Rent(ChunkElements);
         byte[] bytes = ArrayPool<byte>.Shared.Rent(ChunkElements * sizeof(float));
         try
         {
-            foreach (TensorToWrite tensor in tensors)
+            long count = tensor.ElementCount;
+            int size = tensor.Type.BitSize() / 8;
+            for (long first = 0; first < count; first += ChunkElements)
             {
-                long count = tensor.ElementCount;
-                for (long first = 0; first < count; first += ChunkElements)
-                {
-                    Span<float> piece = values.AsSpan(0, (int)Math.Min(ChunkElements, count - first));
-                    tensor.Fill(first, piece);
-                    if (tensor.Type == ElementType.Float16) RequireFitsFloat16(piece, path, tensor.Name, first);
-                    Span<byte> stored = bytes.AsSpan(0, piece.Length * (tensor.Type.BitSize() / 8));
-                    ElementConversion.FromFloat32(tensor.Type, piece, stored);
-                    stream.Write(stored);
-                }
+                Span<float> piece = values.AsSpan(0, (int)Math.Min(ChunkElements, count - first));
+                tensor.Fill(first, piece);
+                if (tensor.Type == ElementType.Float16) RequireFitsFloat16(piece, path, tensor.Name, first);
+                Span<byte> stored = bytes.AsSpan(0, piece.Length * size);
+                ElementConversion.FromFloat32(tensor.Type, piece, stored);
+                take(stored, first * size);
             }
         }
         finally

@@ -15,7 +15,11 @@ public sealed class HashedWeights(IWeightSource weights) : IWeightSource
     public void ReadFloat32(string name, Span<float> destination, long firstElement = 0)
     {
         weights.ReadFloat32(name, destination, firstElement);
-        if (!tensors.TryGetValue(name, out Tensor? tensor)) tensors.Add(name, tensor = new Tensor());
+        Tensor? tensor;
+        lock (tensors)
+        {
+            if (!tensors.TryGetValue(name, out tensor)) tensors.Add(name, tensor = new Tensor());
+        }
         if (firstElement < tensor.Elements) return; // read again
         if (firstElement > tensor.Elements) throw new InvalidOperationException($"{name} is read from element {firstElement}");
         tensor.Hash.Append(MemoryMarshal.AsBytes(destination));
