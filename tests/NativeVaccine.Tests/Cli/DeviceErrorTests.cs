@@ -42,7 +42,7 @@ public sealed class DeviceErrorTests : IDisposable
         Assert.Equal(0, result.ExitCode);
         Assert.StartsWith(
             "planned for a GPU as the cuda engine does, and none was asked: the cuda engine is not installed\n", result.Error, StringComparison.Ordinal);
-        Assert.Contains("all layers keep their activations\nfits into 24.0 GiB\n", result.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\nfits into 24.0 GiB\n", result.Output, StringComparison.Ordinal);
         JsonNode plan = SavedPlan();
         Assert.Equal(LargeBytes, (long)plan["total_bytes"]!);
         Assert.Equal(LargeWorkspaceBytes, (long)plan["items"]!.AsArray().Single(static item => (string)item!["name"]! == "kernel workspace")!["bytes"]!);
