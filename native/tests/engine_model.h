@@ -15,10 +15,15 @@ inline void ok(vaccine_status status) {
     check(status == VACCINE_OK, vaccine_last_error_message());
 }
 
+inline vaccine_dtype type_of(DType type) {
+    return type == DType::BF16 ? VACCINE_BF16 : VACCINE_F32;
+}
+
 struct Setup {
     int32_t threads = 2, recomputed = 0, head_rows = 0, teacher_rows = 0, lora_rank = 3;
     bool full = false, training = true, tied = false;
-    vaccine_dtype weights = VACCINE_F32, activations = VACCINE_F32;
+    DType weights = DType::F32, activations = DType::F32;
+    bool rounded = false;  // the weights' numbers are those that bf16 has
     float dropout = 0;
     int64_t memory_limit = 0;
 };
@@ -69,8 +74,8 @@ public:
         o.max_tokens = 24;
         o.max_samples = 4;
         o.longest_sample = 14;
-        o.weight_type = setup.weights;
-        o.activation_type = setup.activations;
+        o.weight_type = type_of(setup.weights);
+        o.activation_type = type_of(setup.activations);
         o.training = setup.training;
         o.full = setup.full;
         o.lora_rank = setup.full ? 0 : setup.lora_rank;
@@ -96,7 +101,7 @@ public:
         if (owns_device_) ok(vaccine_device_create(0, setup.threads, &device));
         ok(vaccine_plan_create(device, &s, &o, &plan));
         ok(vaccine_session_create(device, plan, &session));
-        fill();
+        fill(setup.rounded);
         const std::vector<uint8_t> all(kLayers + 1, 1);
         for (int k = 0; k < VACCINE_SITE_KINDS; ++k)
             for (int i = 0; i < 2; ++i) ok(vaccine_site_select(session, k, i, all.data()));
@@ -166,7 +171,7 @@ public:
 private:
     const bool owns_device_;
 
-    void fill() {
+    void fill(bool rounded) {
         int32_t tensors = 0, trainable = 0;
         ok(vaccine_session_get_tensor_count(session, &tensors, &trainable));
         Random random(3);
@@ -180,7 +185,10 @@ private:
                                  : t.rows == 1                      ? 0.2
                                                                     : 1.5 / std::sqrt(static_cast<double>(t.columns));
             std::vector<float> values(static_cast<size_t>(t.rows * t.columns));
-            for (float& v : values) v = static_cast<float>((norm ? 1 : 0) + scale * random.value());
+            for (float& v : values) {
+                v = static_cast<float>((norm ? 1 : 0) + scale * random.value());
+                if (rounded) v = bf16_to_float(bf16_from_float(v));
+            }
             ok(vaccine_session_write_tensor(session, i, 0, static_cast<int64_t>(values.size()), values.data()));
         }
     }

@@ -278,9 +278,9 @@ void differences_of_gradients_in_bf16() {
     constexpr double kSteps[] = {2e-5, 2e-4, 2e-3};  // of an element; parameters are up to 0.01
     const auto norm = [](const std::vector<double>& x) { return std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0)); };
     std::vector<double> whole, differences[2][std::size(kSteps)];
-    for (const vaccine_dtype type : {VACCINE_F32, VACCINE_BF16}) {
+    for (const DType type : {DType::F32, DType::BF16}) {
         Setup setup;
-        setup.weights = VACCINE_BF16;
+        setup.weights = DType::BF16;
         setup.activations = type;
         Model model(setup);
         Random random(29);
@@ -295,19 +295,19 @@ void differences_of_gradients_in_bf16() {
             return std::vector<double>(values.begin(), values.end());
         };
         const std::vector<double> first = gradient(start);
-        if (type == VACCINE_F32) whole = first;  // and both types go the same way
+        if (type == DType::F32) whole = first;  // and both types go the same way
         for (size_t s = 0; s < std::size(kSteps); ++s) {
             const double factor = kSteps[s] * std::sqrt(static_cast<double>(start.size())) / norm(whole);
             std::vector<float> moved = start;
             for (size_t i = 0; i < moved.size(); ++i) moved[i] -= static_cast<float>(factor * whole[i]);
-            std::vector<double>& difference = differences[type][s] = gradient(moved);
+            std::vector<double>& difference = differences[type == DType::BF16][s] = gradient(moved);
             for (size_t i = 0; i < first.size(); ++i) difference[i] = first[i] - difference[i];
         }
     }
     for (size_t s = 0; s < std::size(kSteps); ++s) {
-        std::vector<double> off = differences[VACCINE_BF16][s];
-        for (size_t i = 0; i < off.size(); ++i) off[i] -= differences[VACCINE_F32][s][i];
-        near(norm(off), 0, {0.015 * (norm(whole) + norm(differences[VACCINE_F32][s])), 0}, "difference", static_cast<int64_t>(s));
+        std::vector<double> off = differences[true][s];
+        for (size_t i = 0; i < off.size(); ++i) off[i] -= differences[false][s][i];
+        near(norm(off), 0, {0.015 * (norm(whole) + norm(differences[false][s])), 0}, "difference", static_cast<int64_t>(s));
     }
 }
 
