@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # The host's engine tests on the CUDA engine, on ptxmachine: every kernel access, barrier and race is checked on the way.
-#   tests/cuda-on-ptxmachine.sh          what CI runs: device errors, tiny models, decoding, the micro trace, resuming; fp32, then bf16
+#   tests/cuda-on-ptxmachine.sh          what CI runs: device errors, tiny models, decoding, the micro trace, resuming, a short run of every
+#                                        method; fp32, then bf16
+#   tests/cuda-on-ptxmachine.sh methods  a whole micro run of every method beside the CPU engine's, in both precisions, and writes how far off
+#                                        each number was (without race checks)
 #   tests/cuda-on-ptxmachine.sh long     the longer traces and every resume and session test instead (hours; without race checks; traces in fp32)
 #   tests/cuda-on-ptxmachine.sh FILTER   a filter of dotnet test, in both precisions
 # Needs the ptxmachine preset built (cmake --preset ptxmachine && cmake --build --preset ptxmachine) and the tests (dotnet build -c Release).
@@ -26,10 +29,17 @@ fp32=$(any $models DeviceErrorTests EngineLayoutTests .Engine.FixtureModelTests.
 bf16=$(any $models)
 micro="(FullyQualifiedName~.Training.TraceTests.IsFollowed&DisplayName~micro)"
 micro="$micro|$(any .ResumeTests.AShortRun)"
+short=$(any .MethodRunTests.AShortRun)
 long=$(any .Training.TraceTests .ResumeTests .Engine.SessionTests .Engine.DecoderTests .TorchComparison. .MethodTests)
+verbosity=minimal
 jobs=()  # precision:filter
 case ${1-} in
-    "") jobs=("fp32:$fp32" "fp32:$micro" "bf16:$bf16|$micro") ;;
+    "") jobs=("fp32:$fp32" "fp32:$micro|$short" "bf16:$bf16|$micro|$short") ;;
+    methods)
+        jobs=("fp32:$(any .MethodRunTests.AWholeRun)" "bf16:$(any .MethodRunTests.AWholeRun)")
+        verbosity=detailed
+        export PTXMACHINE_RACES=0
+        ;;
     long) jobs=("fp32:$long" "bf16:$(any .ResumeTests)") && export PTXMACHINE_RACES=0 ;;
     *) jobs=("fp32:$1" "bf16:$1") ;;
 esac
@@ -41,7 +51,7 @@ for n in "${!jobs[@]}"; do
     precision=${jobs[n]%%:*}
     [[ " ${VACCINE_PRECISIONS-fp32 bf16} " == *" $precision "* ]] || continue
     NATIVEVACCINE_TEST_PRECISION=$precision dotnet test tests/NativeVaccine.Tests -c Release --no-build --filter "${jobs[n]#*:}" \
-        --logger "console;verbosity=${VACCINE_VERBOSITY-minimal}" >"$results/$n-$precision" 2>&1 &
+        --logger "console;verbosity=${VACCINE_VERBOSITY-$verbosity}" >"$results/$n-$precision" 2>&1 &
 done
 failed=0
 for job in $(jobs -p); do wait "$job" || failed=1; done
