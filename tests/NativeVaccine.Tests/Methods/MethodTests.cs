@@ -236,8 +236,9 @@ public sealed class MethodTests
     public void OnlySamplesThatRefuseArePerturbed(string method, PerturbSite site)
     {
         const double Rho = 2;
-        using var run = new SmallRun(SmallRun.OptionsFor(method).With("perturb_site", site).With("perturb_samples", PerturbSamples.Refusals)
-            .With("rho", Rho).With("layers", 4) with { LearningRate = 0, Dropout = 0, Batch = 4, Epochs = 1 });
+        TrainingOptions options = SmallRun.OptionsFor(method).With("perturb_site", site).With("perturb_samples", PerturbSamples.Refusals)
+            .With("rho", Rho).With("layers", 4);
+        using var run = new SmallRun(options with { LearningRate = 0, Dropout = 0, Batch = 4, Epochs = 1 });
         foreach (StepMetrics step in run.Train())
         {
             Batch[] sides = [.. new[] { true, false }.Select(refuses => new Batch(

@@ -120,7 +120,13 @@ public sealed class SentencePieceConversionTests : IDisposable
 
     private static JsonObject Added(int id, string content, bool special) => new()
     {
-        ["id"] = id, ["content"] = content, ["single_word"] = false, ["lstrip"] = false, ["rstrip"] = false, ["normalized"] = false, ["special"] = special,
+        ["id"] = id,
+        ["content"] = content,
+        ["single_word"] = false,
+        ["lstrip"] = false,
+        ["rstrip"] = false,
+        ["normalized"] = false,
+        ["special"] = special,
     };
 
     private static JsonNode Root(string form) => JsonNode.Parse(File.ReadAllText(Fixtures.Path("tokenizers-json", form, "tokenizer.json")))!;
