@@ -31,8 +31,7 @@ internal sealed class ExportPeftCommand : Verb
         if (selected.Adapters.Count == 0)
             throw new InputException("nvaccine export peft: expected --adapter, or --run of a run that trained one");
         using ModelFolder folder = ModelFolder.Open(selected.Model);
-        List<Adapter> chain = Adapter.LoadChain(selected.Adapters, folder);
-        foreach (string line in folder.Notices.Concat(chain.SelectMany(static adapter => adapter.Notices))) Terminal.Error.WriteLine(line);
+        List<Adapter> chain = selected.LoadAdapters(folder, Terminal.Error.WriteLine);
         var sum = AdapterSum.Of(chain, folder.Configuration);
         var record = new AdapterRecord
         {

@@ -56,8 +56,7 @@ internal sealed class LoadedModel : IDisposable
         ModelFolder folder = ModelFolder.Open(selection.Model);
         try
         {
-            List<Adapter> adapters = Adapter.LoadChain(selection.Adapters, folder);
-            foreach (string line in folder.Notices.Concat(adapters.SelectMany(static adapter => adapter.Notices))) notice(line);
+            List<Adapter> adapters = selection.LoadAdapters(folder, notice);
             Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, notice);
             return new LoadedModel(selection, folder, adapters, tokenizer, options.Device, parsed, notice);
         }

@@ -32,8 +32,7 @@ internal sealed class MergeCommand : Verb
         SelectedModel selected = selection.Read(parsed, Terminal.Error.WriteLine);
         if (selected.Adapters.Count == 0) throw new InputException("nvaccine merge: expected --adapter, or --run of a run that trained one");
         using ModelFolder folder = ModelFolder.Open(selected.Model);
-        List<Adapter> loaded = Adapter.LoadChain(selected.Adapters, folder);
-        foreach (string line in folder.Notices.Concat(loaded.SelectMany(static adapter => adapter.Notices))) Terminal.Error.WriteLine(line);
+        List<Adapter> loaded = selected.LoadAdapters(folder, Terminal.Error.WriteLine);
         ElementType elementType = parsed.GetValue(type) switch
         {
             "fp32" => ElementType.Float32,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using NativeVaccine.Models;
 using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Options;
@@ -11,6 +12,17 @@ internal sealed record SelectedModel(string Model, IReadOnlyList<string> Adapter
 {
     /// <summary>The name of the template that the model was trained with, as far as that is known.</summary>
     public string Template => Run?.Template ?? ModelSelection.TemplateOf(Adapters) ?? ModelSelection.TemplateOf([Model]) ?? "alpaca";
+
+    /// <summary>Reads the adapters, and says what is to be known of them and of the model.</summary>
+    /// <param name="folder">The model, open.</param>
+    /// <param name="notice">Told in a line each.</param>
+    /// <exception cref="InputException">One is missing, broken, or does not fit.</exception>
+    public List<Adapter> LoadAdapters(ModelFolder folder, Action<string> notice)
+    {
+        List<Adapter> adapters = Adapter.LoadChain(Adapters, folder);
+        foreach (string line in folder.Notices.Concat(adapters.SelectMany(static adapter => adapter.Notices))) notice(line);
+        return adapters;
+    }
 }
 
 /// <summary>The options that say which model a verb uses: a folder and adapters, or a run for both.</summary>
