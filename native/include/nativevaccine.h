@@ -40,7 +40,7 @@ extern "C" {
 #define VACCINE_NOEXCEPT
 #endif
 
-#define VACCINE_ABI_VERSION 7u
+#define VACCINE_ABI_VERSION 8u
 
 /* Numbers are never reused. */
 typedef enum vaccine_status {
@@ -215,6 +215,9 @@ VACCINE_API vaccine_status vaccine_session_get_tensor(const vaccine_session* ses
  * type. */
 VACCINE_API vaccine_status vaccine_session_write_tensor(vaccine_session* session, int32_t index, int64_t first, int64_t count,
                                                         const float* values) VACCINE_NOEXCEPT;
+/* The same from bf16, as most models are stored; exact in a tensor of either type. */
+VACCINE_API vaccine_status vaccine_session_write_tensor_bf16(vaccine_session* session, int32_t index, int64_t first, int64_t count,
+                                                             const uint16_t* values) VACCINE_NOEXCEPT;
 /* Waits. */
 VACCINE_API vaccine_status vaccine_session_read_tensor(vaccine_session* session, int32_t index, int64_t first, int64_t count,
                                                        float* out_values) VACCINE_NOEXCEPT;

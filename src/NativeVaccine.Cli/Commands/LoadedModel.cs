@@ -10,7 +10,7 @@ using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Commands;
 
-/// <summary>A model that answers: its files are open, its adapters merged, and it can be put on a device.</summary>
+/// <summary>A model that answers: its files are open, its adapters beside it, and it can be put on a device.</summary>
 internal sealed class LoadedModel : IDisposable
 {
     private readonly ModelFolder folder;
@@ -83,25 +83,22 @@ internal sealed class LoadedModel : IDisposable
         // A plan that does not fit may be asked for again with less.
         device ??= deviceOptions.Open(parsed);
         NumberTypes types =
-            RunDevice.Types(device, OptionKinds.Word(parsed, deviceOptions.Precision, WeightPrecision.Stored), folder, adapters.Count);
+            RunDevice.Types(device, OptionKinds.Word(parsed, deviceOptions.Precision, WeightPrecision.Stored), folder, mergedAdapters: 0);
+        Adapter? adapter = adapters.Count > 0 ? AdapterSum.Of(adapters, Configuration) : null;
         plan = MemoryPlan.Create(device, folder.Configuration, options with
         {
             Training = false,
             Optimizers = 0,
+            Lora = adapter is null ? null : LoraOptions.Of(adapter),
             WeightType = types.Weights,
             ActivationType = types.Activations,
             MemoryLimit = parsed.GetValue(deviceOptions.DeviceMemory) is { } limit and > 0 ? limit : device.PlannableBytes,
         });
         session = Session.Create(device, plan);
         stored = new HashedWeights(folder);
-        var merged = new MergedWeights(stored, adapters);
-        IReadOnlyList<KeptChange> kept = merged.MeasureRounding(types.Weights);
-        session.Load(merged, progress.Stage("loading the model"), cancellation);
+        session.Load(stored, progress.Stage("loading the model"), cancellation);
+        if (adapter is not null) session.LoadAdapter(adapter);
         AdapterChain.NoteOtherModel(Selection.Adapters, Selection.Model, stored.Hash(), notice);
-        foreach (KeptChange change in kept)
-        {
-            if (change.Describe("--precision fp32 keeps it") is { } line) notice(line);
-        }
         return session;
     }
 

@@ -50,6 +50,10 @@ public sealed class MergedWeights : IWeightSource
         else foreach (Addition addition in list) addition.Matrices.AddTo(destination, addition.Scale, firstElement);
     }
 
+    /// <inheritdoc/>
+    public bool TryReadBFloat16(string name, Span<ushort> destination, long firstElement = 0) =>
+        !additions.ContainsKey(name) && weights.TryReadBFloat16(name, destination, firstElement);
+
     private void AddMeasured(string name, List<Addition> list, Span<float> destination, long firstElement)
     {
         float[][] changes = [.. list.Select(static _ => new float[BlockSize])];

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
@@ -75,6 +76,17 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         TensorFile file = FileWith(name);
         file.ReadFloat32(name, destination, firstElement);
         FiniteCheck.Require(destination, file.Path, name, firstElement);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InputException">There is no such tensor, it cannot be read, or it holds NaN or infinity.</exception>
+    public bool TryReadBFloat16(string name, Span<ushort> destination, long firstElement = 0)
+    {
+        TensorFile file = FileWith(name);
+        if (file.Info(name).Type != ElementType.BFloat16) return false;
+        file.ReadBytes(name, MemoryMarshal.AsBytes(destination), firstElement * sizeof(ushort));
+        FiniteCheck.Require(destination, file.Path, name, firstElement);
+        return true;
     }
 
     /// <summary>Reads a tensor's bytes as they are stored, unchecked: see <see cref="FiniteCheck"/>.</summary>
