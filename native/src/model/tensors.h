@@ -8,7 +8,22 @@
 namespace vaccine {
 
 /// What a tensor is; numbered as in the C ABI.
-enum class TensorKind : int { Embedding, AttentionNorm, MlpNorm, FinalNorm, Head, Weight, Bias, LoraA, LoraB };
+enum class TensorKind : int {
+    Embedding,
+    AttentionNorm,
+    MlpNorm,
+    FinalNorm,
+    Head,
+    Weight,
+    Bias,
+    LoraA,
+    LoraB,
+    QueryNorm,
+    KeyNorm,
+    AttentionOutputNorm,
+    MlpOutputNorm
+};
+constexpr int kTensorKinds = 13;
 
 struct Tensor {
     TensorKind kind;
