@@ -42,7 +42,7 @@ vaccine::ModelShape shape_of(const vaccine_model_shape& in) {
     s.output_bias = in.output_bias != 0;
     s.mlp_bias = in.mlp_bias != 0;
     s.rms_epsilon = in.rms_epsilon;
-    s.activation = choice<vaccine::Activation>(in.activation, VACCINE_GELU_TANH, "activation");
+    s.activation = choice<vaccine::ops::Activation>(in.activation, VACCINE_GELU_TANH, "activation");
     s.norm_offset = in.norm_offset != 0;
     s.block_output_norms = in.block_output_norms != 0;
     s.query_key_norms = in.query_key_norms != 0;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "ops/ops.h"
+
 namespace vaccine {
 
 /// The seven linear maps of a layer, in the order of the C ABI.
@@ -20,8 +22,6 @@ constexpr int kRopes = 2;
 
 constexpr int64_t kMostLayers = 0xFFFF;
 
-enum class Activation : int { Silu = 0, GeluTanh = 1 };
-
 /// Where the layers of a model differ.
 struct LayerShape {
     int64_t window = 0;  // 0: none
@@ -33,7 +33,7 @@ struct ModelShape {
     int64_t vocabulary = 0, hidden = 0, intermediate = 0, layers = 0, heads = 0, kv_heads = 0, head_size = 0;
     bool tied_embeddings = false, qkv_bias = false, output_bias = false, mlp_bias = false;
     float rms_epsilon = 1e-5f;
-    Activation activation = Activation::Silu;
+    ops::Activation activation = ops::Activation::Silu;
     bool norm_offset = false;         // norms multiply by 1 + w
     bool block_output_norms = false;  // attention's and the MLP's outputs pass a norm of their own before the residual add
     bool query_key_norms = false;     // of every head of q and k, before rotary embedding

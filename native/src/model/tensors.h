@@ -24,6 +24,10 @@ enum class TensorKind : int {
     MlpOutputNorm
 };
 constexpr int kTensorKinds = 13;
+/// The norm of a block's output.
+constexpr TensorKind output_norm(Site block) {
+    return block == AttentionSite ? TensorKind::AttentionOutputNorm : TensorKind::MlpOutputNorm;
+}
 
 struct Tensor {
     TensorKind kind;
