@@ -14,7 +14,7 @@ public sealed class ModelConfigurationTests : IDisposable
     public void Llama_in_the_form_of_llama_2()
     {
         ModelConfiguration model = Load("tiny-llama");
-        Assert.Equal(Architecture.Llama, model.Architecture);
+        Assert.Equal(ModelFamily.Llama, model.Family);
         Assert.Equal((800, 128, 344, 8), (model.VocabularySize, model.HiddenSize, model.IntermediateSize, model.LayerCount));
         Assert.Equal((4, 4, 32, 256), (model.HeadCount, model.KeyValueHeadCount, model.HeadSize, model.MaximumPositions));
         Assert.Equal((1e-5, 10000.0), (model.RmsNormEpsilon, model.RopeTheta));
@@ -50,7 +50,7 @@ public sealed class ModelConfigurationTests : IDisposable
     public void Qwen2_has_biases_on_query_key_and_value_and_its_window_only_when_switched_on()
     {
         ModelConfiguration model = Load("tiny-qwen2");
-        Assert.Equal(Architecture.Qwen2, model.Architecture);
+        Assert.Equal(ModelFamily.Qwen2, model.Family);
         Assert.Equal((true, false, false), (model.QueryKeyValueBias, model.OutputBias, model.MlpBias));
         Assert.Null(model.BeginOfSequenceId);
         Assert.Equal(ElementType.Float16, model.StoredType);
@@ -64,7 +64,7 @@ public sealed class ModelConfigurationTests : IDisposable
     public void Mistral_has_its_window_unless_null()
     {
         ModelConfiguration model = Load("tiny-mistral");
-        Assert.Equal((Architecture.Mistral, 24, 64), (model.Architecture, model.SlidingWindow, model.HeadSize));
+        Assert.Equal((ModelFamily.Mistral, 24, 64), (model.Family, model.SlidingWindow, model.HeadSize));
         Assert.Equal(0, Changed("tiny-mistral", "sliding_window", "null").SlidingWindow);
     }
 
