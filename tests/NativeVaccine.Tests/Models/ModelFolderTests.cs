@@ -15,6 +15,10 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("tiny-gqa")]
     [InlineData("tiny-qwen2")]
     [InlineData("tiny-mistral")]
+    [InlineData("tiny-qwen3")]
+    [InlineData("tiny-gemma2")]
+    [InlineData("tiny-gemma3")]
+    [InlineData("tiny-phi3")]
     public void Fixtures_open_and_all_their_weights_are_finite(string fixture)
     {
         using ModelFolder model = ModelFolder.Open(Fixtures.Path(fixture));
