@@ -89,6 +89,20 @@ public sealed class FusedAdapterTests : IDisposable
     }
 
     [Fact]
+    public void What_is_not_trained_yet_comes_back_by_its_ranks()
+    {
+        Adapter adapter = TinyModel.Adapter(Model, targets: [Projection.Query, Projection.Key, Projection.Output]);
+        foreach (AdapterModule module in adapter.Modules) module.Matrices.B.AsSpan().Clear();
+        adapter.Save(folder.File("a"));
+        UniformLora form = Adapter.Load(folder.File("a"), Model).RequireUniform("");
+        Assert.Equal((2, 3.0), (form.Rank, form.Alpha));
+        Assert.Equal([Projection.Query, Projection.Key, Projection.Output], form.Targets);
+        // One of peft's own stays what it is: one A for all three.
+        WritePeft(rank: 3, alpha: 6, "[\"qkv_proj\"]", Qkv);
+        Assert.True(Adapter.Load(folder.File("a"), Model).SharesA);
+    }
+
+    [Fact]
     public void A_chain_is_one_adapter_of_the_same_sum()
     {
         WriteModel();
