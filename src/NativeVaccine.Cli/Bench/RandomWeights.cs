@@ -6,8 +6,8 @@ using NativeVaccine.Numerics;
 namespace NativeVaccine.Cli.Bench;
 
 /// <summary>
-/// Weights of a model that nobody has to download: norms multiply by 1, the rest is normal with deviation 0.02, as models are initialised. Numbers
-/// come from one pool, from a place that the name decides: drawing each of seven billion would take longer than what is measured.
+/// Weights of a model that nobody has to download: norms multiply by 1, the rest is normal with deviation 0.02, as models are initialised.
+/// Numbers come from one pool, from a place that the name decides: drawing each of seven billion would take longer than what is measured.
 /// </summary>
 /// <param name="hasNormOffset">Whether norms multiply by 1 + w, so that w is 0.</param>
 internal sealed class RandomWeights(bool hasNormOffset = false) : IWeightSource

@@ -11,12 +11,15 @@ internal static class ShapeOfModel
     private const int LocalRope = 1;
 
     /// <summary>The layers, one by one; none if all are alike.</summary>
-    public static NativeLayerShape[] Layers(ModelConfiguration configuration) => [.. configuration.WindowedLayers.Select(isWindowed => new NativeLayerShape
-    {
-        StructSize = (uint)Unsafe.SizeOf<NativeLayerShape>(),
-        Window = isWindowed ? configuration.SlidingWindow : 0,
-        Rope = isWindowed && configuration.LocalRope is not null ? LocalRope : GlobalRope,
-    })];
+    public static NativeLayerShape[] Layers(ModelConfiguration configuration) =>
+    [
+        .. configuration.WindowedLayers.Select(isWindowed => new NativeLayerShape
+        {
+            StructSize = (uint)Unsafe.SizeOf<NativeLayerShape>(),
+            Window = isWindowed ? configuration.SlidingWindow : 0,
+            Rope = isWindowed && configuration.LocalRope is not null ? LocalRope : GlobalRope,
+        }),
+    ];
 
     /// <param name="configuration">The model.</param>
     /// <param name="activationType">What the engine computes in.</param>

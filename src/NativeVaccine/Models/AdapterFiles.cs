@@ -5,7 +5,10 @@ using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
 
-/// <summary>Reads the files of an <see cref="Adapter"/> as peft 0.5 to 0.21 writes them, and writes them in the form of peft 0.5 (of 0.6 where modules are fused).</summary>
+/// <summary>
+/// Reads the files of an <see cref="Adapter"/> as peft 0.5 to 0.21 writes them, and writes them in the form of peft 0.5 (where modules are
+/// fused, with rank_pattern and alpha_pattern, which later ones read).
+/// </summary>
 internal static class AdapterFiles
 {
     private const string ConfigurationFileName = "adapter_config.json";
@@ -27,7 +30,8 @@ internal static class AdapterFiles
         IReadOnlyList<string> ignored = stored.RequireNothingElse(model, weights);
 
         // Only now, when the file is known to hold as much, is memory taken for it.
-        (List<AdapterModule> modules, bool sharesA) = FusedLora.Split([.. settings.Targets.Select(target => (target, Read(stored, target, model)))], model);
+        (List<AdapterModule> modules, bool sharesA) =
+            FusedLora.Split([.. settings.Targets.Select(target => (target, Read(stored, target, model)))], model);
         string unused =
             FormattableString.Invariant($"{file}: tensors that are not used, as in peft: {ignored.Count} ({InputText.Some(ignored)})");
         var adapter = new Adapter(model, settings.Dropout, modules)
@@ -66,8 +70,11 @@ internal static class AdapterFiles
         List<AdapterTarget> targets = AdapterTargets.Resolve(fields, model, notices.Add);
         if (isPissa && targets.Find(static target => target.Module.IsFused).Module is { } fused)
         {
-            throw fields.Wrong("init_lora_weights", "\"pissa\"", $"no PiSSA on {fused.Name}: it takes singular parts of a matrix that holds "
-                + $"{fused.PartNames}, which are apart in this program; {AdapterFields.Merge}");
+            throw fields.Wrong(
+                "init_lora_weights",
+                "\"pissa\"",
+                $"no PiSSA on {fused.Name}: it takes singular parts of a matrix that holds {fused.PartNames}, which are apart in this program; "
+                    + AdapterFields.Merge);
         }
         return new Settings(
             targets,

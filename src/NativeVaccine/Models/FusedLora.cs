@@ -17,7 +17,7 @@ internal static class FusedLora
         (AdapterTarget Target, LoraMatrices Matrices)[] fused = [.. modules.Where(static module => module.Target.Module.IsFused)];
         // Zeros are as diagonal as any; of an adapter that is not trained yet, the ranks tell.
         bool isTrained = fused.Any(static module => module.Matrices.B.AsSpan().ContainsAnyExcept(0f));
-        bool hasRanks = fused.Length > 0 && fused.All(static module => module.Target.Rank == module.Target.CommonRank * module.Target.Module.Parts.Length);
+        bool hasRanks = fused.All(static module => module.Target.Rank == module.Target.CommonRank * module.Target.Module.Parts.Length);
         bool isDiagonal = (isTrained || hasRanks) && fused.All(module => IsDiagonal(module.Target.Module, module.Matrices, model));
         HashSet<Projection> unused = isDiagonal ? Unused(fused) : [];
         List<AdapterModule> parts = [];

@@ -52,7 +52,8 @@ internal static class ModelConfigurationReader
             KeyValueHeadCount = ReadKeyValueHeads(fields, family, heads),
             HeadSize = ReadHeadSize(fields, family, hidden, heads),
             MaximumPositions = fields.WholeNumber("max_position_embeddings", 1, int.MaxValue, family.MaximumPositions),
-            RmsNormEpsilon = fields.Number("rms_norm_eps", static value => value is > 0 and < 1, "a number between 0 and 1", family.RmsNormEpsilon),
+            RmsNormEpsilon = fields.Number(
+                "rms_norm_eps", static value => value is > 0 and < 1, "a number between 0 and 1", family.RmsNormEpsilon),
             RopeTheta = rope.Global.Theta,
             RopeScaling = rope.Global.Scaling,
             LocalRope = rope.Local,
@@ -100,16 +101,20 @@ internal static class ModelConfigurationReader
     {
         const string causal = "a token sees only those before it";
         if (!fields.Boolean("is_causal", true)) throw fields.Wrong("is_causal", "false", $"true: {causal}");
-        if (fields.Boolean("use_bidirectional_attention", false)) throw fields.Wrong("use_bidirectional_attention", "true", $"false: {causal}");
+        if (fields.Boolean("use_bidirectional_attention", false))
+            throw fields.Wrong("use_bidirectional_attention", "true", $"false: {causal}");
         if (fields.Find("quantization_config") is { } quantization)
             throw fields.Wrong("quantization_config", quantization, "a model that is not quantized");
     }
 
     private static void NoteDropout(JsonFields fields, ModelFamily family, Action<string>? notice)
     {
-        foreach ((string name, string what) in new[] { ("attention_dropout", "attention"), ("resid_pdrop", "residual stream"), ("embd_pdrop", "embedding") })
+        Note("attention_dropout", "attention");
+        if (family.Has("resid_pdrop")) Note("resid_pdrop", "residual stream");
+        if (family.Has("embd_pdrop")) Note("embd_pdrop", "embedding");
+
+        void Note(string name, string what)
         {
-            if (name != "attention_dropout" && !family.Has(name)) continue;
             if (fields.Number(name, static value => value is >= 0 and < 1, "a number from 0 and below 1", 0) > 0)
                 notice?.Invoke($"{fields.File}: {name} is not 0: transformers drops some of the {what} in training, this program none");
         }
@@ -126,15 +131,17 @@ internal static class ModelConfigurationReader
             { } other => throw fields.Wrong(field, InputText.Quote(other), "silu or gelu_pytorch_tanh"),
         };
         // Gemma's first files had hidden_act; transformers reads only the other.
-        if (field != "hidden_act" && fields.Has("hidden_act") && fields.Text("hidden_act") != ModelConfigurationWriter.NameOf(activation))
-            notice?.Invoke($"{fields.File}: hidden_act is not used, but {field}, as in transformers: {ModelConfigurationWriter.NameOf(activation)}");
+        string used = ModelConfigurationWriter.NameOf(activation);
+        if (field != "hidden_act" && fields.Has("hidden_act") && fields.Text("hidden_act") != used)
+            notice?.Invoke($"{fields.File}: hidden_act is not used, but {field}, as in transformers: {used}");
         return activation;
     }
 
     private static double? ReadQueryScalar(JsonFields fields, ModelFamily family)
     {
         const string name = "query_pre_attn_scalar";
-        return family.Has(name) ? fields.Number(name, static value => value is >= 1e-6 and <= MaximumSize, "a positive number", family.QueryScalar) : null;
+        if (!family.Has(name)) return null;
+        return fields.Number(name, static value => value is >= 1e-6 and <= MaximumSize, "a positive number", family.QueryScalar);
     }
 
     /// <summary>Where it is null there is none, and where it is missing the family's.</summary>

@@ -30,7 +30,8 @@ internal static class ModelConfigurationWriter
             if (json.ContainsKey(name)) json[name] = configuration.StoredType.TorchName();
         }
         const string tied = "tie_word_embeddings";
-        if (configuration.TieWordEmbeddings != (json[tied]?.GetValue<bool>() ?? configuration.Family.TiesEmbedding)) json[tied] = configuration.TieWordEmbeddings;
+        bool wasTied = json[tied]?.GetValue<bool>() ?? configuration.Family.TiesEmbedding;
+        if (configuration.TieWordEmbeddings != wasTied) json[tied] = configuration.TieWordEmbeddings;
         return json;
     }
 
@@ -43,7 +44,8 @@ internal static class ModelConfigurationWriter
         json["num_hidden_layers"] = configuration.LayerCount;
         json["num_attention_heads"] = configuration.HeadCount;
         json["num_key_value_heads"] = configuration.KeyValueHeadCount;
-        if (configuration.Family.HeadSize is not null || configuration.QuerySize != configuration.HiddenSize) json["head_dim"] = configuration.HeadSize;
+        bool hasHeadSize = configuration.Family.HeadSize is not null || configuration.QuerySize != configuration.HiddenSize;
+        if (hasHeadSize) json["head_dim"] = configuration.HeadSize;
         json["max_position_embeddings"] = configuration.MaximumPositions;
         json["rms_norm_eps"] = JsonText.Float(configuration.RmsNormEpsilon);
         json["tie_word_embeddings"] = configuration.TieWordEmbeddings;
@@ -70,7 +72,11 @@ internal static class ModelConfigurationWriter
         var global = new RotaryEmbedding(configuration.RopeTheta, configuration.RopeScaling);
         if (configuration.LocalRope is { } local)
         {
-            json["rope_parameters"] = new JsonObject { [SlidingWindowReader.Full] = WithTheta(global), [SlidingWindowReader.Windowed] = WithTheta(local) };
+            json["rope_parameters"] = new JsonObject
+            {
+                [SlidingWindowReader.Full] = WithTheta(global),
+                [SlidingWindowReader.Windowed] = WithTheta(local),
+            };
             return;
         }
         json["rope_theta"] = JsonText.Float(global.Theta);

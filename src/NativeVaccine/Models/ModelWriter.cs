@@ -34,7 +34,8 @@ public static class ModelWriter
             string generation = Path.Combine(temporary, GenerationConfiguration.FileName);
             if (configuration.SourceJson is null && !File.Exists(generation))
                 AtomicFile.WriteAllText(generation, ModelConfigurationWriter.WriteGeneration(configuration));
-            WriteWeights(temporary, Shards(tensors ?? StoredWeight.Of(configuration), configuration.StoredType, weights, maximumShardBytes));
+            IEnumerable<StoredWeight> stored = tensors ?? StoredWeight.Of(configuration);
+            WriteWeights(temporary, Shards(stored, configuration.StoredType, weights, maximumShardBytes));
         });
 
     private static List<List<TensorToWrite>> Shards(

@@ -58,13 +58,11 @@ internal sealed record RopeReader(RotaryEmbedding Global, RotaryEmbedding? Local
             return new(Read(fields, old, global), Read(fields, null, local));
         }
         if (old is not null) throw fields.Wrong(OldName, fields.Find(OldName)!.Value, $"nothing beside {NewName}");
+        const string expected = $"{SlidingWindowReader.Full} and {SlidingWindowReader.Windowed}, one for each kind of layer";
         foreach (JsonProperty field in both.Element.EnumerateObject())
         {
             if (field.Name is not (SlidingWindowReader.Full or SlidingWindowReader.Windowed))
-            {
-                throw both.Wrong(
-                    InputText.Shorten(field.Name), field.Value, $"{SlidingWindowReader.Full} and {SlidingWindowReader.Windowed}, one for each kind of layer");
-            }
+                throw both.Wrong(InputText.Shorten(field.Name), field.Value, expected);
         }
         return new(OfKind(SlidingWindowReader.Full, global), OfKind(SlidingWindowReader.Windowed, local));
 
@@ -78,7 +76,8 @@ internal sealed record RopeReader(RotaryEmbedding Global, RotaryEmbedding? Local
         }
     }
 
-    private static void NoteOtherTheta(JsonFields fields, JsonFields rope, ThetaField theta, RotaryEmbedding effective, Action<string>? notice)
+    private static void NoteOtherTheta(
+        JsonFields fields, JsonFields rope, ThetaField theta, RotaryEmbedding effective, Action<string>? notice)
     {
         if (!rope.Has(ThetaName) || !fields.Has(theta.Name) || theta.Read(fields) == effective.Theta) return;
         notice?.Invoke($"{fields.File}: {theta.Name} and {rope.Prefix}{ThetaName} disagree; that of {NewName} counts, {AsElsewhere}");

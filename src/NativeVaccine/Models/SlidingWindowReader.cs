@@ -52,7 +52,8 @@ internal readonly record struct SlidingWindowReader(int Window, ImmutableArray<b
     private static ImmutableArray<bool> ByRule(JsonFields fields, ModelFamily family, int layers, int window)
     {
         int first = family.Windows == WindowRule.FromMaxWindowLayers ? fields.WholeNumber("max_window_layers", 0, int.MaxValue, 28) : 0;
-        int pattern = family.Has(PatternName) ? fields.WholeNumber(PatternName, 1, int.MaxValue, family.WindowPattern) : family.WindowPattern;
+        int pattern = family.WindowPattern;
+        if (family.Has(PatternName)) pattern = fields.WholeNumber(PatternName, 1, int.MaxValue, pattern);
         return [.. Enumerable.Range(0, layers).Select(layer => family.Windows switch
         {
             WindowRule.AllButEveryNth => (layer + 1) % pattern != 0,

@@ -52,10 +52,13 @@ public static class InitialAdapter
                 $"--init-adapter {options.InitAdapter}: its scale is alpha / sqrt(r) (use_rslora); the result has the same scale as alpha / r, with alpha {form.Alpha}");
         }
         if (!adapter.SharesA) yield break;
-        foreach (LinearModule module in form.Targets.Select(adapter.Model.Family.ModuleOf).Distinct().Where(static module => module.IsFused))
+        foreach (LinearModule module in form.Targets.Select(adapter.Model.Family.ModuleOf).Distinct())
         {
+            if (!module.IsFused) continue;
+            int rank = module.Parts.Length * form.Rank;
             yield return FormattableString.Invariant(
-                $"--init-adapter {options.InitAdapter}: its {module.Name} has one A for {module.PartNames}; from here on each has its own, and the result has rank {module.Parts.Length * form.Rank} there");
+                $"--init-adapter {options.InitAdapter}: its {module.Name} has one A for {module.PartNames}; ")
+                + FormattableString.Invariant($"from here on each has its own, and the result has rank {rank} there");
         }
     }
 
