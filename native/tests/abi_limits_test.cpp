@@ -14,6 +14,18 @@ void plans() {
     sweep("vaccine_plan_options", &Inputs::options, run);
 }
 
+/// Each field of one layer among others.
+void layers() {
+    Bench bench;
+    for (const Field& field : fields_of("vaccine_layer_shape"))
+        for (const Bits& value : values_of(field)) {
+            if (field.name == "struct_size" && claims_more<vaccine_layer_shape>(value)) continue;
+            Inputs in;
+            put(in.layers[1], field, value);
+            bench.plan(text_of(field, value), in, kRuns);
+        }
+}
+
 /// Any two integers of shape and options at once.
 void pairs() {
     Bench bench;
@@ -387,7 +399,7 @@ void refused_batches_change_nothing() {
 }  // namespace
 
 int main() {
-    std::vector<NamedTest> tests{{"plans", plans}, {"pairs", pairs}, {"overflow", overflow_is_refused}, {"null pointers", null_pointers}};
+    std::vector<NamedTest> tests{{"plans", plans}, {"layers", layers}, {"pairs", pairs}, {"overflow", overflow_is_refused}, {"null pointers", null_pointers}};
     if (kRuns) {
         tests.push_back({"options of passes", pass_options});
         tests.push_back({"contents of batches", contents_of_batches});

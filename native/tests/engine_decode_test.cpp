@@ -9,9 +9,7 @@ using namespace vaccine::testing;
 namespace {
 
 /// Greedy decoding token by token must choose what a forward pass over the whole text chooses.
-void decoding_agrees_with_forward(bool training) {
-    Setup setup;
-    setup.training = training;
+void decoding_agrees_with_forward(const Setup& setup) {
     Model model(setup);
     TestBatch texts;
     vaccine_batch prompts = texts.view();
@@ -104,9 +102,13 @@ void repetition_is_penalized(float temperature) {
 }  // namespace
 
 int main() {
+    Setup frozen, varied;
+    frozen.training = varied.training = false;
+    varied.varied = true;
     return run_all("engine decoding", std::vector<NamedTest>{
-                                          {"decoding", [] { decoding_agrees_with_forward(true); }},
-                                          {"decoding without training memory", [] { decoding_agrees_with_forward(false); }},
+                                          {"decoding", [] { decoding_agrees_with_forward({}); }},
+                                          {"decoding without training memory", [=] { decoding_agrees_with_forward(frozen); }},
+                                          {"decoding, varied layers", [=] { decoding_agrees_with_forward(varied); }},
                                           {"repetition penalty, greedy", [] { repetition_is_penalized(0); }},
                                           {"repetition penalty before the draw", [] { repetition_is_penalized(0.8f); }},
                                       });

@@ -34,7 +34,7 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
         seen_.back().erase(std::unique(seen_.back().begin(), seen_.back().end()), seen_.back().end());
     }
     device_.upload(buffers_.cache_rows.data, rows.data(), T * 4);
-    embed(T);
+    embed(batch_.token_view());
     for (int64_t l = 0; l < shape_.layers; ++l) forward_layer(l, T, Caching::Prefill);
     device_.upload(buffers_.label_rows.data, last.data(), B * 4);
     ops::gather_rows(stream(), residual(shape_.layers, T), buffers_.label_rows.slice(0, B), buffers_.head_in.rows_from(0, B));
@@ -77,27 +77,27 @@ void Network::decode_next(int64_t count, const int32_t* samples, const int32_t* 
     device_.upload(buffers_.positions.data, positions.data(), count * 4);
     device_.upload(buffers_.cache_rows.data, rows.data(), count * 4);
     device_.upload(buffers_.lengths.data, lengths.data(), count * 4);
-    ops::embedding_forward(stream(), buffers_.tokens.slice(0, count), weights_.get(TensorKind::Embedding), residual(0, count));
+    embed(buffers_.tokens.slice(0, count));
     for (int64_t l = 0; l < shape_.layers; ++l) forward_layer(l, count, Caching::Decode);
     next_tokens(residual(shape_.layers, count), count, sampling, out_tokens);
 }
 
-void Network::cache_layer(int64_t l, int64_t T, const LayerSlot& s) {
-    const View rows = buffers_.cache_rows.slice(0, T);
-    ops::scatter_rows(stream(), s.k.rows_from(0, T), rows, buffers_.k_cache[static_cast<size_t>(l)]);
-    ops::scatter_rows(stream(), s.v.rows_from(0, T), rows, buffers_.v_cache[static_cast<size_t>(l)]);
+void Network::cache_layer(int64_t l, View k, View v) {
+    const View rows = buffers_.cache_rows.slice(0, k.rows);
+    ops::scatter_rows(stream(), k, rows, buffers_.k_cache[static_cast<size_t>(l)]);
+    ops::scatter_rows(stream(), v, rows, buffers_.v_cache[static_cast<size_t>(l)]);
 }
 
 /// Samples that are done leave gaps; each run of neighbours is one call.
-void Network::attend_cache(int64_t l, const LayerSlot& s, int64_t T) {
-    const int64_t capacity = plan_.options().decode_capacity;
+void Network::attend_cache(int64_t l, View q, View out) {
+    const int64_t capacity = plan_.options().decode_capacity, T = q.rows;
     for (int64_t first = 0; first < T;) {
         int64_t n = 1;
         while (first + n < T && decoding_[static_cast<size_t>(first + n)] == decoding_[static_cast<size_t>(first)] + n) ++n;
         const int64_t row = decoding_[static_cast<size_t>(first)] * capacity;
-        ops::attention_decode(stream(), s.q.rows_from(first, n), buffers_.k_cache[static_cast<size_t>(l)].rows_from(row, n * capacity),
+        ops::attention_decode(stream(), q.rows_from(first, n), buffers_.k_cache[static_cast<size_t>(l)].rows_from(row, n * capacity),
                               buffers_.v_cache[static_cast<size_t>(l)].rows_from(row, n * capacity), buffers_.lengths.slice(first, n),
-                              capacity, attention_shape_, s.attention.rows_from(first, n));
+                              capacity, attention_shape(l), out.rows_from(first, n));
         first += n;
     }
 }
@@ -119,8 +119,7 @@ void Network::next_tokens(View rows, int64_t count, const Sampling& sampling, in
     for (int64_t first = 0; first < count; first += plan_.head_rows()) {
         const int64_t n = std::min(plan_.head_rows(), count - first);
         const View normed = buffers_.head_normed.rows_from(0, n);
-        ops::rmsnorm_forward(stream(), rows.rows_from(first, n), weights_.get(TensorKind::FinalNorm), shape_.rms_epsilon, normed,
-                             buffers_.head_rstd.slice(0, n));
+        normalize(rows.rows_from(first, n), TensorKind::FinalNorm, -1, normed, buffers_.head_rstd.slice(0, n));
         const View logits = logits_of(normed, buffers_.logits), out = buffers_.next_tokens.slice(first, n);
         if (penalizes)
             ops::penalize_repetition(stream(), logits, buffers_.seen_tokens, buffers_.seen_offsets.slice(first, n + 1),

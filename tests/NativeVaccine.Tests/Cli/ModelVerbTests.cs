@@ -17,6 +17,10 @@ public sealed class ModelVerbTests : IDisposable
     [InlineData("tiny-gqa")]
     [InlineData("tiny-qwen2")]
     [InlineData("tiny-mistral")]
+    [InlineData("tiny-qwen3")]
+    [InlineData("tiny-gemma2")]
+    [InlineData("tiny-gemma3")]
+    [InlineData("tiny-phi3")]
     public void GenerateContinuesPromptsAsTransformersDoes(string model)
     {
         JsonArray expected = Expected(model)["greedy"]!.AsArray();
@@ -42,6 +46,10 @@ public sealed class ModelVerbTests : IDisposable
     [InlineData("tiny-gqa")]
     [InlineData("tiny-qwen2")]
     [InlineData("tiny-mistral")]
+    [InlineData("tiny-qwen3")]
+    [InlineData("tiny-gemma2")]
+    [InlineData("tiny-gemma3")]
+    [InlineData("tiny-phi3")]
     public void EvaluateLossGivesTheLossesOfTransformers(string model)
     {
         JsonNode batch = Expected(model)["batch"]!;
