@@ -464,6 +464,13 @@ VACCINE_API vaccine_status vaccine_decode_begin(vaccine_session* session, const 
 /* Appends tokens[i] to sample samples[i] (ascending) and gives the next token of each. Waits. */
 VACCINE_API vaccine_status vaccine_decode_next(vaccine_session* session, int32_t count, const int32_t* samples, const int32_t* tokens,
                                                const vaccine_sampling* sampling, int32_t* out_tokens) VACCINE_NOEXCEPT;
+/* Texts that begin alike are read once: sample i of the batch goes on in sample samples[i] of the cache (ascending, below the plan's
+ * decode_samples) behind its first starts[i] positions. What the cache had behind them is forgotten, and the batch's tokens stand there
+ * instead. Labels count as in vaccine_session_forward, and so vaccine_session_read_losses and vaccine_session_read_logits follow (a
+ * sample's first token has no label: to learn how likely a token is behind what is cached, begin one position earlier). No
+ * vaccine_decode_next may follow, and no pass from a layer. */
+VACCINE_API vaccine_status vaccine_decode_extend(vaccine_session* session, const vaccine_batch* batch, const int32_t* samples,
+                                                 const int32_t* starts, int64_t* out_labels) VACCINE_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -45,6 +45,7 @@ void Network::check(const BatchInput& input, const ForwardOptions& options) cons
                     "the site tensor to add has " + std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " +
                         std::to_string(input.tokens) + " as the batch");
     }
+    require(from == 0 || !extended_, "from_layer needs a forward pass before, not vaccine_decode_extend");
     if (from > 0)
         require(input.tokens == batch_.tokens() && input.samples == batch_.samples(),
                 "from_layer needs the batch of the forward pass before");
@@ -56,6 +57,7 @@ int64_t Network::forward(const BatchInput& input, const ForwardOptions& options)
     std::vector<Head> heads = grouped(options.heads);
     check(input, options);
     if (from == 0) batch_.load(input);
+    extended_ = false;
     for (int k = 0; k < kSites; ++k)
         if (options.record[k] >= 0) sites_.get(k, options.record[k]).set_tokens(input.tokens);
 

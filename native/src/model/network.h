@@ -73,6 +73,9 @@ public:
     void decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens);
     void decode_next(int64_t count, const int32_t* samples, const int32_t* tokens, const Sampling& sampling, int32_t* out_tokens);
 
+    /// See vaccine_decode_extend. Returns the number of labelled rows.
+    int64_t decode_extend(const BatchInput& input, const int32_t* samples, const int32_t* starts);
+
     /// Of the last pass.
     const PackedBatch& batch() const { return batch_; }
 
@@ -143,6 +146,7 @@ private:
     View head_loss(LossKind kind) const { return buffers_.head_losses[static_cast<size_t>(kind)].slice(0, batch_.labels()); }
 
     // decoding.cpp
+    void check_extension(const BatchInput& input, const int32_t* samples, const int32_t* starts) const;
     void cache_layer(int64_t l, View k, View v);
     void attend_cache(int64_t l, View q, View out);
     void upload_seen();
@@ -168,6 +172,7 @@ private:
     int64_t shared_layer_ = -1;               // whose activations lie in the slot shared by recomputing layers; -1: nobody's
     int64_t resident_first_ = -1;             // first labelled row of the logits chunk that lies in the buffer; -1: none
     std::vector<int64_t> decoding_;           // samples of the step being decoded, in the order of their rows
+    bool extended_ = false;                   // the batch is of decode_extend: it began behind what was cached
     std::vector<int64_t> lengths_;            // of each sample in the cache
     std::vector<std::vector<int32_t>> seen_;  // the tokens of each sample in the cache, ascending, each once
 };

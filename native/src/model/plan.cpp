@@ -159,7 +159,7 @@ void take_decoding(Buffers& b, Layout& to, const ModelShape& shape, const PlanOp
         b.v_cache.push_back(to.take("KV cache", rows, shape.key_size(), options.activation_type));
     }
     b.cache_rows = to.take("batch and tables", 1, options.max_tokens, DType::I32);
-    b.lengths = to.take("batch and tables", 1, options.decode_samples, DType::I32);
+    b.lengths = to.take("batch and tables", 1, std::max(options.max_tokens, options.decode_samples), DType::I32);
     b.next_tokens = to.take("batch and tables", 1, options.decode_samples, DType::I32);
     b.seen_tokens = to.take("batch and tables", 1, rows, DType::I32);
     b.seen_offsets = to.take("batch and tables", 1, options.decode_samples + 1, DType::I32);
