@@ -351,6 +351,10 @@ void null_pointers() {
         [&] { return vaccine_decode_next(s, 1, &small, nullptr, &in.sampling, &small); },
         [&] { return vaccine_decode_next(s, 1, &small, &small, nullptr, &small); },
         [&] { return vaccine_decode_next(s, 1, &small, &small, &in.sampling, nullptr); },
+        [&] { return vaccine_decode_extend(s, nullptr, &small, &small, &large); },
+        [&] { return vaccine_decode_extend(s, &in.batch, nullptr, &small, &large); },
+        [&] { return vaccine_decode_extend(s, &in.batch, &small, nullptr, &large); },
+        [&] { return vaccine_decode_extend(s, &in.batch, &small, &small, nullptr); },
     };
     for (size_t i = 0; i < calls.size(); ++i)
         check(answers("call " + std::to_string(i), calls[i]) == VACCINE_INVALID_ARGUMENT, "NULL was taken by call " + std::to_string(i));

@@ -122,7 +122,7 @@ void extending_agrees_with_forward(const Setup& setup) {
         const vaccine_batch batch = piece.view();
         ok(vaccine_decode_extend(model.session, &batch, &sample, &start, &labels));
         std::vector<float> losses(static_cast<size_t>(labels));
-        ok(vaccine_session_read_losses(model.session, labels, losses.data()));
+        if (labels > 0) ok(vaccine_session_read_losses(model.session, labels, losses.data()));
         return losses;
     };
     for (size_t text = 0; text < 3; ++text) {
