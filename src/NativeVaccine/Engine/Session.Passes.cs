@@ -98,6 +98,32 @@ public sealed partial class Session
         return norms;
     }
 
+    /// <summary>
+    /// Runs texts that begin alike without reading the beginning again: each sample of the batch goes on behind what the cache of keys and
+    /// values has. <see cref="ReadLosses"/> and <see cref="ReadLogits"/> follow as after <see cref="Forward"/>; no backward pass can.
+    /// </summary>
+    /// <param name="batch">What goes on. A sample's first token has no label: begin one position earlier to learn how likely a token is there.</param>
+    /// <param name="slots">For each sample its number in the cache, ascending, below <see cref="SessionOptions.DecodeSamples"/>.</param>
+    /// <param name="starts">For each sample how many positions of the cache it stands behind; what was behind them is forgotten.</param>
+    /// <param name="cancellation">Ends the pass early; what the cache holds cannot be used then.</param>
+    /// <exception cref="EngineException">The batch does not fit the plan or what the cache holds; nothing is done.</exception>
+    /// <exception cref="ArgumentException">There are not as many slots and starts as samples.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public void Extend(Batch batch, int[] slots, int[] starts, CancellationToken cancellation = default)
+    {
+        if (slots.Length != batch.SampleCount || starts.Length != batch.SampleCount)
+            throw new ArgumentException($"{slots.Length} slots and {starts.Length} starts; expected {batch.SampleCount} as samples");
+        long labels = 0;
+        WithNativeBatch(batch, (in NativeBatch nativeBatch) =>
+        {
+            NativeBatch given = nativeBatch;
+            RunPass(() => NativeMethods.DecodeExtend(Handle, given, slots, starts, out labels), cancellation);
+        });
+        lastLabelCount = labels;
+        lastTokenCount = batch.TokenCount;
+        LastSampleCount = batch.SampleCount;
+    }
+
     /// <summary>Losses in nats of the labelled rows of the last forward pass, weighted over its heads, in token order. Waits.</summary>
     public float[] ReadLosses()
     {
