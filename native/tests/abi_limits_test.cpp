@@ -393,7 +393,8 @@ void refused_batches_change_nothing() {
 }  // namespace
 
 int main() {
-    std::vector<NamedTest> tests{{"plans", plans}, {"layers", layers}, {"pairs", pairs}, {"overflow", overflow_is_refused}, {"null pointers", null_pointers}};
+    std::vector<NamedTest> tests{
+        {"plans", plans}, {"layers", layers}, {"pairs", pairs}, {"overflow", overflow_is_refused}, {"null pointers", null_pointers}};
     if (kRuns) {
         tests.push_back({"options of passes", pass_options});
         tests.push_back({"contents of batches", contents_of_batches});
