@@ -9,6 +9,8 @@ using namespace vaccine::testing;
 
 namespace {
 
+constexpr double kBf16Error = 0.02;
+
 using Row = std::vector<double>;
 using Rows = std::vector<Row>;
 
@@ -139,8 +141,8 @@ private:
         const auto q = heads(linear(x, layer, 0), layer, VACCINE_TENSOR_QUERY_NORM, positions);
         const auto k = heads(linear(x, layer, 1), layer, VACCINE_TENSOR_KEY_NORM, positions);
         const auto v = heads(linear(x, layer, 2), layer, -1, positions);
-        const double scale =
-            shape_.attention_scale != 0 ? static_cast<double>(shape_.attention_scale) : 1 / std::sqrt(static_cast<double>(shape_.head_size));
+        const double scale = shape_.attention_scale != 0 ? static_cast<double>(shape_.attention_scale)
+                                                         : 1 / std::sqrt(static_cast<double>(shape_.head_size));
         const size_t group = static_cast<size_t>(shape_.heads / shape_.kv_heads), window = static_cast<size_t>(layer_shape(layer).window);
         Rows out;
         for (size_t t = 0; t < x.size(); ++t) {
@@ -151,8 +153,8 @@ private:
                 double total = 0;
                 for (size_t j = first; j <= t; ++j) {
                     const Row& key = k[j][h / group];
-                    const double weight = std::exp(
-                        capped(scale * std::inner_product(key.begin(), key.end(), q[t][h].begin(), 0.0), shape_.attention_cap));
+                    const double weight =
+                        std::exp(capped(scale * std::inner_product(key.begin(), key.end(), q[t][h].begin(), 0.0), shape_.attention_cap));
                     total += weight;
                     for (size_t d = 0; d < sum.size(); ++d) sum[d] += weight * v[j][h / group][d];
                 }
@@ -189,6 +191,20 @@ private:
     double lora_scale_;
 };
 
+/// In bf16 the roundings of activations add up from layer to layer: what is compared is the length of the error.
+void near_rows(const std::vector<float>& got, const Rows& want, size_t first, DType type, const std::string& what) {
+    const size_t columns = want[first].size();
+    double error = 0, length = 0;
+    for (size_t i = 0; i < got.size(); ++i) {
+        const double expected = want[first + i / columns][i % columns], off = static_cast<double>(got[i]) - expected;
+        if (type == DType::F32)
+            near(got[i], expected, {2e-5, 2e-5}, what, static_cast<int64_t>(i / columns), static_cast<int64_t>(i % columns));
+        error += off * off;
+        length += expected * expected;
+    }
+    check(error <= kBf16Error * kBf16Error * length, what + " is off by " + std::to_string(std::sqrt(error / length)) + " of its length");
+}
+
 void is_the_textbook(const Setup& setup) {
     Model model(setup);
     const TestBatch batch;
@@ -199,25 +215,20 @@ void is_the_textbook(const Setup& setup) {
     for (int k = 0; k < VACCINE_SITE_KINDS; ++k) forward.record_site[k] = 0;
     model.forward(batch, forward);
     const size_t T = batch.ids.size();
-    const auto compare = [&](const Rows& want, int kind, int points, const char* what) {
-        for (int l = 0; l < points; ++l) {
-            const std::vector<float> got = model.site(kind, 0, l);
-            for (size_t i = 0; i < got.size(); ++i)
-                near(got[i], want[static_cast<size_t>(l) * T + i / Model::kHidden][i % Model::kHidden], {2e-5, 2e-5}, what, l,
-                     static_cast<int64_t>(i));
-        }
+    const auto compare = [&](const Rows& want, int kind, int points, const std::string& what) {
+        for (int l = 0; l < points; ++l)
+            near_rows(model.site(kind, 0, l), want, static_cast<size_t>(l) * T, setup.activations, what + " " + std::to_string(l));
     };
     compare(textbook.residual, VACCINE_SITE_RESIDUAL, Model::kLayers + 1, "residual stream");
     compare(textbook.attention, VACCINE_SITE_ATTENTION, Model::kLayers, "attention output");
     compare(textbook.mlp, VACCINE_SITE_MLP, Model::kLayers, "MLP output");
     std::vector<float> logits(T * Model::kVocabulary);
     ok(vaccine_session_read_logits(model.session, 0, static_cast<int32_t>(T), logits.data()));
-    for (size_t i = 0; i < logits.size(); ++i)
-        near(logits[i], textbook.logits[i / Model::kVocabulary][i % Model::kVocabulary], {2e-5, 2e-5}, "logits",
-             static_cast<int64_t>(i) / Model::kVocabulary, static_cast<int64_t>(i) % Model::kVocabulary);
+    near_rows(logits, textbook.logits, 0, setup.activations, "logits");
 }
 
-/// A gradient at a block's output is that of what the block gives, before its norm: with scalars for it alone, the pass must still go there.
+/// A gradient at a block's output is that of what the block gives, before its norm: with scalars for it alone, the pass must still go
+/// there.
 void gradients_at_outputs_need_no_other_wish() {
     Setup setup;
     setup.varied = true;
@@ -272,7 +283,7 @@ std::vector<NamedTest> cases() {
     Setup llama, full, varied, tied;
     full.full = tied.full = true;
     varied.varied = tied.varied = tied.tied = true;
-    return {
+    std::vector<NamedTest> list{
         {"adapters", [=] { is_the_textbook(llama); }},
         {"all weights", [=] { is_the_textbook(full); }},
         {"adapters, varied layers", [=] { is_the_textbook(varied); }},
@@ -280,6 +291,12 @@ std::vector<NamedTest> cases() {
         {"gradients at outputs", gradients_at_outputs_need_no_other_wish},
         {"mistakes", mistakes_are_named},
     };
+    if (activation_types().size() > 1) {
+        llama.weights = llama.activations = varied.weights = varied.activations = DType::BF16;
+        list.push_back({"bf16", [=] { is_the_textbook(llama); }});
+        list.push_back({"bf16, varied layers", [=] { is_the_textbook(varied); }});
+    }
+    return list;
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ struct Layout {
           head_size(static_cast<int>(call.shape.head_size)),
           window(static_cast<int>(call.shape.window > 0 && call.shape.window < kNoWindow ? call.shape.window : kNoWindow)),
           scale(call.shape.scale),
-          cap{call.shape.cap} {}
+          cap(call.shape.cap) {}
 
     static constexpr int64_t kNoWindow = 1 << 30;  // rows are counted in int32
 

@@ -47,7 +47,7 @@ __device__ inline float fast_tanh(float x) {
 }
 template <bool CAPPED, int TILES> __device__ void cap_scores(Accumulator (&scores)[TILES], const Layout& layout) {
     if constexpr (!CAPPED) return;
-    const float into_cap = layout.scale / layout.cap.cap;
+    const float into_cap = layout.scale * layout.cap.inverse;
 #pragma unroll
     for (int n = 0; n < TILES; ++n)
 #pragma unroll

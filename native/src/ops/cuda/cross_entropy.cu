@@ -63,7 +63,7 @@ void soft_cap(Stream& stream, View x, float cap) {
     const Check check("soft_cap");
     check.vector("x", x, DType::F32, x.count());
     check.that(cap > 0 && std::isfinite(cap), "cap", "a positive number", cap);
-    for_each_pack<4>("soft_cap", stream, x.count(), aligned_for(4, x), Cap{x.as<float>(), {cap}});
+    for_each_pack<4>("soft_cap", stream, x.count(), aligned_for(4, x), Cap{x.as<float>(), SoftCap(cap)});
 }
 
 void cross_entropy_forward(Stream& stream, View logits, View targets, View loss, View lse) {
@@ -83,7 +83,7 @@ void cross_entropy_backward(Stream& stream, View logits, View targets, View lse,
     check_cross_entropy(check, logits, targets, lse);
     check_cap(check, cap);
     for_each_row_pack<4>("cross_entropy_backward", stream, N, V, aligned_for(4, logits),
-                         Backward{logits.as<float>(), targets.as<int32_t>(), lse.as<float>(), scale, {cap}, V});
+                         Backward{logits.as<float>(), targets.as<int32_t>(), lse.as<float>(), scale, SoftCap(cap), V});
 }
 
 }  // namespace vaccine::ops

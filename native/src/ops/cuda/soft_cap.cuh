@@ -6,13 +6,13 @@ namespace vaccine::ops {
 
 /// 0: none. That is the same in all threads, so that the question costs nothing beside a read from memory.
 struct SoftCap {
-    float cap;
+    float cap, inverse;
 
-    __device__ float operator()(float x) const { return cap == 0 ? x : cap * tanhf(x / cap); }
-    /// Of what the cap gave.
+    explicit SoftCap(float at) : cap(at), inverse(at == 0 ? 0 : 1 / at) {}
+    __device__ float operator()(float x) const { return cap == 0 ? x : cap * tanhf(x * inverse); }
+    /// Of what the cap gave. Without one 1, unless y is infinite.
     __device__ float slope(float y) const {
-        if (cap == 0) return 1;
-        const float t = y / cap;
+        const float t = y * inverse;
         return fmaf(-t, t, 1.0f);
     }
 };

@@ -95,7 +95,7 @@ template <bool DIVERGENCE, bool ENTROPY> void run_backward(Stream& stream, View 
     for_each_row_pack<4>("weighted_losses_backward", stream, logits.rows, logits.columns, aligned,
                          LossGradient<DIVERGENCE, ENTROPY>{logits.as<float>(), lse.as<float>(), of.labels, of.targets.as<int32_t>(),
                                                            of.divergence, of.teacher.as<float>(), of.teacher_lse.as<float>(),
-                                                           of.negative_entropy, of.negative_entropies.as<float>(), {cap},
+                                                           of.negative_entropy, of.negative_entropies.as<float>(), SoftCap(cap),
                                                            logits.columns});
 }
 
