@@ -9,7 +9,7 @@ internal sealed record BenchmarkShape(string Name, ModelConfiguration Configurat
     /// <summary>1.0 M parameters, 0.06 M of them in the embedding and as many in the head: the demo's model.</summary>
     public static BenchmarkShape Small { get; } = new("1M", new ModelConfiguration
     {
-        Architecture = Architecture.Llama,
+        Family = ModelFamily.Llama,
         VocabularySize = 512,
         HiddenSize = 128,
         IntermediateSize = 384,
@@ -24,7 +24,7 @@ internal sealed record BenchmarkShape(string Name, ModelConfiguration Configurat
     /// <summary>109.5 M parameters: width and depth of GPT-2 small, layers and vocabulary of Llama; the head is the embedding.</summary>
     public static BenchmarkShape Large { get; } = new("100M", new ModelConfiguration
     {
-        Architecture = Architecture.Llama,
+        Family = ModelFamily.Llama,
         VocabularySize = 32000,
         HiddenSize = 768,
         IntermediateSize = 2048,
