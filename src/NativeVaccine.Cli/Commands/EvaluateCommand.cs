@@ -9,5 +9,6 @@ internal sealed class EvaluateCommand : Command
     {
         Add(new EvaluateLossCommand(context));
         Add(new EvaluateHarmfulCommand(context));
+        Add(new EvaluateChoiceCommand(context));
     }
 }

@@ -105,6 +105,26 @@ internal sealed class LoadedModel : IDisposable
         return session;
     }
 
+    /// <summary>As <see cref="Start"/>, with as much at a time as fits: what is asked for is halved until it does.</summary>
+    /// <param name="most">How much at a time is worth it.</param>
+    /// <param name="room">What there must be room for so much at a time.</param>
+    /// <param name="progress">Shows how far loading is.</param>
+    /// <param name="cancellation">Stops loading.</param>
+    /// <exception cref="EngineException"><see cref="EngineError.OutOfMemory"/>: not even one at a time fits.</exception>
+    public Session StartLargest(int most, Func<int, SessionOptions> room, ProgressDisplay progress, CancellationToken cancellation)
+    {
+        for (int atATime = most; ; atATime /= 2)
+        {
+            try
+            {
+                return Start(room(atATime), progress, cancellation);
+            }
+            catch (EngineException exception) when (exception.Error == EngineError.OutOfMemory && atATime > 1)
+            {
+            }
+        }
+    }
+
     /// <summary>
     /// What a result says of it: its folder, a hash of its weights as they were loaded, the whole chain of adapters, and where and in what
     /// it was computed.

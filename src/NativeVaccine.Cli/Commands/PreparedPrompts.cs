@@ -45,17 +45,7 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
         if (capacity > int.MaxValue)
             throw new InputException($"a prompt of {Longest} tokens and {options.MaxNewTokens} new ones take {capacity} positions: expected fewer");
         int atATime = (int)Math.Clamp(PositionsAtATime / capacity, 1, Math.Min(MostAtATime, ids.Length));
-        while (true)
-        {
-            try
-            {
-                return model.Start(Room(atATime), progress, cancellation);
-            }
-            catch (EngineException exception) when (exception.Error == EngineError.OutOfMemory && atATime > 1)
-            {
-                atATime /= 2;
-            }
-        }
+        return model.StartLargest(atATime, Room, progress, cancellation);
     }
 
     /// <summary>Continues the prompts.</summary>

@@ -14,7 +14,8 @@ internal static class OptionGroups
         ("Model", ["--model", "--shape", "--adapter", "--run", "--init-adapter"]),
         ("Data",
         [
-            "--data", .. OfMethods(isPool: true), "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--labels", "--max-length", "--rules", "--replay",
+            "--data", "--dev", .. OfMethods(isPool: true), "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--form", "--shots",
+            "--labels", "--max-length", "--rules", "--replay",
         ]),
         ("Method", ["--method", "--methods", "--preset", .. OfMethods(isPool: false)]),
         ("Training",
