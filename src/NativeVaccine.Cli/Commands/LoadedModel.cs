@@ -15,12 +15,8 @@ internal sealed class LoadedModel : IDisposable
 {
     private readonly ModelFolder folder;
     private readonly List<Adapter> adapters;
-    private readonly DeviceOptionSet deviceOptions;
-    private readonly ParseResult parsed;
+    private readonly DeviceSession place;
     private readonly Action<string> notice;
-    private Device? device;
-    private MemoryPlan? plan;
-    private Session? session;
     private HashedWeights? stored;
 
     private LoadedModel(
@@ -28,11 +24,10 @@ internal sealed class LoadedModel : IDisposable
         ModelFolder folder,
         List<Adapter> adapters,
         Tokenizer tokenizer,
-        DeviceOptionSet deviceOptions,
-        ParseResult parsed,
+        DeviceSession place,
         Action<string> notice)
     {
-        (this.folder, this.adapters, this.deviceOptions, this.parsed, this.notice) = (folder, adapters, deviceOptions, parsed, notice);
+        (this.folder, this.adapters, this.place, this.notice) = (folder, adapters, place, notice);
         (Selection, Tokenizer) = (selection, tokenizer);
     }
 
@@ -58,7 +53,7 @@ internal sealed class LoadedModel : IDisposable
         {
             List<Adapter> adapters = selection.LoadAdapters(folder, notice);
             Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, notice);
-            return new LoadedModel(selection, folder, adapters, tokenizer, options.Device, parsed, notice);
+            return new LoadedModel(selection, folder, adapters, tokenizer, new DeviceSession(options.Device, parsed), notice);
         }
         catch
         {
@@ -80,29 +75,8 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="cancellation">Stops loading.</param>
     public Session Start(SessionOptions options, ProgressDisplay progress, CancellationToken cancellation)
     {
-        // A plan that does not fit may be asked for again with less.
-        device ??= deviceOptions.Open(parsed);
-        NumberTypes types =
-            RunDevice.Types(device, OptionKinds.Word(parsed, deviceOptions.Precision, WeightPrecision.Stored), folder, adapters.Count);
-        plan = MemoryPlan.Create(device, folder.Configuration, options with
-        {
-            Training = false,
-            Optimizers = 0,
-            WeightType = types.Weights,
-            ActivationType = types.Activations,
-            MemoryLimit = parsed.GetValue(deviceOptions.DeviceMemory) is { } limit and > 0 ? limit : device.PlannableBytes,
-        });
-        session = Session.Create(device, plan);
-        stored = new HashedWeights(folder);
-        var merged = new MergedWeights(stored, adapters);
-        IReadOnlyList<KeptChange> kept = merged.MeasureRounding(types.Weights);
-        session.Load(merged, progress.Stage("loading the model"), cancellation);
-        AdapterChain.NoteOtherModel(Selection.Adapters, Selection.Model, stored.Hash(), notice);
-        foreach (KeptChange change in kept)
-        {
-            if (change.Describe("--precision fp32 keeps it") is { } line) notice(line);
-        }
-        return session;
+        NumberTypes types = place.Types(folder, adapters.Count);
+        return Load(place.Take(folder.Configuration, options, types), types, progress, cancellation);
     }
 
     /// <summary>As <see cref="Start"/>, with as much at a time as fits: what is asked for is halved until it does.</summary>
@@ -113,16 +87,25 @@ internal sealed class LoadedModel : IDisposable
     /// <exception cref="EngineException"><see cref="EngineError.OutOfMemory"/>: not even one at a time fits.</exception>
     public Session StartLargest(int most, Func<int, SessionOptions> room, ProgressDisplay progress, CancellationToken cancellation)
     {
-        for (int atATime = most; ; atATime /= 2)
+        NumberTypes types = place.Types(folder, adapters.Count);
+        return Load(place.TakeLargest(folder.Configuration, most, room, types), types, progress, cancellation);
+    }
+
+    /// <summary>Gives the device's memory back, for another model.</summary>
+    public void Free() => place.Free();
+
+    private Session Load(Session session, NumberTypes types, ProgressDisplay progress, CancellationToken cancellation)
+    {
+        stored = new HashedWeights(folder);
+        var merged = new MergedWeights(stored, adapters);
+        IReadOnlyList<KeptChange> kept = merged.MeasureRounding(types.Weights);
+        session.Load(merged, progress.Stage("loading the model"), cancellation);
+        AdapterChain.NoteOtherModel(Selection.Adapters, Selection.Model, stored.Hash(), notice);
+        foreach (KeptChange change in kept)
         {
-            try
-            {
-                return Start(room(atATime), progress, cancellation);
-            }
-            catch (EngineException exception) when (exception.Error == EngineError.OutOfMemory && atATime > 1)
-            {
-            }
+            if (change.Describe("--precision fp32 keeps it") is { } line) notice(line);
         }
+        return session;
     }
 
     /// <summary>
@@ -139,10 +122,10 @@ internal sealed class LoadedModel : IDisposable
             ["path"] = Path.GetFullPath(adapter),
             ["hash"] = AdapterHash.Of(adapter),
         })])),
-        new("device", device?.Name),
-        new("engine", device?.EngineDescription),
-        new("weights", plan?.Options.WeightType.ToString()),
-        new("activations", plan?.Options.ActivationType.ToString()),
+        new("device", place.Device?.Name),
+        new("engine", place.Device?.EngineDescription),
+        new("weights", place.Plan?.Options.WeightType.ToString()),
+        new("activations", place.Plan?.Options.ActivationType.ToString()),
     ];
 
     /// <summary>What a model was trained on top of, if it says so, and what that was trained on, as far as it is still there.</summary>
@@ -179,9 +162,7 @@ internal sealed class LoadedModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        session?.Dispose();
-        plan?.Dispose();
-        device?.Dispose();
+        place.Dispose();
         folder.Dispose();
     }
 }

@@ -21,7 +21,7 @@ public enum ChoiceForm
 /// <param name="Answers">One for each choice, without the space that comes before it.</param>
 public sealed record ChoicePrompt(string Context, IReadOnlyList<string> Answers)
 {
-    private const string Separator = " ";
+    private const char Separator = ' ';
 
     /// <summary>The prompt of a question.</summary>
     /// <param name="question">The question.</param>

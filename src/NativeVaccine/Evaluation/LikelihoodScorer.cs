@@ -11,6 +11,7 @@ namespace NativeVaccine.Evaluation;
 public sealed class LikelihoodScorer
 {
     private readonly List<Sequence> sequences = [];
+    private readonly SequencePacking packing;
     private readonly int[] counts;
 
     /// <summary>Lays out the passes; nothing is computed yet.</summary>
@@ -24,25 +25,16 @@ public sealed class LikelihoodScorer
             if (shares) AddShared(item, items[item]);
             else sequences.AddRange(items[item].Select((request, index) => Sequence.With(request, [new Place(item, index)])));
         }
-        sequences.Sort(static (a, b) => a.Sample.InputIds.Length.CompareTo(b.Sample.InputIds.Length));
+        packing = new SequencePacking([.. sequences.Select(static sequence => sequence.Sample.InputIds.Length)]);
     }
 
     /// <summary>Tokens that go through the model.</summary>
-    public long TokenCount => sequences.Sum(static sequence => (long)sequence.Sample.InputIds.Length);
+    public long TokenCount => packing.TokenCount;
 
     /// <summary>What a session must have room for.</summary>
     /// <param name="tokens">At most so many tokens go through the model at a time, if the longest sequence has no more.</param>
     /// <exception cref="InputException">A sequence is longer than the engine takes.</exception>
-    public SessionOptions Room(int tokens)
-    {
-        int longest = sequences[^1].Sample.InputIds.Length;
-        return new SessionOptions
-        {
-            MaxTokens = Batch.RequireTokens(Math.Max(longest, Math.Min(tokens, TokenCount))),
-            MaxSamples = Math.Min(sequences.Count, Math.Max(1, tokens / sequences[0].Sample.InputIds.Length)),
-            LongestSample = longest,
-        };
-    }
+    public SessionOptions Room(int tokens) => packing.Room(tokens);
 
     /// <summary>Computes them.</summary>
     /// <param name="session">With the model's weights, and <see cref="Room"/>.</param>
@@ -55,10 +47,9 @@ public sealed class LikelihoodScorer
         double[][] results = [.. counts.Select(static count => new double[count])];
         float[] logits = new float[session.Configuration.VocabularySize];
         (long done, long all) = (0, TokenCount);
-        for (int first = 0; first < sequences.Count;)
+        foreach (int[] indices in packing.Groups(session.Plan.Options))
         {
-            Sequence[] group = NextGroup(first, session.Plan.Options);
-            first += group.Length;
+            Sequence[] group = [.. indices.Select(index => sequences[index])];
             session.Forward(
                 new Batch([.. group.Select(static sequence => sequence.Sample)]), new ForwardOptions { ForBackward = false }, cancellation);
             ReadOnlySpan<float> losses = session.ReadLosses();
@@ -105,18 +96,6 @@ public sealed class LikelihoodScorer
             longer[0].NextTokens.AddRange(single);
             sequences.AddRange(longer);
         }
-    }
-
-    private Sequence[] NextGroup(int first, SessionOptions limits)
-    {
-        int tokens = 0, count = 0;
-        while (first + count < sequences.Count && count < limits.MaxSamples)
-        {
-            tokens += sequences[first + count].Sample.InputIds.Length;
-            if (count > 0 && tokens > limits.MaxTokens) break;
-            count++;
-        }
-        return [.. sequences[first..(first + count)]];
     }
 
     private readonly record struct Place(int Item, int Request);
