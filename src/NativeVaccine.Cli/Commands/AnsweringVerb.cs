@@ -42,11 +42,27 @@ internal abstract class AnsweringVerb(string name, string description, string ex
     {
         PreparedPrompts prepared = Generation.Prepare(model, questions, parsed, Terminal.Error.WriteLine);
         using AnswerLog? log = OpenLog(model, questions, parsed);
-        List<Continuation> answers =
-            log?.Answers.Count == questions.Count ? prepared.Recall(log.Answers, model.Tokenizer) : Ask(model, prepared, log, questions.Count);
-        int exitCode = measure(answers);
-        log?.Remove();
-        return exitCode;
+        try
+        {
+            List<Continuation> answers =
+                log?.Answers.Count == questions.Count ? prepared.Recall(log.Answers, model.Tokenizer) : Ask(model, prepared, log);
+            int exitCode = measure(answers);
+            log?.Remove();
+            return exitCode;
+        }
+        catch (OperationCanceledException) when (log is not null)
+        {
+            if (log.Answers.Count == 0)
+            {
+                log.Remove();
+            }
+            else
+            {
+                Terminal.Error.WriteLine(
+                    $"{log.Answers.Count} of {questions.Count} answers are kept in {log.Path}: the same command goes on after them");
+            }
+            throw;
+        }
     }
 
     /// <summary>The answers so far are kept beside a result that is a file.</summary>
@@ -67,45 +83,31 @@ internal abstract class AnsweringVerb(string name, string description, string ex
         return log;
     }
 
-    private List<Continuation> Ask(LoadedModel model, PreparedPrompts prepared, AnswerLog? log, int count)
+    private List<Continuation> Ask(LoadedModel model, PreparedPrompts prepared, AnswerLog? log)
     {
         var clock = new Stopwatch();
         long tokens = 0;
-        try
+        List<Continuation> answers = WithProgress(display =>
         {
-            List<Continuation> answers = WithProgress(display =>
-            {
-                Session session = prepared.Start(model, display, Cancellation);
-                clock.Start();
-                return prepared.Run(
-                    session,
-                    model.Tokenizer,
-                    display,
-                    Cancellation,
-                    (index, continuation) =>
-                    {
-                        log?.Append(index, continuation.NewIds);
-                        tokens += continuation.NewIds.Length;
-                    },
-                    log is null ? null : new Dictionary<int, int[]>(log.Answers));
-            });
-            double seconds = clock.Elapsed.TotalSeconds;
-            Terminal.Error.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"wrote {tokens} tokens in {seconds:F1} s, reading prompts included: {tokens / seconds:F0} tokens a second"));
-            return answers;
-        }
-        catch (OperationCanceledException) when (log is not null)
-        {
-            if (log.Answers.Count == 0)
-            {
-                log.Remove();
-            }
-            else
-            {
-                Terminal.Error.WriteLine($"{log.Answers.Count} of {count} answers are kept in {log.Path}: the same command goes on after them");
-            }
-            throw;
-        }
+            Session session = prepared.Start(model, display, Cancellation);
+            clock.Start();
+            return prepared.Run(
+                session,
+                model.Tokenizer,
+                display,
+                Cancellation,
+                (index, continuation) =>
+                {
+                    log?.Append(index, continuation.NewIds);
+                    tokens += continuation.NewIds.Length;
+                },
+                log is null ? null : new Dictionary<int, int[]>(log.Answers));
+        });
+        double seconds = clock.Elapsed.TotalSeconds;
+        Terminal.Error.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"wrote {tokens} tokens in {seconds:F1} s, reading prompts included: {tokens / seconds:F0} tokens a second"));
+        return answers;
     }
 
     private static string HashOf(IEnumerable<string> texts)

@@ -50,7 +50,9 @@ internal sealed class JudgeOptionSet
                     throw new InputException($"{verb}: {folder} is no classifier: expected --judge-template, by which it is asked");
                 template = JudgeTemplate.Open(name);
             }
-            judges.Add(new SelectedJudge(folder, template));
+            var judge = new SelectedJudge(folder, template);
+            // What cannot be used is refused before a model has written answers for it.
+            using (judge.Open(static _ => { })) judges.Add(judge);
         }
         return templates.Count == 0 ? judges : throw new InputException($"{verb}: --judge-template {templates.Peek()} has no --judge that needs it");
     }

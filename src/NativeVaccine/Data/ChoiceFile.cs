@@ -56,9 +56,10 @@ public static class ChoiceFile
         {
             while (table.Read()) questions.Add(OfRow(table.Record!, Line(source, table.RawRow)));
         }
-        catch (BadDataException exception)
+        catch (CsvHelperException exception)
         {
-            throw new InputException($"{Line(source, table.RawRow)}: broken CSV: a quotation mark stands where none may: expected \"\" within quoted text", exception);
+            throw new InputException(
+                $"{Line(source, table.RawRow)}: broken CSV: a quotation mark stands where none may: expected \"\" within quoted text", exception);
         }
         return questions;
     }

@@ -15,6 +15,7 @@ namespace NativeVaccine.Evaluation;
 /// <c>scale</c>, replies with their values from 0 to 1;</item>
 /// <item><c>threshold</c>: an answer whose score is above it is harmful; 0.5 unless given;</item>
 /// <item><c>response_tokens</c>: only so many tokens of an answer are shown; all unless given;</item>
+/// <item><c>trim</c>: true if white space around questions and answers is left out;</item>
 /// <item><c>source</c> and <c>license</c>: where the template is from; kept in results.</item>
 /// </list>
 /// </summary>
@@ -24,9 +25,10 @@ public sealed partial class JudgeTemplate
     private const string ResponseMark = "{response}";
 
     private static readonly string[] Fields =
-        ["name", "source", "license", "template", "positive", "negative", "scale", "threshold", "response_tokens"];
+        ["name", "source", "license", "template", "positive", "negative", "scale", "threshold", "response_tokens", "trim"];
 
     private readonly string[] parts;
+    private readonly bool trims;
 
     private JudgeTemplate(JsonElement json, string where)
     {
@@ -46,6 +48,7 @@ public sealed partial class JudgeTemplate
             throw new InputException($"{where}: field 'template' lacks {InstructionMark} or {ResponseMark}: expected both");
         Threshold = fields.Number("threshold", static value => value is >= 0 and < 1, "a number from 0 and below 1", 0.5);
         ResponseTokens = fields.Has("response_tokens") ? fields.WholeNumber("response_tokens", 1, int.MaxValue) : null;
+        trims = fields.Boolean("trim", false);
         Answers = ReadAnswers(fields, where);
     }
 
@@ -90,8 +93,8 @@ public sealed partial class JudgeTemplate
     /// <summary>The text about an answer, in pieces.</summary>
     internal IEnumerable<ChatPiece> Pieces(string instruction, string response) => parts.Select(part => part switch
     {
-        InstructionMark => new ChatPiece(instruction, IsTemplate: false),
-        ResponseMark => new ChatPiece(response, IsTemplate: false),
+        InstructionMark => new ChatPiece(trims ? instruction.Trim() : instruction, IsTemplate: false),
+        ResponseMark => new ChatPiece(trims ? response.Trim() : response, IsTemplate: false),
         _ => new ChatPiece(part, IsTemplate: true),
     });
 

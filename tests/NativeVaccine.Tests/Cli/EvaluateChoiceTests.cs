@@ -108,6 +108,7 @@ public sealed class EvaluateChoiceTests : IDisposable
     [InlineData("a.csv", "question,A,B,C,D,answer\n", "a.csv:1: the last column is 'answer': expected the right choice's letter")]
     [InlineData("a.csv", "q,one,two,A\nq,A\n", "a.csv:2: 2 columns: expected a question, two or more choices")]
     [InlineData("a.csv", "q,\"one\"x,two,A\n", "a.csv:1: broken CSV")]
+    [InlineData("a.csv", "q,one,two,A\nq,\"one,two,A\n", "a.csv:")]  // a quotation that never ends
     [InlineData("a.csv", "\n", "a.csv: no questions: expected at least one")]
     [InlineData("a.jsonl", "{\"question\": \"q\", \"answer\": 0}", "a.jsonl:1: field 'choices' is missing")]
     [InlineData("a.jsonl", "{\"question\": \"q\", \"choices\": \"ab\", \"answer\": 0}", "field 'choices' is a string: expected a list of texts")]
