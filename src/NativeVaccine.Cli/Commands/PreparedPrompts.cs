@@ -12,7 +12,7 @@ namespace NativeVaccine.Cli.Commands;
 /// <param name="options">How they are continued.</param>
 internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOptions options)
 {
-    private const int MostAtATime = 16;
+    private const int MostAtATime = 32;
 
     /// <summary>Keys and values of this many positions are kept without asking whether they are worth it.</summary>
     private const int PositionsAtATime = 16 * 2048;
