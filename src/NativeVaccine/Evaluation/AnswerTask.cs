@@ -12,13 +12,11 @@ public abstract class AnswerTask
     private protected AnswerTask(string name) => Name = name;
 
     /// <summary>SST-2: is the review positive or negative?</summary>
-    public static AnswerTask Sst2 { get; } = new ClassTask("sst2", ["negative", "positive"], static name => [name, Capitalized(name)]);
+    public static AnswerTask Sst2 { get; } = new ClassTask("sst2", [["negative", "Negative"], ["positive", "Positive"]]);
 
     /// <summary>AG News: which of four topics has the article?</summary>
     public static AnswerTask AgNews { get; } = new ClassTask(
-        "ag-news",
-        ["World", "Sports", "Business", "Sci/Tech"],
-        static name => name == "Sci/Tech" ? [name, "sci/tech", "sci"] : [name, Lower(name)]);
+        "ag-news", [["World", "world"], ["Sports", "sports"], ["Business", "business"], ["Sci/Tech", "sci/tech", "sci"]]);
 
     /// <summary>GSM8K: which number is the final answer?</summary>
     public static AnswerTask Gsm8k { get; } = new NumberTask();
@@ -39,10 +37,4 @@ public abstract class AnswerTask
     /// <param name="gold">What it should be, from <see cref="Gold"/>.</param>
     /// <param name="answer">What the model said.</param>
     public abstract TaskVerdict Mark(string gold, string answer);
-
-    private static string Capitalized(string name) => char.ToUpperInvariant(name[0]) + name[1..];
-
-#pragma warning disable CA1308 // small letters are what the rule asks for
-    private static string Lower(string name) => name.ToLowerInvariant();
-#pragma warning restore CA1308
 }

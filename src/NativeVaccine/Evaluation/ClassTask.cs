@@ -9,31 +9,30 @@ namespace NativeVaccine.Evaluation;
 /// quotation marks and a full stop around it do not matter.
 /// </summary>
 /// <param name="name">The task's name.</param>
-/// <param name="classes">The classes in the order of their labels.</param>
-/// <param name="spellings">What the reference looks for, of a class.</param>
-internal sealed class ClassTask(string name, IReadOnlyList<string> classes, Func<string, IReadOnlyList<string>> spellings) : AnswerTask(name)
+/// <param name="spellings">What the reference looks for, of each class in the order of labels; the first is the class's name.</param>
+internal sealed class ClassTask(string name, IReadOnlyList<string[]> spellings) : AnswerTask(name)
 {
     private static readonly char[] Around = [' ', '\t', '\r', '\n', '.', '!', '"', '\'', '*'];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Classes => classes;
+    public override IReadOnlyList<string> Classes { get; } = [.. spellings.Select(static ofClass => ofClass[0])];
 
     /// <inheritdoc/>
     public override string Gold(string gold, string where)
     {
         string text = gold.Trim();
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int label) && label < classes.Count) return classes[label];
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int label) && label < Classes.Count) return Classes[label];
         return Find(text) ?? throw new InputException(
-            $"{where} is {InputText.Quote(gold)}: expected {string.Join(", ", classes)}, or a label from 0 to {classes.Count - 1}");
+            $"{where} is {InputText.Quote(gold)}: expected {string.Join(", ", Classes)}, or a label from 0 to {Classes.Count - 1}");
     }
 
     /// <inheritdoc/>
     public override TaskVerdict Mark(string gold, string answer)
     {
-        bool isCorrect = spellings(gold).Any(spelling => answer.Contains(spelling, StringComparison.Ordinal));
+        bool isCorrect = spellings.First(ofClass => ofClass[0] == gold).Any(spelling => answer.Contains(spelling, StringComparison.Ordinal));
         string? reading = Find(answer.Trim(Around));
         return new TaskVerdict(isCorrect, reading == gold, reading);
     }
 
-    private string? Find(string text) => classes.FirstOrDefault(one => one.Equals(text, StringComparison.OrdinalIgnoreCase));
+    private string? Find(string text) => Classes.FirstOrDefault(one => one.Equals(text, StringComparison.OrdinalIgnoreCase));
 }
