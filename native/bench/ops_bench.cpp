@@ -120,14 +120,14 @@ private:
         const View cosine = numbers(k_.length, k_.head_size / 2), sine = numbers(k_.length, k_.head_size / 2);
         const View gate = numbers(T_, k_.F), up = numbers(T_, k_.F), out = numbers(T_, k_.F);
         const double bytes = static_cast<double>(x.bytes()), wide = static_cast<double>(gate.bytes());
-        row("embedding_forward", 2 * bytes, 0, [&] { ops::embedding_forward(stream(), tokens, table, x); });
-        row("embedding_backward", 3 * bytes, 0, [&] { ops::embedding_backward(stream(), tokens, x, table); });
-        row("rmsnorm_forward", 2 * bytes, 0, [&] { ops::rmsnorm_forward(stream(), x, w, 1e-5f, y, rstd); });
-        row("rmsnorm_backward", 4 * bytes, 0, [&] { ops::rmsnorm_backward(stream(), x, y, w, rstd, y, {}); });
-        row("rmsnorm_backward + dw", 6 * bytes, 0, [&] { ops::rmsnorm_backward(stream(), x, y, w, rstd, y, dw); });
+        row("embedding_forward", 2 * bytes, 0, [&] { ops::embedding_forward(stream(), tokens, table, 1, x); });
+        row("embedding_backward", 3 * bytes, 0, [&] { ops::embedding_backward(stream(), tokens, x, 1, table); });
+        row("rmsnorm_forward", 2 * bytes, 0, [&] { ops::rmsnorm_forward(stream(), x, {w, 0}, 1e-5f, y, rstd); });
+        row("rmsnorm_backward", 4 * bytes, 0, [&] { ops::rmsnorm_backward(stream(), x, y, {w, 0}, rstd, y, {}); });
+        row("rmsnorm_backward + dw", 6 * bytes, 0, [&] { ops::rmsnorm_backward(stream(), x, y, {w, 0}, rstd, y, dw); });
         row("rope_forward", 2 * bytes, 0, [&] { ops::rope_forward(stream(), x, positions, cosine, sine, k_.head_size); });
-        row("swiglu_forward", 3 * wide, 0, [&] { ops::swiglu_forward(stream(), gate, up, out); });
-        row("swiglu_backward", 5 * wide, 0, [&] { ops::swiglu_backward(stream(), out, gate, up); });
+        row("glu_forward, silu", 3 * wide, 0, [&] { ops::glu_forward(stream(), ops::Activation::Silu, gate, up, out); });
+        row("glu_backward, silu", 5 * wide, 0, [&] { ops::glu_backward(stream(), ops::Activation::Silu, out, gate, up); });
     }
 
     void attention() {
@@ -153,12 +153,12 @@ private:
         const View few = numbers(4, k_.V), drawn{take(16), DType::I32, 1, 4};
         const double bytes = static_cast<double>(logits.bytes());
         row("cross_entropy_forward", bytes, 0, [&] { ops::cross_entropy_forward(stream(), logits, targets, losses, lse); });
-        row("cross_entropy_backward", 2 * bytes, 0, [&] { ops::cross_entropy_backward(stream(), logits, targets, lse, 1e-3f); });
+        row("cross_entropy_backward", 2 * bytes, 0, [&] { ops::cross_entropy_backward(stream(), logits, targets, lse, 1e-3f, 0); });
         const View teacher = numbers(T_, k_.V), teacher_lse = numbers(1, T_);
         row("divergence_forward", 2 * bytes, 0, [&] { ops::divergence_forward(stream(), logits, teacher, losses, lse, teacher_lse); });
         row("negative_entropy_forward", bytes, 0, [&] { ops::negative_entropy_forward(stream(), logits, losses, lse); });
         const ops::WeightedLosses weighted{1e-3f, targets, 1e-3f, teacher, teacher_lse, 1e-3f, losses};
-        row("weighted_losses_backward", 3 * bytes, 0, [&] { ops::weighted_losses_backward(stream(), logits, lse, weighted); });
+        row("weighted_losses_backward", 3 * bytes, 0, [&] { ops::weighted_losses_backward(stream(), logits, lse, weighted, 0); });
         row("sample_rows, 4 rows", static_cast<double>(few.bytes()), 0, [&] {
             ops::sample_rows(stream(), few, 1, 50, 0.9f, {1, 2, 3}, drawn);
         });

@@ -40,7 +40,7 @@ extern "C" {
 #define VACCINE_NOEXCEPT
 #endif
 
-#define VACCINE_ABI_VERSION 7u
+#define VACCINE_ABI_VERSION 8u
 
 /* Numbers are never reused. */
 typedef enum vaccine_status {
@@ -108,22 +108,46 @@ VACCINE_API vaccine_status vaccine_device_set_gemm(vaccine_device* device, int32
 
 typedef enum vaccine_rope_scaling { VACCINE_ROPE_PLAIN = 0, VACCINE_ROPE_LINEAR = 1, VACCINE_ROPE_LLAMA3 = 2 } vaccine_rope_scaling;
 
+/* Of the gated MLP: silu(x) = x sigmoid(x), or gelu(x) = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). */
+typedef enum vaccine_activation { VACCINE_SILU = 0, VACCINE_GELU_TANH = 1 } vaccine_activation;
+
+/* Where layers differ. */
+typedef struct vaccine_layer_shape {
+    uint32_t struct_size;
+    int32_t window; /* a query sees so many keys, its own included; 0: all before it */
+    int32_t rope;   /* 0: as the rope_* fields of the model say; 1: as its local_rope_* fields do */
+} vaccine_layer_shape;
+
+/* A decoder-only transformer with RMS norms, rotary embedding and a gated MLP. Fields that are 0 from `activation` on describe Llama. */
 typedef struct vaccine_model_shape {
     uint32_t struct_size;
     int32_t vocabulary, hidden, intermediate, layers, heads, kv_heads, head_size;
-    int32_t sliding_window; /* 0: none */
+    int32_t sliding_window; /* of every layer, unless layer_shapes says otherwise; 0: none */
     int32_t tied_embeddings;
     int32_t qkv_bias, output_bias, mlp_bias;
     float rms_epsilon;
     int32_t rope_scaling; /* vaccine_rope_scaling */
     double rope_theta, rope_factor, rope_low_frequency_factor, rope_high_frequency_factor, rope_original_positions;
+    int32_t activation;         /* vaccine_activation */
+    int32_t norm_offset;        /* 1: every RMS norm multiplies by 1 + w, computed in fp32, instead of w */
+    int32_t block_output_norms; /* 1: what attention and the MLP give passes an RMS norm before the residual add */
+    int32_t query_key_norms;    /* 1: RMS norm over head_size of every head of q and k, before rotary embedding */
+    float attention_scale;      /* of the scores; 0: 1 / sqrt(head_size) */
+    float attention_cap;        /* scores become cap * tanh(score / cap) before the mask; 0: they stay */
+    float logit_cap;            /* the same for the logits */
+    float embedding_scale;      /* what leaves the embedding is multiplied by it, and is then a row of the residual stream; 0: 1 */
+    int32_t local_rope_scaling; /* the second rotary embedding: read only where a layer has it */
+    double local_rope_theta, local_rope_factor, local_rope_low_frequency_factor, local_rope_high_frequency_factor,
+        local_rope_original_positions;
+    const vaccine_layer_shape* layer_shapes; /* `layers` of them, in place of sliding_window; NULL: sliding_window and rope 0 for all */
 } vaccine_model_shape;
 
 /* Projections, in this order everywhere: q, k, v, o, gate, up, down. */
 enum { VACCINE_PROJECTIONS = 7 };
 
 /* Sites (arXiv 2410.09760 calls the first "embedding"): attention output after the output projection and its adapter and before the
- * residual add; MLP output likewise; the residual stream, at L+1 points: point l enters layer l, point L leaves the last. */
+ * residual add (and before a block output norm); MLP output likewise; the residual stream, at L+1 points: point l enters layer l, point L
+ * leaves the last. */
 typedef enum vaccine_site_kind { VACCINE_SITE_ATTENTION = 0, VACCINE_SITE_MLP = 1, VACCINE_SITE_RESIDUAL = 2 } vaccine_site_kind;
 enum { VACCINE_SITE_KINDS = 3 };
 
@@ -194,7 +218,11 @@ typedef enum vaccine_tensor_kind {
     VACCINE_TENSOR_WEIGHT = 5,
     VACCINE_TENSOR_BIAS = 6,
     VACCINE_TENSOR_LORA_A = 7,
-    VACCINE_TENSOR_LORA_B = 8
+    VACCINE_TENSOR_LORA_B = 8,
+    VACCINE_TENSOR_QUERY_NORM = 9, /* head_size, with query_key_norms */
+    VACCINE_TENSOR_KEY_NORM = 10,
+    VACCINE_TENSOR_ATTENTION_OUTPUT_NORM = 11, /* C, with block_output_norms */
+    VACCINE_TENSOR_MLP_OUTPUT_NORM = 12
 } vaccine_tensor_kind;
 
 typedef struct vaccine_tensor_info {
@@ -215,6 +243,9 @@ VACCINE_API vaccine_status vaccine_session_get_tensor(const vaccine_session* ses
  * type. */
 VACCINE_API vaccine_status vaccine_session_write_tensor(vaccine_session* session, int32_t index, int64_t first, int64_t count,
                                                         const float* values) VACCINE_NOEXCEPT;
+/* The same from bf16, as most models are stored; exact in a tensor of either type. */
+VACCINE_API vaccine_status vaccine_session_write_tensor_bf16(vaccine_session* session, int32_t index, int64_t first, int64_t count,
+                                                             const uint16_t* values) VACCINE_NOEXCEPT;
 /* Waits. */
 VACCINE_API vaccine_status vaccine_session_read_tensor(vaccine_session* session, int32_t index, int64_t first, int64_t count,
                                                        float* out_values) VACCINE_NOEXCEPT;
@@ -433,6 +464,13 @@ VACCINE_API vaccine_status vaccine_decode_begin(vaccine_session* session, const 
 /* Appends tokens[i] to sample samples[i] (ascending) and gives the next token of each. Waits. */
 VACCINE_API vaccine_status vaccine_decode_next(vaccine_session* session, int32_t count, const int32_t* samples, const int32_t* tokens,
                                                const vaccine_sampling* sampling, int32_t* out_tokens) VACCINE_NOEXCEPT;
+/* Texts that begin alike are read once: sample i of the batch goes on in sample samples[i] of the cache (ascending, below the plan's
+ * decode_samples) behind its first starts[i] positions. What the cache had behind them is forgotten, and the batch's tokens stand there
+ * instead. Labels count as in vaccine_session_forward, and so vaccine_session_read_losses and vaccine_session_read_logits follow (a
+ * sample's first token has no label: to learn how likely a token is behind what is cached, begin one position earlier). No
+ * vaccine_decode_next may follow, and no pass from a layer. */
+VACCINE_API vaccine_status vaccine_decode_extend(vaccine_session* session, const vaccine_batch* batch, const int32_t* samples,
+                                                 const int32_t* starts, int64_t* out_labels) VACCINE_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -93,6 +93,34 @@ template <class Struct, class Call> void takes_options(const char* name, const S
     check(call(caller.get()) == VACCINE_INVALID_ARGUMENT, std::string(name) + ": a field of a later version was ignored");
 }
 
+/// An array of structs is the caller's, of structs as it knows them.
+void later_layers() {
+    struct Later {
+        vaccine_layer_shape known;
+        int32_t added;
+    };
+    Setup varied;
+    varied.varied = true;
+    const Model model(varied);
+    vaccine_model_shape shape = Model::shape(varied);
+    const auto options = Model::options(varied);
+    std::vector<Later> layers;
+    for (int l = 0; l < Model::kLayers; ++l) layers.push_back({shape.layer_shapes[l], 0});
+    for (Later& layer : layers) layer.known.struct_size = sizeof(Later);
+    shape.layer_shapes = &layers[0].known;
+    const auto plan = [&] {
+        vaccine_plan* made = nullptr;
+        const vaccine_status status = vaccine_plan_create(model.device, &shape, &options, &made);
+        vaccine_plan_destroy(made);
+        return status;
+    };
+    ok(plan());
+    layers[3].known.window = -5;
+    refused(plan(), VACCINE_INVALID_ARGUMENT, "window of layer 3 is -5");
+    layers[2].added = 1;
+    refused(plan(), VACCINE_INVALID_ARGUMENT, "shape.layer_shapes[2] has 16 bytes");
+}
+
 void functions() {
     Model model({});
     vaccine_session* s = model.session;
@@ -143,5 +171,6 @@ int main() {
     return run_all("abi growth", {{"options of an earlier caller", earlier_options},
                                   {"options of a later caller", later_options},
                                   {"replies", replies},
+                                  {"layers of a later caller", later_layers},
                                   {"functions", functions}});
 }

@@ -148,7 +148,15 @@ template <class Call> vaccine_status answers(const std::string& what, Call call)
 inline Setup setup() {
     Setup s;
     s.teacher_rows = 24;
+    s.varied = true;
     return s;
+}
+
+/// For a model of as many layers as there may be: windows and both ropes in turn.
+inline std::vector<vaccine_layer_shape> all_layers() {
+    std::vector<vaccine_layer_shape> layers(vaccine::kMostLayers);
+    for (size_t l = 0; l < layers.size(); ++l) layers[l] = {sizeof(vaccine_layer_shape), static_cast<int32_t>(l % 6), l % 3 == 0};
+    return layers;
 }
 
 /// One of each kind and number of norms at each point.
@@ -162,6 +170,7 @@ struct Inputs {
     vaccine_plan_options options = Model::options(setup());
     std::vector<int32_t> ids, labels, offsets{0, 1, 8, 20, 24};
     std::vector<vaccine_loss_head> heads;  // as many as the engine may read
+    std::vector<vaccine_layer_shape> layers = all_layers();
     std::vector<uint8_t> mask;
     vaccine_batch batch{};
     vaccine_forward_options forward = Model::forward_options();
@@ -180,6 +189,7 @@ struct Inputs {
         shape.rope_high_frequency_factor = 4;
         shape.rope_original_positions = 16;
         shape.rope_factor = 8;
+        shape.layer_shapes = layers.data();
         options.lora_dropout = 0.1f;
         batch = {sizeof batch, 20, 3, ids.data(), labels.data(), offsets.data()};
         forward.dropout = 1;

@@ -14,6 +14,18 @@ void plans() {
     sweep("vaccine_plan_options", &Inputs::options, run);
 }
 
+/// Each field of one layer among others.
+void layers() {
+    Bench bench;
+    for (const Field& field : fields_of("vaccine_layer_shape"))
+        for (const Bits& value : values_of(field)) {
+            if (field.name == "struct_size" && claims_more<vaccine_layer_shape>(value)) continue;
+            Inputs in;
+            put(in.layers[1], field, value);
+            bench.plan(text_of(field, value), in, kRuns);
+        }
+}
+
 /// Any two integers of shape and options at once.
 void pairs() {
     Bench bench;
@@ -130,6 +142,7 @@ void arguments() {
     const TestBatch batch;
     model.forward(batch);
     std::vector<float> floats(1 << 16);
+    std::vector<uint16_t> half_floats(1 << 16);
     std::vector<double> doubles(VACCINE_SCALARS);
     const std::vector<uint8_t> rows(24, 1);
     const int64_t pairs = Model::kLayers * 3 * 3;  // of the batch's samples
@@ -142,6 +155,7 @@ void arguments() {
     vaccine_tensor_info tensor{};
     tensor.struct_size = sizeof tensor;
     float* f = floats.data();
+    const uint16_t* halves = half_floats.data();
     const auto device = [](int32_t index, int32_t threads) {
         vaccine_device* made = nullptr;
         const vaccine_status status = vaccine_device_create(index, threads, &made);
@@ -155,6 +169,7 @@ void arguments() {
         {"plan_get_item", [&](int32_t v) { return vaccine_plan_get_item(model.plan, v, &item); }},
         {"session_get_tensor", [&](int32_t v) { return vaccine_session_get_tensor(s, v, &tensor); }},
         {"write_tensor index", [&](int32_t v) { return vaccine_session_write_tensor(s, v, 0, 1, f); }},
+        {"write_tensor_bf16 index", [&](int32_t v) { return vaccine_session_write_tensor_bf16(s, v, 0, 1, halves); }},
         {"read_tensor index", [&](int32_t v) { return vaccine_session_read_tensor(s, v, 0, 1, f); }},
         {"scalars_read first", [&](int32_t v) { return vaccine_scalars_read(s, v, 1, doubles.data()); }},
         {"scalars_read count", [&](int32_t v) { return vaccine_scalars_read(s, 0, v, doubles.data()); }},
@@ -222,6 +237,8 @@ void arguments() {
     const std::vector<std::pair<const char*, Call64>> long_calls{
         {"write_tensor first", [&](int64_t v) { return vaccine_session_write_tensor(s, 0, v, 1, f); }},
         {"write_tensor count", [&](int64_t v) { return vaccine_session_write_tensor(s, 0, 0, v, f); }},
+        {"write_tensor_bf16 first", [&](int64_t v) { return vaccine_session_write_tensor_bf16(s, 0, v, 1, halves); }},
+        {"write_tensor_bf16 count", [&](int64_t v) { return vaccine_session_write_tensor_bf16(s, 0, 0, v, halves); }},
         {"read_tensor first", [&](int64_t v) { return vaccine_session_read_tensor(s, 0, v, 1, f); }},
         {"read_tensor count", [&](int64_t v) { return vaccine_session_read_tensor(s, 0, 1, v, f); }},
         {"vector_read first", [&](int64_t v) { return vaccine_vector_read(s, 0, v, 1, f); }},
@@ -303,6 +320,7 @@ void null_pointers() {
         [&] { return vaccine_session_get_tensor_count(s, &small, nullptr); },
         [&] { return vaccine_session_get_tensor(s, 0, nullptr); },
         [&] { return vaccine_session_write_tensor(s, 0, 0, 1, nullptr); },
+        [&] { return vaccine_session_write_tensor_bf16(s, 0, 0, 1, nullptr); },
         [&] { return vaccine_session_read_tensor(s, 0, 0, 1, nullptr); },
         [&] { return vaccine_session_read_tensor(nullptr, 0, 0, 1, &number); },
         [&] { return vaccine_scalars_read(s, 0, 1, nullptr); },
@@ -381,7 +399,8 @@ void refused_batches_change_nothing() {
 }  // namespace
 
 int main() {
-    std::vector<NamedTest> tests{{"plans", plans}, {"pairs", pairs}, {"overflow", overflow_is_refused}, {"null pointers", null_pointers}};
+    std::vector<NamedTest> tests{
+        {"plans", plans}, {"layers", layers}, {"pairs", pairs}, {"overflow", overflow_is_refused}, {"null pointers", null_pointers}};
     if (kRuns) {
         tests.push_back({"options of passes", pass_options});
         tests.push_back({"contents of batches", contents_of_batches});

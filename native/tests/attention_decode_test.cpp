@@ -12,6 +12,7 @@ namespace {
 struct Case {
     std::vector<int32_t> lengths;
     int64_t capacity, heads, kv_heads, head_size, window;
+    double cap = 0;
 };
 
 std::vector<Case> cases() {
@@ -20,6 +21,7 @@ std::vector<Case> cases() {
         {{40, 3}, 64, 2, 1, 64, 8}, {{4}, 9, 1, 1, 256, 100},        {{}, 8, 2, 1, 16, 0},           {{257, 1}, 260, 8, 1, 128, 0},
         {{300}, 300, 3, 1, 96, 70}, {{64, 65}, 65, 12, 1, 32, 0},    {{33, 600}, 600, 4, 2, 256, 0}, {{50}, 50, 2, 1, 300, 0},
         {{40}, 40, 4, 1, 22, 33},   {{290}, 300, 2, 2, 128, 257},
+        {{5, 100}, 128, 6, 1, 24, 0, 1},  {{33, 600}, 600, 4, 2, 256, 0, 1},
     };
 }
 
@@ -35,7 +37,9 @@ std::vector<double> reference(const Case& c, const std::vector<double>& q, const
             for (int64_t j = low; j < length; ++j) {
                 double score = 0;
                 for (int64_t d = 0; d < c.head_size; ++d) score += q[query + d] * k[key(j) + d];
-                const double weight = std::exp(scale * score);
+                score *= scale;
+                if (c.cap != 0) score = c.cap * std::tanh(score / c.cap);
+                const double weight = std::exp(score);
                 sum += weight;
                 for (int64_t d = 0; d < c.head_size; ++d) out[query + d] += weight * v[key(j) + d];
             }
@@ -46,7 +50,8 @@ std::vector<double> reference(const Case& c, const std::vector<double>& q, const
 
 void run(const Case& c) {
     const int64_t B = static_cast<int64_t>(c.lengths.size());
-    const ops::AttentionShape shape{c.heads, c.kv_heads, c.head_size, c.window, 2.0f / std::sqrt(static_cast<float>(c.head_size))};
+    const ops::AttentionShape shape{c.heads, c.kv_heads, c.head_size, c.window, 2.0f / std::sqrt(static_cast<float>(c.head_size)),
+                                    static_cast<float>(c.cap)};
     for (DType type : testing::activation_types())
         testing::on_every_machine([&](Machine& machine) {
             testing::Random random(13);
@@ -112,7 +117,7 @@ void refusals() {
 int main() {
     const int failed = testing::run_all("attention_decode", cases(), run, [](const Case& c) {
         return std::to_string(c.lengths.size()) + " samples, heads " + std::to_string(c.heads) + "/" + std::to_string(c.kv_heads) + " x " +
-               std::to_string(c.head_size) + ", window " + std::to_string(c.window);
+               std::to_string(c.head_size) + ", window " + std::to_string(c.window) + (c.cap != 0 ? ", capped" : "");
     });
     return testing::run_all("attention_decode, rules", {{"independence", independence}, {"refusals", refusals}}) | failed;
 }

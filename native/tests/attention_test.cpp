@@ -14,13 +14,14 @@ namespace {
 struct Case {
     std::vector<int32_t> lengths;
     int64_t heads, kv_heads, head_size, window;
+    double cap = 0;
 };
 
 std::string name(const Case& k) {
     std::string text = "lengths";
     for (int32_t length : k.lengths) text += " " + std::to_string(length);
     return text + ", heads " + std::to_string(k.heads) + "/" + std::to_string(k.kv_heads) + " x " + std::to_string(k.head_size) +
-           ", window " + std::to_string(k.window);
+           ", window " + std::to_string(k.window) + (k.cap != 0 ? ", capped" : "");
 }
 
 std::vector<Case> cases() {
@@ -44,6 +45,10 @@ std::vector<Case> cases() {
         {{9, 40}, 2, 1, 300, 0},
         {{}, 2, 1, 16, 0},
         {{0}, 2, 1, 16, 0},
+        {{1, 33, 70}, 4, 2, 16, 0, 1.0},
+        {{40, 150}, 2, 1, 22, 5, 0.75},
+        {{60, 3}, 2, 2, 48, 9},
+        {{60, 3}, 2, 1, 48, 9, 1.0},
     };
 }
 
@@ -66,6 +71,10 @@ std::vector<Case> tensor_core_cases() {
         {{33, 65, 1}, 2, 1, 256, 0},
         {{130}, 2, 1, 256, 70},
         {{64, 31}, 2, 2, 256, 5},
+        {{1, 63, 130}, 4, 2, 128, 0, 1.0},
+        {{130, 32}, 4, 1, 128, 70, 1.0},
+        {{33, 65, 1}, 2, 1, 256, 0, 1.0},
+        {{64, 31}, 2, 2, 256, 5, 1.0},
     };
 }
 
@@ -81,7 +90,7 @@ double rounded(double value) {
     return static_cast<double>(bf16_to_float(bf16_from_float(static_cast<float>(value))));
 }
 
-/// By the textbook: S = scale q k^T, P = softmax(S), dS = P (dP - sum(P dP)). `plain`: as bf16 tensor cores have it, with P, dS and the
+/// By the textbook: S = scale q k^T (capped: S' = cap tanh(S / cap)), P = softmax(S), dS = P (dP - sum(P dP)) (times dS'/dS). `plain`: as bf16 tensor cores have it, with P, dS and the
 /// results rounded to bf16, and the sum taken as dout.out; the rest in double.
 Expected reference(const Case& c, const Inputs& in, double scale, bool plain = false) {
     const int64_t NH = c.heads, NKV = c.kv_heads, HD = c.head_size;
@@ -99,7 +108,7 @@ Expected reference(const Case& c, const Inputs& in, double scale, bool plain = f
                 const size_t q = static_cast<size_t>((first + i) * NH + h) * HD;
                 const auto key = [&](int64_t j) { return static_cast<size_t>((first + j) * NKV + h / (NH / NKV)) * HD; };
                 const int64_t low = c.window > 0 ? std::max<int64_t>(0, i - c.window + 1) : 0;
-                std::vector<double> p(static_cast<size_t>(i + 1), 0), dp = p;
+                std::vector<double> p(static_cast<size_t>(i + 1), 0), dp = p, slope(p.size(), 1);
                 double sum = 0, delta = 0;
                 for (int64_t j = low; j <= i; ++j) {
                     double score = 0;
@@ -107,7 +116,13 @@ Expected reference(const Case& c, const Inputs& in, double scale, bool plain = f
                         score += in.q[q + d] * in.k[key(j) + d];
                         dp[j] += in.dout[q + d] * in.v[key(j) + d];
                     }
-                    sum += p[j] = std::exp(scale * score);
+                    score *= scale;
+                    if (c.cap != 0) {
+                        const double t = std::tanh(score / c.cap);
+                        score = c.cap * t;
+                        slope[j] = 1 - t * t;
+                    }
+                    sum += p[j] = std::exp(score);
                 }
                 e.lse[q / HD] = std::log(sum);
                 for (int64_t j = low; j <= i; ++j) {
@@ -119,7 +134,7 @@ Expected reference(const Case& c, const Inputs& in, double scale, bool plain = f
                 }
                 for (int64_t d = 0; d < HD; ++d) delta += in.dout[q + d] * (e.out[q + d] = round(e.out[q + d]));
                 for (int64_t j = low; j <= i; ++j) {
-                    const double ds = scale * round(p[j] * (dp[j] - delta));
+                    const double ds = scale * round(p[j] * (dp[j] - delta) * slope[j]);
                     for (int64_t d = 0; d < HD; ++d) {
                         e.dq[q + d] += ds * in.k[key(j) + d];
                         e.dk[key(j) + d] += ds * in.q[q + d];
@@ -179,7 +194,7 @@ struct Tensors {
 
 ops::AttentionShape shape_of(const Case& c) {
     // Larger than 1/sqrt(HD), so that the probabilities differ widely.
-    return {c.heads, c.kv_heads, c.head_size, c.window, 2.0f / std::sqrt(static_cast<float>(c.head_size))};
+    return {c.heads, c.kv_heads, c.head_size, c.window, 2.0f / std::sqrt(static_cast<float>(c.head_size)), static_cast<float>(c.cap)};
 }
 
 void run(const Case& c, const std::vector<DType>& types) {
@@ -238,8 +253,8 @@ void independence() {
 }
 
 /// The reference above differentiates by hand: hold one of its gradients against finite differences.
-void reference_is_right() {
-    const Case c{{6, 3}, 2, 1, 4, 4};
+void reference_is_right(double cap) {
+    const Case c{{6, 3}, 2, 1, 4, 4, cap};
     testing::Random random(3);
     const auto draw = [&](size_t n) {
         std::vector<double> values(n);
@@ -296,6 +311,9 @@ int main() {
     int failed = testing::run_all("attention", cases(), with(testing::activation_types()), name);
     failed |= testing::run_all("attention, tensor-core sizes", tensor_core_cases(), with(on_tensor_cores), name);
     return testing::run_all("attention rules",
-                            {{"independence", independence}, {"reference", reference_is_right}, {"refusals", refusals}}) |
+                            {{"independence", independence},
+                             {"reference", [] { reference_is_right(0); }},
+                             {"reference, capped", [] { reference_is_right(0.5); }},
+                             {"refusals", refusals}}) |
            failed;
 }

@@ -9,9 +9,7 @@ using namespace vaccine::testing;
 namespace {
 
 /// Greedy decoding token by token must choose what a forward pass over the whole text chooses.
-void decoding_agrees_with_forward(bool training) {
-    Setup setup;
-    setup.training = training;
+void decoding_agrees_with_forward(const Setup& setup) {
     Model model(setup);
     TestBatch texts;
     vaccine_batch prompts = texts.view();
@@ -101,12 +99,85 @@ void repetition_is_penalized(float temperature) {
     check(mattered, "the penalty changed no choice");
 }
 
+/// The losses of a text that was read in pieces, some of them twice, are those of the text read whole.
+void extending_agrees_with_forward(const Setup& setup) {
+    Model model(setup);
+    const TestBatch whole;
+    const vaccine_batch view = whole.view();
+    vaccine_forward_options forward = Model::forward_options();
+    forward.for_backward = 0;
+    int64_t labels = 0;
+    ok(vaccine_session_forward(model.session, &view, &forward, &labels));
+    std::vector<float> expected(static_cast<size_t>(labels)), found;
+    ok(vaccine_session_read_losses(model.session, labels, expected.data()));
+
+    const auto length = [&](size_t s) { return whole.offsets[s + 1] - whole.offsets[s]; };
+    const auto extend = [&](int32_t sample, size_t text, int32_t start, int32_t end, int32_t wrong = 0) {
+        TestBatch piece;
+        const auto first = whole.offsets[text] + start, last = whole.offsets[text] + end;
+        piece.ids.assign(whole.ids.begin() + first, whole.ids.begin() + last);
+        piece.labels.assign(whole.labels.begin() + first, whole.labels.begin() + last);
+        for (int32_t& id : piece.ids) id = (id + wrong) % static_cast<int32_t>(Model::kVocabulary);
+        piece.offsets = {0, end - start};
+        const vaccine_batch batch = piece.view();
+        ok(vaccine_decode_extend(model.session, &batch, &sample, &start, &labels));
+        std::vector<float> losses(static_cast<size_t>(labels));
+        ok(vaccine_session_read_losses(model.session, labels, losses.data()));
+        return losses;
+    };
+    for (size_t text = 0; text < 3; ++text) {
+        const auto sample = static_cast<int32_t>(2 - text);
+        const int32_t end = length(text), cut = end / 2;
+        extend(sample, text, 0, cut + 1);
+        extend(sample, text, cut, end, 1);  // another continuation, to be forgotten
+        const std::vector<float> first = extend(sample, text, 0, cut + 1), second = extend(sample, text, cut, end);
+        found.insert(found.end(), first.begin(), first.end());
+        found.insert(found.end(), second.begin(), second.end());
+    }
+    check(found.size() == expected.size(), std::to_string(found.size()) + " losses of " + std::to_string(expected.size()));
+    for (size_t i = 0; i < found.size(); ++i) near(found[i], expected[i], {1e-5, 1e-5}, "loss", 0, static_cast<int64_t>(i));
+}
+
+/// What the cache does not hold is refused, and so is going on as if it had not been extended.
+void wrong_extensions_are_refused() {
+    Model model({});
+    const TestBatch texts;
+    vaccine_batch batch = texts.view();
+    int64_t labels = 0;
+    const auto refused = [&](std::vector<int32_t> samples, std::vector<int32_t> starts) {
+        return vaccine_decode_extend(model.session, &batch, samples.data(), starts.data(), &labels) == VACCINE_INVALID_ARGUMENT;
+    };
+    check(refused({0, 1, 2}, {0, 1, 0}), "a start behind an empty sample was taken");
+    check(refused({0, 1, 2}, {0, -1, 0}), "a start below 0 was taken");
+    check(refused({0, 2, 1}, {0, 0, 0}), "samples that do not ascend were taken");
+    check(refused({0, 1, 1 << 20}, {0, 0, 0}), "a sample beyond the plan's was taken");
+    const std::vector<int32_t> samples{0, 1, 2}, starts{0, 0, 0};
+    ok(vaccine_decode_extend(model.session, &batch, samples.data(), starts.data(), &labels));
+    check(refused({0, 1, 2}, {texts.offsets[1] + 1, 0, 0}), "a start behind what is cached was taken");
+    vaccine_forward_options forward = Model::forward_options();
+    forward.from_layer = 1;
+    check(vaccine_session_forward(model.session, &batch, &forward, &labels) != VACCINE_OK, "a pass from a layer was taken");
+    vaccine_sampling greedy{};
+    greedy.struct_size = sizeof greedy;
+    greedy.top_p = greedy.repetition_penalty = 1;
+    const int32_t sample = 0, token = 1;
+    int32_t next = 0;
+    check(vaccine_decode_next(model.session, 1, &sample, &token, &greedy, &next) == VACCINE_WRONG_STATE, "a next token was given");
+}
+
 }  // namespace
 
 int main() {
+    Setup frozen, varied;
+    frozen.training = varied.training = false;
+    varied.varied = true;
     return run_all("engine decoding", std::vector<NamedTest>{
-                                          {"decoding", [] { decoding_agrees_with_forward(true); }},
-                                          {"decoding without training memory", [] { decoding_agrees_with_forward(false); }},
+                                          {"decoding", [] { decoding_agrees_with_forward({}); }},
+                                          {"decoding without training memory", [=] { decoding_agrees_with_forward(frozen); }},
+                                          {"decoding, varied layers", [=] { decoding_agrees_with_forward(varied); }},
+                                          {"extending the cache", [] { extending_agrees_with_forward({}); }},
+                                          {"extending the cache, varied layers", [=] { extending_agrees_with_forward(varied); }},
+                                          {"wrong extensions", [] { wrong_extensions_are_refused(); }},
                                           {"repetition penalty, greedy", [] { repetition_is_penalized(0); }},
                                           {"repetition penalty before the draw", [] { repetition_is_penalized(0.8f); }},
                                       });

@@ -206,7 +206,8 @@ std::vector<NamedTest> bf16_cases() {
 #endif
 
 std::vector<NamedTest> cases() {
-    Setup full, tied, full_chunks;
+    Setup full, tied, full_chunks, varied = adapters();
+    varied.varied = true;
     full.full = tied.full = full_chunks.full = tied.tied = true;
     full_chunks.head_rows = 3;
     const Heads trained = {head(kTop, VACCINE_LOSS_LABELS, 1, 1, 300), head(kTop, VACCINE_LOSS_LABELS, 0.5f, 2, 301),
@@ -225,6 +226,7 @@ std::vector<NamedTest> cases() {
         slope("gradient, teacher below the top", adapters(), {head(2, VACCINE_LOSS_TEACHER)}),
         slope("gradient, all kinds", adapters(), all_kinds()),
         slope("gradient, all kinds in chunks", adapters(3), all_kinds()),
+        slope("gradient, all kinds, varied layers", varied, all_kinds()),
         slope("gradient, all weights", full, trained),
         slope("gradient, all weights in chunks", full_chunks, trained),
         slope("gradient, tied embeddings", tied, trained),

@@ -22,6 +22,7 @@ inline vaccine_dtype type_of(DType type) {
 struct Setup {
     int32_t threads = 2, recomputed = 0, head_rows = 0, teacher_rows = 0, lora_rank = 3;
     bool full = false, training = true, tied = false;
+    bool varied = false;  // all that a shape may choose beside Llama's form, chosen
     DType weights = DType::F32, activations = DType::F32;
     bool rounded = false;  // the weights' numbers are those that bf16 has
     float dropout = 0;
@@ -50,6 +51,21 @@ class Model {
 public:
     static constexpr int32_t kLayers = 4, kHidden = 24, kVocabulary = 37;
 
+    /// What is chosen where a setup is varied. layer_shapes: static.
+    static void vary(vaccine_model_shape& s) {
+        constexpr uint32_t size = sizeof(vaccine_layer_shape);
+        static const vaccine_layer_shape layers[kLayers] = {{size, 5, 1}, {size, 0, 0}, {size, 9, 1}, {size, 3, 0}};
+        s.activation = VACCINE_GELU_TANH;
+        s.norm_offset = s.block_output_norms = s.query_key_norms = 1;
+        s.attention_scale = 0.45f;
+        s.attention_cap = 1.5f;
+        s.logit_cap = 4;
+        s.embedding_scale = 1.7f;
+        s.local_rope_scaling = VACCINE_ROPE_LINEAR;
+        s.local_rope_theta = 500;
+        s.local_rope_factor = 2;
+        s.layer_shapes = layers;
+    }
     static vaccine_model_shape shape(const Setup& setup) {
         vaccine_model_shape s{};
         s.struct_size = sizeof s;
@@ -66,6 +82,7 @@ public:
         s.rms_epsilon = 1e-5f;
         s.rope_theta = 10000;
         s.rope_factor = 1;
+        if (setup.varied) vary(s);
         return s;
     }
     static vaccine_plan_options options(const Setup& setup) {
@@ -101,7 +118,7 @@ public:
         if (owns_device_) ok(vaccine_device_create(0, setup.threads, &device));
         ok(vaccine_plan_create(device, &s, &o, &plan));
         ok(vaccine_session_create(device, plan, &session));
-        fill(setup.rounded);
+        fill(setup);
         const std::vector<uint8_t> all(kLayers + 1, 1);
         for (int k = 0; k < VACCINE_SITE_KINDS; ++k)
             for (int i = 0; i < 2; ++i) ok(vaccine_site_select(session, k, i, all.data()));
@@ -171,7 +188,7 @@ public:
 private:
     const bool owns_device_;
 
-    void fill(bool rounded) {
+    void fill(const Setup& setup) {
         int32_t tensors = 0, trainable = 0;
         ok(vaccine_session_get_tensor_count(session, &tensors, &trainable));
         Random random(3);
@@ -179,15 +196,16 @@ private:
             vaccine_tensor_info t{};
             t.struct_size = sizeof t;
             ok(vaccine_session_get_tensor(session, i, &t));
-            const bool norm =
-                t.kind == VACCINE_TENSOR_ATTENTION_NORM || t.kind == VACCINE_TENSOR_MLP_NORM || t.kind == VACCINE_TENSOR_FINAL_NORM;
+            const bool norm = t.kind == VACCINE_TENSOR_ATTENTION_NORM || t.kind == VACCINE_TENSOR_MLP_NORM ||
+                              t.kind == VACCINE_TENSOR_FINAL_NORM || t.kind >= VACCINE_TENSOR_QUERY_NORM;
+            const double middle = norm && !setup.varied ? 1 : 0;  // with norm_offset, 1 is added to it
             const double scale = t.kind == VACCINE_TENSOR_EMBEDDING ? 1
                                  : t.rows == 1                      ? 0.2
                                                                     : 1.5 / std::sqrt(static_cast<double>(t.columns));
             std::vector<float> values(static_cast<size_t>(t.rows * t.columns));
             for (float& v : values) {
-                v = static_cast<float>((norm ? 1 : 0) + scale * random.value());
-                if (rounded) v = bf16_to_float(bf16_from_float(v));
+                v = static_cast<float>(middle + scale * random.value());
+                if (setup.rounded) v = bf16_to_float(bf16_from_float(v));
             }
             ok(vaccine_session_write_tensor(session, i, 0, static_cast<int64_t>(values.size()), values.data()));
         }
@@ -208,7 +226,7 @@ inline void gradient_is_slope(Model& model, const vaccine_forward_options& forwa
     check(norm(slope) > 0, "the gradient is zero everywhere");
     const double along = 1 / norm(slope), aside = 1 / norm(direction);
     for (size_t i = 0; i < start.size(); ++i) direction[i] = aside * direction[i] + along * slope[i];
-    const double expected = std::inner_product(slope.begin(), slope.end(), direction.begin(), 0.0), h = 1e-3;
+    const double expected = std::inner_product(slope.begin(), slope.end(), direction.begin(), 0.0), h = 5e-4;
     double loss[2];
     for (const int side : {0, 1}) {
         std::vector<float> moved = start;

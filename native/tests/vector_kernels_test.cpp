@@ -66,6 +66,22 @@ void exponential() {
     });
 }
 
+/// tanh is reached through soft_cap, cap 1.
+void hyperbolic_tangent() {
+    for_each_isa([](const ops::VectorKernels& kernels) {
+        std::vector<float> x;
+        for (int64_t i = 0; i <= 1000000; ++i) x.push_back(static_cast<float>(-12 + 24.0 * static_cast<double>(i) / 1000000));
+        for (float small = 1e-30f; small < 1; small *= 1.1f) x.push_back(small);
+        const std::vector<float> at = x;
+        kernels.soft_cap(x.data(), 1, static_cast<int64_t>(x.size()));
+        for (size_t i = 0; i < x.size(); ++i)
+            testing::near(static_cast<double>(x[i]), std::tanh(static_cast<double>(at[i])), {0, 3e-7}, "tanh", 0, static_cast<int64_t>(i));
+        float nothing = std::numeric_limits<float>::quiet_NaN();
+        kernels.soft_cap(&nothing, 1, 1);
+        testing::check(std::isnan(nothing), "tanh(NaN) is not NaN");
+    });
+}
+
 void product() {
     for_each_isa([](const ops::VectorKernels& kernels) {
         testing::Random random(4);
@@ -165,7 +181,7 @@ void largest() {
 
 int main() {
     return testing::run_all("vector kernels", {{"dispatch", dispatch},
-                                               {"exponential", exponential},
+                                               {"exponential", exponential}, {"hyperbolic tangent", hyperbolic_tangent},
                                                {"product", product},
                                                {"transpose", transpose},
                                                {"bfloat16", bfloat16},

@@ -12,6 +12,7 @@ namespace {
 struct Case {
     int64_t N, V;
     float labels, divergence, negative_entropy;  // factors
+    float cap = 0;
 };
 
 constexpr int64_t kPeaked = 2048;  // columns of the case with peaks
@@ -19,7 +20,8 @@ constexpr int64_t kPeaked = 2048;  // columns of the case with peaks
 std::vector<Case> cases() {
     return {{1, 1, 0.5f, 0.25f, 0.125f},        {31, 33, 1, 0.5f, -0.25f}, {33, 31, 0, 0.5f, 0},        {7, 32, 0, 0, 0.5f},
             {40, 800, 0.5f, 0, -0.75f},         {9, 36, 0, 0.5f, 0.25f},   {3, 32003, 0.5f, -0.25f, 0}, {5, 35, 1, 0, 0},
-            {32, kPeaked, 0.5f, 0.25f, 0.125f}, {0, 16, 1, 1, 1}};
+            {32, kPeaked, 0.5f, 0.25f, 0.125f}, {0, 16, 1, 1, 1},        {9, 36, 0.5f, 0.5f, 0.25f, 9},
+            {7, 33, 0.5f, -0.25f, 0, 9},        {7, 33, 0.5f, 0, 0.25f, 9}};
 }
 
 /// A peak in every row, of the logits or of the teacher's, each where another of a block's warps finds it: sums that are not taken from the
@@ -63,6 +65,10 @@ Expected reference(const Case& k, const std::vector<double>& logits, const std::
             e.gradient.push_back(double{k.labels} * (std::exp(p[v]) - (v == targets[n])) +
                                  double{k.divergence} * (std::exp(p[v]) - std::exp(t[v])) +
                                  double{k.negative_entropy} * std::exp(p[v]) * (p[v] - entropy));
+        for (int64_t v = 0; v < k.V && k.cap != 0; ++v) {
+            const double part = logits[n * k.V + v] / double{k.cap};
+            e.gradient[n * k.V + v] *= 1 - part * part;
+        }
     }
     return e;
 }
@@ -101,7 +107,7 @@ void run(const Case& k) {
         if (k.labels != 0) losses.targets = targets;
         if (k.divergence != 0) losses.teacher = teacher, losses.teacher_lse = teacher_lse;
         if (k.negative_entropy != 0) losses.negative_entropies = entropy;
-        ops::weighted_losses_backward(machine.stream(), logits, lse, losses);
+        ops::weighted_losses_backward(machine.stream(), logits, lse, losses, k.cap);
         testing::near_all(logits, want.gradient, {3e-7, 1e-5}, "dlogits");
         testing::near_all(teacher, teacher0, {0, 0}, "the teacher's logits");
         return testing::collect({&logits, &teacher, &targets, &divergence, &entropy, &lse, &teacher_lse});
@@ -136,7 +142,7 @@ void extremes() {
         both.teacher_lse = teacher_lse;
         both.negative_entropy = 1;
         both.negative_entropies = entropy;
-        ops::weighted_losses_backward(machine.stream(), logits, lse, both);
+        ops::weighted_losses_backward(machine.stream(), logits, lse, both, 0);
         const auto gradient = logits.values();
         testing::near(gradient[0], 0.25, {1e-6, 0}, "dlogits");
         testing::near(gradient[1], 0, {0, 0}, "dlogits of the masked");
@@ -155,18 +161,18 @@ void refusals() {
     ops::WeightedLosses losses;
     losses.labels = 1;
     losses.targets = vector;
-    testing::expect_refused([&] { ops::weighted_losses_backward(s, logits, vector, losses); }, {"weighted_losses_backward", "int32"});
+    testing::expect_refused([&] { ops::weighted_losses_backward(s, logits, vector, losses, 0); }, {"weighted_losses_backward", "int32"});
     losses = {};
     losses.divergence = 1;
-    testing::expect_refused([&] { ops::weighted_losses_backward(s, logits, vector, losses); }, {"weighted_losses_backward", "teacher"});
+    testing::expect_refused([&] { ops::weighted_losses_backward(s, logits, vector, losses, 0); }, {"weighted_losses_backward", "teacher"});
     losses = {};
     losses.negative_entropy = 1;
-    testing::expect_refused([&] { ops::weighted_losses_backward(s, logits, vector, losses); }, {"negative_entropies"});
+    testing::expect_refused([&] { ops::weighted_losses_backward(s, logits, vector, losses, 0); }, {"negative_entropies"});
 #ifndef VACCINE_TEST_CUDA
     losses = {};
     losses.labels = 1;
     losses.targets = bad;
-    testing::expect_refused([&] { ops::weighted_losses_backward(s, logits, vector, losses); }, {"targets[1]", "got 3"});
+    testing::expect_refused([&] { ops::weighted_losses_backward(s, logits, vector, losses, 0); }, {"targets[1]", "got 3"});
 #endif
 }
 
@@ -175,7 +181,7 @@ void refusals() {
 int main() {
     const int failed = testing::run_all("weighted_losses", cases(), run, [](const Case& k) {
         return "N=" + std::to_string(k.N) + " V=" + std::to_string(k.V) + " labels=" + std::to_string(k.labels) +
-               " divergence=" + std::to_string(k.divergence) + " negative_entropy=" + std::to_string(k.negative_entropy);
+               " divergence=" + std::to_string(k.divergence) + " negative_entropy=" + std::to_string(k.negative_entropy) + " cap=" + std::to_string(k.cap);
     });
     return testing::run_all("weighted_losses, rules", {{"extremes", extremes}, {"refusals", refusals}}) | failed;
 }

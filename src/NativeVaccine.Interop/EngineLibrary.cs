@@ -9,7 +9,7 @@ namespace NativeVaccine.Interop;
 internal static class EngineLibrary
 {
     /// <summary>VACCINE_ABI_VERSION of the header that <see cref="NativeMethods"/> mirrors.</summary>
-    public const uint ExpectedAbiVersion = 7;
+    public const uint ExpectedAbiVersion = 8;
 
     /// <summary>
     /// For developers: the path of a library to load instead of looking for one. Its file name says which variant it is for, where it has

@@ -17,4 +17,8 @@ internal static partial class NativeMethods
         ReadOnlySpan<int> tokens,
         in NativeSampling sampling,
         Span<int> nextTokens);
+
+    [LibraryImport(Library, EntryPoint = "vaccine_decode_extend"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus DecodeExtend(
+        SessionHandle session, in NativeBatch batch, ReadOnlySpan<int> samples, ReadOnlySpan<int> starts, out long labels);
 }

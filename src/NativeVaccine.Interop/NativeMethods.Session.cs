@@ -27,6 +27,10 @@ internal static partial class NativeMethods
     public static partial NativeStatus SessionWriteTensor(
         SessionHandle session, int index, long first, long count, ReadOnlySpan<float> values);
 
+    [LibraryImport(Library, EntryPoint = "vaccine_session_write_tensor_bf16"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus SessionWriteTensorBFloat16(
+        SessionHandle session, int index, long first, long count, ReadOnlySpan<ushort> values);
+
     [LibraryImport(Library, EntryPoint = "vaccine_session_read_tensor"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus SessionReadTensor(SessionHandle session, int index, long first, long count, Span<float> values);
 }

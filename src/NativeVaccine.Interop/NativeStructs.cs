@@ -57,7 +57,15 @@ internal struct NativeDeviceInfo
 }
 
 [StructLayout(LayoutKind.Sequential)]
-internal struct NativeModelShape
+internal struct NativeLayerShape
+{
+    public uint StructSize;
+    public int Window;
+    public int Rope;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeModelShape
 {
     public uint StructSize;
     public int Vocabulary;
@@ -79,6 +87,21 @@ internal struct NativeModelShape
     public double RopeLowFrequencyFactor;
     public double RopeHighFrequencyFactor;
     public double RopeOriginalPositions;
+    public int Activation;
+    public int NormOffset;
+    public int BlockOutputNorms;
+    public int QueryKeyNorms;
+    public float AttentionScale;
+    public float AttentionCap;
+    public float LogitCap;
+    public float EmbeddingScale;
+    public int LocalRopeScaling;
+    public double LocalRopeTheta;
+    public double LocalRopeFactor;
+    public double LocalRopeLowFrequencyFactor;
+    public double LocalRopeHighFrequencyFactor;
+    public double LocalRopeOriginalPositions;
+    public NativeLayerShape* LayerShapes;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -40,11 +40,11 @@ void Cases::add_norms() {
                                 }});
     };
     define(
-        "rmsnorm forward", 2, [](Stream& s, View x, View y, View, View w, View rstd) { ops::rmsnorm_forward(s, x, w, 1e-5f, y, rstd); },
+        "rmsnorm forward", 2, [](Stream& s, View x, View y, View, View w, View rstd) { ops::rmsnorm_forward(s, x, {w, 0}, 1e-5f, y, rstd); },
         [](Device& d, View x, View y, View, View w, View rstd) { return rmsnorm_forward_gives(d, x, w, 1e-5, y, rstd); });
     define(
         "rmsnorm backward + residual", 4,
-        [](Stream& s, View x, View y, View z, View w, View rstd) { ops::rmsnorm_backward(s, x, y, w, rstd, z, {}); },
+        [](Stream& s, View x, View y, View z, View w, View rstd) { ops::rmsnorm_backward(s, x, y, {w, 0}, rstd, z, {}); },
         [](Device& d, View x, View y, View z, View w, View rstd) { return rmsnorm_backward_gives(d, x, y, w, rstd, z); });
 }
 
@@ -64,10 +64,10 @@ void Cases::add_activations() {
                                 }});
     };
     wide(
-        "swiglu forward", 3, [](Stream& s, View gate, View up, View out) { ops::swiglu_forward(s, gate, up, out); },
+        "swiglu forward", 3, [](Stream& s, View gate, View up, View out) { ops::glu_forward(s, ops::Activation::Silu, gate, up, out); },
         [](Device& d, View gate, View up, View out) { return swiglu_forward_gives(d, gate, up, out); });
     wide(
-        "swiglu backward", 5, [](Stream& s, View gate, View up, View out) { ops::swiglu_backward(s, out, gate, up); },
+        "swiglu backward", 5, [](Stream& s, View gate, View up, View out) { ops::glu_backward(s, ops::Activation::Silu, out, gate, up); },
         [](Device& d, View gate, View up, View out) { return swiglu_backward_gives(d, out, gate, up); });
     definitions_.push_back(
         {"rope", [this] {
@@ -92,7 +92,7 @@ void Cases::add_activations() {
                                 for (int i = 0; i < copies_; ++i) {
                                     const View x = numbers(rows_, model_.C, kActivation);
                                     c.bytes = c.bytes_of_rows = 2 * size(x);
-                                    c.add([this, table, tokens, x] { ops::embedding_forward(stream(), tokens, table, x); },
+                                    c.add([this, table, tokens, x] { ops::embedding_forward(stream(), tokens, table, 1, x); },
                                           [=] { return embedding_gives(device_, table, tokens, x); });
                                 }
                                 return c;
@@ -187,7 +187,7 @@ void Cases::add_loss() {
         });
     define(
         "cross entropy backward", 2,
-        [](Stream& s, View logits, View targets, View, View lse) { ops::cross_entropy_backward(s, logits, targets, lse, 0.5f); },
+        [](Stream& s, View logits, View targets, View, View lse) { ops::cross_entropy_backward(s, logits, targets, lse, 0.5f, 0); },
         [](Device& d, View logits, View targets, View, View lse) { return cross_entropy_backward_gives(d, logits, targets, lse, 0.5); });
 }
 
@@ -226,7 +226,7 @@ void Cases::add_weighted_losses() {
         [](Device& d, const Set& s) { return negative_entropy_forward_gives(d, s.logits, s.loss); });
     define(
         "weighted losses backward", 3,
-        [](Stream& stream, const Set& s) { ops::weighted_losses_backward(stream, s.logits, s.lse, s.losses); },
+        [](Stream& stream, const Set& s) { ops::weighted_losses_backward(stream, s.logits, s.lse, s.losses, 0); },
         [](Device& d, const Set& s) { return weighted_losses_backward_gives(d, s.logits, s.lse, s.losses); });
 }
 

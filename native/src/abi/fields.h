@@ -16,6 +16,10 @@
     FIELD(vaccine_device_info, cublas) \
     FIELD(vaccine_device_info, instructions) \
     FIELD(vaccine_device_info, name) \
+    STRUCT(vaccine_layer_shape) \
+    FIELD(vaccine_layer_shape, struct_size) \
+    FIELD(vaccine_layer_shape, window) \
+    FIELD(vaccine_layer_shape, rope) \
     STRUCT(vaccine_model_shape) \
     FIELD(vaccine_model_shape, struct_size) \
     FIELD(vaccine_model_shape, vocabulary) \
@@ -37,6 +41,21 @@
     FIELD(vaccine_model_shape, rope_low_frequency_factor) \
     FIELD(vaccine_model_shape, rope_high_frequency_factor) \
     FIELD(vaccine_model_shape, rope_original_positions) \
+    FIELD(vaccine_model_shape, activation) \
+    FIELD(vaccine_model_shape, norm_offset) \
+    FIELD(vaccine_model_shape, block_output_norms) \
+    FIELD(vaccine_model_shape, query_key_norms) \
+    FIELD(vaccine_model_shape, attention_scale) \
+    FIELD(vaccine_model_shape, attention_cap) \
+    FIELD(vaccine_model_shape, logit_cap) \
+    FIELD(vaccine_model_shape, embedding_scale) \
+    FIELD(vaccine_model_shape, local_rope_scaling) \
+    FIELD(vaccine_model_shape, local_rope_theta) \
+    FIELD(vaccine_model_shape, local_rope_factor) \
+    FIELD(vaccine_model_shape, local_rope_low_frequency_factor) \
+    FIELD(vaccine_model_shape, local_rope_high_frequency_factor) \
+    FIELD(vaccine_model_shape, local_rope_original_positions) \
+    FIELD(vaccine_model_shape, layer_shapes) \
     STRUCT(vaccine_plan_options) \
     FIELD(vaccine_plan_options, struct_size) \
     FIELD(vaccine_plan_options, max_tokens) \

@@ -1,4 +1,5 @@
-// Bytes that each struct of nativevaccine.h had in version 6, the first one: what the oldest caller has of it. Pointers have 8 bytes.
+// Bytes that each struct of nativevaccine.h had in the first version that it was in, 6 or later: what the oldest caller has of it. Pointers
+// have 8 bytes.
 #pragma once
 #include <cstdint>
 
@@ -9,6 +10,7 @@ namespace vaccine::abi {
 
 template <class Struct> inline constexpr uint32_t kFirstSize = 0;
 template <> inline constexpr uint32_t kFirstSize<vaccine_device_info> = 208;
+template <> inline constexpr uint32_t kFirstSize<vaccine_layer_shape> = 12;
 template <> inline constexpr uint32_t kFirstSize<vaccine_model_shape> = 104;
 template <> inline constexpr uint32_t kFirstSize<vaccine_plan_options> = 112;
 template <> inline constexpr uint32_t kFirstSize<vaccine_plan_item> = 80;

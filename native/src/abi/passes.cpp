@@ -125,4 +125,14 @@ vaccine_status vaccine_decode_next(vaccine_session* session, int32_t count, cons
     });
 }
 
+vaccine_status vaccine_decode_extend(vaccine_session* session, const vaccine_batch* batch, const int32_t* samples, const int32_t* starts,
+                                     int64_t* out_labels) noexcept {
+    return guard_pass("vaccine_decode_extend", session, [&](vaccine::Session& s) {
+        not_null(samples, "samples");
+        not_null(starts, "starts");
+        not_null(out_labels, "out_labels");
+        *out_labels = s.network.decode_extend(input_of(batch, "batch"), samples, starts);
+    });
+}
+
 }  // extern "C"

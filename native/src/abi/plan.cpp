@@ -6,6 +6,28 @@ using namespace vaccine::abi;
 
 namespace {
 
+template <class Enum> Enum choice(int32_t value, int32_t most, const char* name) {
+    vaccine::require(value >= 0 && value <= most,
+                     "shape." + std::string(name) + " is " + std::to_string(value) + ", expected 0 to " + std::to_string(most));
+    return static_cast<Enum>(value);
+}
+
+/// The layers of a model, each checked as far as its struct goes.
+std::vector<vaccine::LayerShape> layers_of(const vaccine_model_shape& shape) {
+    vaccine::require(shape.layers >= 1 && shape.layers <= vaccine::kMostLayers,
+                     "shape.layers is " + std::to_string(shape.layers) + ", expected 1 to " + std::to_string(vaccine::kMostLayers));
+    std::vector<vaccine::LayerShape> layers(static_cast<size_t>(shape.layers), {shape.sliding_window, 0});
+    if (shape.layer_shapes == nullptr) return layers;
+    const auto* bytes = reinterpret_cast<const unsigned char*>(shape.layer_shapes);
+    for (size_t l = 0; l < layers.size(); ++l) {
+        const std::string name = "shape.layer_shapes[" + std::to_string(l) + "]";
+        const Known<vaccine_layer_shape> known(reinterpret_cast<const vaccine_layer_shape*>(bytes), name.c_str());
+        bytes += known->struct_size;  // the array is the caller's, of structs as it knows them
+        layers[l] = {known->window, known->rope};
+    }
+    return layers;
+}
+
 vaccine::ModelShape shape_of(const vaccine_model_shape& in) {
     vaccine::ModelShape s;
     s.vocabulary = in.vocabulary;
@@ -15,20 +37,32 @@ vaccine::ModelShape shape_of(const vaccine_model_shape& in) {
     s.heads = in.heads;
     s.kv_heads = in.kv_heads;
     s.head_size = in.head_size;
-    s.sliding_window = in.sliding_window;
     s.tied_embeddings = in.tied_embeddings != 0;
     s.qkv_bias = in.qkv_bias != 0;
     s.output_bias = in.output_bias != 0;
     s.mlp_bias = in.mlp_bias != 0;
     s.rms_epsilon = in.rms_epsilon;
-    vaccine::require(in.rope_scaling >= VACCINE_ROPE_PLAIN && in.rope_scaling <= VACCINE_ROPE_LLAMA3,
-                     "shape.rope_scaling is " + std::to_string(in.rope_scaling) + ", expected 0 to 2");
-    s.rope_scaling = static_cast<vaccine::RopeScaling>(in.rope_scaling);
-    s.rope_theta = in.rope_theta;
-    s.rope_factor = in.rope_factor;
-    s.rope_low = in.rope_low_frequency_factor;
-    s.rope_high = in.rope_high_frequency_factor;
-    s.rope_original = in.rope_original_positions;
+    s.activation = choice<vaccine::ops::Activation>(in.activation, VACCINE_GELU_TANH, "activation");
+    s.norm_offset = in.norm_offset != 0;
+    s.block_output_norms = in.block_output_norms != 0;
+    s.query_key_norms = in.query_key_norms != 0;
+    s.attention_scale = in.attention_scale;
+    s.attention_cap = in.attention_cap;
+    s.logit_cap = in.logit_cap;
+    s.embedding_scale = in.embedding_scale != 0 ? in.embedding_scale : 1;
+    s.ropes[0] = {choice<vaccine::RopeScaling>(in.rope_scaling, VACCINE_ROPE_LLAMA3, "rope_scaling"),
+                  in.rope_theta,
+                  in.rope_factor,
+                  in.rope_low_frequency_factor,
+                  in.rope_high_frequency_factor,
+                  in.rope_original_positions};
+    s.ropes[1] = {choice<vaccine::RopeScaling>(in.local_rope_scaling, VACCINE_ROPE_LLAMA3, "local_rope_scaling"),
+                  in.local_rope_theta,
+                  in.local_rope_factor,
+                  in.local_rope_low_frequency_factor,
+                  in.local_rope_high_frequency_factor,
+                  in.local_rope_original_positions};
+    s.layer_shapes = layers_of(in);
     return s;
 }
 

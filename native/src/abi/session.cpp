@@ -77,7 +77,15 @@ vaccine_status vaccine_session_write_tensor(vaccine_session* session, int32_t in
                                             const float* values) noexcept {
     return guard_session("vaccine_session_write_tensor", session, [&](vaccine::Session& s) {
         not_null(values, "values");
-        s.write_tensor(index, first, count, values);
+        s.write(s.tensor(index), first, count, values);
+    });
+}
+
+vaccine_status vaccine_session_write_tensor_bf16(vaccine_session* session, int32_t index, int64_t first, int64_t count,
+                                                 const uint16_t* values) noexcept {
+    return guard_session("vaccine_session_write_tensor_bf16", session, [&](vaccine::Session& s) {
+        not_null(values, "values");
+        s.write(s.tensor(index), first, count, values);
     });
 }
 
@@ -85,7 +93,7 @@ vaccine_status vaccine_session_read_tensor(vaccine_session* session, int32_t ind
                                            float* out_values) noexcept {
     return guard_session("vaccine_session_read_tensor", session, [&](vaccine::Session& s) {
         not_null(out_values, "out_values");
-        s.read_tensor(index, first, count, out_values);
+        s.read(s.tensor(index), first, count, out_values);
     });
 }
 

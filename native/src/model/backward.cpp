@@ -66,7 +66,7 @@ void Network::backward(const BackwardOptions& options) {
     const GradientTarget target(plan_.tensors(), weights_, options.gradient_vector, options.tensors, options.floor);
     const int64_t stop = lowest_place(options, target);
     const int64_t below = stop / 2 - 1;  // the layer under the lowest place, whose MLP may end there
-    const int64_t lowest = stop % 2 == 0 && below >= 0 && target.wants_mlp(below) ? below : stop / 2;
+    const int64_t lowest = stop % 2 == 0 && below >= 0 && enters(MlpSite, below, options, target) ? below : stop / 2;
     if (lowest < intact_from_)
         throw Error(Status::WrongState, "layer " + std::to_string(lowest) + " needs a gradient, but the forward pass started at layer " +
                                             std::to_string(intact_from_) + " after a backward pass had used up the layers below");
@@ -82,34 +82,46 @@ void Network::backward(const BackwardOptions& options) {
     gradient_arrived_at_point(L, options, target);
     for (int64_t l = L - 1; l >= lowest; --l) backward_layer(l, stop, options, target);
     const View d_embedding = target.get(TensorKind::Embedding);
-    if (stop == 0 && !d_embedding.empty()) ops::embedding_backward(stream(), batch_.token_view(), d_residual, d_embedding);
+    if (stop == 0 && !d_embedding.empty())
+        ops::embedding_backward(stream(), batch_.token_view(), d_residual, shape_.embedding_scale, d_embedding);
 }
 
 void Network::backward_layer(int64_t l, int64_t stop, const BackwardOptions& options, const GradientTarget& target) {
-    if (stop >= output_of(l) && !target.wants_mlp(l)) return;
+    if (stop >= output_of(l) && !enters(MlpSite, l, options, target)) return;
     recompute_layer(l);
     shared_layer_ = -1;  // the gradients of gate and up take the place of their values
     backward_mlp(l, options, target, stop <= middle_of(l));
     if (stop > middle_of(l)) return;
 
-    read_gradient(AttentionSite, l, options);
-    if (stop > input_of(l) && !target.wants_attention(l)) return;
+    if (!shape_.block_output_norms) read_gradient(AttentionSite, l, buffers_.d_residual.rows_from(0, batch_.tokens()), options);
+    if (stop > input_of(l) && !enters(AttentionSite, l, options, target)) return;
     backward_attention(l, options, target, stop <= input_of(l));
     if (stop <= input_of(l)) gradient_arrived_at_point(l, options, target);
 }
 
-/// Everything that joins or reads the residual gradient at a point.
-void Network::gradient_arrived_at_point(int64_t point, const BackwardOptions& options, const GradientTarget& target) {
-    for (const Head& head : heads_)
-        if (head.point == point) backward_head(head, options, target);
-    read_gradient(ResidualSite, point, options);
-    if (const SiteTensor* addend = sites_.holding(ResidualSite, options.add[ResidualSite], point))
-        ops::axpy(stream(), 1, addend->layer(point), buffers_.d_residual.rows_from(0, batch_.tokens()));
-    if (point > 0) read_gradient(MlpSite, point - 1, options);
+bool Network::reads(Site site, int64_t l, const BackwardOptions& options) const {
+    return options.norm_scalar[site] >= 0 || sites_.holding(site, options.read[site], l) != nullptr;
 }
 
-void Network::read_gradient(Site site, int64_t l, const BackwardOptions& options) {
+/// Whether the gradient of a block's output leads further into the block than the residual stream, whose gradient it is where the block has
+/// no output norm.
+bool Network::enters(Site block, int64_t l, const BackwardOptions& options, const GradientTarget& target) const {
+    if (shape_.block_output_norms && reads(block, l, options)) return true;
+    return block == AttentionSite ? target.wants_attention(l) : target.wants_mlp(l);
+}
+
+/// Everything that joins or reads the residual gradient at a point.
+void Network::gradient_arrived_at_point(int64_t point, const BackwardOptions& options, const GradientTarget& target) {
     const View gradient = buffers_.d_residual.rows_from(0, batch_.tokens());
+    for (const Head& head : heads_)
+        if (head.point == point) backward_head(head, options, target);
+    read_gradient(ResidualSite, point, gradient, options);
+    if (const SiteTensor* addend = sites_.holding(ResidualSite, options.add[ResidualSite], point))
+        ops::axpy(stream(), 1, addend->layer(point), gradient);
+    if (point > 0 && !shape_.block_output_norms) read_gradient(MlpSite, point - 1, gradient, options);
+}
+
+void Network::read_gradient(Site site, int64_t l, View gradient, const BackwardOptions& options) {
     if (options.norm_scalar[site] >= 0) ops::sum_of_squares(stream(), gradient, sites_.scalar(options.norm_scalar[site] + l));
     if (const SiteTensor* reader = sites_.holding(site, options.read[site], l)) ops::copy(stream(), gradient, reader->layer(l));
 }

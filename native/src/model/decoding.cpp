@@ -34,7 +34,7 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
         seen_.back().erase(std::unique(seen_.back().begin(), seen_.back().end()), seen_.back().end());
     }
     device_.upload(buffers_.cache_rows.data, rows.data(), T * 4);
-    embed(T);
+    embed(batch_.token_view());
     for (int64_t l = 0; l < shape_.layers; ++l) forward_layer(l, T, Caching::Prefill);
     device_.upload(buffers_.label_rows.data, last.data(), B * 4);
     ops::gather_rows(stream(), residual(shape_.layers, T), buffers_.label_rows.slice(0, B), buffers_.head_in.rows_from(0, B));
@@ -44,6 +44,8 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
 
 void Network::decode_next(int64_t count, const int32_t* samples, const int32_t* tokens, const Sampling& sampling, int32_t* out_tokens) {
     const int64_t capacity = plan_.options().decode_capacity;
+    if (seen_.size() != lengths_.size())
+        throw Error(Status::WrongState, "the cache was extended: expected vaccine_decode_begin before the next token");
     require(count >= 1 && count <= static_cast<int64_t>(lengths_.size()),
             "count is " + std::to_string(count) + ", expected 1 to " + std::to_string(lengths_.size()) + " (the samples being decoded)");
     std::vector<int32_t> positions, rows;
@@ -77,27 +79,82 @@ void Network::decode_next(int64_t count, const int32_t* samples, const int32_t* 
     device_.upload(buffers_.positions.data, positions.data(), count * 4);
     device_.upload(buffers_.cache_rows.data, rows.data(), count * 4);
     device_.upload(buffers_.lengths.data, lengths.data(), count * 4);
-    ops::embedding_forward(stream(), buffers_.tokens.slice(0, count), weights_.get(TensorKind::Embedding), residual(0, count));
+    embed(buffers_.tokens.slice(0, count));
     for (int64_t l = 0; l < shape_.layers; ++l) forward_layer(l, count, Caching::Decode);
     next_tokens(residual(shape_.layers, count), count, sampling, out_tokens);
 }
 
-void Network::cache_layer(int64_t l, int64_t T, const LayerSlot& s) {
-    const View rows = buffers_.cache_rows.slice(0, T);
-    ops::scatter_rows(stream(), s.k.rows_from(0, T), rows, buffers_.k_cache[static_cast<size_t>(l)]);
-    ops::scatter_rows(stream(), s.v.rows_from(0, T), rows, buffers_.v_cache[static_cast<size_t>(l)]);
+/// Throws before anything has changed.
+void Network::check_extension(const BatchInput& input, const int32_t* samples, const int32_t* starts) const {
+    const PlanOptions& options = plan_.options();
+    require(options.decode_samples > 0, "the plan has no KV cache: its decode_samples is 0");
+    batch_.check(input);
+    for (int64_t i = 0; i < input.samples; ++i) {
+        const int64_t s = samples[i], start = starts[i], end = start + input.offsets[i + 1] - input.offsets[i];
+        const std::string at = "[" + std::to_string(i) + "] is ";
+        require(s >= (i == 0 ? 0 : samples[i - 1] + 1) && s < options.decode_samples,
+                "samples" + at + std::to_string(s) + ", expected ascending numbers below " + std::to_string(options.decode_samples) +
+                    " (the plan's decode_samples)");
+        const int64_t cached = s < static_cast<int64_t>(lengths_.size()) ? lengths_[static_cast<size_t>(s)] : 0;
+        require(start >= 0 && start <= cached,
+                "starts" + at + std::to_string(start) + ", expected 0 to " + std::to_string(cached) + ", what the sample has in the cache");
+        require(end <= options.decode_capacity, "sample " + std::to_string(s) + " would have " + std::to_string(end) +
+                                                    " positions, expected at most " + std::to_string(options.decode_capacity) +
+                                                    " (the plan's decode_capacity)");
+    }
+}
+
+/// Every row is a query of its own against its sample's cache, which ends at the row: rows behind it are there, but not seen.
+int64_t Network::decode_extend(const BatchInput& input, const int32_t* samples, const int32_t* starts) {
+    check_extension(input, samples, starts);
+    const PlanOptions& options = plan_.options();
+    std::vector<int32_t> positions, rows, lengths;
+    lengths_.resize(static_cast<size_t>(std::max<int64_t>(options.decode_samples, static_cast<int64_t>(lengths_.size()))));
+    seen_.clear();  // decode_next has no tokens to penalize any more, and wants a new beginning
+    decoding_.clear();
+    for (int64_t i = 0; i < input.samples; ++i) {
+        const int32_t length = input.offsets[i + 1] - input.offsets[i];
+        for (int32_t position = starts[i]; position < starts[i] + length; ++position) {
+            positions.push_back(position);
+            rows.push_back(static_cast<int32_t>(samples[i] * options.decode_capacity) + position);
+            lengths.push_back(position + 1);
+            decoding_.push_back(samples[i]);
+        }
+        lengths_[static_cast<size_t>(samples[i])] = starts[i] + length;
+    }
+    now_ = {};
+    heads_ = grouped({{shape_.layers, LossKind::Labels, 1, 1, -1}});
+    ready_ = false;
+    resident_first_ = -1;
+    consumed_from_ = 0;
+    batch_.load(input);
+    const int64_t T = batch_.tokens();
+    device_.upload(buffers_.positions.data, positions.data(), T * 4);
+    device_.upload(buffers_.cache_rows.data, rows.data(), T * 4);
+    device_.upload(buffers_.lengths.data, lengths.data(), T * 4);
+    embed(batch_.token_view());
+    for (int64_t l = 0; l < shape_.layers; ++l) forward_layer(l, T, Caching::Decode);
+    forward_heads();
+    extended_ = true;
+    return batch_.labels();
+}
+
+void Network::cache_layer(int64_t l, View k, View v) {
+    const View rows = buffers_.cache_rows.slice(0, k.rows);
+    ops::scatter_rows(stream(), k, rows, buffers_.k_cache[static_cast<size_t>(l)]);
+    ops::scatter_rows(stream(), v, rows, buffers_.v_cache[static_cast<size_t>(l)]);
 }
 
 /// Samples that are done leave gaps; each run of neighbours is one call.
-void Network::attend_cache(int64_t l, const LayerSlot& s, int64_t T) {
-    const int64_t capacity = plan_.options().decode_capacity;
+void Network::attend_cache(int64_t l, View q, View out) {
+    const int64_t capacity = plan_.options().decode_capacity, T = q.rows;
     for (int64_t first = 0; first < T;) {
         int64_t n = 1;
         while (first + n < T && decoding_[static_cast<size_t>(first + n)] == decoding_[static_cast<size_t>(first)] + n) ++n;
         const int64_t row = decoding_[static_cast<size_t>(first)] * capacity;
-        ops::attention_decode(stream(), s.q.rows_from(first, n), buffers_.k_cache[static_cast<size_t>(l)].rows_from(row, n * capacity),
+        ops::attention_decode(stream(), q.rows_from(first, n), buffers_.k_cache[static_cast<size_t>(l)].rows_from(row, n * capacity),
                               buffers_.v_cache[static_cast<size_t>(l)].rows_from(row, n * capacity), buffers_.lengths.slice(first, n),
-                              capacity, attention_shape_, s.attention.rows_from(first, n));
+                              capacity, attention_shape(l), out.rows_from(first, n));
         first += n;
     }
 }
@@ -119,8 +176,7 @@ void Network::next_tokens(View rows, int64_t count, const Sampling& sampling, in
     for (int64_t first = 0; first < count; first += plan_.head_rows()) {
         const int64_t n = std::min(plan_.head_rows(), count - first);
         const View normed = buffers_.head_normed.rows_from(0, n);
-        ops::rmsnorm_forward(stream(), rows.rows_from(first, n), weights_.get(TensorKind::FinalNorm), shape_.rms_epsilon, normed,
-                             buffers_.head_rstd.slice(0, n));
+        normalize(rows.rows_from(first, n), TensorKind::FinalNorm, -1, normed, buffers_.head_rstd.slice(0, n));
         const View logits = logits_of(normed, buffers_.logits), out = buffers_.next_tokens.slice(first, n);
         if (penalizes)
             ops::penalize_repetition(stream(), logits, buffers_.seen_tokens, buffers_.seen_offsets.slice(first, n + 1),

@@ -86,13 +86,15 @@ void Network::normalize_rows(int64_t point, int norms) {
     ops::gather_rows(stream(), residual(point, batch_.tokens()), batch_.label_row_view(), in);
     for (int norm = 0; norm < norms; ++norm) {
         if (norm > 0) ops::copy(stream(), normed, in);
-        ops::rmsnorm_forward(stream(), in, weights_.get(TensorKind::FinalNorm), shape_.rms_epsilon, normed, buffers_.head_rstd.slice(0, R));
+        normalize(in, TensorKind::FinalNorm, -1, normed, buffers_.head_rstd.slice(0, R));
     }
 }
 
 View Network::logits_of(View normed_rows, View logits) {
-    ops::linear_forward(stream(), normed_rows, weights_.head(), {}, {}, logits.rows_from(0, normed_rows.rows), {});
-    return logits.rows_from(0, normed_rows.rows);
+    const View rows = logits.rows_from(0, normed_rows.rows);
+    ops::linear_forward(stream(), normed_rows, weights_.head(), {}, {}, rows, {});
+    if (shape_.logit_cap != 0) ops::soft_cap(stream(), rows, shape_.logit_cap);
+    return rows;
 }
 
 /// Logits of a chunk of the rows in head_normed, and each loss of theirs.
@@ -118,7 +120,7 @@ void Network::backward_chunk(const Head& head, int64_t first, int64_t rows, floa
     const View logits = buffers_.logits.rows_from(0, rows), lse = buffers_.lse.slice(first, rows);
     const View targets = batch_.target_view().slice(first, rows);
     if (head.losses.size() == 1 && head.losses.front().kind == LossKind::Labels)
-        return ops::cross_entropy_backward(stream(), logits, targets, lse, factor(head.losses.front()));
+        return ops::cross_entropy_backward(stream(), logits, targets, lse, factor(head.losses.front()), shape_.logit_cap);
     ops::WeightedLosses losses;
     for (const LossHead& of : head.losses) {
         if (of.kind == LossKind::Labels) {
@@ -133,7 +135,7 @@ void Network::backward_chunk(const Head& head, int64_t first, int64_t rows, floa
             losses.negative_entropies = head_loss(of.kind).slice(first, rows);
         }
     }
-    ops::weighted_losses_backward(stream(), logits, lse, losses);
+    ops::weighted_losses_backward(stream(), logits, lse, losses, shape_.logit_cap);
 }
 
 /// Adds the head's gradient to the residual gradient at its point. Chunks are walked upwards, so that sums over rows have one order; logits
@@ -165,7 +167,7 @@ void Network::backward_norms(const Head& head, const GradientTarget& target) {
     for (int norm = head.norms; norm > 0; --norm) {
         if (norm < head.norms) normalize_rows(head.point, norm);
         ops::fill_zero(stream(), dx);
-        ops::rmsnorm_backward(stream(), dy, buffers_.head_in.rows_from(0, R), weights_.get(TensorKind::FinalNorm),
+        ops::rmsnorm_backward(stream(), dy, buffers_.head_in.rows_from(0, R), norm_weight(TensorKind::FinalNorm, -1),
                               buffers_.head_rstd.slice(0, R), dx, target.get(TensorKind::FinalNorm));
         std::swap(dx, dy);
     }
@@ -187,8 +189,8 @@ void Network::read_logits(int64_t first_row, int64_t rows, float* out) {
     for (int64_t done = 0; done < rows; done += plan_.head_rows()) {
         const int64_t n = std::min(plan_.head_rows(), rows - done);
         const View normed = buffers_.head_normed.rows_from(0, n);
-        ops::rmsnorm_forward(stream(), residual(shape_.layers, T).rows_from(first_row + done, n), weights_.get(TensorKind::FinalNorm),
-                             shape_.rms_epsilon, normed, buffers_.head_rstd.slice(0, n));
+        normalize(residual(shape_.layers, T).rows_from(first_row + done, n), TensorKind::FinalNorm, -1, normed,
+                  buffers_.head_rstd.slice(0, n));
         const View logits = logits_of(normed, buffers_.logits);
         device_.download(out + done * shape_.vocabulary, logits.data, logits.bytes());
     }

@@ -2,10 +2,15 @@
 
 namespace vaccine {
 
-void Network::embed(int64_t T) {
-    ops::embedding_forward(stream(), batch_.token_view(), weights_.get(TensorKind::Embedding), residual(0, T));
-    record_site(ResidualSite, 0, residual(0, T));
-    add_site(ResidualSite, 0, residual(0, T));
+void Network::embed(View tokens) {
+    const View to = residual(0, tokens.count());
+    ops::embedding_forward(stream(), tokens, weights_.get(TensorKind::Embedding), shape_.embedding_scale, to);
+    record_site(ResidualSite, 0, to);
+    add_site(ResidualSite, 0, to);
+}
+
+void Network::normalize(View x, TensorKind norm, int64_t l, View y, View rstd) {
+    ops::rmsnorm_forward(stream(), x, norm_weight(norm, l), shape_.rms_epsilon, y, rstd);
 }
 
 View Network::middle(int64_t l, int64_t T) const {
@@ -21,34 +26,50 @@ void Network::forward_layer(int64_t l, int64_t T, Caching caching) {
 
 void Network::attention_block(int64_t l, int64_t T, const LayerSlot& s, Caching caching) {
     const View normed = buffers_.normed.rows_from(0, T);
-    const View q = s.q.rows_from(0, T), k = s.k.rows_from(0, T), v = s.v.rows_from(0, T), out = s.attention.rows_from(0, T);
-    ops::rmsnorm_forward(stream(), residual(l, T), weights_.get(TensorKind::AttentionNorm, l), shape_.rms_epsilon, normed,
-                         s.attention_rstd.slice(0, T));
-    linear(l, Query, normed, q, {});
-    linear(l, Key, normed, k, {});
+    const View v = s.v.rows_from(0, T), out = s.attention.rows_from(0, T);
+    normalize(residual(l, T), TensorKind::AttentionNorm, l, normed, s.attention_rstd.slice(0, T));
+    linear(l, Query, normed, s.q.rows_from(0, T), {});
+    linear(l, Key, normed, s.k.rows_from(0, T), {});
     linear(l, Value, normed, v, {});
-    const View positions = buffers_.positions.slice(0, T);
-    ops::rope_forward(stream(), q, positions, buffers_.rope_cosine, buffers_.rope_sine, shape_.head_size);
-    ops::rope_forward(stream(), k, positions, buffers_.rope_cosine, buffers_.rope_sine, shape_.head_size);
+    const View q = rotated(l, Query, T), k = rotated(l, Key, T);
 
-    if (caching != Caching::None) cache_layer(l, T, s);
+    if (caching != Caching::None) cache_layer(l, k, v);
     if (caching == Caching::Decode)
-        attend_cache(l, s, T);
+        attend_cache(l, q, out);
     else
-        ops::attention_forward(stream(), q, k, v, batch_.offset_view(), batch_.longest(), attention_shape_, out, s.lse.rows_from(0, T));
+        ops::attention_forward(stream(), q, k, v, batch_.offset_view(), batch_.longest(), attention_shape(l), out, s.lse.rows_from(0, T));
 
     branch_output(l, Output, out, AttentionSite, residual(l, T), middle(l, T));
+}
+
+/// q or k as attention reads them, from what the projection has left in the slot: through the norm of each head where the model has one,
+/// into scratch, and then (without a norm: in place) turned by their positions.
+View Network::rotated(int64_t l, int projection, int64_t T) {
+    const bool query = projection == Query;
+    View x = (query ? slot(l).q : slot(l).k).rows_from(0, T);
+    if (shape_.query_key_norms) {
+        const View normed = (query ? buffers_.q_rotated : buffers_.k_rotated).rows_from(0, T), rows = by_heads(x);
+        normalize(rows, query ? TensorKind::QueryNorm : TensorKind::KeyNorm, l, by_heads(normed),
+                  (query ? buffers_.q_rstd : buffers_.k_rstd).slice(0, rows.rows));
+        x = normed;
+    }
+    ops::rope_forward(stream(), x, buffers_.positions.slice(0, T), rope(l).cosine, rope(l).sine, shape_.head_size);
+    return x;
 }
 
 void Network::mlp_block(int64_t l, int64_t T, const LayerSlot& s, bool with_output) {
     const View normed = buffers_.normed.rows_from(0, T), wide = buffers_.wide.rows_from(0, T);
     const View gate = s.gate.rows_from(0, T), up = s.up.rows_from(0, T), from = middle(l, T);
-    ops::rmsnorm_forward(stream(), from, weights_.get(TensorKind::MlpNorm, l), shape_.rms_epsilon, normed, s.mlp_rstd.slice(0, T));
+    normalize(from, TensorKind::MlpNorm, l, normed, s.mlp_rstd.slice(0, T));
     linear(l, Gate, normed, gate, {});
     linear(l, Up, normed, up, {});
-    if (!with_output) return;
+    if (!with_output && !shape_.block_output_norms) return;
 
-    ops::swiglu_forward(stream(), gate, up, wide);
+    ops::glu_forward(stream(), shape_.activation, gate, up, wide);
+    if (!with_output) {
+        normed_output(l, Down, wide, MlpSite);
+        return;
+    }
     const View to = residual(l + 1, T);
     branch_output(l, Down, wide, MlpSite, from, to);
     record_site(ResidualSite, l + 1, to);
@@ -80,16 +101,35 @@ ops::Lora Network::lora(int64_t l, int projection, int64_t T) {
 /// to = from + a block's output: two points of the residual stream, which may be one. Disturbing the output is adding to the stream, so the
 /// output itself is only formed where somebody wants to read it.
 void Network::branch_output(int64_t l, int projection, View x, Site site, View from, View to) {
+    if (shape_.block_output_norms) {
+        join(from, normed_output(l, projection, x, site), to);
+        return;
+    }
     if (sites_.holding(site, now_.record[site], l)) {
         const View output = buffers_.branch.rows_from(0, x.rows);
         linear(l, projection, x, output, {});
         record_site(site, l, output);
-        if (to.data != from.data) ops::copy(stream(), from, to);
-        ops::axpy(stream(), 1, output, to);
+        join(from, output, to);
     } else {
         linear(l, projection, x, to, from);
     }
     add_site(site, l, to);
+}
+
+/// A block's output through a norm of its own, in scratch. The output itself, with what the method adds to it, stays in the layer's slot.
+View Network::normed_output(int64_t l, int projection, View x, Site site) {
+    const View output = slot(l).output[site].rows_from(0, x.rows), normed = buffers_.branch.rows_from(0, x.rows);
+    linear(l, projection, x, output, {});
+    record_site(site, l, output);
+    add_site(site, l, output);
+    normalize(output, output_norm(site), l, normed, slot(l).output_rstd[site].slice(0, x.rows));
+    return normed;
+}
+
+/// to = from + branch; from and to may be one.
+void Network::join(View from, View branch, View to) {
+    if (to.data != from.data) ops::copy(stream(), from, to);
+    ops::axpy(stream(), 1, branch, to);
 }
 
 void Network::record_site(Site site, int64_t l, View from) {

@@ -1,6 +1,5 @@
 #include "model/network.h"
 
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -17,15 +16,17 @@ Network::Network(Device& device, const Plan& plan, const Buffers& buffers, Sites
       sites_(sites),
       weights_(plan.tensors(), buffers),
       batch_(device, plan, buffers) {
-    attention_shape_.heads = shape_.heads;
-    attention_shape_.kv_heads = shape_.kv_heads;
-    attention_shape_.head_size = shape_.head_size;
-    attention_shape_.window = shape_.sliding_window;
-    attention_shape_.scale = 1 / std::sqrt(static_cast<float>(shape_.head_size));
+    for (size_t i = 0; i < kRopes; ++i) {
+        const RopeTable& table = buffers_.ropes[i];
+        if (table.frequency.empty()) continue;
+        const std::vector<float> frequency = rope_frequency(shape_.ropes[i], shape_.head_size);
+        device_.upload(table.frequency.data, frequency.data(), static_cast<int64_t>(frequency.size()) * 4);
+        ops::rope_table(stream(), table.frequency, table.cosine, table.sine);
+    }
+}
 
-    const std::vector<float> frequency = rope_frequency(shape_);
-    device_.upload(buffers_.rope_frequency.data, frequency.data(), static_cast<int64_t>(frequency.size()) * 4);
-    ops::rope_table(stream(), buffers_.rope_frequency, buffers_.rope_cosine, buffers_.rope_sine);
+ops::AttentionShape Network::attention_shape(int64_t l) const {
+    return {shape_.heads, shape_.kv_heads, shape_.head_size, shape_.layer(l).window, shape_.score_scale(), shape_.attention_cap};
 }
 
 /// Throws before anything has changed.
@@ -44,6 +45,7 @@ void Network::check(const BatchInput& input, const ForwardOptions& options) cons
                     "the site tensor to add has " + std::to_string(sites_.get(k, options.add[k]).tokens()) + " tokens, expected " +
                         std::to_string(input.tokens) + " as the batch");
     }
+    require(from == 0 || !extended_, "from_layer needs a forward pass before, not vaccine_decode_extend");
     if (from > 0)
         require(input.tokens == batch_.tokens() && input.samples == batch_.samples(),
                 "from_layer needs the batch of the forward pass before");
@@ -55,6 +57,7 @@ int64_t Network::forward(const BatchInput& input, const ForwardOptions& options)
     std::vector<Head> heads = grouped(options.heads);
     check(input, options);
     if (from == 0) batch_.load(input);
+    extended_ = false;
     for (int k = 0; k < kSites; ++k)
         if (options.record[k] >= 0) sites_.get(k, options.record[k]).set_tokens(input.tokens);
 
@@ -66,7 +69,7 @@ int64_t Network::forward(const BatchInput& input, const ForwardOptions& options)
     intact_from_ = from > consumed_from_ ? from : 0;
     consumed_from_ = L;
     const int64_t T = batch_.tokens();
-    if (from == 0) embed(T);
+    if (from == 0) embed(batch_.token_view());
     for (int64_t l = from; l < L; ++l) forward_layer(l, T, Caching::None);
     if (options.record_teacher) record_teacher();
     forward_heads();

@@ -45,8 +45,8 @@ struct BackwardOptions {
     std::array<int64_t, kSites> norm_scalar{-1, -1, -1};
 };
 
-/// The Llama network: forward, backward and decoding over a plan's memory. It knows no method: what a method does to a pass it says in the
-/// options. network.cpp and layer_forward.cpp hold the way up, backward.cpp and
+/// The network: forward, backward and decoding over a plan's memory. It knows no family of models, only what their shape says of a layer,
+/// and no method: what a method does to a pass it says in the options. network.cpp and layer_forward.cpp hold the way up, backward.cpp and
 /// layer_backward.cpp the way down, head.cpp the loss, decoding.cpp the KV cache.
 class Network {
 public:
@@ -73,6 +73,9 @@ public:
     void decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens);
     void decode_next(int64_t count, const int32_t* samples, const int32_t* tokens, const Sampling& sampling, int32_t* out_tokens);
 
+    /// See vaccine_decode_extend. Returns the number of labelled rows.
+    int64_t decode_extend(const BatchInput& input, const int32_t* samples, const int32_t* starts);
+
     /// Of the last pass.
     const PackedBatch& batch() const { return batch_; }
 
@@ -87,32 +90,43 @@ private:
     };
 
     // layer_forward.cpp
-    void embed(int64_t T);
+    void embed(View tokens);
     void forward_layer(int64_t l, int64_t T, Caching caching);
     void attention_block(int64_t l, int64_t T, const LayerSlot& slot, Caching caching);
     void mlp_block(int64_t l, int64_t T, const LayerSlot& slot, bool with_output);
     void linear(int64_t l, int projection, View x, View y, View addend);
     ops::Lora lora(int64_t l, int projection, int64_t T);
+    View rotated(int64_t l, int projection, int64_t T);
     void branch_output(int64_t l, int projection, View x, Site site, View from, View to);
+    View normed_output(int64_t l, int projection, View x, Site site);
+    void join(View from, View branch, View to);
+    void normalize(View x, TensorKind norm, int64_t l, View y, View rstd);
     void add_site(Site site, int64_t l, View to);
     void record_site(Site site, int64_t l, View from);
     View residual(int64_t point, int64_t T) const { return buffers_.residual[static_cast<size_t>(point)].rows_from(0, T); }
     View middle(int64_t l, int64_t T) const;
     const LayerSlot& slot(int64_t l) const { return buffers_.slots[plan_.slot_of(l)]; }
+    ops::AttentionShape attention_shape(int64_t l) const;
+    const RopeTable& rope(int64_t l) const { return buffers_.ropes[static_cast<size_t>(shape_.layer(l).rope)]; }
+    ops::NormWeight norm_weight(TensorKind norm, int64_t l) const { return {weights_.get(norm, l), shape_.norm_offset ? 1.0f : 0.0f}; }
+    View by_heads(View x) const { return {x.data, x.dtype, x.count() / shape_.head_size, shape_.head_size}; }
 
     // backward.cpp
     void check(const BackwardOptions& options) const;
     int64_t lowest_place(const BackwardOptions& options, const GradientTarget& target) const;
     void backward_layer(int64_t l, int64_t stop, const BackwardOptions& options, const GradientTarget& target);
     void gradient_arrived_at_point(int64_t point, const BackwardOptions& options, const GradientTarget& target);
-    void read_gradient(Site site, int64_t l, const BackwardOptions& options);
+    bool reads(Site site, int64_t l, const BackwardOptions& options) const;
+    bool enters(Site site, int64_t l, const BackwardOptions& options, const GradientTarget& target) const;
+    void read_gradient(Site site, int64_t l, View gradient, const BackwardOptions& options);
 
     // layer_backward.cpp
     void recompute_layer(int64_t l);
     void backward_mlp(int64_t l, const BackwardOptions& options, const GradientTarget& target, bool need_input);
     void backward_attention(int64_t l, const BackwardOptions& options, const GradientTarget& target, bool need_input);
     void backward_linear(int64_t l, int projection, View dy, View x, const GradientTarget& target, View dx, bool accumulate);
-    View branch_gradient(Site site, int64_t l, const BackwardOptions& options);
+    View branch_gradient(Site site, int64_t l, const BackwardOptions& options, const GradientTarget& target);
+    View rotated_gradient(int64_t l, int projection, View gradient, const GradientTarget& target);
     bool reads_input(int64_t l, const GradientTarget& target, int first, int last) const;
 
     // network.cpp
@@ -132,8 +146,9 @@ private:
     View head_loss(LossKind kind) const { return buffers_.head_losses[static_cast<size_t>(kind)].slice(0, batch_.labels()); }
 
     // decoding.cpp
-    void cache_layer(int64_t l, int64_t T, const LayerSlot& slot);
-    void attend_cache(int64_t l, const LayerSlot& slot, int64_t T);
+    void check_extension(const BatchInput& input, const int32_t* samples, const int32_t* starts) const;
+    void cache_layer(int64_t l, View k, View v);
+    void attend_cache(int64_t l, View q, View out);
     void upload_seen();
     void next_tokens(View rows, int64_t count, const Sampling& sampling, int32_t* out_tokens);
 
@@ -146,7 +161,6 @@ private:
     Sites& sites_;
     Weights weights_;
     PackedBatch batch_;
-    ops::AttentionShape attention_shape_;
 
     ForwardOptions now_;                      // of the forward pass that the state belongs to
     std::vector<Head> heads_;                 // of the same, ascending
@@ -158,6 +172,7 @@ private:
     int64_t shared_layer_ = -1;               // whose activations lie in the slot shared by recomputing layers; -1: nobody's
     int64_t resident_first_ = -1;             // first labelled row of the logits chunk that lies in the buffer; -1: none
     std::vector<int64_t> decoding_;           // samples of the step being decoded, in the order of their rows
+    bool extended_ = false;                   // the batch is of decode_extend: it began behind what was cached
     std::vector<int64_t> lengths_;            // of each sample in the cache
     std::vector<std::vector<int32_t>> seen_;  // the tokens of each sample in the cache, ascending, each once
 };

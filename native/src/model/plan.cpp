@@ -46,6 +46,10 @@ LayerSlot take_slot(Layout& to, const ModelShape& shape, const PlanOptions& opti
     s.up = to.take(item, T, F, type);
     s.attention_rstd = to.take(item, 1, T, DType::F32);
     s.mlp_rstd = to.take(item, 1, T, DType::F32);
+    for (int block = 0; block <= MlpSite && shape.block_output_norms; ++block) {
+        s.output[block] = to.take(item, T, shape.hidden, type);
+        s.output_rstd[block] = to.take(item, 1, T, DType::F32);
+    }
     for (int p = 0; p < Down; ++p)
         if (options.lora.on(p)) s.lora_h[p] = to.take(item, T, options.lora.rank, DType::F32);
     return s;
@@ -80,9 +84,12 @@ void take_batch(Buffers& b, Layout& to, const TensorTable& tensors, const ModelS
     b.label_rows = to.take(item, 1, T, DType::I32);
     b.targets = to.take(item, 1, T, DType::I32);
     const int64_t positions = std::max(options.longest_sample, options.decode_capacity);
-    b.rope_frequency = to.take(item, 1, half, DType::F32);
-    b.rope_cosine = to.take(item, positions, half, DType::F32);
-    b.rope_sine = to.take(item, positions, half, DType::F32);
+    for (int rope = 0; rope < kRopes; ++rope) {
+        if (!shape.uses(rope)) continue;
+        b.ropes[rope].frequency = to.take(item, 1, half, DType::F32);
+        b.ropes[rope].cosine = to.take(item, positions, half, DType::F32);
+        b.ropes[rope].sine = to.take(item, positions, half, DType::F32);
+    }
     b.scalars = to.take(item, 1, sizes::kScalars, DType::F64);
     b.scratch_scalars = to.take(item, 1, std::max<int64_t>({tensors.trainable_count(), shape.layers + 1, options.max_samples}), DType::F64);
 }
@@ -102,6 +109,12 @@ void take_passes(Buffers& b, Layout& to, const ModelShape& shape, const PlanOpti
     b.normed = to.take("forward scratch", T, C, type);
     b.branch = to.take("forward scratch", T, C, type);
     b.wide = to.take("forward scratch", T, F, type);
+    if (shape.query_key_norms) {
+        b.q_rotated = to.take("forward scratch", T, shape.query_size(), type);
+        b.k_rotated = to.take("forward scratch", T, shape.key_size(), type);
+        b.q_rstd = to.take("forward scratch", 1, T * shape.heads, DType::F32);
+        b.k_rstd = to.take("forward scratch", 1, T * shape.kv_heads, DType::F32);
+    }
     if (!options.training) return;
 
     const char* item = "backward scratch";
@@ -146,7 +159,7 @@ void take_decoding(Buffers& b, Layout& to, const ModelShape& shape, const PlanOp
         b.v_cache.push_back(to.take("KV cache", rows, shape.key_size(), options.activation_type));
     }
     b.cache_rows = to.take("batch and tables", 1, options.max_tokens, DType::I32);
-    b.lengths = to.take("batch and tables", 1, options.decode_samples, DType::I32);
+    b.lengths = to.take("batch and tables", 1, std::max(options.max_tokens, options.decode_samples), DType::I32);
     b.next_tokens = to.take("batch and tables", 1, options.decode_samples, DType::I32);
     b.seen_tokens = to.take("batch and tables", 1, rows, DType::I32);
     b.seen_offsets = to.take("batch and tables", 1, options.decode_samples + 1, DType::I32);

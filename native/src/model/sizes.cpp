@@ -21,28 +21,46 @@ void positive(const char* name, double value) {
     require(value >= 1e-15 && value <= 1e15, std::string(name) + " is " + std::to_string(value) + ", expected a number from 1e-15 to 1e15");
 }
 
+/// prefix: of the names of its fields.
+void check_rope(const std::string& prefix, const Rope& rope) {
+    const auto check = [&](const char* field, double value) { positive((prefix + field).c_str(), value); };
+    check("rope_theta", rope.theta);
+    if (rope.scaling != RopeScaling::Plain) check("rope_factor", rope.factor);
+    if (rope.scaling != RopeScaling::Llama3) return;
+    check("rope_low_frequency_factor", rope.low);
+    check("rope_high_frequency_factor", rope.high);
+    check("rope_original_positions", rope.original);
+    require(rope.low < rope.high, prefix + "rope_low_frequency_factor is " + std::to_string(rope.low) + ", expected less than " + prefix +
+                                      "rope_high_frequency_factor, which is " + std::to_string(rope.high));
+}
+
+void check_layers(const std::vector<LayerShape>& layers) {
+    for (size_t l = 0; l < layers.size(); ++l) {
+        in_range(("window of layer " + std::to_string(l)).c_str(), layers[l].window, 0, int64_t{1} << 31);
+        in_range(("rope of layer " + std::to_string(l)).c_str(), layers[l].rope, 0, kRopes - 1);
+    }
+}
+
 void check_shape(const ModelShape& s) {
     in_range("vocabulary", s.vocabulary, 1);
     in_range("hidden", s.hidden, 1);
     in_range("intermediate", s.intermediate, 1);
-    in_range("layers", s.layers, 1, 0xFFFF);
+    in_range("layers", s.layers, 1, kMostLayers);
     in_range("heads", s.heads, 1);
     in_range("kv_heads", s.kv_heads, 1);
     in_range("head_size", s.head_size, 2, 512);
-    in_range("sliding_window", s.sliding_window, 0, int64_t{1} << 31);
     require(s.head_size % 2 == 0, "head_size is " + std::to_string(s.head_size) + ", expected an even number");
     require(s.heads % s.kv_heads == 0,
             "heads is " + std::to_string(s.heads) + ", expected a multiple of kv_heads, which is " + std::to_string(s.kv_heads));
     in_range("heads * head_size", s.query_size(), 1);
     positive("rms_epsilon", static_cast<double>(s.rms_epsilon));
-    positive("rope_theta", s.rope_theta);
-    if (s.rope_scaling != RopeScaling::Plain) positive("rope_factor", s.rope_factor);
-    if (s.rope_scaling != RopeScaling::Llama3) return;
-    positive("rope_low_frequency_factor", s.rope_low);
-    positive("rope_high_frequency_factor", s.rope_high);
-    positive("rope_original_positions", s.rope_original);
-    require(s.rope_low < s.rope_high, "rope_low_frequency_factor is " + std::to_string(s.rope_low) +
-                                          ", expected less than rope_high_frequency_factor, which is " + std::to_string(s.rope_high));
+    if (s.attention_scale != 0) positive("attention_scale", static_cast<double>(s.attention_scale));
+    if (s.attention_cap != 0) positive("attention_cap", static_cast<double>(s.attention_cap));
+    if (s.logit_cap != 0) positive("logit_cap", static_cast<double>(s.logit_cap));
+    positive("embedding_scale", static_cast<double>(s.embedding_scale));
+    check_layers(s.layer_shapes);
+    if (s.uses(0)) check_rope("", s.ropes[0]);
+    if (s.uses(1)) check_rope("local_", s.ropes[1]);
 }
 
 }  // namespace

@@ -5,28 +5,33 @@
 namespace vaccine {
 namespace {
 
-constexpr int kKinds = 9;
-
 size_t place(TensorKind kind, int layer, int projection) {
-    return (static_cast<size_t>(layer + 1) * kKinds + static_cast<size_t>(kind)) * (kProjections + 1) + static_cast<size_t>(projection + 1);
+    return (static_cast<size_t>(layer + 1) * kTensorKinds + static_cast<size_t>(kind)) * (kProjections + 1) + static_cast<size_t>(projection + 1);
 }
 
 }  // namespace
 
 TensorTable::TensorTable(const ModelShape& shape, const LoraOptions& lora, bool full) {
-    places_.assign(place(TensorKind::LoraB, static_cast<int>(shape.layers) - 1, kProjections - 1) + 1, -1);
+    places_.assign(place(TensorKind{kTensorKinds - 1}, static_cast<int>(shape.layers) - 1, kProjections - 1) + 1, -1);
 
     add(TensorKind::Embedding, -1, -1, shape.vocabulary, shape.hidden, full);
     for (int l = 0; l < shape.layers; ++l) {
-        add(TensorKind::AttentionNorm, l, -1, 1, shape.hidden, full);
+        const auto norm = [&](TensorKind kind, bool there, int64_t size) {
+            if (there) add(kind, l, -1, 1, size, full);
+        };
+        norm(TensorKind::AttentionNorm, true, shape.hidden);
         for (int p = 0; p < kProjections; ++p) {
-            if (p == Gate) add(TensorKind::MlpNorm, l, -1, 1, shape.hidden, full);
+            if (p == Gate) norm(TensorKind::MlpNorm, true, shape.hidden);
             add(TensorKind::Weight, l, p, shape.outputs(p), shape.inputs(p), full);
             if (shape.has_bias(p)) add(TensorKind::Bias, l, p, 1, shape.outputs(p), full);
             if (lora.on(p)) {
                 add(TensorKind::LoraA, l, p, lora.rank, shape.inputs(p), true);
                 add(TensorKind::LoraB, l, p, shape.outputs(p), lora.rank, true);
             }
+            if (p == Query) norm(TensorKind::QueryNorm, shape.query_key_norms, shape.head_size);
+            if (p == Key) norm(TensorKind::KeyNorm, shape.query_key_norms, shape.head_size);
+            if (p == Output) norm(TensorKind::AttentionOutputNorm, shape.block_output_norms, shape.hidden);
+            if (p == Down) norm(TensorKind::MlpOutputNorm, shape.block_output_norms, shape.hidden);
         }
     }
     add(TensorKind::FinalNorm, -1, -1, 1, shape.hidden, full);

@@ -8,7 +8,26 @@
 namespace vaccine {
 
 /// What a tensor is; numbered as in the C ABI.
-enum class TensorKind : int { Embedding, AttentionNorm, MlpNorm, FinalNorm, Head, Weight, Bias, LoraA, LoraB };
+enum class TensorKind : int {
+    Embedding,
+    AttentionNorm,
+    MlpNorm,
+    FinalNorm,
+    Head,
+    Weight,
+    Bias,
+    LoraA,
+    LoraB,
+    QueryNorm,
+    KeyNorm,
+    AttentionOutputNorm,
+    MlpOutputNorm
+};
+constexpr int kTensorKinds = 13;
+/// The norm of a block's output.
+constexpr TensorKind output_norm(Site block) {
+    return block == AttentionSite ? TensorKind::AttentionOutputNorm : TensorKind::MlpOutputNorm;
+}
 
 struct Tensor {
     TensorKind kind;

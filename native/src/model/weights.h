@@ -61,10 +61,21 @@ public:
                 if (!get(kind, layer, p).empty()) return true;
         return false;
     }
-    bool wants_attention(int64_t layer) const { return !get(TensorKind::AttentionNorm, layer).empty() || wants(layer, Query, Output); }
-    bool wants_mlp(int64_t layer) const { return !get(TensorKind::MlpNorm, layer).empty() || wants(layer, Gate, Down); }
+    /// Whether one of the projections q, k and v, or of the norms behind them, is wanted.
+    bool wants_attention_inputs(int64_t layer) const {
+        return wants(layer, Query, Value) || has(TensorKind::QueryNorm, layer) || has(TensorKind::KeyNorm, layer);
+    }
+    bool wants_attention(int64_t layer) const {
+        return has(TensorKind::AttentionNorm, layer) || wants_attention_inputs(layer) || wants(layer, Output, Output) ||
+               has(TensorKind::AttentionOutputNorm, layer);
+    }
+    bool wants_mlp(int64_t layer) const {
+        return has(TensorKind::MlpNorm, layer) || wants(layer, Gate, Down) || has(TensorKind::MlpOutputNorm, layer);
+    }
 
 private:
+    bool has(TensorKind kind, int64_t layer) const { return !get(kind, layer).empty(); }
+
     const TensorTable& tensors_;
     const Weights& weights_;
     int vector_;

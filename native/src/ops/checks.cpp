@@ -67,6 +67,10 @@ void Check::activation(const char* argument, const View& view) const {
     if (!is_number(view.dtype)) refuse(argument, "fp32 or bf16", view);
 }
 
+void check_cap(const Check& check, float cap) {
+    check.that(cap >= 0 && std::isfinite(cap), "cap", "0 (none) or a positive number", cap);
+}
+
 void check_adamw(const Check& check, const View& p, const View& g, const View& m, const View& v, const AdamW& options,
                  const View& sum_of_squares) {
     const int64_t n = p.count();
@@ -93,6 +97,7 @@ void check_attention_shape(const Check& check, const AttentionShape& shape) {
     check.that(shape.heads > 0 && shape.heads % shape.kv_heads == 0, "heads", "a multiple of kv_heads", shape.heads);
     check.that(shape.head_size > 0, "head_size", "a positive number", shape.head_size);
     check.that(shape.window >= 0, "window", "0 or a positive number", shape.window);
+    check_cap(check, shape.cap);
 }
 
 void check_cross_entropy(const Check& check, const View& logits, const View& targets, const View& lse) {

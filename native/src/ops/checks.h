@@ -36,6 +36,7 @@ private:
 };
 
 // The rules that ops.h gives for the arguments of some ops, as far as both builds share them.
+void check_cap(const Check& check, float cap);  // 0 or a positive number
 void check_adamw(const Check& check, const View& p, const View& g, const View& m, const View& v, const AdamW& options,
                  const View& sum_of_squares);
 void check_samples(const Check& check, const View& x, const View& x_offsets, const View& y, const View& y_offsets, int64_t longest);

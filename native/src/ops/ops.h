@@ -77,19 +77,24 @@ void add_combination(Stream& stream, View x, View x_offsets, View coefficients, 
 
 // ---- layers -------------------------------------------------------------------------------------------------------------------------
 
-/// x[t] = table[tokens[t]].  tokens (T) int32, each in [0, V); table (V, C) fp32 or bf16; x (T, C) activation, overwritten.
-void embedding_forward(Stream& stream, View tokens, View table, View x);
-/// dtable[tokens[t]] += dx[t], in the order of t.  dx (T, C) activation; dtable (V, C) fp32, accumulates.
-void embedding_backward(Stream& stream, View tokens, View dx, View dtable);
+/// x[t] = scale * table[tokens[t]].  tokens (T) int32, each in [0, V); table (V, C) fp32 or bf16; x (T, C) activation, overwritten.
+void embedding_forward(Stream& stream, View tokens, View table, float scale, View x);
+/// dtable[tokens[t]] += scale * dx[t], in the order of t.  dx (T, C) activation; dtable (V, C) fp32, accumulates.
+void embedding_backward(Stream& stream, View tokens, View dx, float scale, View dtable);
 
+/// What an RMS norm multiplies by: w[c] + offset, where w (C) fp32 trains.
+struct NormWeight {
+    View w;
+    float offset = 0;  // 1: Gemma's
+};
 /// RMS normalisation of every row (Zhang & Sennrich 2019; LlamaRMSNorm in transformers):
-///     y[t,c] = x[t,c] * rstd[t] * w[c],   rstd[t] = 1 / sqrt(mean_c x[t,c]^2 + eps)
-/// x (T, C) activation; w (C) fp32; y (T, C) activation, overwritten; rstd (T) fp32, kept for the backward pass.
-void rmsnorm_forward(Stream& stream, View x, View w, float eps, View y, View rstd);
-/// With g[c] = dy[t,c] * w[c]:
+///     y[t,c] = x[t,c] * rstd[t] * (w[c] + offset),   rstd[t] = 1 / sqrt(mean_c x[t,c]^2 + eps)
+/// x (T, C) activation; y (T, C) activation, overwritten; rstd (T) fp32, kept for the backward pass.
+void rmsnorm_forward(Stream& stream, View x, const NormWeight& weight, float eps, View y, View rstd);
+/// With g[c] = dy[t,c] * (w[c] + offset):
 ///     dx[t,c] += rstd[t] * (g[c] - x[t,c] * rstd[t]^2 * mean_c(g * x)),   dw[c] += sum_t dy[t,c] * x[t,c] * rstd[t]
 /// dx (T, C) activation, accumulates: it already holds the gradient of the residual branch. dw (C) fp32, accumulates; empty where frozen.
-void rmsnorm_backward(Stream& stream, View dy, View x, View w, View rstd, View dx, View dw);
+void rmsnorm_backward(Stream& stream, View dy, View x, const NormWeight& weight, View rstd, View dx, View dw);
 
 /// Fills cosine and sine (P, HD/2) fp32 for positions 0..P-1: the angle is fp32(p) * frequency[i], as transformers computes it.
 /// frequency (HD/2) fp32, scaling (linear, llama3) already applied.
@@ -104,10 +109,11 @@ struct AttentionShape {
     int64_t heads = 0, kv_heads = 0, head_size = 0;  // heads is a multiple of kv_heads; head h reads kv head h / (heads / kv_heads)
     int64_t window = 0;                              // 0: none; else a query at p sees keys p-window+1 .. p
     float scale = 0;                                 // of the scores, 1/sqrt(HD)
+    float cap = 0;                                   // 0: none; else a scaled score s becomes cap * tanh(s / cap) (Gemma 2)
 };
 
 /// Causal attention within each sample of a packed batch: sample s is rows offsets[s] .. offsets[s+1]-1.
-///     out[t,h] = sum_j softmax_j(scale * q[t,h].k[j,h']) v[j,h']
+///     out[t,h] = sum_j softmax_j(scale * q[t,h].k[j,h']) v[j,h']    (or of the capped scores)
 /// q, out (T, NH*HD), k, v (T, NKV*HD) activations; offsets (B+1) int32; lse (T, NH) fp32: log of the softmax's sum, kept for backward.
 /// longest: the longest sample.
 void attention_forward(Stream& stream, View q, View k, View v, View offsets, int64_t longest, const AttentionShape& shape, View out,
@@ -120,10 +126,12 @@ void attention_backward(Stream& stream, View dout, View q, View k, View v, View 
 void attention_decode(Stream& stream, View q, View k_cache, View v_cache, View lengths, int64_t capacity, const AttentionShape& shape,
                       View out);
 
-/// out = silu(gate) * up (Shazeer 2020).  (T, F) activations; out may be gate or up.
-void swiglu_forward(Stream& stream, View gate, View up, View out);
+/// silu(x) = x sigmoid(x); the tanh form of gelu (Hendrycks & Gimpel 2016) is x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3)).
+enum class Activation : int { Silu = 0, GeluTanh = 1 };
+/// out = activation(gate) * up (Shazeer 2020).  (T, F) activations; out may be gate or up.
+void glu_forward(Stream& stream, Activation activation, View gate, View up, View out);
 /// Overwrites gate by its gradient and up by its own.  dout (T, F).
-void swiglu_backward(Stream& stream, View dout, View gate, View up);
+void glu_backward(Stream& stream, Activation activation, View dout, View gate, View up);
 
 /// Dropout by counters: element i of (T, in) is zeroed where random_uniform(word i of the key's sequence) < probability, else times
 /// 1/(1-p).
@@ -162,11 +170,15 @@ void linear_backward(Stream& stream, View dy, View x, View w, const Lora& lora, 
 
 // ---- loss, optimizer, decoding ------------------------------------------------------------------------------------------------------
 
+/// x = cap * tanh(x / cap), which keeps logits within cap (Gemma 2).  x fp32, any shape.
+void soft_cap(Stream& stream, View x, float cap);
+
 /// loss[n] = lse[n] - logits[n, targets[n]],  lse[n] = log sum_v exp(logits[n,v]).
 /// logits (N, V) fp32; targets (N) int32 in [0, V); loss, lse (N) fp32, overwritten.
 void cross_entropy_forward(Stream& stream, View logits, View targets, View loss, View lse);
 /// Overwrites logits by  scale * (softmax(logits) - onehot(targets)).
-void cross_entropy_backward(Stream& stream, View logits, View targets, View lse, float scale);
+/// cap: 0, or that of the soft_cap that gave the logits; the gradient is then, times 1 - (logits / cap)^2, that of what went into it.
+void cross_entropy_backward(Stream& stream, View logits, View targets, View lse, float scale, float cap);
 
 /// Kullback-Leibler divergence of rows from a teacher's (Hinton et al. 2015): with p = softmax(logits[n]), t = softmax(teacher[n]),
 ///     loss[n] = sum_v t[v] (ln t[v] - ln p[v]),  lse and teacher_lse as cross_entropy_forward's. A v with t[v] = 0 adds nothing.
@@ -186,7 +198,8 @@ struct WeightedLosses {
 };
 /// Overwrites logits by the sum's gradient: with p = softmax(logits), t = softmax(teacher),
 ///     labels * (p - onehot(targets)) + divergence * (p - t) + negative_entropy * p (ln p - negative_entropies)
-void weighted_losses_backward(Stream& stream, View logits, View lse, const WeightedLosses& losses);
+/// cap as for cross_entropy_backward; of the teacher's logits nothing is asked.
+void weighted_losses_backward(Stream& stream, View logits, View lse, const WeightedLosses& losses, float cap);
 
 /// AdamW (Loshchilov & Hutter 2019) as torch.optim.AdamW computes it, on whole vectors p, g, m, v (n) fp32:
 ///     p -= lr*wd*p;  m = b1*m + (1-b1)*g';  v = b2*v + (1-b2)*g'^2;  p -= lr/(1-b1^step) * m / (sqrt(v)/sqrt(1-b2^step) + epsilon)

@@ -54,16 +54,10 @@ Session& Session::enter() {
     return *this;
 }
 
-void Session::write_tensor(int index, int64_t first, int64_t count, const float* values) {
+View Session::tensor(int index) const {
     require(index >= 0 && index < static_cast<int>(plan_.tensors().all().size()),
             "index is " + std::to_string(index) + ", expected a tensor of the model");
-    write(Weights(plan_.tensors(), buffers_).view(index), first, count, values);
-}
-
-void Session::read_tensor(int index, int64_t first, int64_t count, float* out) {
-    require(index >= 0 && index < static_cast<int>(plan_.tensors().all().size()),
-            "index is " + std::to_string(index) + ", expected a tensor of the model");
-    read(Weights(plan_.tensors(), buffers_).view(index), first, count, out);
+    return Weights(plan_.tensors(), buffers_).view(index);
 }
 
 void Session::write(View to, int64_t first, int64_t count, const float* values) {
@@ -77,6 +71,20 @@ void Session::write(View to, int64_t first, int64_t count, const float* values) 
         const int64_t n = std::min(kPiece, count - done);
         for (int64_t i = 0; i < n; ++i) piece[static_cast<size_t>(i)] = bf16_from_float(values[done + i]);
         device_.upload(to.slice(first + done, n).data, piece.data(), n * 2);
+    }
+}
+
+void Session::write(View to, int64_t first, int64_t count, const uint16_t* bf16) {
+    check_range(to, first, count);
+    if (to.dtype == DType::BF16) {
+        device_.upload(to.slice(first, count).data, bf16, count * 2);
+        return;
+    }
+    std::vector<float> piece(static_cast<size_t>(std::min(count, kPiece)));
+    for (int64_t done = 0; done < count; done += kPiece) {
+        const int64_t n = std::min(kPiece, count - done);
+        std::transform(bf16 + done, bf16 + done + n, piece.begin(), bf16_to_float);
+        device_.upload(to.slice(first + done, n).data, piece.data(), n * 4);
     }
 }
 

@@ -25,9 +25,10 @@ public:
     /// Makes the session's scratch that of the device's stream; sessions on one device take turns.
     Session& enter();
 
-    void write_tensor(int index, int64_t first, int64_t count, const float* values);
-    void read_tensor(int index, int64_t first, int64_t count, float* out);
+    /// The memory of a tensor of the model.
+    View tensor(int index) const;
     void write(View to, int64_t first, int64_t count, const float* values);
+    void write(View to, int64_t first, int64_t count, const uint16_t* bf16);
     void read(View from, int64_t first, int64_t count, float* out);
 
 private:

@@ -6,10 +6,11 @@ using NativeVaccine.Numerics;
 namespace NativeVaccine.Cli.Bench;
 
 /// <summary>
-/// Weights of a model that nobody has to download: norms are 1, the rest is normal with deviation 0.02, as models are initialised. Numbers
-/// come from one pool, from a place that the name decides: drawing each of seven billion would take longer than what is measured.
+/// Weights of a model that nobody has to download: norms multiply by 1, the rest is normal with deviation 0.02, as models are initialised.
+/// Numbers come from one pool, from a place that the name decides: drawing each of seven billion would take longer than what is measured.
 /// </summary>
-internal sealed class RandomWeights : IWeightSource
+/// <param name="hasNormOffset">Whether norms multiply by 1 + w, so that w is 0.</param>
+internal sealed class RandomWeights(bool hasNormOffset = false) : IWeightSource
 {
     private const uint Purpose = 100; // far from those of a run
     private const float Deviation = 0.02f;
@@ -23,7 +24,7 @@ internal sealed class RandomWeights : IWeightSource
     {
         if (name.EndsWith("norm.weight", StringComparison.Ordinal))
         {
-            destination.Fill(1);
+            destination.Fill(hasNormOffset ? 0 : 1);
             return;
         }
         ulong start = BitConverter.ToUInt64(SHA256.HashData(Encoding.UTF8.GetBytes(name))) % PoolSize;

@@ -73,7 +73,8 @@ internal sealed class StepBenchmark
         NumberTypes types = RunDevice.Types(device, effective.Precision, isStoredAsBFloat16: true);
         using MemoryPlan plan = MemoryPlan.Create(device, shape, TrainingPlan.For(effective, method, data, types));
         using Session session = Session.Create(device, plan);
-        session.Load(new RandomWeights(), display.Stage("random weights"), cancellation: cancellation);
+        var weights = new RandomWeights(session.Configuration.Family.HasNormOffset);
+        session.Load(weights, display.Stage("random weights"), cancellation: cancellation);
         if (!options.Full) session.InitializeAdapter(options.Seed);
         return Time(session, method, data, display.Stage("steps"), cancellation);
     }

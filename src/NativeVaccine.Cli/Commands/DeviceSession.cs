@@ -19,9 +19,8 @@ internal sealed class DeviceSession(DeviceOptionSet options, ParseResult parsed)
 
     /// <summary>What weights and activations are held in.</summary>
     /// <param name="folder">The model's files.</param>
-    /// <param name="adapters">How many adapters are merged.</param>
-    public NumberTypes Types(ModelFolder folder, int adapters) =>
-        RunDevice.Types(Open(), OptionKinds.Word(parsed, options.Precision, WeightPrecision.Stored), folder, adapters);
+    public NumberTypes Types(ModelFolder folder) =>
+        RunDevice.Types(Open(), OptionKinds.Word(parsed, options.Precision, WeightPrecision.Stored), folder, mergedAdapters: 0);
 
     /// <summary>Takes room for a model; what was taken before is given back.</summary>
     /// <param name="configuration">The model's shape.</param>

@@ -14,8 +14,6 @@ namespace NativeVaccine.Cli.Commands;
 /// <summary>Asks a model questions with choices, and takes the choice that it finds likeliest.</summary>
 internal sealed class EvaluateChoiceCommand : ModelVerb
 {
-    private const int TokensAtATime = 4096;
-
     private readonly Option<string?> data = OptionKinds.Text(
         "--data", "FILE", "questions with choices: MMLU's CSV (no header), or records of question, choices and answer (.json, .jsonl)");
     private readonly Option<string?> dev = OptionKinds.Text("--dev", "FILE", "where the shots come from: a file of the same kinds");
@@ -40,15 +38,22 @@ internal sealed class EvaluateChoiceCommand : ModelVerb
     protected override void Prepare(ParseResult parsed)
     {
         questions = ChoiceFile.Read(parsed.GetRequiredValue(data)!, Terminal.Error.WriteLine);
+        examples = ReadShots(parsed);
+    }
+
+    private ChoiceQuestion[] ReadShots(ParseResult parsed)
+    {
         int count = parsed.GetValue(shots) ?? 0;
         if (parsed.GetValue(dev) is not { } file)
         {
-            if (count > 0) throw new InputException($"nvaccine evaluate choice: expected --dev FILE, of which the {count} shots are the first questions");
-            return;
+            return count == 0
+                ? []
+                : throw new InputException($"nvaccine evaluate choice: expected --dev FILE, of which the {count} shots are the first questions");
         }
         IReadOnlyList<ChoiceQuestion> all = ChoiceFile.Read(file, Terminal.Error.WriteLine);
-        if (count > all.Count) throw new InputException(string.Create(CultureInfo.InvariantCulture, $"{file}: {all.Count} questions: expected at least --shots {count}"));
-        examples = [.. all.Take(count)];
+        return count <= all.Count
+            ? [.. all.Take(count)]
+            : throw new InputException(FormattableString.Invariant($"{file}: {all.Count} questions: expected at least --shots {count}"));
     }
 
     /// <inheritdoc/>
@@ -61,7 +66,7 @@ internal sealed class EvaluateChoiceCommand : ModelVerb
         Stopwatch clock = new();
         double[][] likelihoods = WithProgress(display =>
         {
-            Session session = model.StartLargest(TokensAtATime, scorer.Room, display, Cancellation);
+            Session session = model.StartLargest(scorer.Texts, scorer.Room, display, Cancellation);
             clock.Start();
             return scorer.Score(session, display.Stage("evaluating"), Cancellation);
         });

@@ -53,7 +53,7 @@ internal static class JudgeRun
         using var place = new DeviceSession(device, parsed);
         var logits = new LastLogits([.. answers.Select(judge.Encode)]);
         var weights = new HashedWeights(judge.Weights);
-        Session session = place.TakeLargest(judge.Configuration, TokensAtATime, logits.Room, place.Types(judge.Folder, 0));
+        Session session = place.TakeLargest(judge.Configuration, TokensAtATime, logits.Room, place.Types(judge.Folder));
         session.Load(weights, display.Stage("loading the judge"), cancellation);
         var judgements = new Judgement[answers.Count];
         double share = 0;

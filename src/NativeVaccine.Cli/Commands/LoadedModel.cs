@@ -10,11 +10,11 @@ using NativeVaccine.Training;
 
 namespace NativeVaccine.Cli.Commands;
 
-/// <summary>A model that answers: its files are open, its adapters merged, and it can be put on a device.</summary>
+/// <summary>A model that answers: its files are open, its adapters beside it, and it can be put on a device.</summary>
 internal sealed class LoadedModel : IDisposable
 {
     private readonly ModelFolder folder;
-    private readonly List<Adapter> adapters;
+    private readonly Adapter? adapter;
     private readonly DeviceSession place;
     private readonly Action<string> notice;
     private HashedWeights? stored;
@@ -27,7 +27,8 @@ internal sealed class LoadedModel : IDisposable
         DeviceSession place,
         Action<string> notice)
     {
-        (this.folder, this.adapters, this.place, this.notice) = (folder, adapters, place, notice);
+        (this.folder, this.place, this.notice) = (folder, place, notice);
+        adapter = adapters.Count > 0 ? AdapterSum.Of(adapters, folder.Configuration) : null;
         (Selection, Tokenizer) = (selection, tokenizer);
     }
 
@@ -75,8 +76,8 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="cancellation">Stops loading.</param>
     public Session Start(SessionOptions options, ProgressDisplay progress, CancellationToken cancellation)
     {
-        NumberTypes types = place.Types(folder, adapters.Count);
-        return Load(place.Take(folder.Configuration, options, types), types, progress, cancellation);
+        NumberTypes types = place.Types(folder);
+        return Load(place.Take(folder.Configuration, WithAdapters(options), types), progress, cancellation);
     }
 
     /// <summary>As <see cref="Start"/>, with as much at a time as fits: what is asked for is halved until it does.</summary>
@@ -87,24 +88,22 @@ internal sealed class LoadedModel : IDisposable
     /// <exception cref="EngineException"><see cref="EngineError.OutOfMemory"/>: not even one at a time fits.</exception>
     public Session StartLargest(int most, Func<int, SessionOptions> room, ProgressDisplay progress, CancellationToken cancellation)
     {
-        NumberTypes types = place.Types(folder, adapters.Count);
-        return Load(place.TakeLargest(folder.Configuration, most, room, types), types, progress, cancellation);
+        NumberTypes types = place.Types(folder);
+        return Load(
+            place.TakeLargest(folder.Configuration, most, atATime => WithAdapters(room(atATime)), types), progress, cancellation);
     }
 
     /// <summary>Gives the device's memory back, for another model.</summary>
     public void Free() => place.Free();
 
-    private Session Load(Session session, NumberTypes types, ProgressDisplay progress, CancellationToken cancellation)
+    private SessionOptions WithAdapters(SessionOptions options) => adapter is null ? options : options with { Lora = LoraOptions.Of(adapter) };
+
+    private Session Load(Session session, ProgressDisplay progress, CancellationToken cancellation)
     {
         stored = new HashedWeights(folder);
-        var merged = new MergedWeights(stored, adapters);
-        IReadOnlyList<KeptChange> kept = merged.MeasureRounding(types.Weights);
-        session.Load(merged, progress.Stage("loading the model"), cancellation);
+        session.Load(stored, progress.Stage("loading the model"), cancellation);
+        if (adapter is not null) session.LoadAdapter(adapter);
         AdapterChain.NoteOtherModel(Selection.Adapters, Selection.Model, stored.Hash(), notice);
-        foreach (KeptChange change in kept)
-        {
-            if (change.Describe("--precision fp32 keeps it") is { } line) notice(line);
-        }
         return session;
     }
 

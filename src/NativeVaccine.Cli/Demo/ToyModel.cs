@@ -27,7 +27,7 @@ internal sealed class ToyModel : IWeightSource
     /// <summary>The shape.</summary>
     public static ModelConfiguration Configuration { get; } = new()
     {
-        Architecture = Architecture.Llama,
+        Family = ModelFamily.Llama,
         VocabularySize = ToyLanguage.Words.Count,
         HiddenSize = 64,
         IntermediateSize = 192,

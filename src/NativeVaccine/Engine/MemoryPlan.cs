@@ -62,12 +62,14 @@ public sealed class MemoryPlan : IDisposable
     /// <exception cref="EngineException">
     /// <see cref="EngineError.OutOfMemory"/>: the memory limit cannot be met; the message says by how much and what helps.
     /// </exception>
-    public static MemoryPlan Create(Device device, ModelConfiguration configuration, SessionOptions options)
+    public static unsafe MemoryPlan Create(Device device, ModelConfiguration configuration, SessionOptions options)
     {
-        NativeModelShape shape = ShapeOf(configuration);
-        NativePlanOptions native = NativeOptions(options);
-        NativeMethods.PlanCreate(device.Handle, shape, native, out PlanHandle handle).ThrowIfFailed();
-        return new MemoryPlan(handle, configuration, options);
+        fixed (NativeLayerShape* layers = ShapeOfModel.Layers(configuration))
+        {
+            NativeModelShape shape = ShapeOfModel.Of(configuration, options.ActivationType, layers);
+            NativeMethods.PlanCreate(device.Handle, shape, NativeOptions(options), out PlanHandle handle).ThrowIfFailed();
+            return new MemoryPlan(handle, configuration, options);
+        }
     }
 
     /// <summary>Makes the plan that the CUDA engine makes on any GPU, byte for byte; it and a GPU need not be there.</summary>
@@ -75,45 +77,19 @@ public sealed class MemoryPlan : IDisposable
     /// <param name="options">What there must be room for.</param>
     /// <exception cref="InputException">An option is out of range, or no engine is there.</exception>
     /// <exception cref="EngineException">As <see cref="Create"/>.</exception>
-    public static MemoryPlan CreateForGpu(ModelConfiguration configuration, SessionOptions options)
+    public static unsafe MemoryPlan CreateForGpu(ModelConfiguration configuration, SessionOptions options)
     {
         Device.LoadAnyEngine();
-        NativeMethods.PlanCreateForGpu(ShapeOf(configuration), NativeOptions(options), out PlanHandle handle).ThrowIfFailed();
-        return new MemoryPlan(handle, configuration, options);
+        fixed (NativeLayerShape* layers = ShapeOfModel.Layers(configuration))
+        {
+            NativeModelShape shape = ShapeOfModel.Of(configuration, options.ActivationType, layers);
+            NativeMethods.PlanCreateForGpu(shape, NativeOptions(options), out PlanHandle handle).ThrowIfFailed();
+            return new MemoryPlan(handle, configuration, options);
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
-
-    private static NativeModelShape ShapeOf(ModelConfiguration configuration) => new()
-    {
-        StructSize = (uint)Unsafe.SizeOf<NativeModelShape>(),
-        Vocabulary = configuration.VocabularySize,
-        Hidden = configuration.HiddenSize,
-        Intermediate = configuration.IntermediateSize,
-        Layers = configuration.LayerCount,
-        Heads = configuration.HeadCount,
-        KvHeads = configuration.KeyValueHeadCount,
-        HeadSize = configuration.HeadSize,
-        SlidingWindow = configuration.SlidingWindow,
-        TiedEmbeddings = configuration.TieWordEmbeddings ? 1 : 0,
-        QkvBias = configuration.QueryKeyValueBias ? 1 : 0,
-        OutputBias = configuration.OutputBias ? 1 : 0,
-        MlpBias = configuration.MlpBias ? 1 : 0,
-        RmsEpsilon = (float)configuration.RmsNormEpsilon,
-        RopeScaling = configuration.RopeScaling.Kind switch
-        {
-            RopeScalingKind.None => 0,
-            RopeScalingKind.Linear => 1,
-            RopeScalingKind.Llama3 => 2,
-            _ => throw new ArgumentException($"unknown rope scaling {configuration.RopeScaling.Kind}", nameof(configuration)),
-        },
-        RopeTheta = configuration.RopeTheta,
-        RopeFactor = configuration.RopeScaling.Kind == RopeScalingKind.None ? 1 : configuration.RopeScaling.Factor,
-        RopeLowFrequencyFactor = configuration.RopeScaling.LowFrequencyFactor,
-        RopeHighFrequencyFactor = configuration.RopeScaling.HighFrequencyFactor,
-        RopeOriginalPositions = configuration.RopeScaling.OriginalMaximumPositions,
-    };
 
     private static NativePlanOptions NativeOptions(SessionOptions options)
     {

@@ -31,6 +31,18 @@ public enum TensorKind
 
     /// <summary>LoRA's B (outputs, r).</summary>
     LoraB = 8,
+
+    /// <summary>The norm on every head of q (HD), where there is one.</summary>
+    QueryNorm = 9,
+
+    /// <summary>The norm on every head of k (HD), where there is one.</summary>
+    KeyNorm = 10,
+
+    /// <summary>The norm on what attention gives (C), where there is one.</summary>
+    AttentionOutputNorm = 11,
+
+    /// <summary>The norm on what the MLP gives (C), where there is one.</summary>
+    MlpOutputNorm = 12,
 }
 
 /// <summary>A tensor of a session.</summary>
@@ -52,17 +64,25 @@ public sealed record ModelTensor(
     /// <summary>True for LoRA's matrices, which are not part of the model's own weights.</summary>
     public bool IsAdapter => Kind is TensorKind.LoraA or TensorKind.LoraB;
 
-    internal static string NameOf(TensorKind kind, int layer, Projection projection) => kind switch
+    /// <summary>True for the weights of norms.</summary>
+    public bool IsNorm => Kind is TensorKind.AttentionNorm or TensorKind.MlpNorm or TensorKind.FinalNorm or TensorKind.QueryNorm
+        or TensorKind.KeyNorm or TensorKind.AttentionOutputNorm or TensorKind.MlpOutputNorm;
+
+    internal static string NameOf(ModelFamily family, TensorKind kind, int layer, Projection projection) => kind switch
     {
         TensorKind.Embedding => WeightNames.Embedding,
         TensorKind.AttentionNorm => WeightNames.InputNorm(layer),
-        TensorKind.MlpNorm => WeightNames.PostAttentionNorm(layer),
+        TensorKind.MlpNorm => WeightNames.MlpNorm(family, layer),
         TensorKind.FinalNorm => WeightNames.FinalNorm,
         TensorKind.Head => WeightNames.Head,
         TensorKind.Weight => WeightNames.Weight(layer, projection),
         TensorKind.Bias => WeightNames.Bias(layer, projection),
         TensorKind.LoraA => WeightNames.LoraA(layer, projection),
         TensorKind.LoraB => WeightNames.LoraB(layer, projection),
+        TensorKind.QueryNorm => WeightNames.QueryNorm(layer),
+        TensorKind.KeyNorm => WeightNames.KeyNorm(layer),
+        TensorKind.AttentionOutputNorm => WeightNames.AttentionOutputNorm(layer),
+        TensorKind.MlpOutputNorm => WeightNames.MlpOutputNorm(layer),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "the engine has a tensor of a kind that is not known here"),
     };
 }

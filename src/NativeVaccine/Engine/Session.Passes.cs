@@ -98,6 +98,32 @@ public sealed partial class Session
         return norms;
     }
 
+    /// <summary>
+    /// Runs a batch whose samples go on in texts that the KV cache holds: what texts begin with alike is read once. Losses and logits can be
+    /// read as after <see cref="Forward"/>; a sample's first token has no label, so to learn how likely a token is behind what is cached, it
+    /// begins one position earlier. <see cref="Decoder"/> may follow; a pass from a layer, or a backward pass, may not.
+    /// </summary>
+    /// <param name="batch">At most as large as the plan says, with labels.</param>
+    /// <param name="texts">For each sample the cached text that it goes on in: ascending, below <see cref="SessionOptions.DecodeSamples"/>.</param>
+    /// <param name="starts">For each sample the position from which on its tokens stand in the text; what was there is forgotten.</param>
+    /// <param name="cancellation">Ends the pass early; what the cache holds cannot be used then.</param>
+    /// <exception cref="EngineException">The batch or a text does not fit the plan, or a start is behind what is cached; nothing is done.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public void Extend(Batch batch, int[] texts, int[] starts, CancellationToken cancellation = default)
+    {
+        if (texts.Length != batch.SampleCount || starts.Length != batch.SampleCount)
+            throw new ArgumentException($"{texts.Length} texts and {starts.Length} starts for a batch of {batch.SampleCount} samples");
+        long labels = 0;
+        WithNativeBatch(batch, (in NativeBatch nativeBatch) =>
+        {
+            NativeBatch given = nativeBatch;
+            RunPass(() => NativeMethods.DecodeExtend(Handle, given, texts, starts, out labels), cancellation);
+        });
+        lastLabelCount = labels;
+        lastTokenCount = batch.TokenCount;
+        LastSampleCount = batch.SampleCount;
+    }
+
     /// <summary>Losses in nats of the labelled rows of the last forward pass, weighted over its heads, in token order. Waits.</summary>
     public float[] ReadLosses()
     {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using NativeVaccine.Interop;
 using NativeVaccine.Models;
 using NativeVaccine.Numerics;
@@ -41,9 +42,7 @@ public sealed partial class Session
             {
                 cancellation.ThrowIfCancellationRequested();
                 Span<float> values = chunk.AsSpan(0, (int)Math.Min(ChunkSize, tensor.ElementCount - first));
-                weights.ReadFloat32(tensor.Name, values, first);
-                FiniteCheck.Require(values, "model", tensor.Name, first);
-                NativeMethods.SessionWriteTensor(Handle, tensor.Index, first, values.Length, values).ThrowIfFailed();
+                Load(tensor, weights, values, first);
                 report(values.Length);
             }
         }
@@ -51,6 +50,19 @@ public sealed partial class Session
         {
             ArrayPool<float>.Shared.Return(chunk);
         }
+    }
+
+    private void Load(ModelTensor tensor, IWeightSource weights, Span<float> values, long first)
+    {
+        Span<ushort> stored = MemoryMarshal.Cast<float, ushort>(values)[..values.Length];
+        if (weights.TryReadBFloat16(tensor.Name, stored, first))
+        {
+            NativeMethods.SessionWriteTensorBFloat16(Handle, tensor.Index, first, stored.Length, stored).ThrowIfFailed();
+            return;
+        }
+        weights.ReadFloat32(tensor.Name, values, first);
+        FiniteCheck.Require(values, "model", tensor.Name, first);
+        NativeMethods.SessionWriteTensor(Handle, tensor.Index, first, values.Length, values).ThrowIfFailed();
     }
 
     /// <summary>

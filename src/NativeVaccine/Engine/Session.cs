@@ -19,7 +19,7 @@ public sealed partial class Session : IDisposable
     {
         (Handle, Plan) = (handle, plan);
         Scalars = new ScalarRing(handle);
-        Tensors = ReadTensors(handle);
+        Tensors = ReadTensors(handle, plan.Configuration.Family);
         TrainableTensors = [.. Tensors.Where(static tensor => tensor.TrainableIndex is not null)];
         AllTensors = new TensorSet(TrainableTensors, static _ => true);
         Parameters = new ParameterVector(this, 0);
@@ -144,7 +144,7 @@ public sealed partial class Session : IDisposable
     internal int NumberOf(ParameterVector vector) =>
         vector.IsOf(this) ? vector.Number : throw new ArgumentException("the parameter vector belongs to another session");
 
-    private static ModelTensor[] ReadTensors(SessionHandle handle)
+    private static ModelTensor[] ReadTensors(SessionHandle handle, ModelFamily family)
     {
         NativeMethods.SessionGetTensorCount(handle, out int count, out _).ThrowIfFailed();
         var tensors = new ModelTensor[count];
@@ -155,7 +155,7 @@ public sealed partial class Session : IDisposable
             var kind = (TensorKind)info.Kind;
             tensors[index] = new ModelTensor(
                 index,
-                ModelTensor.NameOf(kind, info.Layer, (Projection)info.Projection),
+                ModelTensor.NameOf(family, kind, info.Layer, (Projection)info.Projection),
                 kind,
                 info.Layer < 0 ? null : info.Layer,
                 info.Projection < 0 ? null : (Projection)info.Projection,

@@ -7,7 +7,21 @@ namespace NativeVaccine.Engine;
 /// <param name="Alpha">Numerator of the scale.</param>
 /// <param name="Dropout">Probability with which an element of the adapter's input is dropped in training; from 0 and below 1.</param>
 /// <param name="Targets">The projections that have an adapter, in every layer.</param>
-public sealed record LoraOptions(int Rank, float Alpha, float Dropout, IReadOnlyList<Projection> Targets);
+public sealed record LoraOptions(int Rank, float Alpha, float Dropout, IReadOnlyList<Projection> Targets)
+{
+    /// <summary>The largest rank of a session.</summary>
+    public const int LargestRank = 1024;
+
+    /// <summary>What a session must have room for to run a model with an adapter beside it.</summary>
+    /// <exception cref="InputException">Its layers differ, or its rank is above <see cref="LargestRank"/>.</exception>
+    public static LoraOptions Of(Adapter adapter)
+    {
+        UniformLora form = adapter.RequireUniform("the adapter");
+        if (form.Rank <= LargestRank) return new LoraOptions(form.Rank, (float)form.Alpha, 0, form.Targets);
+        throw new InputException(FormattableString.Invariant(
+            $"the adapters have rank {form.Rank} together; expected at most {LargestRank}; `nvaccine merge` bakes them into the model"));
+    }
+}
 
 /// <summary>How many site tensors of a kind a session has room for.</summary>
 /// <param name="Tensors">How many.</param>

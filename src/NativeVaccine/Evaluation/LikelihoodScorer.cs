@@ -4,40 +4,55 @@ using NativeVaccine.Engine;
 namespace NativeVaccine.Evaluation;
 
 /// <summary>
-/// Log-likelihoods of continuations. What the requests of an item share is computed once as far as the engine can: continuations of one
-/// token are all read from the logits behind their context, and equal ones are computed once. A continuation of several tokens takes a pass
-/// over its context of its own, which those of one token ride along with.
+/// Log-likelihoods of continuations. What texts begin with alike goes through the model once: the items are dealt to a few texts of the KV
+/// cache, one after another, and of each only what differs from the one before it is read. Continuations of one token take no tokens at all:
+/// they are read from the logits behind their context.
 /// </summary>
 public sealed class LikelihoodScorer
 {
+    /// <summary>More texts side by side make larger matrix products, but each reads the shots once more.</summary>
+    private const int MostTexts = 8;
+
+    private const int LeastItemsOfAText = 4;
+
     private readonly List<Sequence> sequences = [];
-    private readonly SequencePacking packing;
     private readonly int[] counts;
+    private List<Piece[]> steps;
 
     /// <summary>Lays out the passes; nothing is computed yet.</summary>
-    /// <param name="items">The requests of each item.</param>
-    /// <param name="shares">False to give every request a pass of its own, as a yardstick.</param>
-    public LikelihoodScorer(IReadOnlyList<IReadOnlyList<LikelihoodRequest>> items, bool shares = true)
+    /// <param name="items">The requests of each item; items whose contexts begin alike should be neighbours.</param>
+    public LikelihoodScorer(IReadOnlyList<IReadOnlyList<LikelihoodRequest>> items)
     {
         counts = [.. items.Select(static item => item.Count)];
-        for (int item = 0; item < items.Count; item++)
-        {
-            if (shares) AddShared(item, items[item]);
-            else sequences.AddRange(items[item].Select((request, index) => Sequence.With(request, [new Place(item, index)])));
-        }
-        packing = new SequencePacking([.. sequences.Select(static sequence => sequence.Sample.InputIds.Length)]);
+        for (int item = 0; item < items.Count; item++) Add(item, items[item]);
+        Texts = Math.Clamp(items.Count / LeastItemsOfAText, 1, MostTexts);
+        steps = LayOut(Texts);
     }
 
+    /// <summary>How many texts of the cache are worth it.</summary>
+    public int Texts { get; }
+
     /// <summary>Tokens that go through the model.</summary>
-    public long TokenCount => packing.TokenCount;
+    public long TokenCount => steps.Sum(static step => step.Sum(static piece => (long)piece.Ids.Length));
 
     /// <summary>What a session must have room for.</summary>
-    /// <param name="tokens">At most so many tokens go through the model at a time, if the longest sequence has no more.</param>
-    /// <exception cref="InputException">A sequence is longer than the engine takes.</exception>
-    public SessionOptions Room(int tokens) => packing.Room(tokens);
+    /// <param name="texts">At most so many texts of the cache; the passes are laid out for them.</param>
+    /// <exception cref="InputException">A pass has more tokens than the engine takes.</exception>
+    public SessionOptions Room(int texts)
+    {
+        steps = LayOut(texts);
+        return new SessionOptions
+        {
+            MaxTokens = Batch.RequireTokens(steps.Max(static step => step.Sum(static piece => (long)piece.Ids.Length))),
+            MaxSamples = texts,
+            LongestSample = steps.Max(static step => step.Max(static piece => piece.Ids.Length)),
+            DecodeSamples = texts,
+            DecodeCapacity = sequences.Max(static sequence => sequence.Ids.Length),
+        };
+    }
 
     /// <summary>Computes them.</summary>
-    /// <param name="session">With the model's weights, and <see cref="Room"/>.</param>
+    /// <param name="session">With the model's weights, and the last <see cref="Room"/>.</param>
     /// <param name="progress">Told the part that is done, from 0 to 1.</param>
     /// <param name="cancellation">Ends it early.</param>
     /// <returns>For each item the log-likelihood of each request, in nats.</returns>
@@ -47,26 +62,29 @@ public sealed class LikelihoodScorer
         double[][] results = [.. counts.Select(static count => new double[count])];
         float[] logits = new float[session.Configuration.VocabularySize];
         (long done, long all) = (0, TokenCount);
-        foreach (int[] indices in packing.Groups(session.Plan.Options))
+        foreach (Piece[] step in steps)
         {
-            Sequence[] group = [.. indices.Select(index => sequences[index])];
-            session.Forward(
-                new Batch([.. group.Select(static sequence => sequence.Sample)]), new ForwardOptions { ForBackward = false }, cancellation);
+            session.Extend(
+                new Batch([.. step.Select(static piece => piece.Sample)]),
+                [.. step.Select(static piece => piece.Text)],
+                [.. step.Select(static piece => piece.Start)],
+                cancellation);
             ReadOnlySpan<float> losses = session.ReadLosses();
-            int row = 0;
-            foreach (Sequence sequence in group)
+            foreach (Piece piece in step)
             {
-                sequence.TakeLosses(losses[..sequence.Sample.LabelCount], results);
-                losses = losses[sequence.Sample.LabelCount..];
+                int labels = piece.Sample.LabelCount;
+                piece.Sequence.TakeLosses(losses[..labels], results);
+                losses = losses[labels..];
             }
-            foreach (Sequence sequence in group)
+            int row = 0;
+            foreach (Piece piece in step)
             {
-                if (sequence.NextTokens.Count > 0)
+                if (piece.Sequence.NextTokens.Count > 0)
                 {
-                    session.ReadLogits(row + sequence.ContextLength - 1, 1, logits);
-                    sequence.TakeLogits(logits, results);
+                    session.ReadLogits(row + piece.Sequence.ContextLength - 1 - piece.Start, 1, logits);
+                    piece.Sequence.TakeLogits(logits, results);
                 }
-                row += sequence.Sample.InputIds.Length;
+                row += piece.Ids.Length;
             }
             progress?.Report((double)(done += row) / all);
         }
@@ -82,45 +100,71 @@ public sealed class LikelihoodScorer
         return largest + Math.Log(sum);
     }
 
-    private void AddShared(int item, IReadOnlyList<LikelihoodRequest> requests)
+    private void Add(int item, IReadOnlyList<LikelihoodRequest> requests)
     {
         IEnumerable<(LikelihoodRequest Request, Place Place)> placed = requests.Select((request, index) => (request, new Place(item, index)));
         foreach (var ofContext in placed.GroupBy(static one => one.Request.Context, SameTokens.Comparer))
         {
             var longer = ofContext.Where(static one => one.Request.Continuation.Length > 1)
                 .GroupBy(static one => one.Request.Continuation, SameTokens.Comparer)
-                .Select(static same => Sequence.With(same.First().Request, [.. same.Select(static one => one.Place)])).ToList();
-            var single = ofContext.Where(static one => one.Request.Continuation.Length == 1)
-                .Select(static one => (one.Request.Continuation[0], one.Place)).ToList();
-            if (longer.Count == 0) longer.Add(Sequence.Of(ofContext.Key));
-            longer[0].NextTokens.AddRange(single);
+                .Select(same => new Sequence(item, ofContext.Key, same.Key, [.. same.Select(static one => one.Place)])).ToList();
+            if (longer.Count == 0) longer.Add(new Sequence(item, ofContext.Key, [], []));
+            longer[0].NextTokens.AddRange(ofContext.Where(static one => one.Request.Continuation.Length == 1)
+                .Select(static one => (one.Request.Continuation[0], one.Place)));
             sequences.AddRange(longer);
+        }
+    }
+
+    /// <summary>Deals the items to texts, in runs of neighbours; a step reads the next sequence of each text.</summary>
+    private List<Piece[]> LayOut(int texts)
+    {
+        Piece[][] ofText = [.. sequences.GroupBy(sequence => sequence.Item * texts / counts.Length)
+            .Select(static (run, text) => Pieces([.. run], text).ToArray())];
+        return [.. Enumerable.Range(0, ofText.Max(static pieces => pieces.Length))
+            .Select(step => ofText.Where(pieces => step < pieces.Length).Select(pieces => pieces[step]).ToArray())];
+    }
+
+    private static IEnumerable<Piece> Pieces(Sequence[] run, int text)
+    {
+        ReadOnlyMemory<int> cached = default;
+        foreach (Sequence sequence in run)
+        {
+            // The logits behind the context's last token are wanted, so that token is read again in any case.
+            int start = Math.Min(cached.Span.CommonPrefixLength(sequence.Ids), sequence.ContextLength - 1);
+            yield return new Piece(sequence, text, start);
+            cached = sequence.Ids;
         }
     }
 
     private readonly record struct Place(int Item, int Request);
 
-    /// <summary>A context, or one with a continuation, on its way through the model.</summary>
-    private sealed record Sequence(Sample Sample, int ContextLength, IReadOnlyList<Place> Labelled)
+    /// <summary>What of a sequence is not in the cache yet.</summary>
+    private sealed record Piece(Sequence Sequence, int Text, int Start)
     {
+        public int[] Ids { get; } = Sequence.Ids[Start..];
+
+        public Sample Sample => new(Ids, Sequence.Labels[Start..]);
+    }
+
+    /// <summary>A context, or one with a continuation of several tokens.</summary>
+    private sealed class Sequence(int item, int[] context, int[] continuation, IReadOnlyList<Place> places)
+    {
+        public int Item { get; } = item;
+
+        public int[] Ids { get; } = [.. context, .. continuation];
+
+        public int[] Labels => [.. Enumerable.Repeat(Sample.IgnoredLabel, ContextLength), .. continuation];
+
+        public int ContextLength { get; } = context.Length;
+
         /// <summary>Tokens whose probability right behind the context is asked for.</summary>
         public List<(int Id, Place Place)> NextTokens { get; } = [];
-
-        public static Sequence Of(int[] context) =>
-            new(new Sample(context, [.. Enumerable.Repeat(Sample.IgnoredLabel, context.Length)]), context.Length, []);
-
-        public static Sequence With(LikelihoodRequest request, IReadOnlyList<Place> places) => new(
-            new Sample(
-                [.. request.Context, .. request.Continuation],
-                [.. Enumerable.Repeat(Sample.IgnoredLabel, request.Context.Length), .. request.Continuation]),
-            request.Context.Length,
-            places);
 
         public void TakeLosses(ReadOnlySpan<float> losses, double[][] results)
         {
             double sum = 0;
             foreach (float loss in losses) sum -= loss;
-            foreach (Place place in Labelled) results[place.Item][place.Request] = sum;
+            foreach (Place place in places) results[place.Item][place.Request] = sum;
         }
 
         public void TakeLogits(ReadOnlySpan<float> logits, double[][] results)

@@ -94,15 +94,14 @@ public sealed class StepContext
     public void Update(TensorSet tensors)
     {
         var withoutDecay = new TensorSet(
-            Session.TrainableTensors, tensor => tensors[tensor.TrainableIndex!.Value] && !Decays(tensor.Kind));
+            Session.TrainableTensors, tensor => tensors[tensor.TrainableIndex!.Value] && !Decays(tensor));
         Metrics.GradientNorm = withoutDecay.Count == 0
             ? Session.Optimizer.Step(Session.Gradients, LearningRate, tensors, (float)Clip).Value
             : UpdateInTwoParts(tensors, withoutDecay);
         Metrics.TensorsWithGradient = tensors.Count;
     }
 
-    private static bool Decays(TensorKind kind) =>
-        kind is not (TensorKind.AttentionNorm or TensorKind.MlpNorm or TensorKind.FinalNorm or TensorKind.Bias);
+    private static bool Decays(ModelTensor tensor) => !tensor.IsNorm && tensor.Kind != TensorKind.Bias;
 
     /// <summary>The norm is that of both parts together, so the gradients are clipped before either is stepped.</summary>
     private double UpdateInTwoParts(TensorSet tensors, TensorSet withoutDecay)

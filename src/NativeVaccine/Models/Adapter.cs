@@ -38,16 +38,16 @@ public sealed class Adapter
     /// <param name="dropout">On the adapter's input while training; only noted.</param>
     /// <param name="targets">Projections, without repetition.</param>
     public Adapter(ModelConfiguration model, int rank, double alpha, double dropout, IEnumerable<Projection> targets)
-        : this(model.LayerCount, dropout, Uniform(model, rank, alpha, [.. targets.Order()]))
+        : this(model, dropout, Uniform(model, rank, alpha, [.. targets.Order()]))
     {
     }
 
-    /// <param name="layerCount">Layers of the model.</param>
+    /// <param name="model">The model that it belongs to.</param>
     /// <param name="dropout">As noted in the file.</param>
     /// <param name="modules">In the order of computation.</param>
-    internal Adapter(int layerCount, double dropout, IReadOnlyList<AdapterModule> modules)
+    internal Adapter(ModelConfiguration model, double dropout, IReadOnlyList<AdapterModule> modules)
     {
-        (LayerCount, Dropout, Modules) = (layerCount, dropout, modules);
+        (Model, Dropout, Modules) = (model, dropout, modules);
         this.modules = modules.ToDictionary(static module => (module.Layer, module.Projection));
     }
 
@@ -58,7 +58,7 @@ public sealed class Adapter
     public double Dropout { get; }
 
     /// <summary>Layers of the model, adapted or not.</summary>
-    public int LayerCount { get; }
+    public int LayerCount => Model.LayerCount;
 
     /// <summary>What adapter_config.json names as the base model; null if nothing.</summary>
     public string? BaseModel { get; init; }
@@ -68,6 +68,12 @@ public sealed class Adapter
 
     /// <summary>What a user should know about the files, a line each.</summary>
     public IReadOnlyList<string> Notices { get; init; } = [];
+
+    /// <summary>The configuration of the model that it belongs to.</summary>
+    internal ModelConfiguration Model { get; }
+
+    /// <summary>True if projections that the model's files fuse have copies of one A, which training would make different ones.</summary>
+    internal bool SharesA { get; init; }
 
     /// <summary>The matrices of a projection that is adapted.</summary>
     public LoraMatrices this[int layer, Projection projection] => modules.TryGetValue((layer, projection), out AdapterModule? module)
@@ -81,14 +87,14 @@ public sealed class Adapter
     {
         Projection[] targets = [.. Modules.Select(static module => module.Projection).Distinct().Order()];
         int[] ranks = [.. Modules.Select(static module => module.Matrices.Rank).Distinct().Order()];
-        double[] alphas = [.. Modules.Select(static module => module.Alpha).Distinct().Order()];
+        double[] alphas = [.. Modules.Select(static module => module.Alpha).DistinctBy(static alpha => (float)alpha).Order()];
         int modulesOfAllLayers = LayerCount * targets.Length;
         if (ranks.Length > 1) throw Refusal($"its modules have ranks from {ranks[0]} to {ranks[^1]} (rank_pattern); expected one for all");
         if (alphas.Length > 1)
             throw Refusal($"its modules have alphas from {alphas[0]} to {alphas[^1]} (alpha_pattern); expected one for all");
         if (Modules.Count < modulesOfAllLayers)
             throw Refusal($"it has {Modules.Count} modules of {modulesOfAllLayers}; expected the same projections in every layer");
-        bool isStabilized = Modules[0].Scale != alphas[0] / ranks[0];
+        bool isStabilized = (float)Modules[0].Scale != (float)(alphas[0] / ranks[0]);
         return new UniformLora(ranks[0], isStabilized ? Modules[0].Scale * ranks[0] : alphas[0], targets, isStabilized);
 
         InputException Refusal(FormattableString what) =>

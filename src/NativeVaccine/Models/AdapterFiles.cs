@@ -5,7 +5,10 @@ using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
 
-/// <summary>Reads the files of an <see cref="Adapter"/> as peft 0.5 to 0.21 writes them, and writes them in the form of peft 0.5.</summary>
+/// <summary>
+/// Reads the files of an <see cref="Adapter"/> as peft 0.5 to 0.21 writes them, and writes them in the form of peft 0.5 (where modules are
+/// fused, with rank_pattern and alpha_pattern, which later ones read).
+/// </summary>
 internal static class AdapterFiles
 {
     private const string ConfigurationFileName = "adapter_config.json";
@@ -27,18 +30,13 @@ internal static class AdapterFiles
         IReadOnlyList<string> ignored = stored.RequireNothingElse(model, weights);
 
         // Only now, when the file is known to hold as much, is memory taken for it.
-        IEnumerable<AdapterModule> modules = settings.Targets.Select(target =>
-        {
-            (int outputs, int inputs) = model.ProjectionShape(target.Projection);
-            var matrices = new LoraMatrices(target.Rank, outputs, inputs);
-            stored.Read(WeightNames.LoraA(target.Layer, target.Projection), matrices.A);
-            stored.Read(WeightNames.LoraB(target.Layer, target.Projection), matrices.B);
-            return new AdapterModule(target.Layer, target.Projection, target.Alpha, target.Scale, matrices);
-        });
+        (List<AdapterModule> modules, bool sharesA) =
+            FusedLora.Split([.. settings.Targets.Select(target => (target, Read(stored, target, model)))], model);
         string unused =
             FormattableString.Invariant($"{file}: tensors that are not used, as in peft: {ignored.Count} ({InputText.Some(ignored)})");
-        var adapter = new Adapter(model.LayerCount, settings.Dropout, [.. modules])
+        var adapter = new Adapter(model, settings.Dropout, modules)
         {
+            SharesA = sharesA,
             BaseModel = settings.BaseModel,
             Source = folder,
             Notices = ignored.Count == 0 ? settings.Notices : [.. settings.Notices, unused],
@@ -69,42 +67,76 @@ internal static class AdapterFiles
         var fields = new JsonFields(file, document.RootElement);
         bool isPissa = AdapterFields.RequireLora(fields);
         var notices = new List<string>();
+        List<AdapterTarget> targets = AdapterTargets.Resolve(fields, model, notices.Add);
+        if (isPissa && targets.Find(static target => target.Module.IsFused).Module is { } fused)
+        {
+            throw fields.Wrong(
+                "init_lora_weights",
+                "\"pissa\"",
+                $"no PiSSA on {fused.Name}: it takes singular parts of a matrix that holds {fused.PartNames}, which are apart in this program; "
+                    + AdapterFields.Merge);
+        }
         return new Settings(
-            AdapterTargets.Resolve(fields, model, notices.Add),
+            targets,
             fields.Number("lora_dropout", static value => value is >= 0 and < 1, "a number from 0 and below 1", 0),
             fields.Text("base_model_name_or_path"),
             isPissa,
             notices);
     }
 
+    private static LoraMatrices Read(AdapterTensors stored, AdapterTarget target, ModelConfiguration model)
+    {
+        (int outputs, int inputs) = model.ModuleShape(target.Module);
+        var matrices = new LoraMatrices(target.Rank, outputs, inputs);
+        stored.Read(WeightNames.LoraA(target.Path), matrices.A);
+        stored.Read(WeightNames.LoraB(target.Path), matrices.B);
+        return matrices;
+    }
+
     private static IEnumerable<(string Name, float[] Values, ImmutableArray<long> Shape)> Tensors(Adapter adapter)
     {
-        foreach ((int layer, Projection projection, _, _, LoraMatrices matrices) in adapter.Modules)
+        ModelFamily family = adapter.Model.Family;
+        foreach (var group in adapter.Modules.GroupBy(module => (module.Layer, Module: family.ModuleOf(module.Projection))))
         {
-            yield return (WeightNames.LoraA(layer, projection), matrices.A, [matrices.Rank, matrices.Inputs]);
-            yield return (WeightNames.LoraB(layer, projection), matrices.B, [matrices.Outputs, matrices.Rank]);
+            LoraMatrices matrices = FusedLora.Join(
+                group.Key.Module, group.ToDictionary(static part => part.Projection, static part => part.Matrices), adapter.Model);
+            string path = WeightNames.Module(group.Key.Layer, group.Key.Module);
+            yield return (WeightNames.LoraA(path), matrices.A, [matrices.Rank, matrices.Inputs]);
+            yield return (WeightNames.LoraB(path), matrices.B, [matrices.Outputs, matrices.Rank]);
         }
     }
 
-    private static string Configuration(Adapter adapter, UniformLora form) => JsonText.Indented(new JsonObject
+    private static string Configuration(Adapter adapter, UniformLora form)
     {
-        ["auto_mapping"] = null,
-        ["base_model_name_or_path"] = adapter.BaseModel,
-        ["bias"] = "none",
-        ["fan_in_fan_out"] = false,
-        ["inference_mode"] = true,
-        ["init_lora_weights"] = true,
-        ["layers_pattern"] = null,
-        ["layers_to_transform"] = null,
-        ["lora_alpha"] = JsonText.Number(form.Alpha),
-        ["lora_dropout"] = JsonText.Float(adapter.Dropout),
-        ["modules_to_save"] = null,
-        ["peft_type"] = "LORA",
-        ["r"] = form.Rank,
-        ["revision"] = null,
-        ["target_modules"] = new JsonArray([.. form.Targets.Select(static target => (JsonNode)target.HuggingFaceName())]),
-        ["task_type"] = "CAUSAL_LM",
-    });
+        LinearModule[] modules = [.. form.Targets.Select(adapter.Model.Family.ModuleOf).Distinct()];
+        var json = new JsonObject
+        {
+            ["auto_mapping"] = null,
+            ["base_model_name_or_path"] = adapter.BaseModel,
+            ["bias"] = "none",
+            ["fan_in_fan_out"] = false,
+            ["inference_mode"] = true,
+            ["init_lora_weights"] = true,
+            ["layers_pattern"] = null,
+            ["layers_to_transform"] = null,
+            ["lora_alpha"] = JsonText.Number(form.Alpha),
+            ["lora_dropout"] = JsonText.Float(adapter.Dropout),
+            ["modules_to_save"] = null,
+            ["peft_type"] = "LORA",
+            ["r"] = form.Rank,
+            ["revision"] = null,
+            ["target_modules"] = new JsonArray([.. modules.Select(static module => (JsonNode)module.Name)]),
+            ["task_type"] = "CAUSAL_LM",
+        };
+        LinearModule[] fused = [.. modules.Where(static module => module.IsFused)];
+        if (fused.Length == 0) return JsonText.Indented(json);
+        json["rank_pattern"] = Pattern(static (module, form) => module.Parts.Length * form.Rank);
+        json["alpha_pattern"] = Pattern(static (module, form) => JsonText.Number(module.Parts.Length * form.Alpha));
+        return JsonText.Indented(json);
+
+        JsonObject Pattern(Func<LinearModule, UniformLora, JsonNode> value) =>
+            new(fused.Select(module => KeyValuePair.Create<string, JsonNode?>(module.Name, value(module, form))));
+    }
 
     private sealed record Settings(List<AdapterTarget> Targets, double Dropout, string? BaseModel, bool IsPissa, IReadOnlyList<string> Notices);
 }

@@ -7,11 +7,16 @@ namespace NativeVaccine.Models;
 
 /// <summary>A module that an adapter changes.</summary>
 /// <param name="Layer">From 0.</param>
-/// <param name="Projection">The linear map.</param>
+/// <param name="Module">The linear module.</param>
 /// <param name="Rank">Its own rank.</param>
+/// <param name="CommonRank">That of modules without one of their own.</param>
 /// <param name="Alpha">Its own alpha.</param>
 /// <param name="Scale">The factor of B A.</param>
-internal readonly record struct AdapterTarget(int Layer, Projection Projection, int Rank, double Alpha, double Scale);
+internal readonly record struct AdapterTarget(int Layer, LinearModule Module, int Rank, int CommonRank, double Alpha, double Scale)
+{
+    /// <summary>Its path: model.layers.0.self_attn.q_proj.</summary>
+    public string Path => WeightNames.Module(Layer, Module);
+}
 
 /// <summary>
 /// Finds the modules that adapter_config.json names, with their ranks and alphas, by the rules of peft 0.21.2 (check_target_module_exists
@@ -20,9 +25,9 @@ internal readonly record struct AdapterTarget(int Layer, Projection Projection, 
 internal sealed class AdapterTargets
 {
     private const int MaximumRank = 1 << 16;
-    private const string Expected = "names of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj";
     private static readonly TimeSpan LongestResolution = TimeSpan.FromSeconds(10);
     private readonly JsonFields fields;
+    private readonly string expected;
     private readonly ModuleNames targets;
     private readonly ModuleNames? excluded;
     private readonly HashSet<int>? layers;
@@ -30,11 +35,13 @@ internal sealed class AdapterTargets
     private readonly List<(PythonPattern Pattern, int Rank)> ranks;
     private readonly List<(PythonPattern Pattern, double Alpha)> alphas;
 
-    private AdapterTargets(JsonFields fields)
+    private AdapterTargets(JsonFields fields, ModelFamily family)
     {
         this.fields = fields;
-        targets = ModuleNames.Read(fields, "target_modules") ?? throw fields.Missing("target_modules", Expected);
-        excluded = ModuleNames.Read(fields, "exclude_modules");
+        string[] names = [.. family.Modules.Select(static module => module.Name)];
+        expected = $"names of {string.Join(", ", names[..^1])} or {names[^1]}";
+        targets = ModuleNames.Read(fields, "target_modules", names) ?? throw fields.Missing("target_modules", expected);
+        excluded = ModuleNames.Read(fields, "exclude_modules", names);
         layers = ReadLayers();
         string where = $"{fields.File}: layers_pattern";
         layerPatterns = [.. TextOrTexts("layers_pattern").Select(pattern => PythonPattern.Layer(pattern, where))];
@@ -50,7 +57,7 @@ internal sealed class AdapterTargets
     /// <exception cref="InputException">A field is wrong, or names no module or one that has no adapter here.</exception>
     public static List<AdapterTarget> Resolve(JsonFields fields, ModelConfiguration model, Action<string> notice)
     {
-        var targets = new AdapterTargets(fields);
+        var targets = new AdapterTargets(fields, model.Family);
         List<AdapterTarget> found = targets.Resolve(model);
         targets.NoteWhatFitsNothing(found, model.LayerCount, notice);
         return found;
@@ -64,29 +71,29 @@ internal sealed class AdapterTargets
         foreach (string path in new[] { WeightNames.EmbeddingModule, WeightNames.HeadModule })
         {
             if (IsTarget(path, layer: null))
-                throw Wrong("target_modules", $"{Expected}, and not {path}: {AdapterFields.Merge}");
+                throw Wrong("target_modules", $"{expected}, and not {path}: {AdapterFields.Merge}");
         }
         var found = new List<AdapterTarget>();
         var clock = Stopwatch.StartNew();
         for (int layer = 0; layer < model.LayerCount; layer++)
         {
             if (clock.Elapsed > LongestResolution) throw TooLong();
-            foreach (Projection projection in Projections.All)
+            foreach (LinearModule module in model.Family.Modules)
             {
-                string path = WeightNames.Module(layer, projection);
+                string path = WeightNames.Module(layer, module);
                 if (!IsTarget(path, layer)) continue;
                 int own = First(ranks, path) ?? rank;
                 double ownAlpha = First(alphas, path) ?? alpha;
-                found.Add(new AdapterTarget(layer, projection, own, ownAlpha, ownAlpha / (isRankStabilized ? Math.Sqrt(own) : own)));
+                found.Add(new AdapterTarget(layer, module, own, rank, ownAlpha, ownAlpha / (isRankStabilized ? Math.Sqrt(own) : own)));
             }
         }
         if (found.Count > 0) return found;
-        throw Wrong("target_modules", FormattableString.Invariant($"{Expected} in the model's {model.LayerCount} layers"));
+        throw Wrong("target_modules", FormattableString.Invariant($"{expected} in the model's {model.LayerCount} layers"));
     }
 
     private void NoteWhatFitsNothing(List<AdapterTarget> found, int layerCount, Action<string> notice)
     {
-        string[] paths = [.. found.Select(static target => WeightNames.Module(target.Layer, target.Projection))];
+        string[] paths = [.. found.Select(static target => target.Path)];
         Note("target_modules", "names", targets.Unused(paths));
         Note("layers_to_transform", "numbers", (layers ?? []).Where(layer => layer >= layerCount).Order()
             .Select(static layer => layer.ToString(CultureInfo.InvariantCulture)));
@@ -114,7 +121,7 @@ internal sealed class AdapterTargets
 
     private InputException TooLong() => new($"{fields.File}: finding its modules takes too long");
 
-    private InputException Wrong(string name, string expected) => fields.Wrong(name, fields.Find(name)!.Value, expected);
+    private InputException Wrong(string name, string other) => fields.Wrong(name, fields.Find(name)!.Value, other);
 
     private bool IsTarget(string path, int? layer)
     {
@@ -178,13 +185,16 @@ internal sealed class AdapterTargets
 
         public bool IsPattern => pattern is not null;
 
-        public static ModuleNames? Read(JsonFields fields, string name)
+        /// <param name="fields">Of the file.</param>
+        /// <param name="name">The field.</param>
+        /// <param name="linear">What all-linear stands for.</param>
+        public static ModuleNames? Read(JsonFields fields, string name, IEnumerable<string> linear)
         {
             if (fields.Find(name) is not { } value) return null;
             if (value.ValueKind != JsonValueKind.String) return new ModuleNames(fields.Texts(name)!);
             string text = value.GetString()!;
             return name == "target_modules" && text.Equals(AllLinear, StringComparison.OrdinalIgnoreCase)
-                ? new ModuleNames(Projections.All.Select(static projection => projection.HuggingFaceName()))
+                ? new ModuleNames(linear)
                 : new ModuleNames(PythonPattern.Full(text, $"{fields.File}: {name}"));
         }
 

@@ -27,9 +27,9 @@ internal sealed class AdapterTensors : IDisposable
     /// <summary>Requires A and B of a module, of the right shape. peft would take a missing B for zeros.</summary>
     public void RequireMatrices(AdapterTarget target, ModelConfiguration model)
     {
-        (int outputs, int inputs) = model.ProjectionShape(target.Projection);
-        RequireShape(WeightNames.LoraA(target.Layer, target.Projection), [target.Rank, inputs]);
-        RequireShape(WeightNames.LoraB(target.Layer, target.Projection), [outputs, target.Rank]);
+        (int outputs, int inputs) = model.ModuleShape(target.Module);
+        RequireShape(WeightNames.LoraA(target.Path), [target.Rank, inputs]);
+        RequireShape(WeightNames.LoraB(target.Path), [outputs, target.Rank]);
     }
 
     /// <summary>
@@ -39,7 +39,7 @@ internal sealed class AdapterTensors : IDisposable
     /// <returns>The names of those that change nothing, in peft neither, and that are not known.</returns>
     public IReadOnlyList<string> RequireNothingElse(ModelConfiguration model, IWeightSource? weights)
     {
-        var own = ExpectedWeight.Of(model).ToDictionary(static weight => weight.Name, StringComparer.Ordinal);
+        var own = StoredWeight.Of(model).ToDictionary(static weight => weight.Name, StringComparer.Ordinal);
         if (model.TieWordEmbeddings) own.Add(WeightNames.Head, own[WeightNames.Embedding]);
         var ignored = new List<string>();
         foreach ((string plain, string stored) in storedNames)
@@ -47,7 +47,7 @@ internal sealed class AdapterTensors : IDisposable
             if (matrices.Contains(plain) || IsOfTrainingOnly(plain)) continue;
             int start = plain.StartsWith(WeightNames.PeftPrefix, StringComparison.Ordinal) ? WeightNames.PeftPrefix.Length : 0;
             string name = plain[start..].Replace(".base_layer.", ".", StringComparison.Ordinal);
-            if (own.TryGetValue(name, out ExpectedWeight? weight)) RequireEqual(stored, weight, weights);
+            if (own.TryGetValue(name, out StoredWeight? weight)) RequireEqual(stored, weight, weights);
             else if (plain.Contains(".lora_", StringComparison.Ordinal) || plain.Contains(".token_adapter.", StringComparison.Ordinal))
                 throw NotPlain(plain, stored, model);
             else ignored.Add(stored);
@@ -93,7 +93,7 @@ internal sealed class AdapterTensors : IDisposable
         matrices.Add(name);
     }
 
-    private void RequireEqual(string stored, ExpectedWeight weight, IWeightSource? weights)
+    private void RequireEqual(string stored, StoredWeight weight, IWeightSource? weights)
     {
         TensorInfo info = reader.Info(stored);
         string where = $"{reader.Path}: tensor {InputText.Quote(stored)}";
@@ -105,14 +105,14 @@ internal sealed class AdapterTensors : IDisposable
         }
     }
 
-    private bool HoldsEqual(string stored, ExpectedWeight weight, IWeightSource weights)
+    private bool HoldsEqual(string stored, StoredWeight weight, IWeightSource weights)
     {
         float[] ours = new float[ChunkElements];
         float[] theirs = new float[ChunkElements];
         for (long first = 0; first < weight.ElementCount; first += ChunkElements)
         {
             int count = (int)Math.Min(ChunkElements, weight.ElementCount - first);
-            weights.ReadFloat32(weight.Name, ours.AsSpan(0, count), first);
+            weight.Read(weights, ours.AsSpan(0, count), first);
             reader.ReadFloat32(stored, theirs.AsSpan(0, count), first);
             if (!ours.AsSpan(0, count).SequenceEqual(theirs.AsSpan(0, count))) return false;
         }

@@ -71,7 +71,7 @@ public static class CompanionFiles
         Add("add_bos_token", tokenizer.AddsBeginOfSequence);
         Add("add_eos_token", tokenizer.ClosingId is not null);
         Add("legacy", true);
-        if (!pieces.AddDummyPrefix) Add("add_prefix_space", false);
+        if (!tokenizer.PutsSpaceFirst) Add("add_prefix_space", false);
         AddText("bos_token", tokenizer.BeginOfSequenceId);
         AddText("eos_token", tokenizer.EndOfSequenceId);
         AddText("unk_token", pieces.UnknownId);

@@ -3,24 +3,19 @@ using NativeVaccine.IO;
 namespace NativeVaccine.Models;
 
 /// <summary>
-/// What is known of the fields of config.json (transformers 4.44 and 5.23): those that <see cref="ModelConfigurationReader"/> reads and
-/// those that change no number here. A field that is in neither list and is set may change what transformers computes, so it is named.
+/// What is known of the fields of config.json (transformers 4.44 and 5.23): those that <see cref="ModelConfigurationReader"/> reads, in all
+/// families or in some (<see cref="ModelFamily"/>), and those that change no number here. A field that is in neither list and is set may
+/// change what transformers computes, so it is named.
 /// </summary>
 internal static class ConfigurationFields
 {
     private static readonly HashSet<string> Read = new(StringComparer.Ordinal)
     {
-        "architectures", "model_type", "hidden_act", "quantization_config", "is_causal", "num_attention_heads", "hidden_size",
-        "num_hidden_layers", "vocab_size", "intermediate_size", "num_key_value_heads", "head_dim", "max_position_embeddings",
-        "rms_norm_eps", "rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor", "original_max_position_embeddings",
-        "layer_types", "attention_dropout", "tie_word_embeddings", "bos_token_id", "eos_token_id", "dtype", "torch_dtype",
-    };
-
-    private static readonly Dictionary<Architecture, string[]> ReadByFamily = new()
-    {
-        [Architecture.Llama] = ["attention_bias", "mlp_bias"],
-        [Architecture.Mistral] = ["sliding_window"],
-        [Architecture.Qwen2] = ["sliding_window", "use_sliding_window", "max_window_layers"],
+        "architectures", "model_type", "hidden_act", "quantization_config", "is_causal", "use_bidirectional_attention",
+        "num_attention_heads", "hidden_size", "num_hidden_layers", "vocab_size", "intermediate_size", "num_key_value_heads",
+        "head_dim", "max_position_embeddings", "rms_norm_eps", "rope_theta", "rope_scaling", "rope_parameters",
+        "partial_rotary_factor", "original_max_position_embeddings", "attention_dropout", "tie_word_embeddings", "bos_token_id",
+        "eos_token_id", "dtype", "torch_dtype",
     };
 
     private static readonly HashSet<string> Harmless = new(StringComparer.Ordinal)
@@ -31,6 +26,7 @@ internal static class ConfigurationFields
         // How a model is run; the numbers are the same but for rounding.
         "use_cache", "pretraining_tp", "torchscript", "use_bfloat16", "gradient_checkpointing", "return_dict", "output_attentions",
         "output_hidden_states", "tf_legacy_loss", "attn_implementation", "_attn_implementation", "_attn_implementation_autoset",
+        "cache_implementation",
         // How weights began.
         "initializer_range",
         // Nothing that these families have.
@@ -47,8 +43,8 @@ internal static class ConfigurationFields
     private static readonly Dictionary<string, double> Defaults = new(StringComparer.Ordinal) { ["repetition_penalty"] = 1 };
 
     /// <summary>A line that names the fields that are set and not known; null if there are none.</summary>
-    public static string? NoticeOfUnknown(JsonFields fields, Architecture architecture) => NoticeOfUnknown(
-        fields, name => Read.Contains(name) || Harmless.Contains(name) || ReadByFamily[architecture].Contains(name));
+    public static string? NoticeOfUnknown(JsonFields fields, ModelFamily family) => NoticeOfUnknown(
+        fields, name => Read.Contains(name) || Harmless.Contains(name) || family.Has(name));
 
     /// <summary>The same for the fields of an object inside.</summary>
     public static string? NoticeOfUnknown(JsonFields fields, Func<string, bool> isKnown)

@@ -47,6 +47,17 @@ internal static class ElementConversion
         }
     }
 
+    /// <summary>The nearest values that bf16 has.</summary>
+    public static Vector<float> RoundToBFloat16(Vector<float> values) => Round<Float32ToBFloat16, BFloat16ToFloat32>(values);
+
+    /// <summary>The nearest values that fp16 has.</summary>
+    public static Vector<float> RoundToFloat16(Vector<float> values) => Round<Float32ToFloat16, Float16ToFloat32>(values);
+
+    private static Vector<float> Round<TNarrow, TWiden>(Vector<float> values)
+        where TNarrow : ILaneOperation
+        where TWiden : ILaneOperation =>
+        Vector.AsVectorSingle(TWiden.Apply(TNarrow.Apply(Vector.AsVectorUInt32(values))));
+
     private static void Widen<TOperation>(ReadOnlySpan<ushort> source, Span<uint> destination)
         where TOperation : ILaneOperation
     {

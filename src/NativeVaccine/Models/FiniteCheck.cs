@@ -27,6 +27,23 @@ public static class FiniteCheck
         return -1;
     }
 
+    /// <summary>The same for bf16.</summary>
+    public static int IndexOfNonFinite(ReadOnlySpan<ushort> values)
+    {
+        const ushort exponent = (ushort)(ExponentMask >> 16);
+        var mask = new Vector<ushort>(exponent);
+        int i = 0;
+        for (; i + Vector<ushort>.Count <= values.Length; i += Vector<ushort>.Count)
+        {
+            if (Vector.EqualsAny(new Vector<ushort>(values[i..]) & mask, mask)) break;
+        }
+        for (; i < values.Length; i++)
+        {
+            if ((values[i] & exponent) == exponent) return i;
+        }
+        return -1;
+    }
+
     /// <summary>Throws if a value is NaN or infinite.</summary>
     /// <param name="values">A part of the tensor.</param>
     /// <param name="file">Where the tensor is stored.</param>
@@ -36,10 +53,19 @@ public static class FiniteCheck
     public static void Require(ReadOnlySpan<float> values, string file, string tensor, long firstElement = 0)
     {
         int index = IndexOfNonFinite(values);
-        if (index < 0) return;
-        string found = float.IsNaN(values[index]) ? "NaN" : "infinity";
-        throw new InputException(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{file}: tensor {InputText.Quote(tensor)}: {found} in weights, at element {firstElement + index}; expected finite numbers"));
+        if (index >= 0) throw Refusal(float.IsNaN(values[index]), file, tensor, firstElement + index);
     }
+
+    /// <summary>The same for bf16.</summary>
+    /// <exception cref="InputException">NaN or infinity; the message names file, tensor and index.</exception>
+    public static void Require(ReadOnlySpan<ushort> values, string file, string tensor, long firstElement = 0)
+    {
+        const ushort mantissa = 0x7F;
+        int index = IndexOfNonFinite(values);
+        if (index >= 0) throw Refusal((values[index] & mantissa) != 0, file, tensor, firstElement + index);
+    }
+
+    private static InputException Refusal(bool isNan, string file, string tensor, long element) => new(string.Create(
+        CultureInfo.InvariantCulture,
+        $"{file}: tensor {InputText.Quote(tensor)}: {(isNan ? "NaN" : "infinity")} in weights, at element {element}; expected finite numbers"));
 }

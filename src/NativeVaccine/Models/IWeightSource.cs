@@ -12,4 +12,9 @@ public interface IWeightSource
     /// <param name="firstElement">Index of the first element to read.</param>
     /// <exception cref="InputException">The weight is missing or cannot be read.</exception>
     void ReadFloat32(string name, Span<float> destination, long firstElement = 0);
+
+    /// <summary>The same as bf16, where the weight is one of bf16 and its values need no conversion.</summary>
+    /// <returns>False, with nothing read, where it is not.</returns>
+    /// <exception cref="InputException">The weight is missing or cannot be read.</exception>
+    bool TryReadBFloat16(string name, Span<ushort> destination, long firstElement = 0) => false;
 }

@@ -47,29 +47,16 @@ public sealed class KeptChange
         return Share < Enough ? $"warning: {line}; the rest is too small for {type}; {wayOut}" : line;
     }
 
-    /// <summary>Takes in some elements of a weight.</summary>
+    /// <summary>Takes in some elements of a weight, at most a few thousand, as their squares are summed in fp32.</summary>
     /// <param name="weight">Its name.</param>
-    /// <param name="change">C.</param>
-    /// <param name="without">round(W).</param>
-    /// <param name="with">round(W + C).</param>
-    internal void Add(string weight, ReadOnlySpan<float> change, ReadOnlySpan<float> without, ReadOnlySpan<float> with)
+    /// <param name="before">W without this adapter and those after it.</param>
+    /// <param name="after">The same with this adapter: C is the difference.</param>
+    /// <param name="all">W with all adapters, which is what is rounded.</param>
+    internal void Add(string weight, ReadOnlySpan<float> before, ReadOnlySpan<float> after, ReadOnlySpan<float> all)
     {
-        (Vector<double> Along, Vector<double> Meant) lanes = default;
-        int i = 0;
-        for (; i + Vector<float>.Count <= change.Length; i += Vector<float>.Count)
-        {
-            Vector.Widen(new Vector<float>(change[i..]), out Vector<double> lower, out Vector<double> upper);
-            var moved = new Vector<float>(with[i..]) - new Vector<float>(without[i..]);
-            Vector.Widen(moved, out Vector<double> lowerMoved, out Vector<double> upperMoved);
-            lanes.Along += (lower * lowerMoved) + (upper * upperMoved);
-            lanes.Meant += (lower * lower) + (upper * upper);
-        }
-        (double along, double meant) = (Vector.Sum(lanes.Along), Vector.Sum(lanes.Meant));
-        for (; i < change.Length; i++)
-        {
-            along += (double)change[i] * (with[i] - without[i]);
-            meant += (double)change[i] * change[i];
-        }
+        (double along, double meant) = Type == ElementType.BFloat16
+            ? Sums<BFloat16Rounding>(before, after, all)
+            : Sums<Float16Rounding>(before, after, all);
         lock (sums)
         {
             (double alongSoFar, double meantSoFar) = sums.GetValueOrDefault(weight);
@@ -77,5 +64,51 @@ public sealed class KeptChange
         }
     }
 
+    private static (double Along, double Meant) Sums<TRounding>(ReadOnlySpan<float> before, ReadOnlySpan<float> after, ReadOnlySpan<float> all)
+        where TRounding : struct, IRounding
+    {
+        Vector<float> along = default, meant = default;
+        int i = 0;
+        for (; i + Vector<float>.Count <= all.Length; i += Vector<float>.Count)
+            Take(new Vector<float>(before[i..]), new Vector<float>(after[i..]), new Vector<float>(all[i..]));
+        int rest = all.Length - i;
+        if (rest > 0)
+        {
+            Span<float> lanes = stackalloc float[3 * Vector<float>.Count];
+            lanes.Clear();  // zeros change nothing
+            before[i..].CopyTo(lanes);
+            after[i..].CopyTo(lanes[Vector<float>.Count..]);
+            all[i..].CopyTo(lanes[(2 * Vector<float>.Count)..]);
+            Take(
+                new Vector<float>(lanes),
+                new Vector<float>(lanes[Vector<float>.Count..]),
+                new Vector<float>(lanes[(2 * Vector<float>.Count)..]));
+        }
+        return (Vector.Sum(along), Vector.Sum(meant));
+
+        void Take(Vector<float> before, Vector<float> after, Vector<float> all)
+        {
+            Vector<float> change = after - before;
+            Vector<float> moved = TRounding.Round(all) - TRounding.Round(all - change);
+            along = Vector.FusedMultiplyAdd(change, moved, along);
+            meant = Vector.FusedMultiplyAdd(change, change, meant);
+        }
+    }
+
     private static double Ratio(double along, double meant) => meant > 0 ? Math.Clamp(along / meant, 0, 1) : 1;
+
+    private interface IRounding
+    {
+        static abstract Vector<float> Round(Vector<float> values);
+    }
+
+    private readonly struct BFloat16Rounding : IRounding
+    {
+        public static Vector<float> Round(Vector<float> values) => ElementConversion.RoundToBFloat16(values);
+    }
+
+    private readonly struct Float16Rounding : IRounding
+    {
+        public static Vector<float> Round(Vector<float> values) => ElementConversion.RoundToFloat16(values);
+    }
 }

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace NativeVaccine.Models;
 
 /// <summary>
@@ -7,7 +5,8 @@ namespace NativeVaccine.Models;
 /// </summary>
 public sealed class MergedWeights : IWeightSource
 {
-    private const int BlockSize = 1 << 13;
+    /// <summary>Elements that are measured at a time: they stay in the first cache.</summary>
+    private const int BlockSize = 1 << 11;
     private readonly IWeightSource weights;
     private readonly List<Adapter> adapters;
     private readonly Dictionary<string, List<Addition>> additions = new(StringComparer.Ordinal);
@@ -50,46 +49,27 @@ public sealed class MergedWeights : IWeightSource
         else foreach (Addition addition in list) addition.Matrices.AddTo(destination, addition.Scale, firstElement);
     }
 
+    /// <inheritdoc/>
+    public bool TryReadBFloat16(string name, Span<ushort> destination, long firstElement = 0) =>
+        !additions.ContainsKey(name) && weights.TryReadBFloat16(name, destination, firstElement);
+
     private void AddMeasured(string name, List<Addition> list, Span<float> destination, long firstElement)
     {
-        float[][] changes = [.. list.Select(static _ => new float[BlockSize])];
-        float[] with = new float[BlockSize];
-        float[] without = new float[BlockSize];
-        byte[] bytes = new byte[BlockSize * sizeof(float)];
+        float[][] before = [.. list.Select(static _ => new float[BlockSize])];
         for (int start = 0; start < destination.Length; start += BlockSize)
         {
             Span<float> block = destination.Slice(start, Math.Min(BlockSize, destination.Length - start));
             for (int a = 0; a < list.Count; a++)
             {
-                block.CopyTo(changes[a]);
+                block.CopyTo(before[a]);
                 list[a].Matrices.AddTo(block, list[a].Scale, firstElement + start);
-                Subtract(block, changes[a], changes[a]);
             }
-            block.CopyTo(with);
-            Round(with.AsSpan(0, block.Length), bytes);
             for (int a = 0; a < list.Count; a++)
             {
-                Subtract(block, changes[a], without);
-                Round(without.AsSpan(0, block.Length), bytes);
-                kept![list[a].Adapter].Add(name, changes[a].AsSpan(0, block.Length), without, with);
+                ReadOnlySpan<float> after = a + 1 < list.Count ? before[a + 1].AsSpan(0, block.Length) : block;
+                kept![list[a].Adapter].Add(name, before[a].AsSpan(0, block.Length), after, block);
             }
         }
-    }
-
-    private static void Subtract(ReadOnlySpan<float> from, ReadOnlySpan<float> what, Span<float> result)
-    {
-        int i = 0;
-        for (; i + Vector<float>.Count <= from.Length; i += Vector<float>.Count)
-            (new Vector<float>(from[i..]) - new Vector<float>(what[i..])).CopyTo(result[i..]);
-        for (; i < from.Length; i++) result[i] = from[i] - what[i];
-    }
-
-    private void Round(Span<float> values, byte[] bytes)
-    {
-        ElementType type = kept![0].Type;
-        Span<byte> stored = bytes.AsSpan(0, values.Length * type.BitSize() / 8);
-        ElementConversion.FromFloat32(type, values, stored);
-        ElementConversion.ToFloat32(type, stored, values);
     }
 
     private readonly record struct Addition(int Adapter, LoraMatrices Matrices, float Scale);

@@ -3,19 +3,6 @@ using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
 
-/// <summary>The families that the engine runs.</summary>
-public enum Architecture
-{
-    /// <summary>LlamaForCausalLM.</summary>
-    Llama,
-
-    /// <summary>MistralForCausalLM.</summary>
-    Mistral,
-
-    /// <summary>Qwen2ForCausalLM.</summary>
-    Qwen2,
-}
-
 /// <summary>How rotary angles are stretched beyond the positions of the first training.</summary>
 public enum RopeScalingKind
 {
@@ -46,14 +33,19 @@ public sealed record RopeScaling(
     public static RopeScaling None { get; } = new(RopeScalingKind.None);
 }
 
+/// <summary>A rotary embedding.</summary>
+/// <param name="Theta">Base of the angles.</param>
+/// <param name="Scaling">How they are stretched.</param>
+public sealed record RotaryEmbedding(double Theta, RopeScaling Scaling);
+
 /// <summary>
 /// The shape and constants of a model, as config.json of a Hugging Face folder has them. What was loaded has been checked: sizes are
 /// positive and fit together.
 /// </summary>
 public sealed record ModelConfiguration
 {
-    /// <summary>The family; it decides about biases and windows.</summary>
-    public required Architecture Architecture { get; init; }
+    /// <summary>What it has in common with models of its kind: norms, fused modules, names of tensors.</summary>
+    public required ModelFamily Family { get; init; }
 
     /// <summary>V: rows of the embedding, which may be more than the tokenizer has.</summary>
     public required int VocabularySize { get; init; }
@@ -88,8 +80,29 @@ public sealed record ModelConfiguration
     /// <summary>Stretching of the rotary angles.</summary>
     public RopeScaling RopeScaling { get; init; } = RopeScaling.None;
 
+    /// <summary>The rotary embedding of layers with a window, where that is another one; null if not.</summary>
+    public RotaryEmbedding? LocalRope { get; init; }
+
     /// <summary>A token sees itself and the tokens before it, this many in all; 0 = all of them.</summary>
     public int SlidingWindow { get; init; }
+
+    /// <summary>
+    /// L times whether the layer has the window and <see cref="LocalRope"/>; empty if all layers have <see cref="SlidingWindow"/> and there
+    /// is only one rotary embedding.
+    /// </summary>
+    public ImmutableArray<bool> WindowedLayers { get; init; } = [];
+
+    /// <summary>What the gate of the MLP goes through.</summary>
+    public Activation Activation { get; init; }
+
+    /// <summary>Scores are divided by the root of it; null for <see cref="HeadSize"/>.</summary>
+    public double? QueryScalar { get; init; }
+
+    /// <summary>Scores become cap * tanh(score / cap); 0 = they stay.</summary>
+    public double AttentionCap { get; init; }
+
+    /// <summary>Logits become cap * tanh(logit / cap); 0 = they stay.</summary>
+    public double LogitCap { get; init; }
 
     /// <summary>True if the head is the embedding.</summary>
     public bool TieWordEmbeddings { get; init; }
@@ -156,6 +169,10 @@ public sealed record ModelConfiguration
         Projection.Down => (HiddenSize, IntermediateSize),
         _ => throw new ArgumentOutOfRangeException(nameof(projection)),
     };
+
+    /// <summary>Outputs (rows) and inputs (columns) of a module's matrix.</summary>
+    internal (int Outputs, int Inputs) ModuleShape(LinearModule module) =>
+        (module.Parts.Sum(part => ProjectionShape(part).Outputs), ProjectionShape(module.Parts[0]).Inputs);
 
     /// <summary>True if the projection has a bias in this model.</summary>
     public bool HasBias(Projection projection) => projection switch

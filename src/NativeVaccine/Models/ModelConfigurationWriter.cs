@@ -3,7 +3,10 @@ using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
 
-/// <summary>Writes config.json and generation_config.json in the form of transformers 4.</summary>
+/// <summary>
+/// Writes config.json and generation_config.json in the form of transformers 4, which 5 reads, too; where layers differ, or their rotary
+/// embeddings, with the fields that 5 has for that.
+/// </summary>
 internal static class ModelConfigurationWriter
 {
     public static string Write(ModelConfiguration configuration) =>
@@ -27,7 +30,8 @@ internal static class ModelConfigurationWriter
             if (json.ContainsKey(name)) json[name] = configuration.StoredType.TorchName();
         }
         const string tied = "tie_word_embeddings";
-        if (configuration.TieWordEmbeddings != (json[tied]?.GetValue<bool>() ?? false)) json[tied] = configuration.TieWordEmbeddings;
+        bool wasTied = json[tied]?.GetValue<bool>() ?? configuration.Family.TiesEmbedding;
+        if (configuration.TieWordEmbeddings != wasTied) json[tied] = configuration.TieWordEmbeddings;
         return json;
     }
 
@@ -40,7 +44,8 @@ internal static class ModelConfigurationWriter
         json["num_hidden_layers"] = configuration.LayerCount;
         json["num_attention_heads"] = configuration.HeadCount;
         json["num_key_value_heads"] = configuration.KeyValueHeadCount;
-        if (configuration.QuerySize != configuration.HiddenSize) json["head_dim"] = configuration.HeadSize;
+        bool hasHeadSize = configuration.Family.HeadSize is not null || configuration.QuerySize != configuration.HiddenSize;
+        if (hasHeadSize) json["head_dim"] = configuration.HeadSize;
         json["max_position_embeddings"] = configuration.MaximumPositions;
         json["rms_norm_eps"] = JsonText.Float(configuration.RmsNormEpsilon);
         json["tie_word_embeddings"] = configuration.TieWordEmbeddings;
@@ -54,14 +59,9 @@ internal static class ModelConfigurationWriter
 
     private static JsonObject NewFields(ModelConfiguration configuration) => new()
     {
-        ["architectures"] = new JsonArray($"{configuration.Architecture}ForCausalLM"),
-        ["model_type"] = configuration.Architecture switch
-        {
-            Architecture.Llama => "llama",
-            Architecture.Mistral => "mistral",
-            _ => "qwen2",
-        },
-        ["hidden_act"] = "silu",
+        ["architectures"] = new JsonArray(configuration.Family.CausalClass),
+        ["model_type"] = configuration.Family.Type,
+        [configuration.Family.ActivationField] = NameOf(configuration.Activation),
         ["initializer_range"] = JsonText.Float(0.02),
         ["attention_dropout"] = JsonText.Float(0),
         ["use_cache"] = true,
@@ -69,49 +69,79 @@ internal static class ModelConfigurationWriter
 
     private static void WriteRope(JsonObject json, ModelConfiguration configuration)
     {
-        json["rope_theta"] = JsonText.Float(configuration.RopeTheta);
-        RopeScaling scaling = configuration.RopeScaling;
-        json["rope_scaling"] = scaling.Kind switch
+        var global = new RotaryEmbedding(configuration.RopeTheta, configuration.RopeScaling);
+        if (configuration.LocalRope is { } local)
         {
-            RopeScalingKind.None => null,
-            RopeScalingKind.Linear => new JsonObject
+            json["rope_parameters"] = new JsonObject
             {
-                ["rope_type"] = "linear",
-                ["type"] = "linear",
-                ["factor"] = JsonText.Float(scaling.Factor),
-            },
-            _ => new JsonObject
-            {
-                ["rope_type"] = "llama3",
-                ["factor"] = JsonText.Float(scaling.Factor),
-                ["low_freq_factor"] = JsonText.Float(scaling.LowFrequencyFactor),
-                ["high_freq_factor"] = JsonText.Float(scaling.HighFrequencyFactor),
-                ["original_max_position_embeddings"] = scaling.OriginalMaximumPositions,
-            },
-        };
+                [SlidingWindowReader.Full] = WithTheta(global),
+                [SlidingWindowReader.Windowed] = WithTheta(local),
+            };
+            return;
+        }
+        json["rope_theta"] = JsonText.Float(global.Theta);
+        json["rope_scaling"] = Scaling(global.Scaling);
     }
+
+    private static JsonObject WithTheta(RotaryEmbedding rope)
+    {
+        JsonObject json = Scaling(rope.Scaling) ?? new JsonObject { ["rope_type"] = "default" };
+        json["rope_theta"] = JsonText.Float(rope.Theta);
+        return json;
+    }
+
+    private static JsonObject? Scaling(RopeScaling scaling) => scaling.Kind switch
+    {
+        RopeScalingKind.None => null,
+        RopeScalingKind.Linear => new JsonObject
+        {
+            ["rope_type"] = "linear",
+            ["type"] = "linear",
+            ["factor"] = JsonText.Float(scaling.Factor),
+        },
+        _ => new JsonObject
+        {
+            ["rope_type"] = "llama3",
+            ["factor"] = JsonText.Float(scaling.Factor),
+            ["low_freq_factor"] = JsonText.Float(scaling.LowFrequencyFactor),
+            ["high_freq_factor"] = JsonText.Float(scaling.HighFrequencyFactor),
+            ["original_max_position_embeddings"] = scaling.OriginalMaximumPositions,
+        },
+    };
 
     private static void WriteFamily(JsonObject json, ModelConfiguration configuration)
     {
-        switch (configuration.Architecture)
+        ModelFamily family = configuration.Family;
+        if (family.Has("attention_bias")) json["attention_bias"] = configuration.OutputBias;
+        if (family.Has("mlp_bias")) json["mlp_bias"] = configuration.MlpBias;
+        if (configuration.QueryScalar is { } scalar) json["query_pre_attn_scalar"] = JsonText.Number(scalar);
+        WriteCap("attn_logit_softcapping", configuration.AttentionCap);
+        WriteCap("final_logit_softcapping", configuration.LogitCap);
+        WriteWindows(json, configuration);
+
+        void WriteCap(string name, double cap)
         {
-            case Architecture.Llama:
-                json["attention_bias"] = configuration.QueryKeyValueBias;
-                json["mlp_bias"] = configuration.MlpBias;
-                break;
-            case Architecture.Mistral:
-                json["sliding_window"] = configuration.SlidingWindow == 0 ? null : configuration.SlidingWindow;
-                break;
-            case Architecture.Qwen2 when configuration.SlidingWindow > 0:
-                json["use_sliding_window"] = true;
-                json["sliding_window"] = configuration.SlidingWindow;
-                json["max_window_layers"] = 0;
-                break;
-            default:
-                json["use_sliding_window"] = false;
-                break;
+            if (family.Has(name)) json[name] = cap == 0 ? null : JsonText.Float(cap);
         }
     }
+
+    private static void WriteWindows(JsonObject json, ModelConfiguration configuration)
+    {
+        (ModelFamily family, int window) = (configuration.Family, configuration.SlidingWindow);
+        if (family.Windows == WindowRule.FromMaxWindowLayers) json["use_sliding_window"] = window > 0;
+        bool isNamed = family.Windows is WindowRule.All or WindowRule.AllButEveryNth || (window > 0 && family.Windows != WindowRule.None);
+        if (isNamed) json["sliding_window"] = window == 0 ? null : window;
+        bool isRule = configuration.WindowedLayers.IsEmpty && family.Windows != WindowRule.AllButEveryNth;
+        if (isRule && family.Windows == WindowRule.FromMaxWindowLayers && window > 0) json["max_window_layers"] = 0;
+        if (isRule) return;
+        IEnumerable<bool> layers =
+            configuration.WindowedLayers.IsEmpty ? Enumerable.Repeat(window > 0, configuration.LayerCount) : configuration.WindowedLayers;
+        json["layer_types"] = new JsonArray(
+            [.. layers.Select(static windowed => (JsonNode)(windowed ? SlidingWindowReader.Windowed : SlidingWindowReader.Full))]);
+    }
+
+    /// <summary>What config.json calls an activation.</summary>
+    public static string NameOf(Activation activation) => activation == Activation.Silu ? "silu" : "gelu_pytorch_tanh";
 
     private static JsonNode? EndOfSequence(ModelConfiguration configuration) => configuration.EndOfSequenceIds switch
     {

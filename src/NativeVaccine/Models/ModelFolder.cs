@@ -1,10 +1,12 @@
+using System.Runtime.InteropServices;
 using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
 
 /// <summary>
 /// A Hugging Face folder with config.json and weights, in one file or in shards, of safetensors or of PyTorch's own kind. When it is
-/// open, every tensor that the configuration asks for is known to be there with the right shape.
+/// open, every tensor that the configuration asks for is known to be there with the right shape. Weights are read by their own names also
+/// where the files fuse several into one tensor.
 /// </summary>
 public sealed class ModelFolder : IWeightSource, IDisposable
 {
@@ -15,6 +17,7 @@ public sealed class ModelFolder : IWeightSource, IDisposable
 
     private readonly List<TensorFile> files = [];
     private readonly Dictionary<string, TensorFile> fileOfTensor = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Place> places = new(StringComparer.Ordinal);
 
     /// <summary>Why tensors are missing that the index names.</summary>
     private readonly Dictionary<string, string> missing = new(StringComparer.Ordinal);
@@ -34,6 +37,9 @@ public sealed class ModelFolder : IWeightSource, IDisposable
 
     /// <summary>What a user should know about the folder's files, a line each.</summary>
     public IReadOnlyList<string> Notices => notices;
+
+    /// <summary>The tensors that the model uses, under the names that they have in the files.</summary>
+    public IReadOnlyList<StoredWeight> StoredWeights { get; private set; } = [];
 
     /// <summary>What most of the model's tensors are stored as.</summary>
     public ElementType StoredType => ExpectedWeight.Of(Configuration)
@@ -64,23 +70,43 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         }
     }
 
-    /// <summary>Describes a tensor as it is stored.</summary>
-    /// <exception cref="InputException">There is no such tensor.</exception>
-    public TensorInfo Info(string name) => FileWith(name).Info(name);
-
-    /// <inheritdoc/>
-    /// <exception cref="InputException">There is no such tensor, it cannot be read, or it holds NaN or infinity.</exception>
-    public void ReadFloat32(string name, Span<float> destination, long firstElement = 0)
+    /// <summary>Describes the tensor of the files that a weight is, or is a part of.</summary>
+    /// <exception cref="InputException">The model has no such weight.</exception>
+    public TensorInfo Info(string name)
     {
-        TensorFile file = FileWith(name);
-        file.ReadFloat32(name, destination, firstElement);
-        FiniteCheck.Require(destination, file.Path, name, firstElement);
+        Place place = PlaceOf(name);
+        return place.File.Info(place.Name);
     }
 
-    /// <summary>Reads a tensor's bytes as they are stored, unchecked: see <see cref="FiniteCheck"/>.</summary>
-    /// <exception cref="InputException">There is no such tensor, or it cannot be read.</exception>
-    public void ReadBytes(string name, Span<byte> destination, long firstByte = 0) =>
-        FileWith(name).ReadBytes(name, destination, firstByte);
+    /// <inheritdoc/>
+    /// <exception cref="InputException">There is no such weight, it cannot be read, or it holds NaN or infinity.</exception>
+    public void ReadFloat32(string name, Span<float> destination, long firstElement = 0)
+    {
+        Place place = PlaceOf(name);
+        place.File.ReadFloat32(place.Name, destination, place.FirstElement + firstElement);
+        FiniteCheck.Require(destination, place.File.Path, place.Name, place.FirstElement + firstElement);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InputException">There is no such weight, it cannot be read, or it holds NaN or infinity.</exception>
+    public bool TryReadBFloat16(string name, Span<ushort> destination, long firstElement = 0)
+    {
+        Place place = PlaceOf(name);
+        if (place.File.Info(place.Name).Type != ElementType.BFloat16) return false;
+        long first = place.FirstElement + firstElement;
+        place.File.ReadBytes(place.Name, MemoryMarshal.AsBytes(destination), first * sizeof(ushort));
+        FiniteCheck.Require(destination, place.File.Path, place.Name, first);
+        return true;
+    }
+
+    /// <summary>Reads a weight's bytes as they are stored, unchecked: see <see cref="FiniteCheck"/>.</summary>
+    /// <exception cref="InputException">There is no such weight, or it cannot be read.</exception>
+    public void ReadBytes(string name, Span<byte> destination, long firstByte = 0)
+    {
+        Place place = PlaceOf(name);
+        long start = place.FirstElement * place.File.Info(place.Name).Type.BitSize() / 8;
+        place.File.ReadBytes(place.Name, destination, start + firstByte);
+    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -88,8 +114,8 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         foreach (TensorFile file in files) file.Dispose();
     }
 
-    private TensorFile FileWith(string name) => fileOfTensor.TryGetValue(name, out TensorFile? file)
-        ? file
+    private Place PlaceOf(string name) => places.TryGetValue(name, out Place place)
+        ? place
         : throw new InputException($"{Path}: has no tensor {InputText.Quote(name)}");
 
     private void OpenFiles()
@@ -144,7 +170,7 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     {
         if (!Configuration.TieWordEmbeddings || !fileOfTensor.ContainsKey(WeightNames.Head)) return;
         ModelConfiguration untied = Configuration with { TieWordEmbeddings = false };
-        foreach (ExpectedWeight weight in ExpectedWeight.Of(untied))
+        foreach (StoredWeight weight in StoredWeight.Of(untied))
         {
             if (weight.Name is WeightNames.Embedding or WeightNames.Head) RequireWeight(weight);
         }
@@ -157,14 +183,15 @@ public sealed class ModelFolder : IWeightSource, IDisposable
     private bool HeadIsEmbedding()
     {
         const int chunk = 1 << 18;
+        (Place embeddingPlace, Place headPlace) = (PlaceOf(WeightNames.Embedding), PlaceOf(WeightNames.Head));
         TensorInfo info = Info(WeightNames.Embedding);
         float[] embedding = new float[chunk];
         float[] head = new float[chunk];
         for (long first = 0; first < info.ElementCount; first += chunk)
         {
             int count = (int)Math.Min(chunk, info.ElementCount - first);
-            FileWith(WeightNames.Embedding).ReadFloat32(WeightNames.Embedding, embedding.AsSpan(0, count), first);
-            FileWith(WeightNames.Head).ReadFloat32(WeightNames.Head, head.AsSpan(0, count), first);
+            embeddingPlace.File.ReadFloat32(embeddingPlace.Name, embedding.AsSpan(0, count), first);
+            headPlace.File.ReadFloat32(headPlace.Name, head.AsSpan(0, count), first);
             if (!embedding.AsSpan(0, count).SequenceEqual(head.AsSpan(0, count))) return false;
         }
         return true;
@@ -172,36 +199,51 @@ public sealed class ModelFolder : IWeightSource, IDisposable
 
     private void RequireExpectedWeights()
     {
-        var known = new HashSet<string>(StringComparer.Ordinal) { WeightNames.Head };
-        foreach (ExpectedWeight expected in ExpectedWeight.Of(Configuration))
-        {
-            RequireWeight(expected);
-            known.Add(expected.Name);
-        }
+        StoredWeights = [.. StoredWeight.Of(Configuration).Select(RequireWeight)];
+        HashSet<string> known = [WeightNames.Head, .. StoredWeights.Select(static weight => weight.Name)];
         IgnoredTensors = [.. fileOfTensor.Keys.Where(name => !known.Contains(name) && !IsRotaryTable(name)).Order(StringComparer.Ordinal)];
         if (IgnoredTensors.Count == 0) return;
         string line = FormattableString.Invariant(
-            $"{Path}: tensors that {Configuration.Architecture} does not use: {IgnoredTensors.Count} ({InputText.Some(IgnoredTensors)})");
+            $"{Path}: tensors that {Configuration.Family} does not use: {IgnoredTensors.Count} ({InputText.Some(IgnoredTensors)})");
         bool hasBias = IgnoredTensors.Any(static name => name.EndsWith(".bias", StringComparison.Ordinal));
         notices.Add(hasBias ? $"{line}; biases among them, as of another kind of model, or of one whose config.json lacks a field" : line);
     }
 
-    private void RequireWeight(ExpectedWeight expected)
+    /// <summary>Finds a tensor, also where the files are those of a model without a head, and notes where its weights lie.</summary>
+    /// <returns>The same under the name that it has in the files.</returns>
+    private StoredWeight RequireWeight(StoredWeight expected)
     {
+        string name = expected.Name;
+        if (!fileOfTensor.ContainsKey(name) && name.StartsWith(WeightNames.BasePrefix, StringComparison.Ordinal)
+            && fileOfTensor.ContainsKey(name[WeightNames.BasePrefix.Length..]))
+            name = name[WeightNames.BasePrefix.Length..];
         string shape = TensorInfo.Describe(expected.Shape);
-        if (!fileOfTensor.TryGetValue(expected.Name, out TensorFile? file))
+        if (!fileOfTensor.TryGetValue(name, out TensorFile? file))
         {
-            string why = missing.TryGetValue(expected.Name, out string? reason) ? $" ({reason})" : "";
-            throw new InputException($"{Path}: tensor '{expected.Name}' is missing{why}; expected shape {shape} by the configuration");
+            string why = missing.TryGetValue(name, out string? reason) ? $" ({reason})" : "";
+            throw new InputException($"{Path}: tensor '{name}' is missing{why}; expected shape {shape} by the configuration");
         }
-        TensorInfo info = file.Info(expected.Name);
-        string where = $"{file.Path}: tensor '{expected.Name}'";
+        TensorInfo info = file.Info(name);
+        string where = $"{file.Path}: tensor '{name}'";
         if (!info.HasShape(expected.Shape))
             throw new InputException($"{where} has shape {TensorInfo.Describe(info.Shape)}; expected {shape} by the configuration");
         if (!info.Type.IsWeight())
             throw new InputException($"{where} is {info.Type.SafetensorsName()}; expected F32, F16 or BF16");
+        long first = 0;
+        foreach (ExpectedWeight part in expected.Parts)
+        {
+            places[part.Name] = new Place(file, name, first);
+            first += part.ElementCount;
+        }
+        return expected with { Name = name };
     }
 
     /// <summary>Buffers that old versions of transformers stored; they follow from the configuration.</summary>
     private static bool IsRotaryTable(string name) => name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal);
+
+    /// <summary>Where a weight lies.</summary>
+    /// <param name="File">Its file.</param>
+    /// <param name="Name">The tensor that it is, or is a part of.</param>
+    /// <param name="FirstElement">Index of its first element there.</param>
+    private readonly record struct Place(TensorFile File, string Name, long FirstElement);
 }

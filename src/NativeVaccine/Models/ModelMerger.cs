@@ -35,7 +35,8 @@ public static class ModelMerger
                 CompanionFiles.Copy(model.Path, temporary, notice);
                 SentencePieceConversion.Add(temporary, notice ?? (static _ => { }));
             },
-            maximumShardBytes);
+            maximumShardBytes,
+            model.StoredWeights);
         return kept;
     }
 }

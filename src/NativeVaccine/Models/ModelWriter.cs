@@ -19,33 +19,37 @@ public static class ModelWriter
     /// <param name="weights">Gives the values, piece by piece, tensor after tensor.</param>
     /// <param name="addFiles">Puts more files, such as a tokenizer's, into the folder that it is given.</param>
     /// <param name="maximumShardBytes">Weights beyond this go into several files with an index.</param>
+    /// <param name="tensors">What is written, and under which names; what transformers writes unless given.</param>
     /// <exception cref="InputException">The folder is not empty or cannot be written, or the source refuses.</exception>
     public static void Write(
         string folder,
         ModelConfiguration configuration,
         IWeightSource weights,
         Action<string>? addFiles = null,
-        long maximumShardBytes = DefaultMaximumShardBytes) => AtomicFolder.Create(folder, temporary =>
+        long maximumShardBytes = DefaultMaximumShardBytes,
+        IEnumerable<StoredWeight>? tensors = null) => AtomicFolder.Create(folder, temporary =>
         {
             addFiles?.Invoke(temporary);
             AtomicFile.WriteAllText(Path.Combine(temporary, ModelConfigurationReader.FileName), configuration.ToJson());
             string generation = Path.Combine(temporary, GenerationConfiguration.FileName);
             if (configuration.SourceJson is null && !File.Exists(generation))
                 AtomicFile.WriteAllText(generation, ModelConfigurationWriter.WriteGeneration(configuration));
-            WriteWeights(temporary, Shards(configuration, weights, maximumShardBytes));
+            IEnumerable<StoredWeight> stored = tensors ?? StoredWeight.Of(configuration);
+            WriteWeights(temporary, Shards(stored, configuration.StoredType, weights, maximumShardBytes));
         });
 
-    private static List<List<TensorToWrite>> Shards(ModelConfiguration configuration, IWeightSource weights, long maximumShardBytes)
+    private static List<List<TensorToWrite>> Shards(
+        IEnumerable<StoredWeight> stored, ElementType type, IWeightSource weights, long maximumShardBytes)
     {
         var shards = new List<List<TensorToWrite>>();
         long size = 0;
-        foreach (ExpectedWeight weight in ExpectedWeight.Of(configuration))
+        foreach (StoredWeight weight in stored)
         {
             var tensor = new TensorToWrite(
                 weight.Name,
-                configuration.StoredType,
+                type,
                 weight.Shape,
-                (first, destination) => weights.ReadFloat32(weight.Name, destination, first));
+                (first, destination) => weight.Read(weights, destination, first));
             if (shards.Count == 0 || size + tensor.ByteLength > maximumShardBytes)
             {
                 shards.Add([]);

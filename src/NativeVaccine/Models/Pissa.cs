@@ -17,7 +17,7 @@ internal static class Pissa
     {
         if (weights is null)
             throw new InputException($"{adapter.Source}: is of PiSSA, which takes parts of the weights; expected a model with weights");
-        return new Adapter(adapter.LayerCount, adapter.Dropout, [.. adapter.Modules.Select(module => ToPlain(module, adapter.Source, weights))])
+        return new Adapter(adapter.Model, adapter.Dropout, [.. adapter.Modules.Select(module => ToPlain(module, adapter.Source, weights))])
         {
             BaseModel = adapter.BaseModel,
             Source = adapter.Source,

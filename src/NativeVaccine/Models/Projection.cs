@@ -15,7 +15,7 @@ public enum Projection
     /// <summary>o_proj: heads to hidden.</summary>
     Output,
 
-    /// <summary>gate_proj: hidden to intermediate, through SiLU.</summary>
+    /// <summary>gate_proj: hidden to intermediate, through the activation.</summary>
     Gate,
 
     /// <summary>up_proj: hidden to intermediate.</summary>

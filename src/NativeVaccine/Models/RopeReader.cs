@@ -7,14 +7,14 @@ namespace NativeVaccine.Models;
 /// What config.json says about rotary embedding. Where its old fields (rope_theta, rope_scaling) and its new one (rope_parameters)
 /// disagree, that counts which counts in transformers 5.23, and a notice says so.
 /// </summary>
-/// <param name="Theta">Base of the angles.</param>
-/// <param name="Scaling">How they are stretched.</param>
-internal sealed record RopeReader(double Theta, RopeScaling Scaling)
+/// <param name="Global">Of all layers, or of those without a window.</param>
+/// <param name="Local">Of layers with a window, where that is another one.</param>
+internal sealed record RopeReader(RotaryEmbedding Global, RotaryEmbedding? Local)
 {
-    private const double DefaultTheta = 10000;
     private const string OldName = "rope_scaling";
     private const string NewName = "rope_parameters";
     private const string ThetaName = "rope_theta";
+    private const string LocalThetaName = "rope_local_base_freq";
     private const string TypeName = "rope_type";
     private const string OldTypeName = "type";
     private const string AsElsewhere = "as in transformers 5.23";
@@ -26,35 +26,81 @@ internal sealed record RopeReader(double Theta, RopeScaling Scaling)
     };
 
     /// <param name="fields">The whole of config.json.</param>
+    /// <param name="family">What counts where fields are missing, and whether there are two embeddings.</param>
     /// <param name="notice">Told in a line what was resolved and what is not known.</param>
     /// <exception cref="InputException">A field is wrong or asks for what is not there.</exception>
-    public static RopeReader Read(JsonFields fields, Action<string>? notice)
+    public static RopeReader Read(JsonFields fields, ModelFamily family, Action<string>? notice)
     {
         RequireWhole(fields);
         JsonFields? old = NotEmpty(fields.Fields(OldName));
         JsonFields? current = NotEmpty(fields.Fields(NewName));
-        RopeReader effective = Read(fields, old ?? current);
-        if (old is not null && current is not null && Read(fields, current) != effective)
+        if (family.LocalRopeTheta is { } local) return ReadPair(fields, family.RopeTheta, local, old, current, notice);
+        var theta = new ThetaField(ThetaName, family.RopeTheta);
+        RotaryEmbedding effective = Read(fields, old ?? current, theta);
+        if (old is not null && current is not null && Read(fields, current, theta) != effective)
             notice?.Invoke($"{fields.File}: {OldName} and {NewName} disagree; {OldName} counts, {AsElsewhere}");
-        else if (old is null && current is { } rope && rope.Has(ThetaName) && fields.Has(ThetaName) && ReadTheta(fields) != effective.Theta)
-            notice?.Invoke($"{fields.File}: {ThetaName} and {NewName}.{ThetaName} disagree; that of {NewName} counts, {AsElsewhere}");
-        if ((old ?? current) is not { } used) return effective;
-        if (used.Has(TypeName) && used.Has(OldTypeName) && used.Text(TypeName) != used.Text(OldTypeName))
-            notice?.Invoke($"{fields.File}: {used.Prefix}{TypeName} and {OldTypeName} disagree; {TypeName} counts, {AsElsewhere}");
-        if (ConfigurationFields.NoticeOfUnknown(used, KnownFields.Contains) is { } unknown) notice?.Invoke(unknown);
-        return effective;
+        else if (old is null && current is { } rope) NoteOtherTheta(fields, rope, theta, effective, notice);
+        NoteFields(old ?? current, notice);
+        return new(effective, null);
     }
 
-    private static RopeReader Read(JsonFields fields, JsonFields? holder)
+    /// <summary>
+    /// A rotary embedding for each kind of layer: one under each kind's name in rope_parameters, or rope_local_base_freq for layers with a
+    /// window, which are not stretched, and rope_theta and rope_scaling for the others.
+    /// </summary>
+    private static RopeReader ReadPair(
+        JsonFields fields, double globalTheta, double localTheta, JsonFields? old, JsonFields? current, Action<string>? notice)
     {
-        double theta = holder is { } own && own.Has(ThetaName) ? ReadTheta(own) : ReadTheta(fields);
-        return new RopeReader(theta, holder is { } rope ? ReadScaling(fields, rope) : RopeScaling.None);
+        var (global, local) = (new ThetaField(ThetaName, globalTheta), new ThetaField(LocalThetaName, localTheta));
+        if (current is not { } both)
+        {
+            NoteFields(old, notice);
+            return new(Read(fields, old, global), Read(fields, null, local));
+        }
+        if (old is not null) throw fields.Wrong(OldName, fields.Find(OldName)!.Value, $"nothing beside {NewName}");
+        const string expected = $"{SlidingWindowReader.Full} and {SlidingWindowReader.Windowed}, one for each kind of layer";
+        foreach (JsonProperty field in both.Element.EnumerateObject())
+        {
+            if (field.Name is not (SlidingWindowReader.Full or SlidingWindowReader.Windowed))
+                throw both.Wrong(InputText.Shorten(field.Name), field.Value, expected);
+        }
+        return new(OfKind(SlidingWindowReader.Full, global), OfKind(SlidingWindowReader.Windowed, local));
+
+        RotaryEmbedding OfKind(string kind, ThetaField theta)
+        {
+            JsonFields? own = both.Fields(kind);
+            RotaryEmbedding rope = Read(fields, own, theta);
+            if (own is { } given) NoteOtherTheta(fields, given, theta, rope, notice);
+            NoteFields(own, notice);
+            return rope;
+        }
+    }
+
+    private static void NoteOtherTheta(
+        JsonFields fields, JsonFields rope, ThetaField theta, RotaryEmbedding effective, Action<string>? notice)
+    {
+        if (!rope.Has(ThetaName) || !fields.Has(theta.Name) || theta.Read(fields) == effective.Theta) return;
+        notice?.Invoke($"{fields.File}: {theta.Name} and {rope.Prefix}{ThetaName} disagree; that of {NewName} counts, {AsElsewhere}");
+    }
+
+    private static void NoteFields(JsonFields? rope, Action<string>? notice)
+    {
+        if (rope is not { } used) return;
+        if (used.Has(TypeName) && used.Has(OldTypeName) && used.Text(TypeName) != used.Text(OldTypeName))
+            notice?.Invoke($"{used.File}: {used.Prefix}{TypeName} and {OldTypeName} disagree; {TypeName} counts, {AsElsewhere}");
+        if (ConfigurationFields.NoticeOfUnknown(used, KnownFields.Contains) is { } unknown) notice?.Invoke(unknown);
+    }
+
+    /// <param name="fields">The whole of config.json.</param>
+    /// <param name="holder">The object that describes the embedding; null for a plain one.</param>
+    /// <param name="theta">What counts where that has no base.</param>
+    private static RotaryEmbedding Read(JsonFields fields, JsonFields? holder, ThetaField theta)
+    {
+        double value = holder is { } own && own.Has(ThetaName) ? new ThetaField(ThetaName, theta.Default).Read(own) : theta.Read(fields);
+        return new(value, holder is { } rope ? ReadScaling(fields, rope) : RopeScaling.None);
     }
 
     private static JsonFields? NotEmpty(JsonFields? fields) => fields is { } some && some.Element.EnumerateObject().Any() ? some : null;
-
-    private static double ReadTheta(JsonFields holder) =>
-        holder.Number(ThetaName, static value => value > 0, "a positive number", DefaultTheta);
 
     private static void RequireWhole(JsonFields holder)
     {
@@ -93,4 +139,10 @@ internal sealed record RopeReader(double Theta, RopeScaling Scaling)
     }
 
     private static double Factor(JsonFields rope) => rope.Number("factor", static value => value >= 1, "a number from 1");
+
+    /// <summary>A field with the base of the angles, and what it is where it is missing.</summary>
+    private readonly record struct ThetaField(string Name, double Default)
+    {
+        public double Read(JsonFields holder) => holder.Number(Name, static value => value > 0, "a positive number", Default);
+    }
 }

@@ -30,7 +30,8 @@ public sealed record TensorToWrite(string Name, ElementType Type, ImmutableArray
 /// <summary>Writes a safetensors file tensor by tensor, holding a piece of one at a time; the file appears whole or not at all.</summary>
 public static class SafetensorsWriter
 {
-    private const int ChunkElements = 1 << 18;
+    /// <summary>Few enough that what is read, merged, hashed and rounded stays in a core's cache.</summary>
+    private const int ChunkElements = 1 << 15;
 
     private delegate void TakeBytes(ReadOnlySpan<byte> bytes, long first);
 

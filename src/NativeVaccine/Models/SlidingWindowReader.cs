@@ -1,59 +1,68 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
 using NativeVaccine.IO;
 
 namespace NativeVaccine.Models;
 
-/// <summary>
-/// How many tokens config.json lets a token see. transformers has it layer by layer (layer_types, max_window_layers); the engine has one
-/// rule for all layers, so a mixture is refused.
-/// </summary>
-internal static class SlidingWindowReader
+/// <summary>How many tokens config.json lets a token see, layer by layer, as transformers 5.23 takes it.</summary>
+/// <param name="Window">Of the layers that have one, with the token itself; 0 if none has.</param>
+/// <param name="Layers">Which have it: <see cref="ModelConfiguration.WindowedLayers"/>.</param>
+internal readonly record struct SlidingWindowReader(int Window, ImmutableArray<bool> Layers)
 {
+    public const string Windowed = "sliding_attention";
+    public const string Full = "full_attention";
     private const string WindowName = "sliding_window";
     private const string SwitchName = "use_sliding_window";
     private const string TypesName = "layer_types";
-    private const string Windowed = "sliding_attention";
-    private const string Full = "full_attention";
+    private const string PatternName = "sliding_window_pattern";
 
-    /// <returns>The window, with the token itself; 0 for none.</returns>
-    /// <exception cref="InputException">A field is wrong, or layers differ.</exception>
-    public static int Read(JsonFields fields, Architecture architecture, int layers, Action<string>? notice)
+    /// <exception cref="InputException">A field is wrong, or layers are to have a window and there is none.</exception>
+    public static SlidingWindowReader Read(JsonFields fields, ModelFamily family, int layers, Action<string>? notice)
     {
-        string? common = CommonType(fields, layers);
-        bool isOn = architecture switch
+        bool isOn = family.Windows switch
         {
-            Architecture.Mistral => true,
-            Architecture.Qwen2 => fields.Boolean(SwitchName, false),
-            _ => false,
+            WindowRule.None => false,
+            WindowRule.FromMaxWindowLayers => fields.Boolean(SwitchName, false),
+            _ => true,
         };
-        int window = isOn ? Window(fields, architecture) : 0;
-        if (common is null) return window > 0 && architecture == Architecture.Qwen2 && !IsInEveryLayer(fields, layers) ? 0 : window;
-        if (common == Windowed && window == 0)
-            throw fields.Wrong(TypesName, InputText.Quote(common), $"{Full}, since no {WindowName} is switched on for this family");
-        if (common == Full && window > 0)
+        int window = isOn ? ReadWindow(fields, family) : 0;
+        ImmutableArray<bool>? types = family.Has(TypesName) ? ReadTypes(fields, layers) : null;
+        ImmutableArray<bool> windowed = types ?? ByRule(fields, family, layers, window);
+        bool isAnyWindowed = windowed.Contains(true);
+        if (isAnyWindowed && window == 0)
+        {
+            throw types is null
+                ? fields.Missing(WindowName, $"a whole number, since layers of {family.Name} have a window")
+                : fields.Wrong(TypesName, InputText.Quote(Windowed), $"{Full}, since no {WindowName} is switched on for this family");
+        }
+        if (!isAnyWindowed && window > 0 && types is not null)
             notice?.Invoke($"{fields.File}: {WindowName} is not used, since {TypesName} is {Full} everywhere, as in transformers 5.23");
-        return common == Full ? 0 : window;
+        bool isMixed = windowed.Contains(!windowed[0]);
+        return new(isAnyWindowed ? window : 0, isMixed || family.LocalRopeTheta is not null ? windowed : []);
     }
 
-    private static int Window(JsonFields fields, Architecture architecture)
+    private static int ReadWindow(JsonFields fields, ModelFamily family)
     {
-        if (fields.Has(WindowName)) return fields.WholeNumber(WindowName, 1, int.MaxValue);
         bool isGiven = fields.Element.TryGetProperty(WindowName, out _);
-        return isGiven || architecture == Architecture.Qwen2 ? 0 : 4096;
+        if (fields.Has(WindowName)) return fields.WholeNumber(WindowName, 1, int.MaxValue);
+        return isGiven ? 0 : family.Window ?? 0;
     }
 
-    /// <summary>Layers from max_window_layers on have the window; those below see everything.</summary>
-    private static bool IsInEveryLayer(JsonFields fields, int layers)
+    private static ImmutableArray<bool> ByRule(JsonFields fields, ModelFamily family, int layers, int window)
     {
-        int first = fields.WholeNumber("max_window_layers", 0, int.MaxValue, 28);
-        if (first > 0 && first < layers)
-            throw fields.Wrong("max_window_layers", first.ToString(CultureInfo.InvariantCulture), "0 or at least num_hidden_layers");
-        return first == 0;
+        int first = family.Windows == WindowRule.FromMaxWindowLayers ? fields.WholeNumber("max_window_layers", 0, int.MaxValue, 28) : 0;
+        int pattern = family.WindowPattern;
+        if (family.Has(PatternName)) pattern = fields.WholeNumber(PatternName, 1, int.MaxValue, pattern);
+        return [.. Enumerable.Range(0, layers).Select(layer => family.Windows switch
+        {
+            WindowRule.AllButEveryNth => (layer + 1) % pattern != 0,
+            _ => window > 0 && layer >= first,
+        })];
     }
 
-    /// <summary>What layer_types says of every layer; null if it is not given.</summary>
-    private static string? CommonType(JsonFields fields, int layers)
+    /// <summary>What layer_types says; null if it is not given.</summary>
+    private static ImmutableArray<bool>? ReadTypes(JsonFields fields, int layers)
     {
         if (fields.Texts(TypesName) is not { } types) return null;
         JsonElement value = fields.Find(TypesName)!.Value;
@@ -61,8 +70,6 @@ internal static class SlidingWindowReader
             throw fields.Wrong(TypesName, value, string.Create(CultureInfo.InvariantCulture, $"{layers} entries, one for each layer"));
         if (types.FirstOrDefault(static type => type is not (Windowed or Full)) is { } other)
             throw fields.Wrong(TypesName, InputText.Quote(other), $"{Full} or {Windowed}");
-        if (types.Distinct(StringComparer.Ordinal).Skip(1).Any())
-            throw fields.Wrong(TypesName, value, $"the same in every layer: a mixture of {Full} and {Windowed} is not supported");
-        return types[0];
+        return [.. types.Select(static type => type == Windowed)];
     }
 }

@@ -32,11 +32,15 @@ public sealed class SentencePieceTokenizer : Tokenizer
         this.model = model;
         merger = new SentencePieceMerger(model);
         prefixesEveryPart = configuration.IsLegacy;
+        PutsSpaceFirst = configuration.PutsSpaceFirst ?? model.AddDummyPrefix;
         VocabularySize = Math.Max(model.Pieces.Count, configuration.AddedTokens.Keys.DefaultIfEmpty(-1).Max() + 1);
     }
 
     /// <inheritdoc/>
     public override int VocabularySize { get; }
+
+    /// <summary>Whether text gets a leading space.</summary>
+    internal bool PutsSpaceFirst { get; }
 
     /// <inheritdoc/>
     public override string Piece(int id)
@@ -53,7 +57,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
     {
         var text = new StringBuilder();
         var bytes = new List<byte>();
-        bool prefixSeen = !(model.AddDummyPrefix || model.RemoveExtraWhitespaces);
+        bool prefixSeen = !(PutsSpaceFirst || model.RemoveExtraWhitespaces);
         foreach (int id in ids)
         {
             PieceKind kind = (uint)id < (uint)model.Pieces.Count ? model.Pieces[id].Kind : PieceKind.Control;
@@ -102,7 +106,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
     {
         if (model.RemoveExtraWhitespaces)
             text = string.Join(' ', text.Split(' ', StringSplitOptions.RemoveEmptyEntries));
-        if (text.Length > 0 && model.AddDummyPrefix && mayPrefix)
+        if (text.Length > 0 && PutsSpaceFirst && mayPrefix)
             text = ' ' + text;
         return model.EscapeWhitespaces ? text.Replace(' ', EscapedSpace) : text;
     }

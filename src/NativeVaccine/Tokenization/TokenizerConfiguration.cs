@@ -30,6 +30,12 @@ internal sealed record TokenizerConfiguration
     /// </summary>
     public bool IsLegacy { get; init; } = true;
 
+    /// <summary>
+    /// Whether text gets a leading space whatever the vocabulary file says: LlamaTokenizer that is not legacy goes by add_prefix_space, true
+    /// unless given. Null for all others.
+    /// </summary>
+    public bool? PutsSpaceFirst { get; init; }
+
     /// <summary>The text of bos_token.</summary>
     public string? BeginOfSequence { get; init; }
 
@@ -63,6 +69,9 @@ internal sealed record TokenizerConfiguration
             ReadAddedTokensById(decoder, source, added, specials);
         JsonElement fields = configuration?.RootElement ?? default;
         string? end = TokenText(configuration, map, "eos_token", folder);
+        string? tokenizerClass = configuration is null ? null : JsonRecord.OptionalText(fields, "tokenizer_class", source);
+        bool isLegacy = configuration is null || (OptionalBoolean(fields, "legacy", source) ?? true);
+        bool isLlama = tokenizerClass is "LlamaTokenizer" or "LlamaTokenizerFast";
         return new TokenizerConfiguration
         {
             Source = source,
@@ -70,10 +79,11 @@ internal sealed record TokenizerConfiguration
             SpecialNames = specials,
             AddBeginOfSequence = configuration is null ? null : OptionalBoolean(fields, "add_bos_token", source),
             AddEndOfSequence = configuration is null ? null : OptionalBoolean(fields, "add_eos_token", source),
-            IsLegacy = configuration is null || (OptionalBoolean(fields, "legacy", source) ?? true),
+            IsLegacy = isLegacy,
+            PutsSpaceFirst = isLlama && !isLegacy ? OptionalBoolean(fields, "add_prefix_space", source) ?? true : null,
             BeginOfSequence = TokenText(configuration, map, "bos_token", folder),
             EndOfSequence = end,
-            TokenizerClass = configuration is null ? null : JsonRecord.OptionalText(fields, "tokenizer_class", source),
+            TokenizerClass = tokenizerClass,
             AddedTokens = added,
             ModelEnd = end is null ? EndIds(folder).FirstOrDefault() : null,
         };

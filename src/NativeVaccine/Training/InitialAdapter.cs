@@ -42,12 +42,24 @@ public static class InitialAdapter
             + "expected its own, which it has where none is given");
     }
 
-    /// <summary>A line about an adapter whose scale is written otherwise than ours; null for others.</summary>
-    internal static string? Notice(Adapter adapter, TrainingOptions options)
+    /// <summary>Lines about an adapter that is written otherwise than ours.</summary>
+    internal static IEnumerable<string> Notices(Adapter adapter, TrainingOptions options)
     {
         UniformLora form = FormOf(adapter, options);
-        return !form.IsRankStabilized ? null : FormattableString.Invariant(
-            $"--init-adapter {options.InitAdapter}: its scale is alpha / sqrt(r) (use_rslora); the result has the same scale as alpha / r, with alpha {form.Alpha}");
+        if (form.IsRankStabilized)
+        {
+            yield return FormattableString.Invariant(
+                $"--init-adapter {options.InitAdapter}: its scale is alpha / sqrt(r) (use_rslora); the result has the same scale as alpha / r, with alpha {form.Alpha}");
+        }
+        if (!adapter.SharesA) yield break;
+        foreach (LinearModule module in form.Targets.Select(adapter.Model.Family.ModuleOf).Distinct())
+        {
+            if (!module.IsFused) continue;
+            int rank = module.Parts.Length * form.Rank;
+            yield return FormattableString.Invariant(
+                $"--init-adapter {options.InitAdapter}: its {module.Name} has one A for {module.PartNames}; ")
+                + FormattableString.Invariant($"from here on each has its own, and the result has rank {rank} there");
+        }
     }
 
     private static UniformLora FormOf(Adapter adapter, TrainingOptions options) => adapter.RequireUniform($"--init-adapter {options.InitAdapter}");

@@ -30,7 +30,7 @@ internal sealed class TrainingFiles : IDisposable
         {
             InitialAdapter.RequireForm(Continued, options);
             adapters.Add(Continued);
-            if (InitialAdapter.Notice(Continued, options) is { } notice) notices.Add(notice);
+            notices.AddRange(InitialAdapter.Notices(Continued, options));
         }
         notices.AddRange(model.Notices.Concat(adapters.SelectMany(static adapter => adapter.Notices)));
         Tokenizer tokenizer = Tokenizer.LoadFor(model.Path, model.Configuration.VocabularySize, notices.Add);

@@ -238,5 +238,6 @@ public sealed class TrainingRun : IDisposable
         {
             CompanionFiles.Copy(files.Model.Path, to, Notice);
             record.Write(to);
-        });
+        },
+        tensors: files.Model.StoredWeights);
 }

@@ -15,6 +15,7 @@ public sealed class EvaluateChoiceTests : IDisposable
     private const double Tolerance = 2e-3;
 
     private readonly TemporaryFolder folder = new();
+    private readonly Dictionary<LikelihoodRequest, double> alone = [];
 
     public static TheoryData<string, string, int> Runs
     {
@@ -73,25 +74,31 @@ public sealed class EvaluateChoiceTests : IDisposable
     }
 
     [Theory]
-    [InlineData(ChoiceForm.Letters, 3.9)]
-    [InlineData(ChoiceForm.Answers, 1.0)]
-    public void WhatChoicesShareIsComputedOnce(ChoiceForm form, double leastSaved)
+    [InlineData(ChoiceForm.Letters, 8)]
+    [InlineData(ChoiceForm.Answers, 5)]
+    public void WhatTextsBeginWithAlikeIsComputedOnce(ChoiceForm form, int leastSaved)
     {
         string model = Fixtures.Path("tiny-llama");
         Tokenizer tokenizer = Tokenizer.Load(model);
-        IReadOnlyList<ChoiceQuestion> shots = ChoiceFile.Read(Fixtures.Path("multiple-choice", "rivers_dev.csv"));
+        IReadOnlyList<ChoiceQuestion> dev = ChoiceFile.Read(Fixtures.Path("multiple-choice", "rivers_dev.csv"));
+        ChoiceQuestion[] shots = [.. dev, .. dev.Take(2)];  // five
         LikelihoodRequest[][] items = [.. ChoiceFile.Read(Fixtures.Path("multiple-choice", "rivers_test.csv")).Select(question =>
         {
             var prompt = ChoicePrompt.Of(question, shots, form);
             int[] context = tokenizer.Encode(prompt.Context);
             return prompt.Answers.Select((_, i) => LikelihoodRequest.Of(tokenizer, prompt.Context, context, prompt.Continuation(i), 4096)).ToArray();
         })];
-        var shared = new LikelihoodScorer(items);
-        var apart = new LikelihoodScorer(items, shares: false);
-        Assert.True(apart.TokenCount >= leastSaved * shared.TokenCount, $"{apart.TokenCount} tokens apart, {shared.TokenCount} shared");
-        double[][] one = Score(model, shared, 300), other = Score(model, apart, 4096);
-        for (int item = 0; item < items.Length; item++)
-            for (int choice = 0; choice < one[item].Length; choice++) Assert.Equal(other[item][choice], one[item][choice], 1e-4);
+        var scorer = new LikelihoodScorer(items);
+        long apart = items.SelectMany(static item => item).Sum(static request => (long)request.Context.Length + request.Continuation.Length);
+        Assert.True(apart >= leastSaved * scorer.TokenCount, $"{apart} tokens apart, {scorer.TokenCount} shared");
+        foreach (int texts in (int[])[scorer.Texts, 1, 5])
+        {
+            double[][] found = Score(model, scorer, texts);
+            for (int item = 0; item < items.Length; item++)
+                for (int choice = 0; choice < found[item].Length; choice++) Assert.Equal(Alone(items[item][choice]), found[item][choice], 1e-4);
+        }
+
+        double Alone(LikelihoodRequest request) => alone.TryGetValue(request, out double known) ? known : alone[request] = Forward(model, request);
     }
 
     [Fact]
@@ -156,15 +163,30 @@ public sealed class EvaluateChoiceTests : IDisposable
         Assert.Equal((choice, normalized), (result.Choice, result.ChoiceNormalized));
     }
 
-    private static double[][] Score(string model, LikelihoodScorer scorer, int tokens)
+    private static double[][] Score(string model, LikelihoodScorer scorer, int texts) =>
+        WithSession(model, scorer.Room(texts), session => scorer.Score(session));
+
+    /// <summary>The log-likelihood by a forward pass of its own.</summary>
+    private static double Forward(string model, LikelihoodRequest request)
+    {
+        int[] ids = [.. request.Context, .. request.Continuation];
+        var sample = new Sample(ids, [.. Enumerable.Repeat(Sample.IgnoredLabel, request.Context.Length), .. request.Continuation]);
+        var room = new SessionOptions { MaxTokens = ids.Length, MaxSamples = 1, LongestSample = ids.Length };
+        return WithSession(model, room, session =>
+        {
+            session.Forward(new Batch([sample]), new ForwardOptions { ForBackward = false });
+            return -session.ReadLosses().Sum(static loss => (double)loss);
+        });
+    }
+
+    private static T WithSession<T>(string model, SessionOptions room, Func<Session, T> use)
     {
         using var weights = ModelFolder.Open(model);
         using var device = TestDevice.Open();
-        using var plan = MemoryPlan.Create(
-            device, weights.Configuration, scorer.Room(tokens) with { Training = false, Optimizers = 0 });
+        using var plan = MemoryPlan.Create(device, weights.Configuration, room with { Training = false, Optimizers = 0 });
         using var session = Session.Create(device, plan);
         session.Load(weights);
-        return scorer.Score(session);
+        return use(session);
     }
 
     private JsonNode Evaluate(string model, string data, string dev, string form, int shots)

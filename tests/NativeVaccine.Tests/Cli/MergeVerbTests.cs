@@ -50,7 +50,7 @@ public sealed class MergeVerbTests : IDisposable
     }
 
     [Fact]
-    public void What_rounding_loses_is_told_by_merge_and_by_verbs_that_merge()
+    public void Merge_tells_what_rounding_loses_and_verbs_that_only_run_a_model_lose_nothing()
     {
         ModelConfiguration model = ModelConfiguration.Load(Fixtures.Path("tiny-llama"));
         var adapter = new Adapter(model, 1, 1, 0, [Projection.Query]);
@@ -73,10 +73,20 @@ public sealed class MergeVerbTests : IDisposable
 
         string data = folder.File("data.jsonl");
         File.WriteAllText(data, "{\"input_ids\":[1,2,3],\"labels\":[1,2,3]}\n");
-        string loss = CommandLine.Succeed(["evaluate", "loss", .. options, "--data", data, "--precision", "bf16"]).Error;
-        Assert.Contains("--precision fp32 keeps it", loss, StringComparison.Ordinal);
-        string stored = CommandLine.Succeed(["evaluate", "loss", .. options, "--data", data]).Error;
-        Assert.DoesNotContain("rounding", stored, StringComparison.Ordinal);
+        options = ["--model", folder.File("out"), "--adapter", Fixtures.Path("adapter-all")];
+        CommandLine.Succeed(["merge", .. options, "--dtype", "fp32", "--out", folder.File("exact")]);
+        CommandLine.Succeed(["merge", .. options, "--out", folder.File("rounded")]);
+        double exact = Loss("--model", folder.File("exact"));
+        Assert.InRange(Loss([.. options, "--precision", "bf16"]) / exact, 1 - 1e-6, 1 + 1e-6);
+        Assert.InRange(Loss(options) / exact, 1 - 1e-6, 1 + 1e-6);
+        Assert.NotInRange(Loss("--model", folder.File("rounded")) / exact, 1 - 1e-6, 1 + 1e-6);
+
+        double Loss(params string[] options)
+        {
+            string json = folder.File("loss.json");
+            CommandLine.Succeed(["evaluate", "loss", .. options, "--data", data, "--json", json]);
+            return (double)JsonNode.Parse(File.ReadAllText(json))!["mean_loss"]!;
+        }
     }
 
     [Fact]

@@ -13,6 +13,7 @@ public sealed partial class EngineLayoutTests
     private static readonly Dictionary<string, Type> Structs = new()
     {
         ["vaccine_device_info"] = typeof(NativeDeviceInfo),
+        ["vaccine_layer_shape"] = typeof(NativeLayerShape),
         ["vaccine_model_shape"] = typeof(NativeModelShape),
         ["vaccine_plan_options"] = typeof(NativePlanOptions),
         ["vaccine_plan_item"] = typeof(NativePlanItem),

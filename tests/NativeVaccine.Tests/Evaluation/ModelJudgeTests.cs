@@ -203,7 +203,7 @@ public sealed class ModelJudgeTests : IDisposable
         var scorer = new LikelihoodScorer([[.. tokens.Select(token => new LikelihoodRequest(context, [token]))]]);
         using var weights = ModelFolder.Open(model);
         using var device = TestDevice.Open();
-        using var plan = MemoryPlan.Create(device, weights.Configuration, scorer.Room(100) with { Training = false, Optimizers = 0 });
+        using var plan = MemoryPlan.Create(device, weights.Configuration, scorer.Room(1) with { Training = false, Optimizers = 0 });
         using var session = Session.Create(device, plan);
         session.Load(weights);
         return scorer.Score(session)[0];

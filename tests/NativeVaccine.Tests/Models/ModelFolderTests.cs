@@ -15,6 +15,10 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("tiny-gqa")]
     [InlineData("tiny-qwen2")]
     [InlineData("tiny-mistral")]
+    [InlineData("tiny-qwen3")]
+    [InlineData("tiny-gemma2")]
+    [InlineData("tiny-gemma3")]
+    [InlineData("tiny-phi3")]
     public void Fixtures_open_and_all_their_weights_are_finite(string fixture)
     {
         using ModelFolder model = ModelFolder.Open(Fixtures.Path(fixture));
@@ -29,6 +33,24 @@ public sealed class ModelFolderTests : IDisposable
             count += values.Length;
         }
         Assert.Equal(model.Configuration.ParameterCount, count);
+    }
+
+    [Fact]
+    public void A_part_of_a_fused_tensor_is_its_rows()
+    {
+        using ModelFolder model = ModelFolder.Open(Fixtures.Path("tiny-phi3"));
+        using var file = new SafetensorsReader(Fixtures.Path("tiny-phi3", "model.safetensors"));
+        const string fused = "model.layers.1.self_attn.qkv_proj.weight";
+        byte[] whole = new byte[192 * 96 * 2], rows = new byte[48 * 96 * 2];
+        file.ReadBytes(fused, whole);
+        model.ReadBytes(WeightNames.Weight(1, Projection.Key), rows);
+        Assert.Equal(whole[(96 * 96 * 2)..(144 * 96 * 2)], rows);
+        float[] values = new float[192 * 96], part = new float[100];
+        file.ReadFloat32(fused, values);
+        model.ReadFloat32(WeightNames.Weight(1, Projection.Value), part, 7);
+        Assert.Equal(values[((144 * 96) + 7)..((144 * 96) + 107)], part);
+        Assert.Equal(fused, model.Info(WeightNames.Weight(1, Projection.Value)).Name);
+        Refusal.Of(() => model.Info(fused), "has no tensor");
     }
 
     [Fact]

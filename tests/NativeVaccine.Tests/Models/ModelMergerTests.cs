@@ -59,6 +59,29 @@ public sealed class ModelMergerTests : IDisposable
         Assert.True(File.Exists(folder.File("copy", "tokenizer.json")));
     }
 
+    /// <summary>What one of its own files has: fused modules are parted and joined again.</summary>
+    [Theory]
+    [InlineData("tiny-qwen2", ElementType.Float16)]
+    [InlineData("tiny-qwen3", ElementType.BFloat16)]
+    [InlineData("tiny-gemma2", ElementType.BFloat16)]
+    [InlineData("tiny-gemma3", ElementType.BFloat16)]
+    [InlineData("tiny-phi3", ElementType.Float16)]
+    public void A_merged_folder_has_the_tensors_of_the_source(string fixture, ElementType type)
+    {
+        using (ModelFolder source = ModelFolder.Open(Fixtures.Path(fixture))) ModelMerger.Merge(source, [], folder.File("copy"), type);
+        using var wanted = new SafetensorsReader(Fixtures.Path(fixture, "model.safetensors"));
+        using var found = new SafetensorsReader(folder.File("copy", "model.safetensors"));
+        Assert.Equal(wanted.Names.Order(), found.Names.Order());
+        foreach (string name in wanted.Names)
+        {
+            Assert.Equal(wanted.Info(name).Shape.AsSpan(), found.Info(name).Shape.AsSpan());
+            byte[] bytes = new byte[wanted.Info(name).ByteLength], copied = new byte[bytes.Length];
+            wanted.ReadBytes(name, bytes);
+            found.ReadBytes(name, copied);
+            Assert.Equal(bytes, copied);
+        }
+    }
+
     [Fact]
     public void An_output_folder_in_use_is_refused_and_left_alone()
     {

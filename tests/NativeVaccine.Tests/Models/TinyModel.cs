@@ -7,7 +7,7 @@ internal static class TinyModel
 {
     public static ModelConfiguration Configuration { get; } = new()
     {
-        Architecture = Architecture.Llama,
+        Family = ModelFamily.Llama,
         VocabularySize = 5,
         HiddenSize = 4,
         IntermediateSize = 6,

@@ -11,6 +11,10 @@ public class FixtureTokenizerTests
     [InlineData("tiny-mistral", 4)]
     [InlineData("tiny-gqa", 4)]
     [InlineData("tiny-qwen2", 4)]
+    [InlineData("tiny-qwen3", 4)]
+    [InlineData("tiny-gemma2", 4)]
+    [InlineData("tiny-gemma3", 4)]
+    [InlineData("tiny-phi3", 4)]
     public void EncodesAndDecodesAsExpected(string folder, int fewestTexts)
     {
         Tokenizer tokenizer = Tokenizer.Load(Fixtures.Path(folder));
@@ -33,6 +37,10 @@ public class FixtureTokenizerTests
     [InlineData("micro-llama", 800, 1, true, "</s>", 2)]
     [InlineData("tiny-gqa", 704, 700, true, "<|end_of_text|>", 701)]
     [InlineData("tiny-qwen2", 603, null, false, "<|im_end|>", 600)]
+    [InlineData("tiny-qwen3", 603, null, false, "<|im_end|>", 600)]
+    [InlineData("tiny-gemma2", 640, 1, true, "</s>", 2)]
+    [InlineData("tiny-gemma3", 640, 1, true, "</s>", 2)]
+    [InlineData("tiny-phi3", 800, 1, true, "</s>", 2)]
     public void KnowsItsSpecialTokens(string folder, int size, int? begin, bool addsBegin, string end, int endId)
     {
         Tokenizer tokenizer = Tokenizer.Load(Fixtures.Path(folder));

@@ -28,6 +28,24 @@ public sealed class TokenizerConfigurationTests : IDisposable
         Assert.Equal([388], Load().Encode("The"));
     }
 
+    /// <summary>As LlamaTokenizer of transformers 4.44: a vocabulary without a dummy prefix gets a space all the same if it is not legacy.</summary>
+    [Theory]
+    [InlineData("tiny-gemma2", """{"tokenizer_class": "LlamaTokenizer", "legacy": false}""", "▁The")]
+    [InlineData("tiny-gemma2", """{"tokenizer_class": "LlamaTokenizer", "legacy": false, "add_prefix_space": false}""", "The")]
+    [InlineData("tiny-gemma2", """{"tokenizer_class": "LlamaTokenizer"}""", "The")]
+    [InlineData("tiny-gemma2", """{"tokenizer_class": "GemmaTokenizer", "legacy": false}""", "The")]
+    [InlineData("tiny-llama", """{"tokenizer_class": "LlamaTokenizer", "legacy": false, "add_prefix_space": false}""", "The")]
+    [InlineData("tiny-llama", """{"tokenizer_class": "LlamaTokenizer", "add_prefix_space": false}""", "▁The")]
+    public void ALeadingSpaceIsThatOfTheClass(string vocabulary, string configuration, string pieces)
+    {
+        Put("tokenizer.model", File.ReadAllBytes(Fixtures.Path(vocabulary, "tokenizer.model")));
+        Put("tokenizer_config.json", configuration);
+        Tokenizer tokenizer = Load();
+        int[] ids = tokenizer.Encode("The", addSpecialTokens: false);
+        Assert.Equal(pieces, string.Concat(ids.Select(tokenizer.Piece)));
+        Assert.Equal("The", tokenizer.Decode(ids));
+    }
+
     [Fact]
     public void TokensAreTextsOrObjectsAndTheMapFillsGaps()
     {

@@ -131,6 +131,8 @@ public sealed class SameRunTests : IDisposable
     {
         ModelConfiguration model = ModelConfiguration.Load(Fixtures.Path("tiny-gqa"));
         ModelConfiguration mistral = ModelConfiguration.Load(Fixtures.Path("tiny-mistral"));
+        ModelConfiguration gemma = ModelConfiguration.Load(Fixtures.Path("tiny-gemma3"));
+        ModelConfiguration gemma2 = ModelConfiguration.Load(Fixtures.Path("tiny-gemma2"));
         ModelConfiguration[] all =
         [
             model, mistral,
@@ -143,6 +145,11 @@ public sealed class SameRunTests : IDisposable
             model with { RopeScaling = new RopeScaling(RopeScalingKind.Linear, 8) },
             mistral with { SlidingWindow = 77 }, model with { TieWordEmbeddings = !model.TieWordEmbeddings },
             model with { QueryKeyValueBias = true, OutputBias = true }, model with { MlpBias = true },
+            model with { Activation = Activation.GeluTanh }, mistral with { WindowedLayers = [true, false, true] },
+            mistral with { WindowedLayers = [false, true, true] }, model with { Family = ModelFamily.Qwen3 }, gemma, gemma with { QueryScalar = 7 },
+            gemma with { LogitCap = 3 }, gemma with { LocalRope = gemma.LocalRope! with { Theta = 7 } },
+            gemma with { LocalRope = gemma.LocalRope with { Scaling = new RopeScaling(RopeScalingKind.Linear, 8) } },
+            gemma2, gemma2 with { AttentionCap = 3 },
         ];
         Assert.Equal(all.Length, all.Select(RunFingerprint.Hash).Distinct().Count());
     }

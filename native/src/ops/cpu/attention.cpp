@@ -108,6 +108,7 @@ struct ForwardTask {
         for (int64_t i = 0; i < rows; ++i) {
             float* row = scratch.scores + i * scratch.score_row;
             const int64_t begin = first_key(shape, first + i) - from, end = first + i + 1 - from;
+            if (shape.cap != 0) kernels.soft_cap(row + begin, shape.cap, end - begin);
             const float most = kernels.largest(row + begin, end - begin);
             sums[i] = kernels.exp_in_place(row + begin, most, end - begin);
             std::fill(row, row + begin, 0.0f);
@@ -179,7 +180,11 @@ struct BackwardTask {
             const int64_t end = std::clamp<int64_t>(first + i + 1 - key, begin, seen);
             const int64_t at = (sample_first + first + i) * shape.heads + head;
             float *p = s.p + i * s.score_row, *ds = s.ds + i * s.score_row;
-            kernels.attention_backward_row(p + begin, ds + begin, lse.as<float>()[at], delta.as<float>()[at], end - begin);
+            const float log_sum = lse.as<float>()[at], own = delta.as<float>()[at];
+            if (shape.cap != 0)
+                kernels.capped_attention_backward_row(p + begin, ds + begin, log_sum, own, shape.cap, end - begin);
+            else
+                kernels.attention_backward_row(p + begin, ds + begin, log_sum, own, end - begin);
             for (float* row : {p, ds}) {
                 std::fill(row, row + begin, 0.0f);
                 std::fill(row + end, row + seen, 0.0f);

@@ -41,6 +41,7 @@ void attention_decode(Stream& stream, View q, View k_cache, View v_cache, View l
             float* score = scores + h * score_row;
             kernels.dots(q.as<float>() + query + h * HD, k_cache.as<float>() + cached, row, keys, HD, score);
             kernels.scale(score, shape.scale, keys);
+            if (shape.cap != 0) kernels.soft_cap(score, shape.cap, keys);
             const float sum = kernels.exp_in_place(score, kernels.largest(score, keys), keys);
             kernels.scale(score, 1 / sum, keys);
         }

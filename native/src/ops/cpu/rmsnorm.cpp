@@ -5,27 +5,28 @@
 
 namespace vaccine::ops {
 
-void rmsnorm_forward(Stream& stream, View x, View w, float eps, View y, View rstd) {
+void rmsnorm_forward(Stream& stream, View x, const NormWeight& weight, float eps, View y, View rstd) {
     const int64_t T = x.rows, C = x.columns;
     const Check check("rmsnorm_forward");
     check.matrix("x", x, DType::F32, T, C);
-    check.vector("w", w, DType::F32, C);
+    check.vector("w", weight.w, DType::F32, C);
     check.matrix("y", y, DType::F32, T, C);
     check.vector("rstd", rstd, DType::F32, T);
 
     const VectorKernels& kernels = vector_kernels();
     for_rows(stream, T, C, 1, [&](int64_t first, int64_t last) {
         for (int64_t t = first; t < last; ++t)
-            rstd.as<float>()[t] = kernels.rmsnorm_row(x.as<float>() + t * C, w.as<float>(), eps, C, y.as<float>() + t * C);
+            rstd.as<float>()[t] =
+                kernels.rmsnorm_row(x.as<float>() + t * C, weight.w.as<float>(), weight.offset, eps, C, y.as<float>() + t * C);
     });
 }
 
-void rmsnorm_backward(Stream& stream, View dy, View x, View w, View rstd, View dx, View dw) {
+void rmsnorm_backward(Stream& stream, View dy, View x, const NormWeight& weight, View rstd, View dx, View dw) {
     const int64_t T = x.rows, C = x.columns;
     const Check check("rmsnorm_backward");
     check.matrix("dy", dy, DType::F32, T, C);
     check.matrix("x", x, DType::F32, T, C);
-    check.vector("w", w, DType::F32, C);
+    check.vector("w", weight.w, DType::F32, C);
     check.vector("rstd", rstd, DType::F32, T);
     check.matrix("dx", dx, DType::F32, T, C);
     if (!dw.empty()) check.vector("dw", dw, DType::F32, C);
@@ -34,8 +35,8 @@ void rmsnorm_backward(Stream& stream, View dy, View x, View w, View rstd, View d
     const float* scale_of_row = rstd.as<float>();
     for_rows(stream, T, C, 1, [&](int64_t first, int64_t last) {
         for (int64_t t = first; t < last; ++t)
-            kernels.rmsnorm_backward_row(dy.as<float>() + t * C, x.as<float>() + t * C, w.as<float>(), scale_of_row[t], C,
-                                         dx.as<float>() + t * C);
+            kernels.rmsnorm_backward_row(dy.as<float>() + t * C, x.as<float>() + t * C, weight.w.as<float>(), weight.offset,
+                                         scale_of_row[t], C, dx.as<float>() + t * C);
     });
     if (dw.empty()) return;
 

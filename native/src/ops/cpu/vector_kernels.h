@@ -21,12 +21,14 @@ struct Product {
     bool accumulate = false;
 };
 
-/// exp(x - lse) (own + entropy (x - lse - negative_entropy)) - divergence exp(teacher - teacher_lse). teacher may be NULL.
+/// exp(x - lse) (own + entropy (x - lse - negative_entropy)) - divergence exp(teacher - teacher_lse), times 1 - (x / cap)^2 where cap is
+/// not 0. teacher may be NULL.
 struct SoftmaxGradient {
     float lse = 0, own = 0;
     const float* teacher = nullptr;
     float teacher_lse = 0, divergence = 0;
     float entropy = 0, negative_entropy = 0;
+    float cap = 0;
 };
 
 struct VectorKernels {
@@ -41,15 +43,19 @@ struct VectorKernels {
     float (*largest)(const float* x, int64_t n);
 
     // Layers; see the formulas in ops.h.
-    float (*rmsnorm_row)(const float* x, const float* w, float eps, int64_t C, float* y);  // returns rstd
-    void (*rmsnorm_backward_row)(const float* dy, const float* x, const float* w, float rstd, int64_t C, float* dx);
+    /// Returns rstd.
+    float (*rmsnorm_row)(const float* x, const float* w, float offset, float eps, int64_t C, float* y);
+    void (*rmsnorm_backward_row)(const float* dy, const float* x, const float* w, float offset, float rstd, int64_t C, float* dx);
     /// dw[c] += sum_t dy[t,c] x[t,c] rstd[t] for c in [first, last).
     void (*rmsnorm_backward_weight)(const float* dy, const float* x, const float* rstd, int64_t T, int64_t C, int64_t first, int64_t last,
                                     float* dw);
     /// Turns the head's pairs (low[i], high[i]) by the angles, or back where direction is -1.
     void (*rotate)(float* low, float* high, const float* cosine, const float* sine, int64_t half, float direction);
-    void (*swiglu)(const float* gate, const float* up, float* out, int64_t n);
-    void (*swiglu_backward)(const float* dout, float* gate, float* up, int64_t n);
+    /// By Activation.
+    void (*glu[2])(const float* gate, const float* up, float* out, int64_t n);
+    void (*glu_backward[2])(const float* dout, float* gate, float* up, int64_t n);
+    /// x = cap * tanh(x / cap)
+    void (*soft_cap)(float* x, float cap, int64_t n);
     /// sum exp(x - shift)
     double (*sum_of_exp)(const float* x, float shift, int64_t n);
     /// x = factor * exp(x - shift)
@@ -70,6 +76,8 @@ struct VectorKernels {
     float (*exp_in_place)(float* s, float shift, int64_t n);
     /// p = exp(p - lse);  dp = p * (dp - delta).
     void (*attention_backward_row)(float* p, float* dp, float lse, float delta, int64_t n);
+    /// The same of scores that are yet to be capped: with s = cap * tanh(p / cap), p = exp(s - lse);  dp = p * (dp - delta) * (1 - (s/cap)^2).
+    void (*capped_attention_backward_row)(float* p, float* dp, float lse, float delta, float cap, int64_t n);
 };
 
 constexpr int type_index(DType type) {

@@ -33,8 +33,11 @@ constexpr VectorKernels make_kernels() {
     table.rmsnorm_backward_row = rmsnorm_backward_row;
     table.rmsnorm_backward_weight = rmsnorm_backward_weight;
     table.rotate = rotate;
-    table.swiglu = swiglu;
-    table.swiglu_backward = swiglu_backward;
+    table.glu[0] = glu<Silu>;
+    table.glu[1] = glu<GeluTanh>;
+    table.glu_backward[0] = glu_backward<Silu>;
+    table.glu_backward[1] = glu_backward<GeluTanh>;
+    table.soft_cap = soft_cap;
     table.sum_of_exp = sum_of_exp;
     table.scaled_exp = scaled_exp;
     table.sum_of_exp_times = sum_of_exp_times;
@@ -45,6 +48,7 @@ constexpr VectorKernels make_kernels() {
     table.dots = dots;
     table.exp_in_place = exp_in_place;
     table.attention_backward_row = attention_backward_row;
+    table.capped_attention_backward_row = capped_attention_backward_row;
     return table;
 }
 

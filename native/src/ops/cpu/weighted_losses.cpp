@@ -50,10 +50,11 @@ void negative_entropy_forward(Stream& stream, View logits, View loss, View lse) 
     });
 }
 
-void weighted_losses_backward(Stream& stream, View logits, View lse, const WeightedLosses& losses) {
+void weighted_losses_backward(Stream& stream, View logits, View lse, const WeightedLosses& losses, float cap) {
     const int64_t N = logits.rows, V = logits.columns;
     const Check check("weighted_losses_backward");
     check_weighted_losses(check, logits, lse, losses);
+    check_cap(check, cap);
     if (losses.labels != 0) check_indices(check, "targets", losses.targets, V);
     for_rows(stream, N, V, 3, [&](int64_t first, int64_t last) {
         for (int64_t n = first; n < last; ++n) {
@@ -69,9 +70,11 @@ void weighted_losses_backward(Stream& stream, View logits, View lse, const Weigh
                 of.entropy = losses.negative_entropy;
                 of.negative_entropy = losses.negative_entropies.as<float>()[n];
             }
-            float* row = logits.as<float>() + n * V;
+            of.cap = cap;
+            float *row = logits.as<float>() + n * V, *target = losses.labels != 0 ? row + losses.targets.as<int32_t>()[n] : nullptr;
+            const float capped = cap != 0 && target != nullptr ? *target / cap : 0;
             vector_kernels().softmax_gradient(row, of, V);
-            if (losses.labels != 0) row[losses.targets.as<int32_t>()[n]] -= losses.labels;
+            if (target != nullptr) *target -= losses.labels * (1 - capped * capped);
         }
     });
 }

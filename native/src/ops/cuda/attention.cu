@@ -8,7 +8,7 @@ namespace vaccine::ops {
 namespace attention {
 
 bool fits_tensor_cores(const Call& call) {
-    if (call.q.dtype != DType::BF16 || !dispatch_head_size(call.shape.head_size, [](auto) {})) return false;
+    if (call.q.dtype != DType::BF16 || !dispatch_kernel(call.shape, [](auto, auto) {})) return false;
     const auto aligned = [](const View& view) { return view.empty() || aligned_for(kChunk, view); };
     for (const View& view : {call.q, call.k, call.v, call.out, call.dout, call.dq, call.dk, call.dv})
         if (!aligned(view)) return false;

@@ -1,6 +1,7 @@
 // dk and dv: a block has 64 keys of one kv head and walks over the queries that see any of them, in all heads of its group. Scores are
 // computed transposed, keys by queries, so that they are the left operands of both sums as they are:
 //     P^T = exp(scale k q^T - lse),  dv = P^T dout,  dS^T = P^T (v dout^T - delta),  dk = scale dS^T q
+// Of capped scores dS is also times the slope of the cap.
 #include "ops/cuda/attention_backward.cuh"
 
 namespace vaccine::ops::attention {
@@ -63,8 +64,9 @@ template <int QUERIES> __device__ bool all_seen(const Layout& layout, int query,
 }
 
 /// P^T and dS^T of kMmaM keys (rows) and kMmaN*TILES queries (columns), from the scores and from v dout^T.
-template <int TILES> __device__ void probabilities_and_gradients(Accumulator (&p)[TILES], Accumulator (&ds)[TILES], float scale,
-                                                                 const float* log_sums, const float* deltas) {
+template <bool CAPPED, int TILES>
+__device__ void probabilities_and_gradients(Accumulator (&p)[TILES], Accumulator (&ds)[TILES], float scale, const float* log_sums,
+                                            const float* deltas) {
     const int column = static_cast<int>(threadIdx.x) % 4 * 2;
 #pragma unroll
     for (int n = 0; n < TILES; ++n) {
@@ -72,8 +74,10 @@ template <int TILES> __device__ void probabilities_and_gradients(Accumulator (&p
         const float2 delta = *reinterpret_cast<const float2*>(deltas + kMmaN * n + column);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
+            const float slope = slope_of_cap<CAPPED>(p[n][i]);
             p[n][i] = fast_exp2(fmaf(p[n][i], scale, i % 2 == 0 ? -log_sum.x : -log_sum.y));
             ds[n][i] = p[n][i] * (ds[n][i] - (i % 2 == 0 ? delta.x : delta.y));
+            if constexpr (CAPPED) ds[n][i] *= slope;
         }
     }
 }
@@ -87,7 +91,8 @@ template <int TILES> __device__ void hide_from_queries(Accumulator (&scores)[TIL
             if (!layout.sees(query + kMmaN * n + lane % 4 * 2 + i % 2, key + lane / 4 + i / 2 * (kMmaM / 2))) scores[n][i] = -INFINITY;
 }
 
-template <int HD> __global__ void __launch_bounds__(KeyGradients<HD>::kThreads) key_gradients_kernel(BackwardPointers to, Layout layout) {
+template <int HD, bool CAPPED> __global__ void __launch_bounds__(KeyGradients<HD>::kThreads)
+    key_gradients_kernel(BackwardPointers to, Layout layout) {
     using G = KeyGradients<HD>;
     constexpr int kTiles = G::kQueries / kMmaN;
     extern __shared__ uint4 memory[];
@@ -117,9 +122,10 @@ template <int HD> __global__ void __launch_bounds__(KeyGradients<HD>::kThreads) 
         const char* const stage = reinterpret_cast<const char*>(memory) + 2 * G::kKeyBytes + stage_at;
         Accumulator p[kTiles], ds[kTiles];
         multiply_rows<HD>(p, key_rows, query_tile, by_columns);
+        cap_scores<CAPPED>(p, layout);
         if (!all_seen<G::kQueries>(layout, query, warp_key)) hide_from_queries(p, layout, query, warp_key);
         multiply_rows<HD>(ds, value_rows, gradient_tile, by_columns);
-        probabilities_and_gradients(p, ds, layout.scale * kLog2e, reinterpret_cast<const float*>(stage + G::kLogSums),
+        probabilities_and_gradients<CAPPED>(p, ds, exponent_scale<CAPPED>(layout), reinterpret_cast<const float*>(stage + G::kLogSums),
                                     reinterpret_cast<const float*>(stage + G::kDeltas));
         Operand rounded[kTiles / 2];
         round_to_operand<kTiles / 2>(p, rounded);
@@ -135,11 +141,11 @@ template <int HD> __global__ void __launch_bounds__(KeyGradients<HD>::kThreads) 
 }  // namespace
 
 void launch_key_gradients(const Call& call, const BackwardPointers& pointers) {
-    dispatch_head_size(call.shape.head_size, [&](auto size) {
+    dispatch_kernel(call.shape, [&](auto size, auto capped) {
         using G = KeyGradients<size.value>;
         const dim3 grid(static_cast<unsigned>(ceil_div(call.longest, G::kKeys)), static_cast<unsigned>(call.shape.kv_heads),
                         static_cast<unsigned>(call.samples));
-        launch(call.op, call.stream, key_gradients_kernel<size.value>, grid, G::kThreads, G::kShared, pointers, Layout(call));
+        launch(call.op, call.stream, key_gradients_kernel<size.value, capped.value>, grid, G::kThreads, G::kShared, pointers, Layout(call));
     });
 }
 

@@ -42,7 +42,7 @@ template <int HD> struct KeyBlocks {
     }
 };
 
-template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads)
+template <int HD, bool CAPPED> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads)
     query_gradients_kernel(BackwardPointers to, Layout layout) {
     using G = QueryGradients<HD>;
     constexpr int kTiles = G::kKeys / kMmaN;
@@ -87,7 +87,7 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
         delta[half] = to.statistics.delta[at];
     }
 
-    const float scale = layout.scale * kLog2e;
+    const float scale = exponent_scale<CAPPED>(layout);
     Accumulator dq[HD / kMmaN] = {};
     for (int block = blocks.first; block <= blocks.last; ++block) {
         const int key = block * G::kKeys;
@@ -95,12 +95,16 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
         if (!any_visible<G::kKeys>(layout, warp_query, key, sample.length)) continue;
         Accumulator scores[kTiles], ds[kTiles];
         multiply_rows<HD>(scores, queries, keys, columns_first<HD>(lane));
+        cap_scores<CAPPED>(scores, layout);
         if (!all_visible<G::kKeys>(layout, warp_query, key)) hide_keys(scores, layout, warp_query, key, -INFINITY);
         multiply_rows<HD>(ds, gradients, values, columns_first<HD>(lane));
 #pragma unroll
         for (int n = 0; n < kTiles; ++n)
 #pragma unroll
-            for (int i = 0; i < 4; ++i) ds[n][i] = fast_exp2(fmaf(scores[n][i], scale, -log_sum[i / 2])) * (ds[n][i] - delta[i / 2]);
+            for (int i = 0; i < 4; ++i) {
+                ds[n][i] = fast_exp2(fmaf(scores[n][i], scale, -log_sum[i / 2])) * (ds[n][i] - delta[i / 2]);
+                if constexpr (CAPPED) ds[n][i] *= slope_of_cap<CAPPED>(scores[n][i]);
+            }
         Operand rounded[kTiles / 2];
         round_to_operand<kTiles / 2>(ds, rounded);
         multiply_columns<HD, kTiles / 2>(dq, rounded, keys, rows_first<HD>(lane));
@@ -111,11 +115,11 @@ template <int HD> __global__ void __launch_bounds__(QueryGradients<HD>::kThreads
 }  // namespace
 
 void launch_query_gradients(const Call& call, const BackwardPointers& pointers) {
-    dispatch_head_size(call.shape.head_size, [&](auto size) {
+    dispatch_kernel(call.shape, [&](auto size, auto capped) {
         using G = QueryGradients<size.value>;
         const dim3 grid(static_cast<unsigned>(ceil_div(call.longest, G::kQueries)), static_cast<unsigned>(call.shape.heads),
                         static_cast<unsigned>(call.samples));
-        launch(call.op, call.stream, query_gradients_kernel<size.value>, grid, G::kThreads, G::kShared, pointers, Layout(call));
+        launch(call.op, call.stream, query_gradients_kernel<size.value, capped.value>, grid, G::kThreads, G::kShared, pointers, Layout(call));
     });
 }
 

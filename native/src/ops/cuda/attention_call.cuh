@@ -1,6 +1,6 @@
 // One call of attention_forward or attention_backward, as the launchers of both paths take it, and what its kernels see of it.
 #pragma once
-#include "ops/cuda/device.cuh"
+#include "ops/cuda/soft_cap.cuh"
 #include "ops/ops.h"
 
 namespace vaccine::ops::attention {
@@ -16,7 +16,8 @@ struct Call {
     int64_t group() const { return shape.heads / shape.kv_heads; }
 };
 
-/// Whether the tensor-core kernels can take the call: bf16, a head size that they are compiled for, rows that 16-byte copies reach.
+/// Whether the tensor-core kernels can take the call: bf16, a head size (and a cap) that they are compiled for, rows that 16-byte copies
+/// reach.
 bool fits_tensor_cores(const Call& call);
 void forward_tensor(const Call& call);
 void backward_tensor(const Call& call);
@@ -30,6 +31,7 @@ struct Layout {
     int64_t tokens;
     int heads, kv_heads, head_size, window;  // window: beyond every sample where there is none
     float scale;
+    SoftCap cap;  // of the scaled scores
 
     explicit Layout(const Call& call)
         : offsets(call.offsets.as<int32_t>()),
@@ -38,7 +40,8 @@ struct Layout {
           kv_heads(static_cast<int>(call.shape.kv_heads)),
           head_size(static_cast<int>(call.shape.head_size)),
           window(static_cast<int>(call.shape.window > 0 && call.shape.window < kNoWindow ? call.shape.window : kNoWindow)),
-          scale(call.shape.scale) {}
+          scale(call.shape.scale),
+          cap{call.shape.cap} {}
 
     static constexpr int64_t kNoWindow = 1 << 30;  // rows are counted in int32
 

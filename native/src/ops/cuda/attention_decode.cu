@@ -1,7 +1,7 @@
 // attention_decode: bound by reading the cache once. A block has one kv head of one sample and all query heads that read it; its warps take
 // positions 32 at a time in turn, each with a running softmax of its own, and what they found is joined in the order of the warps.
 #include "ops/checks.h"
-#include "ops/cuda/device.cuh"
+#include "ops/cuda/soft_cap.cuh"
 #include "ops/ops.h"
 
 namespace vaccine::ops {
@@ -21,6 +21,7 @@ struct Layout {
     int64_t capacity, heads, kv_heads, window;
     int head_size, row_lanes;  // lanes that share a row of the cache: a power of two
     float scale;
+    SoftCap cap;
 };
 
 /// Where a head's queries lie: in pieces of up to 16 bytes, the same piece of all packs side by side, so that lanes that read neighbouring
@@ -91,7 +92,7 @@ __device__ void compute_scores(const T* keys, int64_t stride, int count, const L
 #pragma unroll
         for (int h = 0; h < HEADS; ++h) {
             for (int step = layout.row_lanes / 2; step > 0; step /= 2) score[h] += __shfl_xor_sync(~0u, score[h], step);
-            if (lane % layout.row_lanes == 0) shared.scores[h * kRun + j] = j < count ? score[h] : -INFINITY;
+            if (lane % layout.row_lanes == 0) shared.scores[h * kRun + j] = j < count ? layout.cap(score[h]) : -INFINITY;
         }
     }
     __syncwarp();
@@ -230,7 +231,7 @@ void attention_decode(Stream& stream, View q, View k_cache, View v_cache, View l
         using T = decltype(type);
         constexpr int N = static_cast<int>(kPackBytes / sizeof(T));
         const Pointers<T> pointers{q.as<T>(), k_cache.as<T>(), v_cache.as<T>(), lengths.as<int32_t>(), out.as<T>()};
-        const Layout layout{capacity, shape.heads, shape.kv_heads, shape.window, static_cast<int>(HD), row_lanes(HD), shape.scale};
+        const Layout layout{capacity, shape.heads, shape.kv_heads, shape.window, static_cast<int>(HD), row_lanes(HD), shape.scale, {shape.cap}};
         if (HD % N != 0 || !aligned_for(N, k_cache, v_cache)) {
             run<T, 1, 1>("attention_decode", stream, grid, pointers, layout);
         } else if (group == 1) {

@@ -21,12 +21,12 @@ struct ForwardPointers {
     float* lse;
 };
 
-/// The running softmax of a lane's two rows, row(0) and row(1) = row(0) + 8. Scores are kept unscaled: a probability is
-/// 2^(score * scale * log2 e - largest * scale * log2 e), one multiply-add and one exp2.
+/// The running softmax of a lane's two rows, row(0) and row(1) = row(0) + 8. Scores are kept unscaled (capped ones as a tanh): a probability
+/// is 2^(score * scale - largest * scale), one multiply-add and one exp2.
 struct Softmax {
     float largest[2] = {-INFINITY, -INFINITY};
     float sum[2] = {0, 0};  // of this lane's columns only, until finish
-    float scale;            // times log2 e
+    float scale;            // see exponent_scale
 
     /// Scores become probabilities relative to the largest so far; correction is what earlier ones are to be multiplied by.
     template <int TILES> __device__ void update(Accumulator (&scores)[TILES], float (&correction)[2]) {
@@ -88,11 +88,12 @@ template <int HD> struct KeyTiles {
 };
 
 /// The probabilities of KEYS keys from `key` on, which lie in `tile`; what `out` holds is brought to the same base.
-template <int HD, int KEYS, class Queries> __device__ void score(const Queries& queries, uint32_t tile, const Layout& layout, int query,
+template <int HD, bool CAPPED, int KEYS, class Queries> __device__ void score(const Queries& queries, uint32_t tile, const Layout& layout, int query,
                                                                  int key, Softmax& softmax, Accumulator (&out)[HD / kMmaN],
                                                                  Operand* probabilities) {
     Accumulator scores[KEYS / kMmaN];
     multiply_rows<HD>(scores, queries, tile, columns_first<HD>(static_cast<int>(threadIdx.x) % kWarp));
+    cap_scores<CAPPED>(scores, layout);
     if (!all_visible<KEYS>(layout, query, key)) hide_keys(scores, layout, query, key, -INFINITY);
     float correction[2];
     softmax.update(scores, correction);
@@ -100,7 +101,7 @@ template <int HD, int KEYS, class Queries> __device__ void score(const Queries& 
     round_to_operand<KEYS / kMmaK>(scores, probabilities);
 }
 
-template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forward_kernel(ForwardPointers to, Layout layout) {
+template <int HD, bool CAPPED> __global__ void __launch_bounds__(Forward<HD>::kThreads) forward_kernel(ForwardPointers to, Layout layout) {
     using F = Forward<HD>;
     extern __shared__ uint4 memory[];
     const Sample sample(layout.offsets, blockIdx.z);
@@ -131,7 +132,7 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
 
     Accumulator out[HD / kMmaN] = {};
     Softmax softmax;
-    softmax.scale = layout.scale * kLog2e;
+    softmax.scale = exponent_scale<CAPPED>(layout);
     const int warp_query = first_query + kMmaM * warp;
     for (int n = 0; n < tiles.count; n += 2) {
         const int key = (first_block + n / 2) * F::kKeys;
@@ -140,9 +141,9 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
         Operand probabilities[F::kKeys / kMmaK];
         const uint32_t key_tile = tiles.take(n);
         if (visible && half)
-            score<HD, F::kKeys / 2>(queries, key_tile, layout, warp_query, key, softmax, out, probabilities);
+            score<HD, CAPPED, F::kKeys / 2>(queries, key_tile, layout, warp_query, key, softmax, out, probabilities);
         else if (visible)
-            score<HD, F::kKeys>(queries, key_tile, layout, warp_query, key, softmax, out, probabilities);
+            score<HD, CAPPED, F::kKeys>(queries, key_tile, layout, warp_query, key, softmax, out, probabilities);
         const uint32_t value_tile = tiles.take(n + 1);
         if (visible && half)
             multiply_columns<HD, F::kKeys / 32>(out, probabilities, value_tile, rows_first<HD>(lane));
@@ -164,12 +165,12 @@ template <int HD> __global__ void __launch_bounds__(Forward<HD>::kThreads) forwa
 }  // namespace
 
 void forward_tensor(const Call& call) {
-    dispatch_head_size(call.shape.head_size, [&](auto size) {
+    dispatch_kernel(call.shape, [&](auto size, auto capped) {
         using F = Forward<size.value>;
         const dim3 grid(static_cast<unsigned>(ceil_div(call.longest, F::kQueries)), static_cast<unsigned>(call.shape.heads),
                         static_cast<unsigned>(call.samples));
         const ForwardPointers pointers{call.q.as<bf16>(), call.k.as<bf16>(), call.v.as<bf16>(), call.out.as<bf16>(), call.lse.as<float>()};
-        launch(call.op, call.stream, forward_kernel<size.value>, grid, F::kThreads, F::kShared, pointers, Layout(call));
+        launch(call.op, call.stream, forward_kernel<size.value, capped.value>, grid, F::kThreads, F::kShared, pointers, Layout(call));
     });
 }
 

@@ -101,7 +101,7 @@ template <class T, int N> __global__ void __launch_bounds__(kThreads, 4) forward
     float largest = -INFINITY, sum = 0;
     for (int first = layout.first_key(place.row); first <= place.row; first += kWarp) {
         const int key = first + place.lane, count = min(kWarp, place.row + 1 - first);
-        const float score = place.lane < count ? layout.scale * dot<N>(queries.at(place.row), keys.at(key), HD) : -INFINITY;
+        const float score = place.lane < count ? layout.cap(layout.scale * dot<N>(queries.at(place.row), keys.at(key), HD)) : -INFINITY;
         const float most = fmaxf(largest, warp_max(score)), correction = expf(largest - most), probability = expf(score - most);
         largest = most;
         sum = sum * correction + warp_sum(probability);
@@ -131,8 +131,8 @@ template <class T, int N> __global__ void __launch_bounds__(kThreads, 4) query_g
         const int key = first + place.lane, count = min(kWarp, place.row + 1 - first);
         float ds = 0;
         if (place.lane < count) {
-            const float probability = expf(layout.scale * dot<N>(query, keys.at(key), HD) - to.lse[at]);
-            ds = probability * (dot<N>(gradient, values.at(key), HD) - delta);
+            const float score = layout.cap(layout.scale * dot<N>(query, keys.at(key), HD)), probability = expf(score - to.lse[at]);
+            ds = probability * (dot<N>(gradient, values.at(key), HD) - delta) * layout.cap.slope(score);
         }
         for (int j = 0; j < count; ++j) dq.add(__shfl_sync(~0u, ds, j), keys.at(first + j));
     }
@@ -154,8 +154,9 @@ template <class T, int N> __global__ void __launch_bounds__(kThreads, 4) key_gra
             float probability = 0, ds = 0;
             if (place.lane < count) {
                 const int64_t row = place.at(query, head, layout);
-                probability = expf(layout.scale * dot<N>(queries.at(query), to.k + at, HD) - to.lse[row]);
-                ds = probability * (dot<N>(gradients.at(query), to.v + at, HD) - to.delta[row]);
+                const float score = layout.cap(layout.scale * dot<N>(queries.at(query), to.k + at, HD));
+                probability = expf(score - to.lse[row]);
+                ds = probability * (dot<N>(gradients.at(query), to.v + at, HD) - to.delta[row]) * layout.cap.slope(score);
             }
             for (int j = 0; j < count; ++j) {
                 dv.add(__shfl_sync(~0u, probability, j), gradients.at(first + j));

@@ -27,6 +27,37 @@ template <class F> bool dispatch_head_size(int64_t head_size, F f) {
     }
 }
 
+/// Calls f with the head size and whether scores are capped as types; false where there is no kernel for both. Capped ones there are for the
+/// head sizes of Gemma 2 only.
+template <class F> bool dispatch_kernel(const AttentionShape& shape, F f) {
+    if (shape.cap == 0) return dispatch_head_size(shape.head_size, [&](auto size) { f(size, std::false_type{}); });
+    if (shape.head_size == 128) return f(std::integral_constant<int, 128>{}, std::true_type{}), true;
+    if (shape.head_size == 256) return f(std::integral_constant<int, 256>{}, std::true_type{}), true;
+    return false;
+}
+
+/// What the kernels keep of a score s: s as the products gave it, or CAPPED the tanh of cap * tanh(scale s / cap). Times exponent_scale it
+/// is the power of two that its probability is.
+template <bool CAPPED> __device__ float exponent_scale(const Layout& layout) {
+    return (CAPPED ? layout.cap.cap : layout.scale) * kLog2e;
+}
+/// 1 - 2 / (e^2x + 1), within 2^-22.
+__device__ inline float fast_tanh(float x) {
+    return 1.0f - __fdividef(2.0f, fast_exp2(x * (2 * kLog2e)) + 1.0f);
+}
+template <bool CAPPED, int TILES> __device__ void cap_scores(Accumulator (&scores)[TILES], const Layout& layout) {
+    if constexpr (!CAPPED) return;
+    const float into_cap = layout.scale / layout.cap.cap;
+#pragma unroll
+    for (int n = 0; n < TILES; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) scores[n][i] = fast_tanh(scores[n][i] * into_cap);
+}
+/// How fast a capped score grows with the scaled one; 0 for one that is hidden.
+template <bool CAPPED> __device__ float slope_of_cap(float kept) {
+    return CAPPED ? fmaxf(fmaf(-kept, kept, 1.0f), 0.0f) : 1.0f;
+}
+
 /// A warp's rows as the kernel keeps them: a RowsInTile is one already, RowsInRegisters are read now.
 template <class Rows, int HD> __device__ Rows keep_rows(const RowsInTile<HD>& rows) {
     if constexpr (std::is_same_v<Rows, RowsInTile<HD>>) {

@@ -19,7 +19,7 @@ __device__ bool seen_before(const int32_t* tokens, int64_t t) {
 /// the gradients of all its places, in their order, and the blocks of the later ones have nothing to do. What is read of `tokens` comes
 /// from the cache: T numbers a block, against rows of thousands.
 template <class T, int N> __global__ void __launch_bounds__(kThreads)
-    add_to_rows(const int32_t* tokens, const T* dx, float* dtable, int64_t tokens_count, int64_t columns, unsigned slabs) {
+    add_to_rows(const int32_t* tokens, const T* dx, float scale, float* dtable, int64_t tokens_count, int64_t columns, unsigned slabs) {
     const int64_t t = blockIdx.x / slabs, c = (static_cast<int64_t>(blockIdx.x % slabs) * kThreads + threadIdx.x) * N;
     if (seen_before(tokens, t)) return;
     __shared__ unsigned places[kThreads / kWarp];  // a bit for each of kThreads places: whether the token stands there
@@ -36,7 +36,7 @@ template <class T, int N> __global__ void __launch_bounds__(kThreads)
             for (unsigned left = places[warp]; left != 0 && in; left &= left - 1) {
                 const Pack<T, N> add = load<N>(dx + (first + warp * kWarp + __ffs(static_cast<int>(left)) - 1) * columns + c);
 #pragma unroll
-                for (int e = 0; e < N; ++e) sum.item[e] += add[e];
+                for (int e = 0; e < N; ++e) sum.item[e] = fmaf(scale, add[e], sum.item[e]);
             }
         }
         __syncthreads();  // places are written again
@@ -46,7 +46,7 @@ template <class T, int N> __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void embedding_forward(Stream& stream, View tokens, View table, View x) {
+void embedding_forward(Stream& stream, View tokens, View table, float scale, View x) {
     const int64_t T = tokens.count(), V = table.rows, C = table.columns;
     const Check check("embedding_forward");
     check.vector("tokens", tokens, DType::I32, T);
@@ -58,12 +58,12 @@ void embedding_forward(Stream& stream, View tokens, View table, View x) {
             using Y = decltype(to);
             constexpr int N = pack_of_both<X, Y>();
             for_each_row_pack<N>("embedding_forward", stream, T, C, aligned_for(N, table, x),
-                                 GatherRows<X, Y>{table.as<X>(), tokens.as<int32_t>(), x.as<Y>(), C});
+                                 GatherRows<X, Y>{table.as<X>(), tokens.as<int32_t>(), x.as<Y>(), C, scale});
         });
     });
 }
 
-void embedding_backward(Stream& stream, View tokens, View dx, View dtable) {
+void embedding_backward(Stream& stream, View tokens, View dx, float scale, View dtable) {
     const int64_t T = tokens.count(), V = dtable.rows, C = dtable.columns;
     const Check check("embedding_backward");
     check.vector("tokens", tokens, DType::I32, T);
@@ -76,7 +76,7 @@ void embedding_backward(Stream& stream, View tokens, View dx, View dtable) {
         const bool packs = aligned_for(N, dx, dtable) && C % N == 0;
         const int64_t slabs = ceil_div(C, kThreads * (packs ? N : 1));
         launch("embedding_backward", stream, packs ? add_to_rows<X, N> : add_to_rows<X, 1>, dim3(static_cast<unsigned>(T * slabs)),
-               kThreads, 0, tokens.as<int32_t>(), dx.as<X>(), dtable.as<float>(), T, C, static_cast<unsigned>(slabs));
+               kThreads, 0, tokens.as<int32_t>(), dx.as<X>(), scale, dtable.as<float>(), T, C, static_cast<unsigned>(slabs));
     });
 }
 

@@ -20,18 +20,24 @@ template <class T, int N> __device__ float add_squares(const Pack<T, N>& x, floa
     return sum;
 }
 
-template <class T, int N> __device__ void write_normalised(const Pack<T, N>& x, const float* w, float rstd, int packs, int p, T* y) {
+/// What a row is multiplied by: w + offset.
+struct Weight {
+    const float* w;
+    float offset;
+};
+
+template <class T, int N> __device__ void write_normalised(const Pack<T, N>& x, Weight by, float rstd, int packs, int p, T* y) {
     const bool in = p < packs;
-    const Floats<N> weight = load_floats<N>(w, p, in);
+    const Floats<N> weight = load_floats<N>(by.w, p, in);
     if (!in) return;
     Pack<T, N> out;
 #pragma unroll
-    for (int e = 0; e < N; ++e) out.set(e, x[e] * rstd * weight.item[e]);
+    for (int e = 0; e < N; ++e) out.set(e, x[e] * rstd * (weight.item[e] + by.offset));
     store(y + p * N, out);
 }
 
 template <class T, int N, int THREADS> __global__ void __launch_bounds__(THREADS)
-    forward(const T* x, const float* w, float eps, T* y, float* rstd, int C) {
+    forward(const T* x, Weight w, float eps, T* y, float* rstd, int C) {
     constexpr int kKeep = kKept<N, THREADS>;
     const int64_t row = blockIdx.x;
     const int packs = C / N, thread = static_cast<int>(threadIdx.x);
@@ -58,21 +64,21 @@ template <class T, int N, int THREADS> __global__ void __launch_bounds__(THREADS
     }
 }
 
-/// What a thread keeps of a pack: g = dy * w and x.
+/// What a thread keeps of a pack: g = dy * (w + offset) and x.
 template <class T, int N> struct Part {
     float g[N];
     Pack<T, N> x;
 };
 
-template <class T, int N> __device__ Part<T, N> load_part(const T* dy, const T* x, const float* w, int packs, int p) {
+template <class T, int N> __device__ Part<T, N> load_part(const T* dy, const T* x, Weight by, int packs, int p) {
     const bool in = p < packs;
-    const Floats<N> weight = load_floats<N>(w, p, in);
+    const Floats<N> weight = load_floats<N>(by.w, p, in);
     Part<T, N> part{};
     if (!in) return part;
     part.x = load<N>(x + p * N);
     const Pack<T, N> gradient = load<N>(dy + p * N);
 #pragma unroll
-    for (int e = 0; e < N; ++e) part.g[e] = gradient[e] * weight.item[e];
+    for (int e = 0; e < N; ++e) part.g[e] = gradient[e] * (weight.item[e] + by.offset);
     return part;
 }
 
@@ -91,7 +97,7 @@ template <class T, int N> __device__ void add_gradient(const Part<T, N>& part, f
 }
 
 template <class T, int N, int THREADS> __global__ void __launch_bounds__(THREADS)
-    backward(const T* dy, const T* x, const float* w, const float* rstd, T* dx, int C) {
+    backward(const T* dy, const T* x, Weight w, const float* rstd, T* dx, int C) {
     constexpr int kKeep = kKept<N, THREADS>;
     const int64_t row = blockIdx.x;
     const int packs = C / N, thread = static_cast<int>(threadIdx.x);
@@ -179,41 +185,41 @@ template <class T, int N> void launch_weight(const Stream& stream, const View& d
 
 }  // namespace
 
-void rmsnorm_forward(Stream& stream, View x, View w, float eps, View y, View rstd) {
+void rmsnorm_forward(Stream& stream, View x, const NormWeight& weight, float eps, View y, View rstd) {
     const int64_t T = x.rows, C = x.columns;
     const Check check("rmsnorm_forward");
     check.activation("x", x);
     check.matrix("x", x, x.dtype, T, C);
-    check.vector("w", w, DType::F32, C);
+    check.vector("w", weight.w, DType::F32, C);
     check.matrix("y", y, x.dtype, T, C);
     check.vector("rstd", rstd, DType::F32, T);
     if (T == 0 || C == 0) return;
-    const bool aligned = aligned_for(static_cast<int>(kPackBytes / size_of(x.dtype)), x, y) && aligned_for(4, w);
+    const bool aligned = aligned_for(static_cast<int>(kPackBytes / size_of(x.dtype)), x, y) && aligned_for(4, weight.w);
     dispatch_rows(x.dtype, C, aligned, [&](auto zero, auto pack, auto threads) {
         using A = decltype(zero);
         constexpr int kThreads = decltype(threads)::value;
         launch("rmsnorm_forward", stream, forward<A, decltype(pack)::value, kThreads>, dim3(static_cast<unsigned>(T)), kThreads, 0,
-               x.as<A>(), w.as<float>(), eps, y.as<A>(), rstd.as<float>(), static_cast<int>(C));
+               x.as<A>(), Weight{weight.w.as<float>(), weight.offset}, eps, y.as<A>(), rstd.as<float>(), static_cast<int>(C));
     });
 }
 
-void rmsnorm_backward(Stream& stream, View dy, View x, View w, View rstd, View dx, View dw) {
+void rmsnorm_backward(Stream& stream, View dy, View x, const NormWeight& weight, View rstd, View dx, View dw) {
     const int64_t T = x.rows, C = x.columns;
     const Check check("rmsnorm_backward");
     check.activation("x", x);
     check.matrix("dy", dy, x.dtype, T, C);
     check.matrix("x", x, x.dtype, T, C);
-    check.vector("w", w, DType::F32, C);
+    check.vector("w", weight.w, DType::F32, C);
     check.vector("rstd", rstd, DType::F32, T);
     check.matrix("dx", dx, x.dtype, T, C);
     if (!dw.empty()) check.vector("dw", dw, DType::F32, C);
     if (T == 0 || C == 0) return;
-    const bool aligned = aligned_for(static_cast<int>(kPackBytes / size_of(x.dtype)), dy, x, dx) && aligned_for(4, w);
+    const bool aligned = aligned_for(static_cast<int>(kPackBytes / size_of(x.dtype)), dy, x, dx) && aligned_for(4, weight.w);
     dispatch_rows(x.dtype, C, aligned, [&](auto zero, auto pack, auto threads) {
         using A = decltype(zero);
         constexpr int kThreads = decltype(threads)::value, N = decltype(pack)::value;
         launch("rmsnorm_backward", stream, backward<A, N, kThreads>, dim3(static_cast<unsigned>(T)), kThreads, 0, dy.as<A>(), x.as<A>(),
-               w.as<float>(), rstd.as<float>(), dx.as<A>(), static_cast<int>(C));
+               Weight{weight.w.as<float>(), weight.offset}, rstd.as<float>(), dx.as<A>(), static_cast<int>(C));
         if (!dw.empty()) launch_weight<A, N>(stream, dy, x, rstd, dw);
     });
 }

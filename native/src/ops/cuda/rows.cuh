@@ -26,17 +26,18 @@ void for_each_row_pack(const char* op, const Stream& stream, int64_t rows, int64
            dim3(static_cast<unsigned>(threads)), 0, columns, static_cast<unsigned>(slabs), f);
 }
 
-/// y[i] = x[rows[i]]
+/// y[i] = factor * x[rows[i]]
 template <class X, class Y> struct GatherRows {
     const X* x;
     const int32_t* rows;
     Y* y;
     int64_t columns;
+    float factor = 1;
     template <int N> __device__ void operator()(PackSize<N>, int64_t i, int64_t c) const {
         const Pack<X, N> from = load<N>(x + rows[i] * columns + c);
         Pack<Y, N> to;
 #pragma unroll
-        for (int e = 0; e < N; ++e) to.set(e, from[e]);
+        for (int e = 0; e < N; ++e) to.set(e, factor * from[e]);
         store(y + i * columns + c, to);
     }
 };

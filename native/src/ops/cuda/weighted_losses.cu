@@ -3,6 +3,7 @@
 #include "ops/checks.h"
 #include "ops/cuda/exp_sum.cuh"
 #include "ops/cuda/rows.cuh"
+#include "ops/cuda/soft_cap.cuh"
 #include "ops/ops.h"
 
 namespace vaccine::ops {
@@ -66,6 +67,7 @@ template <bool DIVERGENCE, bool ENTROPY> struct LossGradient {
     const float *teacher, *teacher_lse;
     float entropy;
     const float* negative_entropies;
+    SoftCap cap;
     int64_t V;
 
     template <int N> __device__ void operator()(PackSize<N>, int64_t n, int64_t v) const {
@@ -76,23 +78,25 @@ template <bool DIVERGENCE, bool ENTROPY> struct LossGradient {
         if constexpr (DIVERGENCE) t = load<N>(teacher + place);
 #pragma unroll
         for (int e = 0; e < N; ++e) {
-            const float ln = x[e] - shift;
+            const float y = x[e], ln = y - shift;
             float factor = labels + divergence;
             if constexpr (ENTROPY) factor += entropy * (above_least(ln) - negative_entropies[n]);
             x.item[e] = factor * expf(ln);
             if constexpr (DIVERGENCE) x.item[e] -= divergence * expf(t[e] - teacher_lse[n]);
             if (e == target) x.item[e] -= labels;
+            if (cap.cap != 0) x.item[e] *= cap.slope(y);
         }
         store(logits + place, x);
     }
 };
 
-template <bool DIVERGENCE, bool ENTROPY> void run_backward(Stream& stream, View logits, View lse, const WeightedLosses& of) {
+template <bool DIVERGENCE, bool ENTROPY> void run_backward(Stream& stream, View logits, View lse, const WeightedLosses& of, float cap) {
     const bool aligned = aligned_for(4, logits) && (!DIVERGENCE || aligned_for(4, of.teacher));
     for_each_row_pack<4>("weighted_losses_backward", stream, logits.rows, logits.columns, aligned,
                          LossGradient<DIVERGENCE, ENTROPY>{logits.as<float>(), lse.as<float>(), of.labels, of.targets.as<int32_t>(),
                                                            of.divergence, of.teacher.as<float>(), of.teacher_lse.as<float>(),
-                                                           of.negative_entropy, of.negative_entropies.as<float>(), logits.columns});
+                                                           of.negative_entropy, of.negative_entropies.as<float>(), {cap},
+                                                           logits.columns});
 }
 
 }  // namespace
@@ -115,13 +119,15 @@ void negative_entropy_forward(Stream& stream, View logits, View loss, View lse) 
            0, logits.as<float>(), loss.as<float>(), lse.as<float>(), V);
 }
 
-void weighted_losses_backward(Stream& stream, View logits, View lse, const WeightedLosses& losses) {
-    check_weighted_losses(Check("weighted_losses_backward"), logits, lse, losses);
+void weighted_losses_backward(Stream& stream, View logits, View lse, const WeightedLosses& losses, float cap) {
+    const Check check("weighted_losses_backward");
+    check_weighted_losses(check, logits, lse, losses);
+    check_cap(check, cap);
     const bool divergence = losses.divergence != 0, entropy = losses.negative_entropy != 0;
-    if (divergence && entropy) return run_backward<true, true>(stream, logits, lse, losses);
-    if (divergence) return run_backward<true, false>(stream, logits, lse, losses);
-    if (entropy) return run_backward<false, true>(stream, logits, lse, losses);
-    run_backward<false, false>(stream, logits, lse, losses);
+    if (divergence && entropy) return run_backward<true, true>(stream, logits, lse, losses, cap);
+    if (divergence) return run_backward<true, false>(stream, logits, lse, losses, cap);
+    if (entropy) return run_backward<false, true>(stream, logits, lse, losses, cap);
+    run_backward<false, false>(stream, logits, lse, losses, cap);
 }
 
 }  // namespace vaccine::ops

@@ -130,7 +130,7 @@ internal sealed class ComparedModel : IDisposable
 
     private static ModelConfiguration ConfigurationOf(ReferenceConfiguration model) => new()
     {
-        Architecture = Architecture.Llama,
+        Family = ModelFamily.Llama,
         VocabularySize = model.VocabularySize,
         HiddenSize = model.HiddenSize,
         IntermediateSize = model.IntermediateSize,

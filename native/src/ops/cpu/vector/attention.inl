@@ -103,3 +103,12 @@ void attention_backward_row(float* p, float* dp, float lse, float delta, int64_t
         store(dp + i, probability * (load(dp + i, lanes) - all(delta)), lanes);
     });
 }
+
+void capped_attention_backward_row(float* p, float* dp, float lse, float delta, float cap, int64_t n) {
+    const float inverse = 1 / cap;
+    for_each_vector(n, [&](int64_t i, auto lanes) {
+        const Vec score = all(cap) * tanh(load(p + i, lanes) * all(inverse)), probability = exp(score - all(lse));
+        store(p + i, probability, lanes);
+        store(dp + i, probability * (load(dp + i, lanes) - all(delta)) * slope_of_capped(score, cap), lanes);
+    });
+}

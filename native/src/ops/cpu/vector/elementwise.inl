@@ -7,10 +7,11 @@ template <class F> VACCINE_INLINE void for_each_vector(int64_t n, F f) {
     if (i < n) f(i, Part{n - i});
 }
 
-/// Within 1.5 units in the last place where the result is normal (vector_kernels_test). exp(-inf) is 0; NaN stays NaN.
-/// exp(x) = 2^n exp(r), |r| <= ln(2)/2. The polynomial is Cephes' expf (S. Moshier).
-VACCINE_INLINE Vec exp(Vec x) {
-    x = smaller(all(89.0f), larger(all(-105.0f), x));
+/// exp(x) = 2^n (1 + rest), rest = exp(r) - 1 with |r| <= ln(2)/2. The polynomial is Cephes' expf (S. Moshier).
+struct ExpParts {
+    Vec n, rest;
+};
+VACCINE_INLINE ExpParts exp_parts(Vec x) {
     const Vec n = round(x * all(1.44269504088896341f));
     Vec r = subtract_product(n, all(0.693359375f), x);  // ln 2 in two parts; n times the first is exact
     r = subtract_product(n, all(-2.12194440e-4f), r);
@@ -20,7 +21,30 @@ VACCINE_INLINE Vec exp(Vec x) {
     p = multiply_add(p, r, all(4.1665795894e-2f));
     p = multiply_add(p, r, all(1.6666665459e-1f));
     p = multiply_add(p, r, all(5.0000001201e-1f));
-    return times_power_of_two(multiply_add(p, r * r, r) + all(1.0f), n);
+    return {n, multiply_add(p, r * r, r)};
+}
+/// Within 1.5 units in the last place where the result is normal (vector_kernels_test). exp(-inf) is 0; NaN stays NaN.
+VACCINE_INLINE Vec exp(Vec x) {
+    const ExpParts parts = exp_parts(smaller(all(89.0f), larger(all(-105.0f), x)));
+    return times_power_of_two(parts.rest + all(1.0f), parts.n);
+}
+
+/// (exp(2x) - 1) / (exp(2x) + 1), with the numerator put together from parts so that little of a small x is lost. NaN stays NaN.
+VACCINE_INLINE Vec tanh(Vec x) {
+    const ExpParts parts = exp_parts(smaller(all(20.0f), larger(all(-20.0f), x + x)));
+    const Vec power = times_power_of_two(all(1.0f), parts.n);
+    const Vec less_one = multiply_add(parts.rest, power, power - all(1.0f));
+    return less_one / (less_one + all(2.0f));
+}
+/// 1 - (y / cap)^2: how fast y = cap * tanh(x / cap) grows with x.
+VACCINE_INLINE Vec slope_of_capped(Vec y, float cap) {
+    const Vec t = y * all(1 / cap);
+    return subtract_product(t, t, all(1.0f));
+}
+
+void soft_cap(float* x, float cap, int64_t n) {
+    const float inverse = 1 / cap;
+    for_each_vector(n, [&](int64_t i, auto lanes) { store(x + i, all(cap) * tanh(load(x + i, lanes) * all(inverse)), lanes); });
 }
 
 void scale(float* x, float factor, int64_t n) {
@@ -126,6 +150,7 @@ void softmax_gradient(float* x, const SoftmaxGradient& of, int64_t n) {
         Vec gradient = exp(ln) * multiply_add(all(of.entropy), entropy, all(of.own));
         if (of.teacher != nullptr)
             gradient = subtract_product(all(of.divergence), exp(load(of.teacher + i, lanes) - all(of.teacher_lse)), gradient);
+        if (of.cap != 0) gradient = gradient * slope_of_capped(load(x + i, lanes), of.cap);
         store(x + i, gradient, lanes);
     });
 }

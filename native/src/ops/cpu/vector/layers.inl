@@ -1,24 +1,26 @@
-// Part of every vector_kernels_<isa>.cpp: normalisation, rotary embedding, SwiGLU, AdamW.
+// Part of every vector_kernels_<isa>.cpp: normalisation, rotary embedding, gated linear units, AdamW.
 
-float rmsnorm_row(const float* x, const float* w, float eps, int64_t C, float* y) {
+float rmsnorm_row(const float* x, const float* w, float offset, float eps, int64_t C, float* y) {
     Vec square = all(0);
     for_each_vector(C, [&](int64_t c, auto lanes) {
         const Vec value = load(x + c, lanes);
         square = multiply_add(value, value, square);
     });
     const float rstd = 1.0f / sqrtf(sum_of_lanes(square) / static_cast<float>(C) + eps);
-    for_each_vector(C, [&](int64_t c, auto lanes) { store(y + c, load(x + c, lanes) * all(rstd) * load(w + c, lanes), lanes); });
+    for_each_vector(
+        C, [&](int64_t c, auto lanes) { store(y + c, load(x + c, lanes) * all(rstd) * (load(w + c, lanes) + all(offset)), lanes); });
     return rstd;
 }
 
-void rmsnorm_backward_row(const float* dy, const float* x, const float* w, float rstd, int64_t C, float* dx) {
+void rmsnorm_backward_row(const float* dy, const float* x, const float* w, float offset, float rstd, int64_t C, float* dx) {
+    const auto through_weight = [&](int64_t c, auto lanes) { return load(dy + c, lanes) * (load(w + c, lanes) + all(offset)); };
     Vec product = all(0);
-    for_each_vector(
-        C, [&](int64_t c, auto lanes) { product = multiply_add(load(dy + c, lanes) * load(w + c, lanes), load(x + c, lanes), product); });
+    for_each_vector(C,
+                    [&](int64_t c, auto lanes) { product = multiply_add(through_weight(c, lanes), load(x + c, lanes), product); });
     // How much of the gradient only rescales the row.
     const float pull = sum_of_lanes(product) / static_cast<float>(C) * rstd * rstd;
     for_each_vector(C, [&](int64_t c, auto lanes) {
-        const Vec gradient = subtract_product(load(x + c, lanes), all(pull), load(dy + c, lanes) * load(w + c, lanes));
+        const Vec gradient = subtract_product(load(x + c, lanes), all(pull), through_weight(c, lanes));
         store(dx + c, multiply_add(all(rstd), gradient, load(dx + c, lanes)), lanes);
     });
 }
@@ -50,20 +52,31 @@ VACCINE_INLINE Vec sigmoid(Vec x) {
     return all(1.0f) / (all(1.0f) + exp(all(0.0f) - x));
 }
 
-void swiglu(const float* gate, const float* up, float* out, int64_t n) {
+/// Activations are x sigmoid(argument(x)). slope: of the argument, times x.
+struct Silu {
+    static VACCINE_INLINE Vec argument(Vec x) { return x; }
+    static VACCINE_INLINE Vec slope(Vec x) { return x; }
+};
+struct GeluTanh {
+    static constexpr float linear = 1.5957691216057308f, cubic = 0.044715f;  // the first is 2 sqrt(2 / pi)
+    static VACCINE_INLINE Vec argument(Vec x) { return all(linear) * multiply_add(all(cubic) * x * x, x, x); }
+    static VACCINE_INLINE Vec slope(Vec x) { return all(linear) * multiply_add(all(3 * cubic) * x * x, x, x); }
+};
+
+template <class Activation> void glu(const float* gate, const float* up, float* out, int64_t n) {
     for_each_vector(n, [&](int64_t i, auto lanes) {
         const Vec g = load(gate + i, lanes);
-        store(out + i, g * sigmoid(g) * load(up + i, lanes), lanes);
+        store(out + i, g * sigmoid(Activation::argument(g)) * load(up + i, lanes), lanes);
     });
 }
 
-void swiglu_backward(const float* dout, float* gate, float* up, int64_t n) {
+template <class Activation> void glu_backward(const float* dout, float* gate, float* up, int64_t n) {
     for_each_vector(n, [&](int64_t i, auto lanes) {
         const Vec d = load(dout + i, lanes), g = load(gate + i, lanes), u = load(up + i, lanes);
-        const Vec s = sigmoid(g), silu = g * s;
-        const Vec slope = multiply_add(silu, all(1.0f) - s, s);  // d silu / d gate
+        const Vec s = sigmoid(Activation::argument(g));
+        const Vec slope = multiply_add(Activation::slope(g) * s, all(1.0f) - s, s);  // d activation / d gate
         store(gate + i, d * u * slope, lanes);
-        store(up + i, d * silu, lanes);
+        store(up + i, d * (g * s), lanes);
     });
 }
 

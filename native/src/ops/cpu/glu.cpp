@@ -10,25 +10,25 @@ constexpr int64_t kGrain = kTaskElements / 2;  // an exp and a division per elem
 
 }  // namespace
 
-void swiglu_forward(Stream& stream, View gate, View up, View out) {
-    const Check check("swiglu_forward");
+void glu_forward(Stream& stream, Activation activation, View gate, View up, View out) {
+    const Check check("glu_forward");
     check.matrix("gate", gate, DType::F32, gate.rows, gate.columns);
     check.matrix("up", up, DType::F32, gate.rows, gate.columns);
     check.matrix("out", out, DType::F32, gate.rows, gate.columns);
-    const VectorKernels& kernels = vector_kernels();
+    const auto kernel = vector_kernels().glu[static_cast<int>(activation)];
     for_ranges(stream, gate.count(), kGrain, [&](int64_t first, int64_t last) {
-        kernels.swiglu(gate.as<float>() + first, up.as<float>() + first, out.as<float>() + first, last - first);
+        kernel(gate.as<float>() + first, up.as<float>() + first, out.as<float>() + first, last - first);
     });
 }
 
-void swiglu_backward(Stream& stream, View dout, View gate, View up) {
-    const Check check("swiglu_backward");
+void glu_backward(Stream& stream, Activation activation, View dout, View gate, View up) {
+    const Check check("glu_backward");
     check.matrix("dout", dout, DType::F32, gate.rows, gate.columns);
     check.matrix("gate", gate, DType::F32, gate.rows, gate.columns);
     check.matrix("up", up, DType::F32, gate.rows, gate.columns);
-    const VectorKernels& kernels = vector_kernels();
+    const auto kernel = vector_kernels().glu_backward[static_cast<int>(activation)];
     for_ranges(stream, gate.count(), kGrain, [&](int64_t first, int64_t last) {
-        kernels.swiglu_backward(dout.as<float>() + first, gate.as<float>() + first, up.as<float>() + first, last - first);
+        kernel(dout.as<float>() + first, gate.as<float>() + first, up.as<float>() + first, last - first);
     });
 }
 
