@@ -30,7 +30,8 @@ public sealed class ClassifierJudge : ModelJudge, IWeightSource
     {
         (Labels, this.scoreName) = (labels, scoreName);
         scoreElements = (long)labels.Count * folder.Configuration.HiddenSize;
-        Configuration = folder.Configuration with { TieWordEmbeddings = false };
+        // A cap is on lm_head's logits, which are not computed.
+        Configuration = folder.Configuration with { TieWordEmbeddings = false, LogitCap = 0 };
     }
 
     /// <inheritdoc/>
