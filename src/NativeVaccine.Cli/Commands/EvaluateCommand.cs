@@ -1,4 +1,5 @@
 using System.CommandLine;
+using NativeVaccine.Evaluation;
 
 namespace NativeVaccine.Cli.Commands;
 
@@ -9,5 +10,10 @@ internal sealed class EvaluateCommand : Command
     {
         Add(new EvaluateLossCommand(context));
         Add(new EvaluateHarmfulCommand(context));
+        Add(new EvaluateChoiceCommand(context));
+        Add(new EvaluateTaskCommand(AnswerTask.Sst2, "Accuracy on SST-2: is a review positive or negative", context));
+        Add(new EvaluateTaskCommand(AnswerTask.AgNews, "Accuracy on AG News: which of four topics an article has", context));
+        Add(new EvaluateTaskCommand(AnswerTask.Gsm8k, "Accuracy on GSM8K: the final number of a word problem", context));
+        Add(new EvaluateAlpacaCommand(context));
     }
 }

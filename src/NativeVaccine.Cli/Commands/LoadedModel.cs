@@ -14,13 +14,9 @@ namespace NativeVaccine.Cli.Commands;
 internal sealed class LoadedModel : IDisposable
 {
     private readonly ModelFolder folder;
-    private readonly List<Adapter> adapters;
-    private readonly DeviceOptionSet deviceOptions;
-    private readonly ParseResult parsed;
+    private readonly Adapter? adapter;
+    private readonly DeviceSession place;
     private readonly Action<string> notice;
-    private Device? device;
-    private MemoryPlan? plan;
-    private Session? session;
     private HashedWeights? stored;
 
     private LoadedModel(
@@ -28,11 +24,11 @@ internal sealed class LoadedModel : IDisposable
         ModelFolder folder,
         List<Adapter> adapters,
         Tokenizer tokenizer,
-        DeviceOptionSet deviceOptions,
-        ParseResult parsed,
+        DeviceSession place,
         Action<string> notice)
     {
-        (this.folder, this.adapters, this.deviceOptions, this.parsed, this.notice) = (folder, adapters, deviceOptions, parsed, notice);
+        (this.folder, this.place, this.notice) = (folder, place, notice);
+        adapter = adapters.Count > 0 ? AdapterSum.Of(adapters, folder.Configuration) : null;
         (Selection, Tokenizer) = (selection, tokenizer);
     }
 
@@ -58,7 +54,7 @@ internal sealed class LoadedModel : IDisposable
         {
             List<Adapter> adapters = selection.LoadAdapters(folder, notice);
             Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, notice);
-            return new LoadedModel(selection, folder, adapters, tokenizer, options.Device, parsed, notice);
+            return new LoadedModel(selection, folder, adapters, tokenizer, new DeviceSession(options.Device, parsed), notice);
         }
         catch
         {
@@ -80,21 +76,30 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="cancellation">Stops loading.</param>
     public Session Start(SessionOptions options, ProgressDisplay progress, CancellationToken cancellation)
     {
-        // A plan that does not fit may be asked for again with less.
-        device ??= deviceOptions.Open(parsed);
-        NumberTypes types =
-            RunDevice.Types(device, OptionKinds.Word(parsed, deviceOptions.Precision, WeightPrecision.Stored), folder, mergedAdapters: 0);
-        Adapter? adapter = adapters.Count > 0 ? AdapterSum.Of(adapters, Configuration) : null;
-        plan = MemoryPlan.Create(device, folder.Configuration, options with
-        {
-            Training = false,
-            Optimizers = 0,
-            Lora = adapter is null ? null : LoraOptions.Of(adapter),
-            WeightType = types.Weights,
-            ActivationType = types.Activations,
-            MemoryLimit = parsed.GetValue(deviceOptions.DeviceMemory) is { } limit and > 0 ? limit : device.PlannableBytes,
-        });
-        session = Session.Create(device, plan);
+        NumberTypes types = place.Types(folder);
+        return Load(place.Take(folder.Configuration, WithAdapters(options), types), progress, cancellation);
+    }
+
+    /// <summary>As <see cref="Start"/>, with as much at a time as fits: what is asked for is halved until it does.</summary>
+    /// <param name="most">How much at a time is worth it.</param>
+    /// <param name="room">What there must be room for so much at a time.</param>
+    /// <param name="progress">Shows how far loading is.</param>
+    /// <param name="cancellation">Stops loading.</param>
+    /// <exception cref="EngineException"><see cref="EngineError.OutOfMemory"/>: not even one at a time fits.</exception>
+    public Session StartLargest(int most, Func<int, SessionOptions> room, ProgressDisplay progress, CancellationToken cancellation)
+    {
+        NumberTypes types = place.Types(folder);
+        return Load(
+            place.TakeLargest(folder.Configuration, most, atATime => WithAdapters(room(atATime)), types), progress, cancellation);
+    }
+
+    /// <summary>Gives the device's memory back, for another model.</summary>
+    public void Free() => place.Free();
+
+    private SessionOptions WithAdapters(SessionOptions options) => adapter is null ? options : options with { Lora = LoraOptions.Of(adapter) };
+
+    private Session Load(Session session, ProgressDisplay progress, CancellationToken cancellation)
+    {
         stored = new HashedWeights(folder);
         session.Load(stored, progress.Stage("loading the model"), cancellation);
         if (adapter is not null) session.LoadAdapter(adapter);
@@ -116,10 +121,10 @@ internal sealed class LoadedModel : IDisposable
             ["path"] = Path.GetFullPath(adapter),
             ["hash"] = AdapterHash.Of(adapter),
         })])),
-        new("device", device?.Name),
-        new("engine", device?.EngineDescription),
-        new("weights", plan?.Options.WeightType.ToString()),
-        new("activations", plan?.Options.ActivationType.ToString()),
+        new("device", place.Device?.Name),
+        new("engine", place.Device?.EngineDescription),
+        new("weights", place.Plan?.Options.WeightType.ToString()),
+        new("activations", place.Plan?.Options.ActivationType.ToString()),
     ];
 
     /// <summary>What a model was trained on top of, if it says so, and what that was trained on, as far as it is still there.</summary>
@@ -156,9 +161,7 @@ internal sealed class LoadedModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        session?.Dispose();
-        plan?.Dispose();
-        device?.Dispose();
+        place.Dispose();
         folder.Dispose();
     }
 }

@@ -13,6 +13,9 @@ internal abstract class ModelVerb(string name, string description, string exampl
     /// <summary>The options that say which model, and where.</summary>
     protected IEnumerable<Option> ModelOptions => modelOptions.All;
 
+    /// <summary>The options that say where.</summary>
+    protected DeviceOptionSet Device => modelOptions.Device;
+
     /// <summary>The file for the result.</summary>
     protected Option<string?> Json { get; } = OptionKinds.JsonOutput();
 

@@ -12,7 +12,7 @@ namespace NativeVaccine.Cli.Commands;
 /// <param name="options">How they are continued.</param>
 internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOptions options)
 {
-    private const int MostAtATime = 16;
+    private const int MostAtATime = 32;
 
     /// <summary>Keys and values of this many positions are kept without asking whether they are worth it.</summary>
     private const int PositionsAtATime = 16 * 2048;
@@ -45,17 +45,7 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
         if (capacity > int.MaxValue)
             throw new InputException($"a prompt of {Longest} tokens and {options.MaxNewTokens} new ones take {capacity} positions: expected fewer");
         int atATime = (int)Math.Clamp(PositionsAtATime / capacity, 1, Math.Min(MostAtATime, ids.Length));
-        while (true)
-        {
-            try
-            {
-                return model.Start(Room(atATime), progress, cancellation);
-            }
-            catch (EngineException exception) when (exception.Error == EngineError.OutOfMemory && atATime > 1)
-            {
-                atATime /= 2;
-            }
-        }
+        return model.StartLargest(atATime, Room, progress, cancellation);
     }
 
     /// <summary>Continues the prompts.</summary>

@@ -16,15 +16,15 @@ namespace NativeVaccine.Cli.Commands;
 internal sealed record Continuation(string Prompt, int[] PromptIds, int[] NewIds, string Text);
 
 /// <summary>Options of verbs that let a model write, and what is made of them.</summary>
-internal sealed class PromptGeneration
+/// <param name="newTokens">The longest continuation, unless another is asked for.</param>
+internal sealed class PromptGeneration(int newTokens = 128)
 {
-    private const int DefaultNewTokens = 128;
-
     public Option<string?> Template { get; } =
         OptionKinds.Template(
             "how a prompt is put to the model; that of --run, else alpaca unless given; in prompts the text of special tokens stays text");
     public Option<int?> MaxNewTokens { get; } =
-        OptionKinds.WholeNumber("--max-new-tokens", "longest continuation in tokens; 128 unless given", 1);
+        OptionKinds.WholeNumber(
+        "--max-new-tokens", string.Create(CultureInfo.InvariantCulture, $"longest continuation in tokens; {newTokens} unless given"), 1);
     public Option<double?> Temperature { get; } =
         OptionKinds.NonNegativeFloat32("--temperature", "draw tokens, from logits divided by this; 0, the default, takes the likeliest token");
     public Option<int?> TopK { get; } = OptionKinds.WholeNumber(
@@ -100,7 +100,7 @@ internal sealed class PromptGeneration
 
         var options = new GenerationOptions
         {
-            MaxNewTokens = parsed.GetValue(MaxNewTokens) ?? DefaultNewTokens,
+            MaxNewTokens = parsed.GetValue(MaxNewTokens) ?? newTokens,
             EndIds = file.EndIds,
             Temperature = (float)temperature,
             RepetitionPenalty = (float)penalty,

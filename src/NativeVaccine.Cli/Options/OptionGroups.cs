@@ -14,7 +14,8 @@ internal static class OptionGroups
         ("Model", ["--model", "--shape", "--adapter", "--run", "--init-adapter"]),
         ("Data",
         [
-            "--data", .. OfMethods(isPool: true), "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--labels", "--max-length", "--rules", "--replay",
+            "--data", "--dev", .. OfMethods(isPool: true), "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--form", "--shots",
+            "--labels", "--max-length", "--rules", "--judge", "--judge-template", "--replay",
         ]),
         ("Method", ["--method", "--methods", "--preset", .. OfMethods(isPool: false)]),
         ("Training",
@@ -23,7 +24,7 @@ internal static class OptionGroups
             "--beta1", "--beta2", "--adam-epsilon", "--clip", "--seed", "--seeds", "--poison-ratio", "--checkpoint-every", "--resume", "--full",
         ]),
         ("LoRA", ["--lora-rank", "--lora-alpha", "--lora-targets", "--dropout"]),
-        ("Answers", ["--max-new-tokens", "--temperature", "--top-k", "--top-p", "--repetition-penalty"]),
+        ("Answers", ["--generator", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--repetition-penalty"]),
         ("Measuring", ["--steps", "--warm-up"]),
         ("Device", ["--device", "--threads", "--precision", "--gemm", "--device-memory"]),
         ("Output", ["--out", "--dtype", "--json"]),

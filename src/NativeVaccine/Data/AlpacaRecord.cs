@@ -13,6 +13,12 @@ public sealed record AlpacaRecord(string Instruction, string Input, string Outpu
     /// <summary>The messages before the instruction, where the prompt is a conversation.</summary>
     public IReadOnlyList<ChatMessage> Earlier { get; init; } = [];
 
+    /// <summary>
+    /// What kinds of harm the question is of, where the record says so in <c>category</c>: a name, a list of names, or as BeaverTails has it an
+    /// object with true for each.
+    /// </summary>
+    public IReadOnlyList<string> Categories { get; init; } = [];
+
     /// <summary>Reads instruction, input (optional) and output of a JSON object.</summary>
     /// <param name="record">The object.</param>
     /// <param name="where">File and record, for messages.</param>
@@ -24,12 +30,29 @@ public sealed record AlpacaRecord(string Instruction, string Input, string Outpu
         return new AlpacaRecord(
             JsonRecord.RequiredText(record, "instruction", where),
             JsonRecord.OptionalText(record, "input", where) ?? "",
-            JsonRecord.OptionalText(record, "output", where) ?? "");
+            JsonRecord.OptionalText(record, "output", where) ?? "")
+        {
+            Categories = CategoriesOf(record),
+        };
 
         void Require(string field)
         {
             if (JsonRecord.Optional(record, field) is null)
                 throw RecordForms.Missing(record, field, where, outputRequired ? WithOutput : Prompt);
         }
+    }
+
+    private static IReadOnlyList<string> CategoriesOf(JsonElement record)
+    {
+        if (JsonRecord.Optional(record, "category") is not { } category) return [];
+        return category.ValueKind switch
+        {
+            JsonValueKind.String when !category.ValueEquals("") => [category.GetString()!],
+            JsonValueKind.Array => [.. category.EnumerateArray().Where(static item => item.ValueKind == JsonValueKind.String)
+                .Select(static item => item.GetString()!)],
+            JsonValueKind.Object => [.. category.EnumerateObject().Where(static item => item.Value.ValueKind == JsonValueKind.True)
+                .Select(static item => item.Name)],
+            _ => [],
+        };
     }
 }

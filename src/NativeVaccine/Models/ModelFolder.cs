@@ -114,9 +114,14 @@ public sealed class ModelFolder : IWeightSource, IDisposable
         foreach (TensorFile file in files) file.Dispose();
     }
 
-    private Place PlaceOf(string name) => places.TryGetValue(name, out Place place)
-        ? place
-        : throw new InputException($"{Path}: has no tensor {InputText.Quote(name)}");
+    /// <summary>Where a weight is; what the model does not use has the name that it has in the files.</summary>
+    private Place PlaceOf(string name)
+    {
+        if (places.TryGetValue(name, out Place place)) return place;
+        return IgnoredTensors.Contains(name)
+            ? new Place(fileOfTensor[name], name, 0)
+            : throw new InputException($"{Path}: has no tensor {InputText.Quote(name)}");
+    }
 
     private void OpenFiles()
     {
