@@ -26,4 +26,7 @@ internal static class RandomPurpose
 
     /// <summary>Where the search for singular vectors begins; seed and step are 0.</summary>
     public const uint SingularVectors = 8;
+
+    /// <summary>Which harmful (step 0) and benign (1) records are mixed, and their order (2).</summary>
+    public const uint PoisonMix = 9;
 }
