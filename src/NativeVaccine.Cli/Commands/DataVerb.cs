@@ -42,6 +42,8 @@ internal abstract class DataVerb : Verb
         string path = parsed.GetRequiredValue(Out)!;
         if (parsed.GetValue(json) is { } result && AtomicFile.IsSame(result, path))
             throw new InputException($"{path}: is given for --out and --json; expected two files");
+        if (parsed.GetValue(Against)!.FirstOrDefault(pool => AtomicFile.IsSame(pool, path)) is not null)
+            throw new InputException($"{path}: is what --against reads; expected another file to write");
         AtomicFile.RequireWritable(path);
         PoolReport report = ProgressDisplay.Run(Terminal, display =>
         {

@@ -1,4 +1,3 @@
-using NativeVaccine.Data.Sources;
 using NativeVaccine.Training;
 
 namespace NativeVaccine.Data.Sets;
