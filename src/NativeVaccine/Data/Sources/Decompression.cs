@@ -1,4 +1,4 @@
-using System.IO.Compression;
+using ICSharpCode.SharpZipLib.GZip;
 using NativeVaccine.IO;
 using SharpCompress.Compressors.Xz;
 
@@ -6,8 +6,9 @@ namespace NativeVaccine.Data.Sources;
 
 /// <summary>
 /// Unpacks gzip and xz, known by their first bytes, while it reads. A file that ends too early or is damaged is refused, never taken for a
-/// shorter one. xz is SharpCompress's, the one managed library for it that is kept up; it reads one stream of a file and takes missing bytes
-/// for 0xFF, so that both are seen to here.
+/// shorter one: .NET's own GZipStream gives what there is of a file that is cut short (unless a switch of the process says otherwise), so gzip
+/// is SharpZipLib's. xz is SharpCompress's, the one managed library for it that is kept up; it reads one stream of a file and takes missing
+/// bytes for 0xFF, so that both are seen to here.
 /// </summary>
 internal static class Decompression
 {
@@ -18,8 +19,8 @@ internal static class Decompression
     /// <param name="head">Its first bytes.</param>
     public static Stream Open(Stream stream, ReadOnlySpan<byte> head)
     {
-        if (head is [0x1F, 0x8B, ..]) return new GZipStream(stream, CompressionMode.Decompress);
-        return head.StartsWith(XzMagic) ? new XzFile(stream) : stream;
+        if (head is [0x1F, 0x8B, ..]) return new GuardedStream(new GZipInputStream(stream));
+        return head.StartsWith(XzMagic) ? new GuardedStream(new XzFile(stream)) : stream;
     }
 
     /// <summary>The name of what is in a file: without the suffix of its compression.</summary>
@@ -39,23 +40,11 @@ internal static class Decompression
             {
                 if (current is null && !HasNext()) return 0;
                 current ??= new XZStream(source);
-                int read = ReadCurrent(buffer, offset, count);
+                int read = current.Read(buffer, offset, count);
                 if (read > 0) return read;
                 current = null;
             }
             return 0;
-        }
-
-        private int ReadCurrent(byte[] buffer, int offset, int count)
-        {
-            try
-            {
-                return current!.Read(buffer, offset, count);
-            }
-            catch (Exception exception) when (exception is not (IOException or OutOfMemoryException))
-            {
-                throw new InvalidDataException(InputText.OneLine(exception.Message), exception);
-            }
         }
 
         /// <summary>Whether another stream begins, behind padding of zeros in fours.</summary>
@@ -75,6 +64,30 @@ internal static class Decompression
         protected override void Dispose(bool disposing)
         {
             if (disposing) file.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+
+    /// <summary>What goes wrong in a library becomes one kind of exception.</summary>
+    private sealed class GuardedStream(Stream unpacked) : ForwardStream
+    {
+        /// <inheritdoc/>
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            try
+            {
+                return unpacked.Read(buffer, offset, count);
+            }
+            catch (Exception exception) when (exception is not (IOException or OutOfMemoryException))
+            {
+                throw new InvalidDataException(InputText.OneLine(exception.Message), exception);
+            }
+        }
+
+        /// <inheritdoc/>
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) unpacked.Dispose();
             base.Dispose(disposing);
         }
     }

@@ -14,7 +14,7 @@ internal static class TextRecords
         {
             if (line.Span.ContainsAnyExcept(" \t\r\n"u8))
             {
-                (JsonDocument? document, SourceRecord record) = Parse(line, path, buffer.Line);
+                (JsonDocument? document, SourceRecord record) = Parse(WithoutEnd(line), path, buffer.Line);
                 using (document) yield return record;
             }
             buffer.Advance(line.Length);
@@ -46,9 +46,13 @@ internal static class TextRecords
         }
         catch (InputException exception)
         {
-            return (null, new SourceRecord(where, default, exception.Message));
+            // Of a field that is there twice the runtime does not tell the line.
+            string message = exception.Message.StartsWith($"{path}: ", StringComparison.Ordinal) ? $"{where}{exception.Message[path.Length..]}" : exception.Message;
+            return (null, new SourceRecord(where, default, message));
         }
     }
+
+    private static ReadOnlyMemory<byte> WithoutEnd(ReadOnlyMemory<byte> line) => line[..line.Span.TrimEnd("\r\n"u8).Length];
 
     /// <summary>The next line with its end; null after the last one.</summary>
     private static ReadOnlyMemory<byte>? NextLine(RecordBuffer buffer)
