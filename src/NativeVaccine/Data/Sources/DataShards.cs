@@ -30,7 +30,8 @@ internal static partial class DataShards
     /// <exception cref="InputException">Nothing is there, or files of several splits and none was asked for.</exception>
     public static IReadOnlyList<string> Find(string path, string? split, Action<string> notice)
     {
-        if (!Directory.Exists(path)) return [path];
+        if (!Directory.Exists(path))
+            return split is null ? [path] : throw new InputException($"{path}: is no folder, of whose files --split chooses some");
         string[] files = DataFilesOf(path);
         string inner = Path.Combine(path, UsualFolder);
         if (files.Length == 0 && Directory.Exists(inner)) files = DataFilesOf(path = inner);

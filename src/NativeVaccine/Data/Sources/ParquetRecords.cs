@@ -73,8 +73,16 @@ internal static class ParquetRecords
         }
         catch (Exception exception) when (exception is not (InputException or OutOfMemoryException))
         {
-            throw new InputException($"{path}: is no Parquet file that can be read, or damaged: {InputText.OneLine(exception.Message)}", exception);
+            throw new InputException($"{path}: is no Parquet file that can be read, or damaged: {InputText.OneLine(Reason(exception))}", exception);
         }
+    }
+
+    /// <summary>ParquetSharp puts the C++ name of the exception around its message.</summary>
+    private static string Reason(Exception exception)
+    {
+        const string before = "(message: '";
+        int start = exception is ParquetException ? exception.Message.IndexOf(before, StringComparison.Ordinal) : -1;
+        return start < 0 ? exception.Message : exception.Message[(start + before.Length)..].TrimEnd(')').TrimEnd('\'');
     }
 
     /// <summary>A file with its batches.</summary>

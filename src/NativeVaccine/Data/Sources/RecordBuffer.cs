@@ -40,8 +40,7 @@ internal sealed class RecordBuffer(Stream stream, string path)
         }
         catch (Exception exception) when (exception is IOException or InvalidDataException or UnauthorizedAccessException)
         {
-            int lines = Line + Unread.Span.Count((byte)'\n');
-            throw new InputException($"{path}: is damaged or cut short, after about {lines} lines: {InputText.OneLine(exception.Message)}", exception);
+            throw new InputException($"{path}: is damaged or cut short: {InputText.OneLine(exception.Message)}", exception);
         }
         end += read;
         IsFinal = end < buffer.Length;

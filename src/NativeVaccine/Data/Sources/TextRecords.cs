@@ -111,9 +111,9 @@ internal static class TextRecords
     {
         do
         {
-            if (buffer.Unread.Span.ContainsAnyExcept(" \t\r\n"u8))
-                throw new InputException($"{path}:{buffer.Line}: text after the end of the array; expected one array");
-            buffer.Advance(buffer.Unread.Length);
+            int text = buffer.Unread.Span.IndexOfAnyExcept(" \t\r\n"u8);
+            buffer.Advance(text < 0 ? buffer.Unread.Length : text);
+            if (text >= 0) throw new InputException($"{path}:{buffer.Line}: text after the end of the array; expected one array");
         }
         while (buffer.Fill());
     }
