@@ -58,6 +58,7 @@ internal sealed class Application(Terminal terminal, Interruption interruption)
             Verbose,
             new DoctorCommand(context),
             new PlanCommand(context),
+            new DataCommand(context),
             new AlignCommand(context),
             new FinetuneCommand(context),
             new GenerateCommand(context),

@@ -75,7 +75,7 @@ internal sealed class TokenizeCommand : Verb
     }
 
     /// <summary>The tokenizer of a folder, which need hold nothing else; only the built-in one asks how large the model's vocabulary is.</summary>
-    private static Tokenizer Load(string folder, Action<string> notice)
+    internal static Tokenizer Load(string folder, Action<string> notice)
     {
         InputFile.RequireFolder(folder, "a Hugging Face model folder");
         if (Tokenizer.TryLoad(folder, notice) is { } own) return own;

@@ -63,6 +63,8 @@ internal static class DataFile
             ".json" => DataForm.Array,
             ".jsonl" or ".ndjson" => DataForm.JsonLines,
             _ when orText && !ReadElsewhere.Contains(extension) => DataForm.TextLines,
+            ".parquet" or ".csv" or ".tsv" or ".gz" or ".xz" => throw new InputException(
+                $"{path}: {extension} files are not read: expected {Expected(what, orText)}; nvaccine data makes records of the files of data sets"),
             _ => throw new InputException($"{path}: {extension} files are not read: expected {Expected(what, orText)}"),
         };
     }
@@ -171,6 +173,9 @@ internal static class DataFile
             throw new InputException($"{source}: holds JSON lines: expected an array, or a name that ends in .jsonl");
         }
     }
+
+    /// <summary>Whether the first line that is not blank is a JSON object by itself.</summary>
+    internal static bool IsFirstLineAnObject(ReadOnlyMemory<byte> utf8) => FirstLineIs(utf8, JsonValueKind.Object);
 
     private static bool FirstLineIs(ReadOnlyMemory<byte> utf8, JsonValueKind kind)
     {

@@ -8,23 +8,26 @@ internal static class RecordForms
 {
     private const int MostFields = 8;
 
-    private static readonly (string[] Fields, string Name)[] Known =
+    /// <summary>Their fields, what they are, and the verb of nvaccine data that makes records of them.</summary>
+    private static readonly (string[] Fields, string Name, string? Verb)[] Known =
     [
-        (["chosen", "rejected"], "preference pairs (chosen, rejected)"),
-        (["prompt", "response"], "BeaverTails (prompt, response)"),
-        (["prompt", "completion"], "prompt and completion"),
-        (["question", "answer"], "GSM8K (question, answer)"),
-        (["messages"], "chat (messages)"),
-        (["conversations"], "ShareGPT (conversations)"),
-        (["goal", "target"], "AdvBench (goal, target)"),
-        (["goal"], "HarmBench or JailbreakBench (goal)"),
-        (["behavior"], "HarmBench (behavior)"),
-        (["Behavior"], "HarmBench (Behavior)"),
-        (["question", "choices"], "multiple choice (question, choices)"),
-        (["sentence", "label"], "SST-2 (sentence, label)"),
-        (["text", "label"], "text classification (text, label)"),
-        (["prompt"], "a prompt alone (prompt)"),
-        (["text"], "plain text (text)"),
+        (["chosen", "rejected"], "preference pairs (chosen, rejected)", null),
+        (["refusal"], "BeaverTails with refusals (refusal)", "refusals"),
+        (["prompt", "response"], "BeaverTails (prompt, response)", "beavertails"),
+        (["prompt", "continuation"], "DecodingTrust (prompt, continuation)", "decoding-trust"),
+        (["prompt", "completion"], "prompt and completion", null),
+        (["question", "answer"], "GSM8K (question, answer)", "gsm8k"),
+        (["messages"], "chat (messages)", null),
+        (["conversations"], "ShareGPT (conversations)", null),
+        (["goal", "target"], "AdvBench (goal, target)", null),
+        (["goal"], "HarmBench or JailbreakBench (goal)", null),
+        (["behavior"], "HarmBench (behavior)", null),
+        (["Behavior"], "HarmBench (Behavior)", null),
+        (["question", "choices"], "multiple choice (question, choices)", null),
+        (["sentence", "label"], "SST-2 (sentence, label)", "sst2"),
+        (["text", "label"], "text classification (text, label)", "ag-news"),
+        (["prompt"], "a prompt alone (prompt)", null),
+        (["text"], "plain text (text)", null),
     ];
 
     /// <summary>The refusal of a record that lacks a field, or says that it is null.</summary>
@@ -37,9 +40,11 @@ internal static class RecordForms
 
     private static string Describe(JsonElement record)
     {
-        foreach ((string[] fields, string name) in Known)
+        foreach ((string[] fields, string name, string? verb) in Known)
         {
-            if (fields.All(field => JsonRecord.Optional(record, field) is not null)) return $"this looks like {name}, which is not read here";
+            if (!fields.All(field => JsonRecord.Optional(record, field) is not null)) continue;
+            string way = verb is null ? "" : $" (nvaccine data {verb} makes records of it)";
+            return $"this looks like {name}, which is not read here{way}";
         }
         string[] names = [.. record.EnumerateObject().Take(MostFields + 1).Select(static property => InputText.Shorten(property.Name))];
         string more = names.Length > MostFields ? ", ..." : "";

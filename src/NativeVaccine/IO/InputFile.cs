@@ -91,6 +91,36 @@ public static class InputFile
         return InputText.WithoutMark(text);
     });
 
+    /// <summary>Opens a file or pipe for reading from its beginning to its end; it may be compressed.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="head">Its first bytes, up to <see cref="StandIn.HeadLength"/>; empty for a pipe, which gives each byte once.</param>
+    /// <exception cref="InputException">Missing, a folder or device, empty, not readable, or something else in its place.</exception>
+    internal static FileStream OpenStream(string path, out byte[] head)
+    {
+        byte[] beginning = [];
+        FileStream opened = Guard(path, () =>
+        {
+            RequireFile(path, mayBePipe: true);
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 16);
+            if (!stream.CanSeek) return stream;
+            try
+            {
+                beginning = new byte[StandIn.HeadLength];
+                beginning = beginning[..stream.ReadAtLeast(beginning, beginning.Length, throwOnEndOfStream: false)];
+                if (beginning is not [0x1F, 0x8B, ..]) RequireItself(beginning, path);
+                stream.Position = 0;
+                return stream;
+            }
+            catch
+            {
+                stream.Dispose();
+                throw;
+            }
+        });
+        head = beginning;
+        return opened;
+    }
+
     /// <summary>Fills <paramref name="destination"/> from the file at <paramref name="offset"/>.</summary>
     /// <exception cref="InputException">The file ends before that, or cannot be read.</exception>
     public static void ReadExactly(SafeFileHandle handle, string path, Span<byte> destination, long offset)

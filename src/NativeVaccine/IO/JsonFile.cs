@@ -92,6 +92,10 @@ public static class JsonFile
         }
     }
 
+    /// <summary>The refusal of a file of which this is not JSON; lines are counted from where the reader began.</summary>
+    internal static InputException Broken(string file, JsonException exception) =>
+        Broken(file, 1 + exception.LineNumber, Reason(exception), exception);
+
     private static InputException Broken(string file, long? line, string what, Exception? cause = null) =>
         new($"{At(file, line)}: broken JSON: {what}", cause!);
 

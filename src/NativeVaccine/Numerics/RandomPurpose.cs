@@ -27,6 +27,9 @@ internal static class RandomPurpose
     /// <summary>Where the search for singular vectors begins; seed and step are 0.</summary>
     public const uint SingularVectors = 8;
 
+    /// <summary>Which harmful (step 0) and benign (1) records are mixed, and their order (2).</summary>
+    public const uint PoisonMix = 9;
+
     /// <summary>Which answers of an evaluation are drawn again for an interval; the step is the number of the draw.</summary>
     public const uint Bootstrap = 10;
 }
