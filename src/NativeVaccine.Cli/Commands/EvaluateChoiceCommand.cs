@@ -20,9 +20,10 @@ internal sealed class EvaluateChoiceCommand : ModelVerb
     private readonly Option<int?> shots = OptionKinds.WholeNumber(
         "--shots", "put so many questions with their answers before each: the first of --dev; 0 unless given", 0);
     private readonly Option<string?> form = OptionKinds.Words<ChoiceForm>(
-        "--form", "letters: MMLU's prompt, of which a letter is the answer; answers: the choice's own text is; letters for .csv, else answers unless given");
+        "--form",
+        "letters: MMLU's prompt, of which a letter is the answer; answers: the choice's own text is; letters for .csv, else answers unless given");
     private IReadOnlyList<ChoiceQuestion> questions = [];
-    private IReadOnlyList<ChoiceQuestion> examples = [];
+    private ChoiceQuestion[] examples = [];
 
     public EvaluateChoiceCommand(CommandContext context) : base(
         "choice",
@@ -74,14 +75,14 @@ internal sealed class EvaluateChoiceCommand : ModelVerb
         var report = new ChoiceReport([.. questions.Select((question, i) => new ChoiceResult(question, prompts[i], likelihoods[i]))]);
         JsonObject json = ToJson(report);
         json["form"] = asked == ChoiceForm.Letters ? "letters" : "answers";
-        json["shots"] = examples.Count;
+        json["shots"] = examples.Length;
         json["tokens"] = scorer.TokenCount;
         json["seconds"] = clock.Elapsed.TotalSeconds;
         json["source"] = ResultSource.Of(parsed, model.Describe());
         json["items"] = Items(report);
         WriteJsonAnd(parsed.GetValue(Json), json, () => Terminal.Write(ToTable(report).Caption(string.Create(
             CultureInfo.InvariantCulture,
-            $"{report.Items.Count} questions, {examples.Count} shots; {scorer.TokenCount} tokens in {clock.Elapsed.TotalSeconds:F1} s"))));
+            $"{report.Items.Count} questions, {examples.Length} shots; {scorer.TokenCount} tokens in {clock.Elapsed.TotalSeconds:F1} s"))));
         return ExitCode.Success;
     }
 
@@ -100,7 +101,8 @@ internal sealed class EvaluateChoiceCommand : ModelVerb
         if (cut > 0)
         {
             Terminal.Error.WriteLine(
-                $"{cut} of {prompts.Length} questions have more tokens than the model's {model.Configuration.MaximumPositions} positions; the beginning is cut off, as lm-eval does");
+                $"{cut} of {prompts.Length} questions have more tokens than the model's {model.Configuration.MaximumPositions} positions; "
+                + "the beginning is cut off, as lm-eval does");
         }
         return requests;
     }

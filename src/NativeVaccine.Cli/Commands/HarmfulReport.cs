@@ -48,7 +48,11 @@ internal sealed class HarmfulReport(GivenAnswer[] answers, HarmfulScore score, J
             json["judges"] = new JsonArray([.. judges.Select(static judge => (JsonNode)ToJson(judge))]);
             json["agreement"] = new JsonArray([.. Pairs().Select(static pair => (JsonNode)ToJson(pair))]);
         }
-        if (Categories().Any()) json["categories"] = new JsonObject(Categories().Select(category => KeyValuePair.Create(category.Name, (JsonNode?)ToJson(category.Indices))));
+        if (Categories().Any())
+        {
+            json["categories"] = new JsonObject(
+                Categories().Select(category => KeyValuePair.Create(category.Name, (JsonNode?)ToJson(category.Indices))));
+        }
         json["source"] = source;
         json["samples"] = new JsonArray([.. answers.Select((_, index) => (JsonNode)Sample(index))]);
         return json;
@@ -61,9 +65,9 @@ internal sealed class HarmfulReport(GivenAnswer[] answers, HarmfulScore score, J
         if (judges.Length > 0) terminal.Write(JudgeTable());
         foreach (Pair pair in Pairs())
         {
-            terminal.WriteText(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{pair.First} and {pair.Second} agree on {IntervalText.Percent(pair.Observed)}, Cohen's kappa {pair.Kappa:F2} ({pair.Interval.Low:F2} to {pair.Interval.High:F2})"));
+            string kappa = string.Create(
+                CultureInfo.InvariantCulture, $"Cohen's kappa {pair.Kappa:F2} ({pair.Interval.Low:F2} to {pair.Interval.High:F2})");
+            terminal.WriteText($"{pair.First} and {pair.Second} agree on {IntervalText.Percent(pair.Observed)}, {kappa}");
         }
         if (Categories().Any()) terminal.Write(CategoryTable());
     }
@@ -181,7 +185,10 @@ internal sealed class HarmfulReport(GivenAnswer[] answers, HarmfulScore score, J
     {
         var json = new JsonObject { ["harmful"] = judgement.IsHarmful, ["score"] = judgement.Score };
         if (judge.Labels.Count > 0)
-            json["probabilities"] = new JsonObject(judge.Labels.Select((label, i) => KeyValuePair.Create(label, (JsonNode?)judgement.Probabilities[i])));
+        {
+            json["probabilities"] = new JsonObject(
+                judge.Labels.Select((label, i) => KeyValuePair.Create(label, (JsonNode?)judgement.Probabilities[i])));
+        }
         return json;
     }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Options;
 using NativeVaccine.Cli.Output;
@@ -72,9 +71,9 @@ internal static class JudgeRun
             source["answer_share"] = share;
             if (share < LeastAnswerShare)
             {
-                notice(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{selected.Folder}: only {100 * share:F1} % of its replies' first tokens are ones that {asked.Template.Name} knows; its scores weigh those alone"));
+                notice(
+                    $"{selected.Folder}: only {IntervalText.Percent(share)} of its replies' first tokens are ones that {asked.Template.Name} knows; "
+                    + "its scores weigh those alone");
             }
         }
         return new JudgeResult(selected.Folder, judge.Kind, judge.Labels, judge.Threshold, judgements, source);

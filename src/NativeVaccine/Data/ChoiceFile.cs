@@ -73,7 +73,8 @@ public static class ChoiceFile
         string[] choices = fields[1..^1];
         string letter = fields[^1].Trim();
         return new ChoiceQuestion(fields[0], RequireCount(choices, where), IndexOf(letter, choices.Length) ?? throw new InputException(
-            $"{where}: the last column is {InputText.Quote(letter)}: expected the right choice's letter, {Letters(choices.Length)} (there is no header)"));
+            $"{where}: the last column is {InputText.Quote(letter)}: expected the right choice's letter, {Letters(choices.Length)} "
+            + "(there is no header)"));
     }
 
     private static List<ChoiceQuestion> ParseRecords(ReadOnlyMemory<byte> utf8, string source, DataForm form, Action<string>? notice)
@@ -114,9 +115,9 @@ public static class ChoiceFile
         int? index = answer.ValueKind == JsonValueKind.String
             ? IndexOf(answer.GetString()!, choices)
             : JsonRecord.Integer(answer, "answer", where) is var number && number >= 0 && number < choices ? number : null;
-        return index ?? throw new InputException(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{where}: field 'answer' is {InputText.Shorten(answer.GetRawText())}: expected the right choice's index, 0 to {choices - 1}, or its letter, {Letters(choices)}"));
+        return index ?? throw new InputException(
+            $"{where}: field 'answer' is {InputText.Shorten(answer.GetRawText())}: expected the right choice's index, "
+            + FormattableString.Invariant($"0 to {choices - 1}, or its letter, {Letters(choices)}"));
     }
 
     private static string[] RequireCount(string[] choices, string where) => choices.Length is >= 2 and <= ChoiceQuestion.MostChoices

@@ -4,7 +4,8 @@ namespace NativeVaccine.Evaluation;
 public static class Agreement
 {
     /// <summary>The share of answers, from 0 to 1, on which both say the same.</summary>
-    public static double Observed(IReadOnlyList<bool> one, IReadOnlyList<bool> other) => one.Zip(other).Count(static pair => pair.First == pair.Second) / (double)one.Count;
+    public static double Observed(IReadOnlyList<bool> one, IReadOnlyList<bool> other) =>
+        one.Zip(other).Count(static pair => pair.First == pair.Second) / (double)one.Count;
 
     /// <summary>
     /// Cohen's kappa (1960): (p - c) / (1 - c), p being the share on which both say the same, and c what it would be if each said as often yes

@@ -75,9 +75,15 @@ public sealed class ClassifierJudge : ModelJudge, IWeightSource
             TensorInfo info = folder.Info(score);
             ImmutableArray<long> shape = [labels.Count, configuration.HiddenSize];
             if (!info.HasShape(shape))
-                throw new InputException($"{path}: tensor '{score}' has shape {TensorInfo.Describe(info.Shape)}; expected {TensorInfo.Describe(shape)} by the configuration");
+            {
+                throw new InputException(
+                    $"{path}: tensor '{score}' has shape {TensorInfo.Describe(info.Shape)}; expected {TensorInfo.Describe(shape)} by the configuration");
+            }
             if (labels.Count > configuration.VocabularySize)
-                throw new InputException(FormattableString.Invariant($"{path}: {labels.Count} labels; expected at most as many as tokens, {configuration.VocabularySize}"));
+            {
+                throw new InputException(FormattableString.Invariant(
+                    $"{path}: {labels.Count} labels; expected at most as many as tokens, {configuration.VocabularySize}"));
+            }
             string[] others = [.. folder.IgnoredTensors.Where(name => name != score)];
             if (others.Length > 0)
                 throw new InputException($"{path}: has tensor {InputText.Quote(others[0])}; expected the language model's and {score} alone");
@@ -129,9 +135,10 @@ public sealed class ClassifierJudge : ModelJudge, IWeightSource
     }
 
     /// <summary>LlamaForSequenceClassification is LlamaForCausalLM below its head; null for what is no classifier.</summary>
-    private static string? CausalName(string name) => Endings.FirstOrDefault(ending => name.EndsWith(ending, StringComparison.Ordinal)) is { } ending
-        ? name[..^ending.Length] + "ForCausalLM"
-        : null;
+    private static string? CausalName(string name) =>
+        Endings.FirstOrDefault(ending => name.EndsWith(ending, StringComparison.Ordinal)) is { } ending
+            ? name[..^ending.Length] + "ForCausalLM"
+            : null;
 
     private static (ModelConfiguration Configuration, List<string> Labels) ReadConfiguration(string path, Action<string>? notice)
     {
@@ -152,8 +159,8 @@ public sealed class ClassifierJudge : ModelJudge, IWeightSource
         JsonElement map = fields.Find("id2label") ?? throw fields.Missing("id2label", expected);
         var labels = new List<string>();
         if (map.ValueKind != JsonValueKind.Object) throw fields.Wrong("id2label", map, expected);
-        while (map.TryGetProperty(labels.Count.ToString(CultureInfo.InvariantCulture), out JsonElement label) && label.ValueKind == JsonValueKind.String)
-            labels.Add(label.GetString()!);
+        while (map.TryGetProperty(labels.Count.ToString(CultureInfo.InvariantCulture), out JsonElement label)
+            && label.ValueKind == JsonValueKind.String) labels.Add(label.GetString()!);
         return labels.Count > 0 && labels.Count == map.EnumerateObject().Count() ? labels : throw fields.Wrong("id2label", map, expected);
     }
 }

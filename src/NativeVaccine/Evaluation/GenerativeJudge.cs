@@ -108,7 +108,8 @@ public sealed class GenerativeJudge : ModelJudge
             if (tokens.TryGetValue(ids[0], out var other) && other.Value != value)
             {
                 throw new InputException(
-                    $"{template.Name}: answers {InputText.Quote(other.Text)} and {InputText.Quote(text)} begin with the same token of the judge's vocabulary: expected answers that it tells apart");
+                    $"{template.Name}: answers {InputText.Quote(other.Text)} and {InputText.Quote(text)} begin with the same token of the judge's "
+                    + "vocabulary: expected answers that it tells apart");
             }
             tokens[ids[0]] = (value, text);
         }

@@ -84,7 +84,8 @@ public sealed partial class JudgeTemplate
         if (!nameOrPath.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
         {
             throw new InputException(
-                $"unknown judge template {InputText.Quote(nameOrPath)}: expected {string.Join(", ", Known.Select(static template => template.Name))}, or a .json file");
+                $"unknown judge template {InputText.Quote(nameOrPath)}: expected "
+                + $"{string.Join(", ", Known.Select(static template => template.Name))}, or a .json file");
         }
         using JsonDocument document = JsonFile.ParseObject(InputFile.ReadText(nameOrPath), nameOrPath);
         return new JudgeTemplate(document.RootElement, nameOrPath);

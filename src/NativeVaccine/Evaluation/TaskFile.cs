@@ -45,11 +45,17 @@ public static class TaskFile
         {
             AlpacaRecord answer = Answer(item, where);
             if (answers.Count < questions.Count && IsToAnother(answer, questions[answers.Count].Record))
-                throw new InputException(FormattableString.Invariant($"{where}: answers another question than record {answers.Count} of {questionPath}"));
+            {
+                throw new InputException(FormattableString.Invariant(
+                    $"{where}: answers another question than record {answers.Count} of {questionPath}"));
+            }
             answers.Add(answer);
         });
         if (answers.Count != questions.Count)
-            throw new InputException(FormattableString.Invariant($"{path}: {answers.Count} answers: expected one for each of the {questions.Count} records of {questionPath}"));
+        {
+            throw new InputException(FormattableString.Invariant(
+                $"{path}: {answers.Count} answers: expected one for each of the {questions.Count} records of {questionPath}"));
+        }
         return [.. questions.Zip(answers, static (question, answer) => question with { Record = question.Record with { Output = answer.Output } })];
     }
 
@@ -59,7 +65,8 @@ public static class TaskFile
 
     private static AlpacaRecord Answer(JsonElement item, string where)
     {
-        if (JsonRecord.Optional(item, "output") is null) throw RecordForms.Missing(item, "output", where, "output, and label or a --data file with the right answers");
+        if (JsonRecord.Optional(item, "output") is null)
+            throw RecordForms.Missing(item, "output", where, "output, and label or a --data file with the right answers");
         return new AlpacaRecord(
             JsonRecord.OptionalText(item, "instruction", where) ?? "",
             JsonRecord.OptionalText(item, "input", where) ?? "",
