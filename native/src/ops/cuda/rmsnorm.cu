@@ -78,7 +78,7 @@ template <class T, int N> __device__ Part<T, N> load_part(const T* dy, const T* 
     part.x = load<N>(x + p * N);
     const Pack<T, N> gradient = load<N>(dy + p * N);
 #pragma unroll
-    for (int e = 0; e < N; ++e) part.g[e] = gradient[e] * (weight.item[e] + by.offset);
+    for (int e = 0; e < N; ++e) part.g[e] = fmaf(gradient[e], weight.item[e], gradient[e] * by.offset);
     return part;
 }
 
