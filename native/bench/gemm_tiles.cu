@@ -39,12 +39,13 @@ template <class Tile> Candidate candidate(const char* name, bool for_few_rows) {
 #define VACCINE_FEW_ROWS(...) candidate<GemmTile<__VA_ARGS__>>(#__VA_ARGS__, true)
 
 std::vector<Candidate> candidates() {
-    return {VACCINE_TILE(128, 128, 32, 64, 64, 3, 2),   VACCINE_TILE(128, 128, 32, 64, 64, 4, 2),   VACCINE_TILE(128, 128, 64, 64, 64, 3, 2),
-            VACCINE_TILE(128, 128, 32, 64, 32, 4, 2),   VACCINE_TILE(256, 128, 32, 64, 64, 4, 1),   VACCINE_TILE(128, 256, 32, 64, 64, 4, 1),
-            VACCINE_TILE(128, 256, 32, 64, 64, 3, 1),   VACCINE_TILE(256, 128, 64, 64, 64, 4, 1),   VACCINE_TILE(128, 256, 64, 64, 64, 4, 1),
-            VACCINE_TILE(64, 64, 32, 32, 32, 4, 3),     VACCINE_TILE(64, 128, 32, 32, 64, 4, 2),    VACCINE_TILE(64, 128, 64, 32, 64, 3, 2),
-            VACCINE_FEW_ROWS(32, 32, 64, 16, 16, 4, 3), VACCINE_FEW_ROWS(32, 64, 64, 16, 32, 4, 3), VACCINE_FEW_ROWS(32, 64, 64, 32, 16, 6, 2),
-            VACCINE_FEW_ROWS(16, 64, 64, 16, 16, 6, 3), VACCINE_FEW_ROWS(32, 32, 128, 16, 16, 3, 3)};
+    return {
+        VACCINE_TILE(128, 128, 32, 64, 64, 3, 2),   VACCINE_TILE(128, 128, 32, 64, 64, 4, 2),   VACCINE_TILE(128, 128, 64, 64, 64, 3, 2),
+        VACCINE_TILE(128, 128, 32, 64, 32, 4, 2),   VACCINE_TILE(256, 128, 32, 64, 64, 4, 1),   VACCINE_TILE(128, 256, 32, 64, 64, 4, 1),
+        VACCINE_TILE(128, 256, 32, 64, 64, 3, 1),   VACCINE_TILE(256, 128, 64, 64, 64, 4, 1),   VACCINE_TILE(128, 256, 64, 64, 64, 4, 1),
+        VACCINE_TILE(64, 64, 32, 32, 32, 4, 3),     VACCINE_TILE(64, 128, 32, 32, 64, 4, 2),    VACCINE_TILE(64, 128, 64, 32, 64, 3, 2),
+        VACCINE_FEW_ROWS(32, 32, 64, 16, 16, 4, 3), VACCINE_FEW_ROWS(32, 64, 64, 16, 32, 4, 3), VACCINE_FEW_ROWS(32, 64, 64, 32, 16, 6, 2),
+        VACCINE_FEW_ROWS(16, 64, 64, 16, 16, 6, 3), VACCINE_FEW_ROWS(32, 32, 128, 16, 16, 3, 3)};
 }
 
 /// Normal weights would do as well; zeros would be faster than real numbers.

@@ -17,11 +17,22 @@ struct Case {
 
 std::vector<Case> cases() {
     return {
-        {{1}, 1, 1, 1, 16, 0},      {{31, 32, 33}, 33, 4, 2, 16, 0}, {{5, 100}, 128, 6, 1, 24, 0},   {{7, 1, 300}, 300, 2, 2, 18, 0},
-        {{40, 3}, 64, 2, 1, 64, 8}, {{4}, 9, 1, 1, 256, 100},        {{}, 8, 2, 1, 16, 0},           {{257, 1}, 260, 8, 1, 128, 0},
-        {{300}, 300, 3, 1, 96, 70}, {{64, 65}, 65, 12, 1, 32, 0},    {{33, 600}, 600, 4, 2, 256, 0}, {{50}, 50, 2, 1, 300, 0},
-        {{40}, 40, 4, 1, 22, 33},   {{290}, 300, 2, 2, 128, 257},
-        {{5, 100}, 128, 6, 1, 24, 0, 1},  {{33, 600}, 600, 4, 2, 256, 0, 1},
+        {{1}, 1, 1, 1, 16, 0},
+        {{31, 32, 33}, 33, 4, 2, 16, 0},
+        {{5, 100}, 128, 6, 1, 24, 0},
+        {{7, 1, 300}, 300, 2, 2, 18, 0},
+        {{40, 3}, 64, 2, 1, 64, 8},
+        {{4}, 9, 1, 1, 256, 100},
+        {{}, 8, 2, 1, 16, 0},
+        {{257, 1}, 260, 8, 1, 128, 0},
+        {{300}, 300, 3, 1, 96, 70},
+        {{64, 65}, 65, 12, 1, 32, 0},
+        {{33, 600}, 600, 4, 2, 256, 0},
+        {{50}, 50, 2, 1, 300, 0},
+        {{40}, 40, 4, 1, 22, 33},
+        {{290}, 300, 2, 2, 128, 257},
+        {{5, 100}, 128, 6, 1, 24, 0, 1},
+        {{33, 600}, 600, 4, 2, 256, 0, 1},
     };
 }
 
@@ -50,8 +61,8 @@ std::vector<double> reference(const Case& c, const std::vector<double>& q, const
 
 void run(const Case& c) {
     const int64_t B = static_cast<int64_t>(c.lengths.size());
-    const ops::AttentionShape shape{c.heads, c.kv_heads, c.head_size, c.window, 2.0f / std::sqrt(static_cast<float>(c.head_size)),
-                                    static_cast<float>(c.cap)};
+    const ops::AttentionShape shape{
+        c.heads, c.kv_heads, c.head_size, c.window, 2.0f / std::sqrt(static_cast<float>(c.head_size)), static_cast<float>(c.cap)};
     for (DType type : testing::activation_types())
         testing::on_every_machine([&](Machine& machine) {
             testing::Random random(13);

@@ -90,8 +90,8 @@ double rounded(double value) {
     return static_cast<double>(bf16_to_float(bf16_from_float(static_cast<float>(value))));
 }
 
-/// By the textbook: S = scale q k^T (capped: S' = cap tanh(S / cap)), P = softmax(S), dS = P (dP - sum(P dP)) (times dS'/dS). `plain`: as bf16 tensor cores have it, with P, dS and the
-/// results rounded to bf16, and the sum taken as dout.out; the rest in double.
+/// By the textbook: S = scale q k^T (capped: S' = cap tanh(S / cap)), P = softmax(S), dS = P (dP - sum(P dP)) (times dS'/dS). `plain`: as
+/// bf16 tensor cores have it, with P, dS and the results rounded to bf16, and the sum taken as dout.out; the rest in double.
 Expected reference(const Case& c, const Inputs& in, double scale, bool plain = false) {
     const int64_t NH = c.heads, NKV = c.kv_heads, HD = c.head_size;
     const auto round = [plain](double value) { return plain ? rounded(value) : value; };
@@ -310,10 +310,9 @@ int main() {
     const auto with = [](const std::vector<DType>& types) { return [types](const Case& c) { run(c, types); }; };
     int failed = testing::run_all("attention", cases(), with(testing::activation_types()), name);
     failed |= testing::run_all("attention, tensor-core sizes", tensor_core_cases(), with(on_tensor_cores), name);
-    return testing::run_all("attention rules",
-                            {{"independence", independence},
-                             {"reference", [] { reference_is_right(0); }},
-                             {"reference, capped", [] { reference_is_right(0.5); }},
-                             {"refusals", refusals}}) |
+    return testing::run_all("attention rules", {{"independence", independence},
+                                                {"reference", [] { reference_is_right(0); }},
+                                                {"reference, capped", [] { reference_is_right(0.5); }},
+                                                {"refusals", refusals}}) |
            failed;
 }

@@ -107,8 +107,7 @@ void refusals() {
 }  // namespace
 
 int main() {
-    const int failed = testing::run_all("cross_entropy", cases(), run,
-                                        [](const Case& k) {
+    const int failed = testing::run_all("cross_entropy", cases(), run, [](const Case& k) {
         return "N=" + std::to_string(k.N) + " V=" + std::to_string(k.V) + " cap=" + std::to_string(k.cap);
     });
     return testing::run_all("cross_entropy, rules",

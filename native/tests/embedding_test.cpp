@@ -50,7 +50,8 @@ void refusals() {
     Buffer table(machine, 3, 4), x(machine, 2, 4), good(machine, 1, 2, {0, 2}), bad(machine, 1, 2, {1, -1});
     testing::expect_refused([&] { ops::embedding_forward(machine.stream(), good, table, 1, table); }, {"embedding_forward", "x", "(2, 4)"});
 #ifndef VACCINE_TEST_CUDA
-    testing::expect_refused([&] { ops::embedding_forward(machine.stream(), bad, table, 1, x); }, {"embedding_forward", "tokens[1]", "got -1"});
+    testing::expect_refused([&] { ops::embedding_forward(machine.stream(), bad, table, 1, x); },
+                            {"embedding_forward", "tokens[1]", "got -1"});
     testing::expect_refused([&] { ops::embedding_backward(machine.stream(), bad, x, 1, table); }, {"embedding_backward", "tokens[1]"});
 #endif
 }

@@ -79,7 +79,8 @@ void extremes(Activation activation) {
 void refusals() {
     Machine machine;
     Buffer a(machine, 2, 3), b(machine, 3, 2);
-    testing::expect_refused([&] { ops::glu_forward(machine.stream(), Activation::Silu, a, b, a); }, {"glu_forward", "up", "(2, 3)", "(3, 2)"});
+    testing::expect_refused([&] { ops::glu_forward(machine.stream(), Activation::Silu, a, b, a); },
+                            {"glu_forward", "up", "(2, 3)", "(3, 2)"});
     testing::expect_refused([&] { ops::glu_backward(machine.stream(), Activation::Silu, b, a, a); }, {"glu_backward", "dout"});
 }
 

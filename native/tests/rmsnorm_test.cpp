@@ -90,8 +90,11 @@ void run(const Case& k) {
 void refusals() {
     Machine machine;
     Buffer x(machine, 3, 8), w(machine, 1, 8), short_w(machine, 1, 7), rstd(machine, 1, 3);
-    testing::expect_refused([&] { ops::rmsnorm_forward(machine.stream(), x, {short_w, 0}, kEps, x, rstd); },
-                            {"rmsnorm_forward", "w", "8 elements of fp32", "(1, 7)"});
+    testing::expect_refused(
+        [&] {
+            ops::rmsnorm_forward(machine.stream(), x, {short_w, 0}, kEps, x, rstd);
+        },
+        {"rmsnorm_forward", "w", "8 elements of fp32", "(1, 7)"});
     testing::expect_refused([&] { ops::rmsnorm_backward(machine.stream(), x, x, {w, 0}, w, x, {}); }, {"rmsnorm_backward", "rstd"});
 }
 

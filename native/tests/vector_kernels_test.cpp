@@ -181,7 +181,8 @@ void largest() {
 
 int main() {
     return testing::run_all("vector kernels", {{"dispatch", dispatch},
-                                               {"exponential", exponential}, {"hyperbolic tangent", hyperbolic_tangent},
+                                               {"exponential", exponential},
+                                               {"hyperbolic tangent", hyperbolic_tangent},
                                                {"product", product},
                                                {"transpose", transpose},
                                                {"bfloat16", bfloat16},

@@ -18,10 +18,10 @@ struct Case {
 constexpr int64_t kPeaked = 2048;  // columns of the case with peaks
 
 std::vector<Case> cases() {
-    return {{1, 1, 0.5f, 0.25f, 0.125f},        {31, 33, 1, 0.5f, -0.25f}, {33, 31, 0, 0.5f, 0},        {7, 32, 0, 0, 0.5f},
-            {40, 800, 0.5f, 0, -0.75f},         {9, 36, 0, 0.5f, 0.25f},   {3, 32003, 0.5f, -0.25f, 0}, {5, 35, 1, 0, 0},
-            {32, kPeaked, 0.5f, 0.25f, 0.125f}, {0, 16, 1, 1, 1},        {9, 36, 0.5f, 0.5f, 0.25f, 9},
-            {7, 33, 0.5f, -0.25f, 0, 9},        {7, 33, 0.5f, 0, 0.25f, 9}};
+    return {{1, 1, 0.5f, 0.25f, 0.125f},        {31, 33, 1, 0.5f, -0.25f}, {33, 31, 0, 0.5f, 0},          {7, 32, 0, 0, 0.5f},
+            {40, 800, 0.5f, 0, -0.75f},         {9, 36, 0, 0.5f, 0.25f},   {3, 32003, 0.5f, -0.25f, 0},   {5, 35, 1, 0, 0},
+            {32, kPeaked, 0.5f, 0.25f, 0.125f}, {0, 16, 1, 1, 1},          {9, 36, 0.5f, 0.5f, 0.25f, 9}, {7, 33, 0.5f, -0.25f, 0, 9},
+            {7, 33, 0.5f, 0, 0.25f, 9}};
 }
 
 /// A peak in every row, of the logits or of the teacher's, each where another of a block's warps finds it: sums that are not taken from the
@@ -181,7 +181,8 @@ void refusals() {
 int main() {
     const int failed = testing::run_all("weighted_losses", cases(), run, [](const Case& k) {
         return "N=" + std::to_string(k.N) + " V=" + std::to_string(k.V) + " labels=" + std::to_string(k.labels) +
-               " divergence=" + std::to_string(k.divergence) + " negative_entropy=" + std::to_string(k.negative_entropy) + " cap=" + std::to_string(k.cap);
+               " divergence=" + std::to_string(k.divergence) + " negative_entropy=" + std::to_string(k.negative_entropy) +
+               " cap=" + std::to_string(k.cap);
     });
     return testing::run_all("weighted_losses, rules", {{"extremes", extremes}, {"refusals", refusals}}) | failed;
 }

@@ -40,11 +40,16 @@ void Cases::add_norms() {
                                 }});
     };
     define(
-        "rmsnorm forward", 2, [](Stream& s, View x, View y, View, View w, View rstd) { ops::rmsnorm_forward(s, x, {w, 0}, 1e-5f, y, rstd); },
+        "rmsnorm forward", 2,
+        [](Stream& s, View x, View y, View, View w, View rstd) {
+            ops::rmsnorm_forward(s, x, {w, 0}, 1e-5f, y, rstd);
+        },
         [](Device& d, View x, View y, View, View w, View rstd) { return rmsnorm_forward_gives(d, x, w, 1e-5, y, rstd); });
     define(
         "rmsnorm backward + residual", 4,
-        [](Stream& s, View x, View y, View z, View w, View rstd) { ops::rmsnorm_backward(s, x, y, {w, 0}, rstd, z, {}); },
+        [](Stream& s, View x, View y, View z, View w, View rstd) {
+            ops::rmsnorm_backward(s, x, y, {w, 0}, rstd, z, {});
+        },
         [](Device& d, View x, View y, View z, View w, View rstd) { return rmsnorm_backward_gives(d, x, y, w, rstd, z); });
 }
 

@@ -59,8 +59,7 @@ void Network::backward_attention(int64_t l, const BackwardOptions& options, cons
                             attention_shape(l), dq, dk, dv, buffers_.delta.rows_from(0, T));
     const View d_query = rotated_gradient(l, Query, dq, target), d_key = rotated_gradient(l, Key, dk, target);
 
-    if (reads_input(l, target, Query, Value))
-        normalize(residual(l, T), TensorKind::AttentionNorm, l, normed, s.attention_rstd.slice(0, T));
+    if (reads_input(l, target, Query, Value)) normalize(residual(l, T), TensorKind::AttentionNorm, l, normed, s.attention_rstd.slice(0, T));
     const View dx = need_normed ? d_normed : View{};
     backward_linear(l, Query, d_query, normed, target, dx, false);
     backward_linear(l, Key, d_key, normed, target, dx, true);
@@ -79,8 +78,8 @@ View Network::rotated_gradient(int64_t l, int projection, View gradient, const G
     const View dx = (query ? buffers_.q_rotated : buffers_.k_rotated).rows_from(0, gradient.rows), dy = by_heads(gradient);
     const View x = by_heads((query ? slot(l).q : slot(l).k).rows_from(0, gradient.rows));
     ops::fill_zero(stream(), dx);
-    ops::rmsnorm_backward(stream(), dy, x, norm_weight(norm, l), (query ? buffers_.q_rstd : buffers_.k_rstd).slice(0, x.rows),
-                          by_heads(dx), target.get(norm, l));
+    ops::rmsnorm_backward(stream(), dy, x, norm_weight(norm, l), (query ? buffers_.q_rstd : buffers_.k_rstd).slice(0, x.rows), by_heads(dx),
+                          target.get(norm, l));
     return dx;
 }
 
@@ -103,8 +102,8 @@ bool Network::reads_input(int64_t l, const GradientTarget& target, int first, in
     return false;
 }
 
-/// The gradient of a block's output: the residual stream's, through the block's output norm where it has one, and what the method adds to it
-/// there (which the stream does not see).
+/// The gradient of a block's output: the residual stream's, through the block's output norm where it has one, and what the method adds to
+/// it there (which the stream does not see).
 View Network::branch_gradient(Site site, int64_t l, const BackwardOptions& options, const GradientTarget& target) {
     const int64_t T = batch_.tokens();
     const View d_residual = buffers_.d_residual.rows_from(0, T), d_branch = buffers_.d_branch.rows_from(0, T);

@@ -55,7 +55,7 @@ struct LayerSlot {
     View q, k, v;  // of a model with query_key_norms: q and k before these
     View attention, lse, middle, gate, up, attention_rstd, mlp_rstd;
     std::array<View, MlpSite + 1> output, output_rstd;  // of each block, with block_output_norms: before them
-    std::array<View, kProjections> lora_h;  // Down's lies in Buffers: it is kept even where the layer recomputes
+    std::array<View, kProjections> lora_h;              // Down's lies in Buffers: it is kept even where the layer recomputes
 };
 
 /// Of one rotary embedding.
@@ -72,10 +72,10 @@ struct Buffers {
     View tokens, positions, offsets, label_rows, targets;
     std::array<RopeTable, kRopes> ropes;  // empty where no layer has it
 
-    std::vector<View> residual;    // L+1 points (T, C); one buffer for all where nothing is trained
-    std::vector<LayerSlot> slots;  // of the layers that keep theirs, then the shared one
-    std::vector<View> down_h;      // (T, r) for each layer
-    View normed, branch, wide;     // (T, C), (T, C), (T, F)
+    std::vector<View> residual;                 // L+1 points (T, C); one buffer for all where nothing is trained
+    std::vector<LayerSlot> slots;               // of the layers that keep theirs, then the shared one
+    std::vector<View> down_h;                   // (T, r) for each layer
+    View normed, branch, wide;                  // (T, C), (T, C), (T, F)
     View q_rotated, k_rotated, q_rstd, k_rstd;  // with query_key_norms: what attention reads, and of each head's norm
 
     View d_residual, d_branch, d_normed, d_wide, d_attention, dq, dk, dv, delta, lora_scratch;

@@ -6,7 +6,8 @@ namespace vaccine {
 namespace {
 
 size_t place(TensorKind kind, int layer, int projection) {
-    return (static_cast<size_t>(layer + 1) * kTensorKinds + static_cast<size_t>(kind)) * (kProjections + 1) + static_cast<size_t>(projection + 1);
+    return (static_cast<size_t>(layer + 1) * kTensorKinds + static_cast<size_t>(kind)) * (kProjections + 1) +
+           static_cast<size_t>(projection + 1);
 }
 
 }  // namespace

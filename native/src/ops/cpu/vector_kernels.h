@@ -76,7 +76,8 @@ struct VectorKernels {
     float (*exp_in_place)(float* s, float shift, int64_t n);
     /// p = exp(p - lse);  dp = p * (dp - delta).
     void (*attention_backward_row)(float* p, float* dp, float lse, float delta, int64_t n);
-    /// The same of scores that are yet to be capped: with s = cap * tanh(p / cap), p = exp(s - lse);  dp = p * (dp - delta) * (1 - (s/cap)^2).
+    /// The same of scores that are yet to be capped: with s = cap * tanh(p / cap), p = exp(s - lse);  dp = p * (dp - delta) * (1 -
+    /// (s/cap)^2).
     void (*capped_attention_backward_row)(float* p, float* dp, float lse, float delta, float cap, int64_t n);
 };
 

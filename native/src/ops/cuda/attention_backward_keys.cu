@@ -64,9 +64,8 @@ template <int QUERIES> __device__ bool all_seen(const Layout& layout, int query,
 }
 
 /// P^T and dS^T of kMmaM keys (rows) and kMmaN*TILES queries (columns), from the scores and from v dout^T.
-template <bool CAPPED, int TILES>
-__device__ void probabilities_and_gradients(Accumulator (&p)[TILES], Accumulator (&ds)[TILES], float scale, const float* log_sums,
-                                            const float* deltas) {
+template <bool CAPPED, int TILES> __device__ void probabilities_and_gradients(Accumulator (&p)[TILES], Accumulator (&ds)[TILES],
+                                                                              float scale, const float* log_sums, const float* deltas) {
     const int column = static_cast<int>(threadIdx.x) % 4 * 2;
 #pragma unroll
     for (int n = 0; n < TILES; ++n) {
@@ -126,7 +125,7 @@ template <int HD, bool CAPPED> __global__ void __launch_bounds__(KeyGradients<HD
         if (!all_seen<G::kQueries>(layout, query, warp_key)) hide_from_queries(p, layout, query, warp_key);
         multiply_rows<HD>(ds, value_rows, gradient_tile, by_columns);
         probabilities_and_gradients<CAPPED>(p, ds, exponent_scale<CAPPED>(layout), reinterpret_cast<const float*>(stage + G::kLogSums),
-                                    reinterpret_cast<const float*>(stage + G::kDeltas));
+                                            reinterpret_cast<const float*>(stage + G::kDeltas));
         Operand rounded[kTiles / 2];
         round_to_operand<kTiles / 2>(p, rounded);
         multiply_columns<HD, kTiles / 2>(dv, rounded, gradient_tile, by_rows, first_chunk);

@@ -119,7 +119,8 @@ void launch_query_gradients(const Call& call, const BackwardPointers& pointers) 
         using G = QueryGradients<size.value>;
         const dim3 grid(static_cast<unsigned>(ceil_div(call.longest, G::kQueries)), static_cast<unsigned>(call.shape.heads),
                         static_cast<unsigned>(call.samples));
-        launch(call.op, call.stream, query_gradients_kernel<size.value, capped.value>, grid, G::kThreads, G::kShared, pointers, Layout(call));
+        launch(call.op, call.stream, query_gradients_kernel<size.value, capped.value>, grid, G::kThreads, G::kShared, pointers,
+               Layout(call));
     });
 }
 

@@ -231,7 +231,8 @@ void attention_decode(Stream& stream, View q, View k_cache, View v_cache, View l
         using T = decltype(type);
         constexpr int N = static_cast<int>(kPackBytes / sizeof(T));
         const Pointers<T> pointers{q.as<T>(), k_cache.as<T>(), v_cache.as<T>(), lengths.as<int32_t>(), out.as<T>()};
-        const Layout layout{capacity, shape.heads, shape.kv_heads, shape.window, static_cast<int>(HD), row_lanes(HD), shape.scale, SoftCap(shape.cap)};
+        const Layout layout{capacity,      shape.heads, shape.kv_heads,    shape.window, static_cast<int>(HD),
+                            row_lanes(HD), shape.scale, SoftCap(shape.cap)};
         if (HD % N != 0 || !aligned_for(N, k_cache, v_cache)) {
             run<T, 1, 1>("attention_decode", stream, grid, pointers, layout);
         } else if (group == 1) {

@@ -21,8 +21,8 @@ struct ForwardPointers {
     float* lse;
 };
 
-/// The running softmax of a lane's two rows, row(0) and row(1) = row(0) + 8. Scores are kept unscaled (capped ones as a tanh): a probability
-/// is 2^(score * scale - largest * scale), one multiply-add and one exp2.
+/// The running softmax of a lane's two rows, row(0) and row(1) = row(0) + 8. Scores are kept unscaled (capped ones as a tanh): a
+/// probability is 2^(score * scale - largest * scale), one multiply-add and one exp2.
 struct Softmax {
     float largest[2] = {-INFINITY, -INFINITY};
     float sum[2] = {0, 0};  // of this lane's columns only, until finish
@@ -88,9 +88,9 @@ template <int HD> struct KeyTiles {
 };
 
 /// The probabilities of KEYS keys from `key` on, which lie in `tile`; what `out` holds is brought to the same base.
-template <int HD, bool CAPPED, int KEYS, class Queries> __device__ void score(const Queries& queries, uint32_t tile, const Layout& layout, int query,
-                                                                 int key, Softmax& softmax, Accumulator (&out)[HD / kMmaN],
-                                                                 Operand* probabilities) {
+template <int HD, bool CAPPED, int KEYS, class Queries> __device__ void score(const Queries& queries, uint32_t tile, const Layout& layout,
+                                                                              int query, int key, Softmax& softmax,
+                                                                              Accumulator (&out)[HD / kMmaN], Operand* probabilities) {
     Accumulator scores[KEYS / kMmaN];
     multiply_rows<HD>(scores, queries, tile, columns_first<HD>(static_cast<int>(threadIdx.x) % kWarp));
     cap_scores<CAPPED>(scores, layout);

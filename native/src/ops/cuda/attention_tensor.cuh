@@ -27,8 +27,8 @@ template <class F> bool dispatch_head_size(int64_t head_size, F f) {
     }
 }
 
-/// Calls f with the head size and whether scores are capped as types; false where there is no kernel for both. Capped ones there are for the
-/// head sizes of Gemma 2 only.
+/// Calls f with the head size and whether scores are capped as types; false where there is no kernel for both. Capped ones there are for
+/// the head sizes of Gemma 2 only.
 template <class F> bool dispatch_kernel(const AttentionShape& shape, F f) {
     if (shape.cap == 0) return dispatch_head_size(shape.head_size, [&](auto size) { f(size, std::false_type{}); });
     if (shape.head_size == 128) return f(std::integral_constant<int, 128>{}, std::true_type{}), true;

@@ -78,7 +78,8 @@ template <class T, int N> __device__ Part<T, N> load_part(const T* dy, const T* 
     part.x = load<N>(x + p * N);
     const Pack<T, N> gradient = load<N>(dy + p * N);
 #pragma unroll
-    for (int e = 0; e < N; ++e) part.g[e] = gradient[e] * (weight.item[e] + by.offset);
+    for (int e = 0; e < N; ++e)  // as a sum or a product first: what keeps ptxas 11.8 within the registers that it allots
+        part.g[e] = N == 1 ? gradient[e] * (weight.item[e] + by.offset) : fmaf(gradient[e], weight.item[e], gradient[e] * by.offset);
     return part;
 }
 

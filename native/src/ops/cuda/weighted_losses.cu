@@ -92,11 +92,11 @@ template <bool DIVERGENCE, bool ENTROPY> struct LossGradient {
 
 template <bool DIVERGENCE, bool ENTROPY> void run_backward(Stream& stream, View logits, View lse, const WeightedLosses& of, float cap) {
     const bool aligned = aligned_for(4, logits) && (!DIVERGENCE || aligned_for(4, of.teacher));
-    for_each_row_pack<4>("weighted_losses_backward", stream, logits.rows, logits.columns, aligned,
-                         LossGradient<DIVERGENCE, ENTROPY>{logits.as<float>(), lse.as<float>(), of.labels, of.targets.as<int32_t>(),
-                                                           of.divergence, of.teacher.as<float>(), of.teacher_lse.as<float>(),
-                                                           of.negative_entropy, of.negative_entropies.as<float>(), SoftCap(cap),
-                                                           logits.columns});
+    for_each_row_pack<4>(
+        "weighted_losses_backward", stream, logits.rows, logits.columns, aligned,
+        LossGradient<DIVERGENCE, ENTROPY>{logits.as<float>(), lse.as<float>(), of.labels, of.targets.as<int32_t>(), of.divergence,
+                                          of.teacher.as<float>(), of.teacher_lse.as<float>(), of.negative_entropy,
+                                          of.negative_entropies.as<float>(), SoftCap(cap), logits.columns});
 }
 
 }  // namespace

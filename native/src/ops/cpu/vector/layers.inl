@@ -15,8 +15,7 @@ float rmsnorm_row(const float* x, const float* w, float offset, float eps, int64
 void rmsnorm_backward_row(const float* dy, const float* x, const float* w, float offset, float rstd, int64_t C, float* dx) {
     const auto through_weight = [&](int64_t c, auto lanes) { return load(dy + c, lanes) * (load(w + c, lanes) + all(offset)); };
     Vec product = all(0);
-    for_each_vector(C,
-                    [&](int64_t c, auto lanes) { product = multiply_add(through_weight(c, lanes), load(x + c, lanes), product); });
+    for_each_vector(C, [&](int64_t c, auto lanes) { product = multiply_add(through_weight(c, lanes), load(x + c, lanes), product); });
     // How much of the gradient only rescales the row.
     const float pull = sum_of_lanes(product) / static_cast<float>(C) * rstd * rstd;
     for_each_vector(C, [&](int64_t c, auto lanes) {
