@@ -226,7 +226,7 @@ inline void gradient_is_slope(Model& model, const vaccine_forward_options& forwa
     check(norm(slope) > 0, "the gradient is zero everywhere");
     const double along = 1 / norm(slope), aside = 1 / norm(direction);
     for (size_t i = 0; i < start.size(); ++i) direction[i] = aside * direction[i] + along * slope[i];
-    const double expected = std::inner_product(slope.begin(), slope.end(), direction.begin(), 0.0), h = 5e-4;
+    const double expected = std::inner_product(slope.begin(), slope.end(), direction.begin(), 0.0), h = 2.5e-4;
     double loss[2];
     for (const int side : {0, 1}) {
         std::vector<float> moved = start;
