@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using NativeVaccine.Cli;
 using NativeVaccine.Cli.Demo;
 using NativeVaccine.Cli.Output;
@@ -43,4 +44,8 @@ internal static class CommandLine
         Assert.True(result.ExitCode == 0, $"{string.Join(' ', arguments)}: exit code {result.ExitCode}: {result.Error}");
         return result;
     }
+
+    /// <summary>What evaluate loss gives for options, to all its digits.</summary>
+    public static double MeanLoss(params string[] options) =>
+        (double)JsonNode.Parse(Succeed(["evaluate", "loss", .. options, "--json", "-"]).Output)!["mean_loss"]!;
 }

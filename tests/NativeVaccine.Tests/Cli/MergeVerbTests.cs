@@ -81,12 +81,7 @@ public sealed class MergeVerbTests : IDisposable
         Assert.InRange(Loss(options) / exact, 1 - 1e-6, 1 + 1e-6);
         Assert.NotInRange(Loss("--model", folder.File("rounded")) / exact, 1 - 1e-6, 1 + 1e-6);
 
-        double Loss(params string[] options)
-        {
-            string json = folder.File("loss.json");
-            CommandLine.Succeed(["evaluate", "loss", .. options, "--data", data, "--json", json]);
-            return (double)JsonNode.Parse(File.ReadAllText(json))!["mean_loss"]!;
-        }
+        double Loss(params string[] options) => CommandLine.MeanLoss([.. options, "--data", data]);
     }
 
     [Fact]

@@ -103,12 +103,7 @@ public sealed class ModelVerbTests : IDisposable
         Assert.Equal(2, again.ExitCode);
         Assert.Contains("the output folder is not empty", again.ErrorLine, StringComparison.Ordinal);
 
-        double Loss(params string[] options)
-        {
-            string json = folder.File("loss.json");
-            CommandLine.Succeed(["evaluate", "loss", .. options, "--data", data, "--json", json]);
-            return (double)JsonNode.Parse(File.ReadAllText(json))!["mean_loss"]!;
-        }
+        double Loss(params string[] options) => CommandLine.MeanLoss([.. options, "--data", data]);
     }
 
     [Theory]
