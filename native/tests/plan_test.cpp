@@ -94,14 +94,14 @@ std::vector<Input> inputs() {
         {"tiny, recomputed", small, tiny([](vaccine_plan_options& o) { o.recomputed_layers = 3; }), 8192, 347136, 3},
         {"one token", small, tiny([](vaccine_plan_options& o) { o.max_tokens = o.max_samples = o.longest_sample = o.decode_samples = 1; }),
          8192, 241920},
-        {"many heads", many_heads, tiny([](vaccine_plan_options& o) { o.max_tokens = 4096; }), 67108864, 1788347648},
+        {"many heads", many_heads, tiny([](vaccine_plan_options& o) { o.max_tokens = 4096; }), 67108864, 1788363776},
         {"llama-2-7b", large, paper([](vaccine_plan_options&) {}), 50331648, 21005019136},
         {"llama-2-7b within 16 GiB", large, paper([](vaccine_plan_options& o) { o.memory_limit = int64_t{16} << 30; }), 50331648,
          17086178304, 24},
         {"llama-2-7b, fp32", large, paper([](vaccine_plan_options& o) { o.weight_type = o.activation_type = VACCINE_F32; }), 50331648,
          40762533888},
         {"llama-2-7b, decoding", large,
-         paper([](vaccine_plan_options& o) { o.training = 0, o.decode_samples = 16, o.decode_capacity = 512; }), 50331648, 19235460352},
+         paper([](vaccine_plan_options& o) { o.training = 0, o.decode_samples = 16, o.decode_capacity = 512; }), 50331648, 19235468288},
     };
 }
 
