@@ -2,6 +2,7 @@
 # The host's engine tests on the CUDA engine, on ptxmachine: every kernel access, barrier and race is checked on the way.
 #   tests/cuda-on-ptxmachine.sh          what CI runs: device errors, tiny models, decoding, the micro trace, resuming, a short run of every
 #                                        method; fp32, then bf16
+#   tests/cuda-on-ptxmachine.sh gradients  gradients of all tiny models in fp32 (CI leaves out those of Gemma, Qwen3 and Phi-3: too slow)
 #   tests/cuda-on-ptxmachine.sh methods  a whole micro run of every method beside the CPU engine's, in both precisions, and writes how far off
 #                                        each number was (without race checks)
 #   tests/cuda-on-ptxmachine.sh long     the longer traces and every resume and session test instead (hours; without race checks; traces in fp32)
@@ -25,7 +26,9 @@ any() {  # names: a filter that matches any of them
     echo "${filter#|}"
 }
 models=".Engine.FixtureModelTests.LogitsAndLosses .Engine.FixtureModelTests.Recomputation .DecoderTests.Greedy"
-fp32=$(any $models DeviceErrorTests EngineLayoutTests .Engine.FixtureModelTests.Sites .Engine.FixtureModelTests.Parameter AdapterSessionTests)
+gradients=$(any .Engine.FixtureModelTests.Sites .Engine.FixtureModelTests.Parameter)
+newer="DisplayName!~tiny-gemma&DisplayName!~tiny-qwen3&DisplayName!~tiny-phi3"
+fp32="$(any $models DeviceErrorTests EngineLayoutTests AdapterSessionTests)|(($gradients)&$newer)"
 bf16=$(any $models)
 micro="(FullyQualifiedName~.Training.TraceTests.IsFollowed&DisplayName~micro)"
 micro="$micro|$(any .ResumeTests.AShortRun)"
@@ -35,6 +38,7 @@ verbosity=minimal
 jobs=()  # precision:filter
 case ${1-} in
     "") jobs=("fp32:$fp32" "fp32:$micro|$short" "bf16:$bf16|$micro|$short") ;;
+    gradients) jobs=("fp32:$gradients") ;;
     methods)
         jobs=("fp32:$(any .MethodRunTests.AWholeRun)" "bf16:$(any .MethodRunTests.AWholeRun)")
         verbosity=detailed
