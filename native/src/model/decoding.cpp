@@ -109,7 +109,7 @@ int64_t Network::decode_extend(const BatchInput& input, const int32_t* samples, 
     check_extension(input, samples, starts);
     const PlanOptions& options = plan_.options();
     std::vector<int32_t> positions, rows, lengths;
-    lengths_.resize(static_cast<size_t>(std::max<int64_t>(options.decode_samples, static_cast<int64_t>(lengths_.size()))));
+    lengths_.resize(static_cast<size_t>(options.decode_samples));
     seen_.clear();  // decode_next has no tokens to penalize any more, and wants a new beginning
     decoding_.clear();
     for (int64_t i = 0; i < input.samples; ++i) {

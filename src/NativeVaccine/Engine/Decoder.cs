@@ -43,7 +43,8 @@ public sealed class Decoder
         int[][] results = new int[prompts.Count][];
         Array.Fill(results, []);
         IEnumerable<int> which = options.Only ?? Enumerable.Range(0, prompts.Count);
-        foreach (int[] group in Groups(prompts, which))
+        int most = Math.Min(limits.DecodeSamples, limits.MaxSamples);
+        foreach (int[] group in SequencePacking.Groups(which, index => prompts[index].Length, most, limits.MaxTokens))
         {
             // A prompt draws by a seed of its own, so that it depends on no other.
             IEnumerable<ulong> seeds = group.Select(index => options.Seed ^ ((ulong)index * 0x9E3779B97F4A7C15));
@@ -53,25 +54,6 @@ public sealed class Decoder
             for (int slot = 0; slot < group.Length; slot++) results[group[slot]] = [.. continuations[slot]];
         }
         return results;
-    }
-
-    /// <summary>The prompts' indices, shortest prompts first, in groups of at most so many that the plan has room for.</summary>
-    private IEnumerable<int[]> Groups(IReadOnlyList<int[]> prompts, IEnumerable<int> which)
-    {
-        var group = new List<int>();
-        int tokens = 0;
-        foreach (int index in which.OrderBy(index => prompts[index].Length))
-        {
-            if (group.Count == Math.Min(limits.DecodeSamples, limits.MaxSamples) || tokens + prompts[index].Length > limits.MaxTokens)
-            {
-                yield return [.. group];
-                group.Clear();
-                tokens = 0;
-            }
-            group.Add(index);
-            tokens += prompts[index].Length;
-        }
-        if (group.Count > 0) yield return [.. group];
     }
 
     private void RequireRoom(IReadOnlyList<int[]> prompts, int newTokens)

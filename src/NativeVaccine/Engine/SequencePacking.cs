@@ -1,6 +1,4 @@
-using NativeVaccine.Engine;
-
-namespace NativeVaccine.Evaluation;
+namespace NativeVaccine.Engine;
 
 /// <summary>Sequences of unequal lengths in groups that go through the model at a time, shortest first, without padding.</summary>
 /// <param name="lengths">Tokens of each sequence.</param>
@@ -26,20 +24,28 @@ internal sealed class SequencePacking(IReadOnlyList<int> lengths)
     }
 
     /// <summary>The sequences' indices in groups for which there is room.</summary>
-    public IEnumerable<int[]> Groups(SessionOptions limits)
+    public IEnumerable<int[]> Groups(SessionOptions limits) =>
+        Groups(order, index => lengths[index], limits.MaxSamples, limits.MaxTokens);
+
+    /// <summary>Indices of sequences, shortest sequences first, in groups of at most so many; a sequence too long for a group has one alone.</summary>
+    /// <param name="indices">The sequences.</param>
+    /// <param name="lengthOf">Tokens of one.</param>
+    /// <param name="mostSamples">Sequences of a group.</param>
+    /// <param name="mostTokens">Tokens of a group.</param>
+    public static IEnumerable<int[]> Groups(IEnumerable<int> indices, Func<int, int> lengthOf, int mostSamples, int mostTokens)
     {
         var group = new List<int>();
         int tokens = 0;
-        foreach (int index in order)
+        foreach (int index in indices.OrderBy(lengthOf))
         {
-            if (group.Count > 0 && (group.Count == limits.MaxSamples || tokens + lengths[index] > limits.MaxTokens))
+            if (group.Count > 0 && (group.Count == mostSamples || tokens + lengthOf(index) > mostTokens))
             {
                 yield return [.. group];
                 group.Clear();
                 tokens = 0;
             }
             group.Add(index);
-            tokens += lengths[index];
+            tokens += lengthOf(index);
         }
         if (group.Count > 0) yield return [.. group];
     }
