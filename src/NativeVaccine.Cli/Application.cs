@@ -67,6 +67,7 @@ internal sealed class Application(Terminal terminal, Interruption interruption)
             new MergeCommand(context),
             new ExportCommand(context),
             new ReportCommand(context),
+            new ExperimentCommand(context),
             new DemoCommand(context),
             new BenchCommand(context),
             new CompletionCommand(context),

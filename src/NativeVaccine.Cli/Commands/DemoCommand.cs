@@ -22,6 +22,8 @@ internal sealed class DemoCommand : Verb
         $"alignment methods to compare, or {DemoArm.Every}; {string.Join(',', DemoArm.Usual.Select(static arm => arm.Method))} unless given; sft is always one");
     private readonly Option<double?> poisonRatio =
         OptionKinds.Share("--poison-ratio", "share of forbidden questions in the attacker's data; 0.1 unless given");
+    private readonly Option<bool> worldOnly = OptionKinds.Switch(
+        "--world-only", "make nothing but the world of the seed: a base model, and its data as text (for experiments)");
     private readonly Option<string?> output =
         OptionKinds.Text("--out", "RUN", "folder for everything that is made; runs/demo-<date> unless given");
     private readonly Option<string?> device = OptionKinds.Text("--device", "cpu|cuda:N", "where to run; cpu unless given");
@@ -37,7 +39,7 @@ internal sealed class DemoCommand : Verb
         context)
     {
         size = context.Demo;
-        AddAll([seed, seeds, methods, poisonRatio, output, device, threads, .. ofMethods.Values, ConfigurationFile.CreateOption()]);
+        AddAll([seed, seeds, methods, poisonRatio, worldOnly, output, device, threads, .. ofMethods.Values, ConfigurationFile.CreateOption()]);
     }
 
     /// <inheritdoc/>
@@ -56,6 +58,7 @@ internal sealed class DemoCommand : Verb
         };
         using Device opened = Device.Open(settings.Device, settings.Threads);
         ulong first = parsed.GetValue(seed) ?? DefaultSeed;
+        if (parsed.GetValue(worldOnly)) return MakeWorld(opened, settings, first, folder);
         var watch = Stopwatch.StartNew();
         List<SeedResult> results = ProgressDisplay.Run(Terminal, display => Enumerable.Range(0, parsed.GetValue(seeds) ?? 1)
             .Select(index => first + (ulong)index)
@@ -66,6 +69,17 @@ internal sealed class DemoCommand : Verb
         report.Write(Terminal);
         Terminal.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{watch.Elapsed.TotalSeconds:F0} s; models, adapters and numbers are in {folder}"));
+        return ExitCode.Success;
+    }
+
+    private int MakeWorld(Device device, DemoSettings settings, ulong world, string folder)
+    {
+        ProgressDisplay.Run(Terminal, display =>
+        {
+            new DemoStory(device, settings, world, folder, display, Cancellation).MakeWorld();
+            return folder;
+        });
+        Terminal.Error.WriteLine($"wrote {folder}");
         return ExitCode.Success;
     }
 

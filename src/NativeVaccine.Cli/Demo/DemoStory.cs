@@ -48,6 +48,15 @@ internal sealed class DemoStory(
     private readonly ToyWorld world = new(seed);
     private readonly DemoStage stages = new(cancellation);
 
+    /// <summary>Makes nothing but the world: the base model, and its data as text (<see cref="ToyWorldFiles"/>).</summary>
+    public void MakeWorld()
+    {
+        Directory.CreateDirectory(Path.Combine(folder, "data"));
+        DemoStage.WriteData(DataFile("pretraining"), world.Pretraining(settings.PretrainingSamples));
+        Pretrain();
+        ToyWorldFiles.Write(folder, world);
+    }
+
     /// <summary>Runs it.</summary>
     public SeedResult Run()
     {

@@ -31,12 +31,14 @@ internal static class ConfigurationFile
         foreach (JsonProperty field in document.RootElement.EnumerateObject().Where(static field => !Remarks.Contains(field.Name)))
         {
             Option option = Find(command, field.Name, path, ParseErrors.NameOf(parsed));
-            if (!parsed.IsGiven(option)) added.AddRange(Values(field, option, path).Select(value => $"{option.Name}={value}"));
+            if (!parsed.IsGiven(option)) added.AddRange(Values(field.Name, field.Value, option, path).Select(value => $"{option.Name}={value}"));
         }
         return [.. arguments, .. added];
     }
 
-    private static Option Find(Command command, string field, string path, string verb)
+    /// <summary>The option of a verb that a field is named after.</summary>
+    /// <exception cref="InputException">There is none; the message has the nearest name.</exception>
+    public static Option Find(Command command, string field, string path, string verb)
     {
         string name = $"--{field.Replace('_', '-')}";
         Option? option = command.Options.FirstOrDefault(candidate => candidate.Name == name && candidate.Name != Name);
@@ -46,19 +48,21 @@ internal static class ConfigurationFile
         throw new InputException($"{path}: field '{field}' is no option of {verb}; {suggestion}");
     }
 
-    private static string[] Values(JsonProperty field, Option option, string path) => field.Value.ValueKind switch
+    /// <summary>What a field's value gives an option, in the words of a command line.</summary>
+    /// <exception cref="InputException">No option takes such a value.</exception>
+    public static string[] Values(string field, JsonElement value, Option option, string path) => value.ValueKind switch
     {
         JsonValueKind.Null => [],
-        JsonValueKind.String => [field.Value.GetString()!],
+        JsonValueKind.String => [value.GetString()!],
         // Sizes in a file are whole numbers of bytes, as a run's config.json has them.
-        JsonValueKind.Number when option is Option<long?> && field.Value.TryGetInt64(out long bytes) => [FormattableString.Invariant($"{bytes}B")],
-        JsonValueKind.Number => [field.Value.GetRawText()],
+        JsonValueKind.Number when option is Option<long?> && value.TryGetInt64(out long bytes) => [FormattableString.Invariant($"{bytes}B")],
+        JsonValueKind.Number => [value.GetRawText()],
         JsonValueKind.True => ["true"],
         JsonValueKind.False => ["false"],
-        JsonValueKind.Array when field.Value.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String) =>
-            Texts([.. field.Value.EnumerateArray().Select(static item => item.GetString()!)], option),
+        JsonValueKind.Array when value.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String) =>
+            Texts([.. value.EnumerateArray().Select(static item => item.GetString()!)], option),
         _ => throw new InputException(
-            $"{path}: field '{field.Name}' is {field.Value.ValueKind}; expected text, a number, true, false, or a list of texts"),
+            $"{path}: field '{field}' is {value.ValueKind}; expected text, a number, true, false, or a list of texts"),
     };
 
     /// <summary>An option that may be repeated takes them one by one, any other as a list with commas.</summary>

@@ -21,6 +21,12 @@ public abstract class AnswerTask
     /// <summary>GSM8K: which number is the final answer?</summary>
     public static AnswerTask Gsm8k { get; } = new NumberTask();
 
+    /// <summary>Any other: is the answer the record's output?</summary>
+    public static AnswerTask Match { get; } = new MatchTask();
+
+    /// <summary>All tasks.</summary>
+    public static IReadOnlyList<AnswerTask> All { get; } = [Sst2, AgNews, Gsm8k, Match];
+
     /// <summary>The name by which the command line selects it.</summary>
     public string Name { get; }
 

@@ -1,0 +1,118 @@
+using System.Globalization;
+using NativeVaccine.Cli.Output;
+
+namespace NativeVaccine.Cli.Experiments;
+
+/// <summary>
+/// Does the work of an experiment, cell by cell, beside whoever else works in the same folder. What is done is skipped; what is broken off goes
+/// on; what failed before is tried once more; a cell that fails stops no other.
+/// </summary>
+/// <param name="experiment">The grid and its jobs.</param>
+/// <param name="folder">Its folder.</param>
+/// <param name="runner">Does a job.</param>
+/// <param name="terminal">Told a line for each cell.</param>
+/// <param name="cancellation">Stops it before the next job; the one that runs has it too.</param>
+internal sealed class ExperimentWork(
+    Experiment experiment, ExperimentFolder folder, JobRunner runner, Terminal terminal, CancellationToken cancellation)
+{
+    private const string ClearLine = "\r\e[K";
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Jobs that had failed before this process began, and are to be tried again.</summary>
+    private readonly HashSet<string> toRetry =
+        [.. experiment.Jobs.Select(static job => job.Id).Where(id => folder.StatusOf(id).State == JobState.Failed)];
+
+    private bool saidWhoElseWorks;
+
+    /// <summary>Told of each cell that has ended.</summary>
+    public Action<GridCell>? CellEnded { get; init; }
+
+    /// <summary>Works until every cell is done or broken.</summary>
+    /// <param name="cells">The cells, in this order.</param>
+    /// <param name="stages">The only stages of which jobs are done; all unless given.</param>
+    /// <returns>How many cells are broken.</returns>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public int Run(IReadOnlyList<GridCell> cells, IReadOnlyCollection<string>? stages = null)
+    {
+        var left = new List<GridCell>(cells);
+        int broken = 0;
+        while (left.Count > 0)
+        {
+            bool moved = false;
+            foreach (GridCell cell in left.ToArray())
+            {
+                int place = cells.Count - left.Count + 1;
+                switch (Advance(cell, place, cells.Count, stages, out string? error))
+                {
+                    case JobState.Running:
+                        continue;
+                    case JobState.Failed:
+                        broken++;
+                        Say($"{Place(place, cells.Count)} {cell.Title}: FAILED: {error}");
+                        break;
+                    default:
+                        CellEnded?.Invoke(cell);
+                        Say($"{Place(place, cells.Count)} {cell.Title}: {CellNumbers.Describe(CellNumbers.Of(folder, experiment, cell))}{TimeLeft()}");
+                        break;
+                }
+                left.Remove(cell);
+                moved = true;
+            }
+            if (left.Count > 0 && !moved) WaitForOthers();
+        }
+        return broken;
+    }
+
+    /// <summary>Does what can be done of a cell.</summary>
+    /// <returns>Done, failed, or running: another process has work that it waits for.</returns>
+    private JobState Advance(GridCell cell, int place, int count, IReadOnlyCollection<string>? stages, out string? error)
+    {
+        error = null;
+        foreach (ExperimentJob job in experiment.WorkOf(cell).Where(job => stages is null || stages.Contains(job.Stage)))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            JobStatus status = folder.StatusOf(job.Id);
+            if (status.State == JobState.Waiting || (status.State == JobState.Failed && toRetry.Contains(job.Id)))
+            {
+                if (terminal.IsErrorScreen) terminal.Error.Write($"{ClearLine}{Place(place, count)} {cell.Title}: {job.Stage} ...");
+                status = Do(job);
+            }
+            if (status.State == JobState.Done) continue;
+            error = $"{job.Stage}: {status.Error} (see {folder.LogOf(job.Id)})";
+            return status.State;
+        }
+        return JobState.Done;
+    }
+
+    private JobStatus Do(ExperimentJob job)
+    {
+        using JobClaim? claim = folder.TryClaim(job.Id, out Worker? owner);
+        if (claim is null) return new JobStatus(JobState.Running, Worker: owner);
+        // Between the look and the claim another may have done it.
+        JobStatus status = folder.StatusOf(job.Id);
+        if (status.State == JobState.Done) return status;
+        toRetry.Remove(job.Id);
+        return runner.Run(job);
+    }
+
+    private void WaitForOthers()
+    {
+        if (!saidWhoElseWorks) Say("waiting for work that other processes have");
+        saidWhoElseWorks = true;
+        if (cancellation.WaitHandle.WaitOne(BetweenLooks)) cancellation.ThrowIfCancellationRequested();
+    }
+
+    private void Say(string line)
+    {
+        if (terminal.IsErrorScreen) terminal.Error.Write(ClearLine);
+        terminal.Error.WriteLine(line);
+    }
+
+    private string TimeLeft() => new ExperimentProgress(experiment, folder).Left() is { } left ? $"; {left} left" : "";
+
+    private static string Place(int place, int count)
+    {
+        string all = count.ToString(CultureInfo.InvariantCulture);
+        return $"[{place.ToString(CultureInfo.InvariantCulture).PadLeft(all.Length)}/{all}]";
+    }
+}
