@@ -26,7 +26,7 @@ internal enum JobState
 /// <param name="State">How far it is.</param>
 /// <param name="Seconds">What it took, the last try only; 0 before it has ended.</param>
 /// <param name="Error">Why it failed, in a line; null otherwise.</param>
-/// <param name="Worker">Who works on it now; null otherwise.</param>
+/// <param name="Worker">Who works on it now, if that is known; null otherwise.</param>
 internal sealed record JobStatus(JobState State, double Seconds = 0, string? Error = null, Worker? Worker = null);
 
 /// <summary>
@@ -36,7 +36,11 @@ internal sealed record JobStatus(JobState State, double Seconds = 0, string? Err
 /// <param name="Path">The folder.</param>
 internal sealed record ExperimentFolder(string Path)
 {
+    /// <summary>The folder in it that has scripts and output of Slurm.</summary>
+    public const string Slurm = "slurm";
+
     private const string Jobs = "jobs";
+    private readonly FolderClock clock = new(System.IO.Path.Combine(Path, Jobs));
 
     /// <summary>Where hashes of input files are kept.</summary>
     public string Hashes => Inside("hashes.json");
@@ -53,7 +57,7 @@ internal sealed record ExperimentFolder(string Path)
     {
         try
         {
-            foreach (string name in (string[])[Jobs, "runs", "data", "worlds", "evaluations"]) Directory.CreateDirectory(Inside(name));
+            foreach (string name in (string[])[Jobs, Slurm, "runs", "data", "worlds", "evaluations"]) Directory.CreateDirectory(Inside(name));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -62,14 +66,17 @@ internal sealed record ExperimentFolder(string Path)
     }
 
     /// <summary>The right to work on a job; null if another has it.</summary>
-    public JobClaim? TryClaim(string id, out Worker? owner) => JobClaim.TryTake(ClaimOf(id), out owner);
+    public JobClaim? TryClaim(string id, out Worker? owner) => JobClaim.TryTake(ClaimsOf(id), clock, out owner);
 
     /// <summary>How far a job is.</summary>
     public JobStatus StatusOf(string id)
     {
+        if (RecordOf(id) is { State: JobState.Done } done) return done;
+        bool isHeld = JobClaim.IsHeld(ClaimsOf(id), clock, out Worker? worker);
+        // Between the two looks it may have ended, and a claim is given back after the record is kept.
         JobStatus? ended = RecordOf(id);
-        if (ended?.State == JobState.Done) return ended;
-        return JobClaim.Holder(ClaimOf(id)) is { } worker ? new JobStatus(JobState.Running, Worker: worker) : ended ?? new JobStatus(JobState.Waiting);
+        if (ended?.State != JobState.Done && isHeld) return new JobStatus(JobState.Running, Worker: worker);
+        return ended ?? new JobStatus(JobState.Waiting);
     }
 
     /// <summary>Keeps how a job ended.</summary>
@@ -85,7 +92,7 @@ internal sealed record ExperimentFolder(string Path)
         ["command"] = new JsonArray([.. job.CommandLine(Path).Select(static word => (JsonNode)word)]),
     });
 
-    private string ClaimOf(string id) => Inside($"{Jobs}/{id}.claim");
+    private string ClaimsOf(string id) => Inside($"{Jobs}/{id}.claims");
 
     private string RecordFile(string id) => Inside($"{Jobs}/{id}.json");
 
