@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using NativeVaccine.Cli.Experiments;
 
 namespace NativeVaccine.Cli.Commands;
@@ -6,6 +7,8 @@ namespace NativeVaccine.Cli.Commands;
 /// <summary>Does an experiment, or goes on with it.</summary>
 internal sealed class ExperimentRunCommand : ExperimentVerb
 {
+    private static readonly TimeSpan BetweenTables = TimeSpan.FromSeconds(10);
+
     public ExperimentRunCommand(CommandContext context) : base(
         "run",
         "Do an experiment: align, attack and measure every cell; the same command goes on after anything, and several at once share the work",
@@ -28,7 +31,7 @@ internal sealed class ExperimentRunCommand : ExperimentVerb
         Saving = "the step that runs is finished and kept";
         try
         {
-            int broken = WorkOn(experiment, folder, _ => Collect(experiment, folder)).Run(experiment.Cells);
+            int broken = WorkOn(experiment, folder, CollectNowAndThen(experiment, folder)).Run(experiment.Cells);
             Collect(experiment, folder).Write(Terminal);
             Terminal.Error.WriteLine($"wrote {folder.Inside("results.md")}, .csv and .json");
             return broken == 0 ? ExitCode.Success : ExitCode.Failed;
@@ -39,5 +42,17 @@ internal sealed class ExperimentRunCommand : ExperimentVerb
             Terminal.Error.WriteLine("stopped; the same command goes on");
             return ExitCode.Cancelled;
         }
+    }
+
+    /// <summary>The table of a large grid takes its time: whoever looks on the way sees one that is a few seconds old.</summary>
+    private static Action<GridCell> CollectNowAndThen(Experiment experiment, ExperimentFolder folder)
+    {
+        var last = Stopwatch.StartNew();
+        return _ =>
+        {
+            if (last.Elapsed < BetweenTables) return;
+            Collect(experiment, folder);
+            last.Restart();
+        };
     }
 }

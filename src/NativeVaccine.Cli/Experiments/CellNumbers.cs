@@ -35,6 +35,7 @@ internal static class CellNumbers
                     RunCost cost = RunCost.Of(output);
                     numbers[ExperimentNumbers.AlignSeconds] = cost.Seconds;
                     numbers[ExperimentNumbers.PeakBytes] = cost.PeakBytes;
+                    if (cost.Flops is { } flops) numbers[ExperimentNumbers.AlignFlops] = flops;
                     break;
                 case "attack":
                     numbers[ExperimentNumbers.AttackSeconds] = RunCost.Of(output).Seconds;

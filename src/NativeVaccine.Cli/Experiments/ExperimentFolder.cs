@@ -38,6 +38,9 @@ internal sealed record ExperimentFolder(string Path)
 {
     private const string Jobs = "jobs";
 
+    /// <summary>What was seen done: it stays so, and a large grid need not be read again for every cell.</summary>
+    private readonly Dictionary<string, JobStatus> done = new(StringComparer.Ordinal);
+
     /// <summary>Where hashes of input files are kept.</summary>
     public string Hashes => Inside("hashes.json");
 
@@ -67,8 +70,9 @@ internal sealed record ExperimentFolder(string Path)
     /// <summary>How far a job is.</summary>
     public JobStatus StatusOf(string id)
     {
+        if (done.TryGetValue(id, out JobStatus? known)) return known;
         JobStatus? ended = RecordOf(id);
-        if (ended?.State == JobState.Done) return ended;
+        if (ended?.State == JobState.Done) return done[id] = ended;
         return JobClaim.Holder(ClaimOf(id)) is { } worker ? new JobStatus(JobState.Running, Worker: worker) : ended ?? new JobStatus(JobState.Waiting);
     }
 

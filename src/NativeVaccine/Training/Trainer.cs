@@ -148,6 +148,7 @@ public sealed class Trainer
     private void DoStep(int step, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
+        double flops = session.Flops;
         var samples = new StepSamples(streams, options, step);
         var metrics = new StepMetrics { Step = step, Epoch = streams.Epoch(step), LearningRate = schedule.At(step) };
         var context = new StepContext
@@ -169,6 +170,7 @@ public sealed class Trainer
         RequireFinite(metrics);
         ReplayStep replay = Record(samples, metrics);
         metrics.PeakBytes = session.Memory.Used;
+        metrics.Flops = session.Flops - flops;
         metrics.Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         watch?.AddStep(metrics.Seconds);
         Folder?.Append(metrics, replay);
