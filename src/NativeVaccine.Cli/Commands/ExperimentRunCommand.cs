@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using NativeVaccine.Cli.Experiments;
+using NativeVaccine.Cli.Options;
 
 namespace NativeVaccine.Cli.Commands;
 
@@ -8,6 +9,8 @@ namespace NativeVaccine.Cli.Commands;
 internal sealed class ExperimentRunCommand : ExperimentVerb
 {
     private static readonly TimeSpan BetweenTables = TimeSpan.FromSeconds(10);
+
+    private readonly Option<bool> quick = OptionKinds.Switch("--no-estimate", "begin at once, without a measured step of each kind of run for an estimate of the time");
 
     public ExperimentRunCommand(CommandContext context) : base(
         "run",
@@ -17,6 +20,7 @@ internal sealed class ExperimentRunCommand : ExperimentVerb
     {
         Add(Plan);
         Add(Out);
+        Add(quick);
     }
 
     /// <inheritdoc/>
@@ -27,7 +31,7 @@ internal sealed class ExperimentRunCommand : ExperimentVerb
     {
         (Experiment experiment, ExperimentFolder folder) = Prepare(parsed);
         Terminal.Error.WriteLine(Describe(experiment, folder));
-        foreach (string line in new ExperimentMemory(experiment, folder, Run).Lines()) Terminal.Error.WriteLine(line);
+        SayWhatItTakes(experiment, folder, isMeasured: !parsed.GetValue(quick));
         Saving = "the step that runs is finished and kept";
         try
         {
@@ -42,6 +46,16 @@ internal sealed class ExperimentRunCommand : ExperimentVerb
             Terminal.Error.WriteLine("stopped; the same command goes on");
             return ExitCode.Cancelled;
         }
+    }
+
+    /// <summary>By a measured step only before the first work: later the work that is done says more.</summary>
+    private void SayWhatItTakes(Experiment experiment, ExperimentFolder folder, bool isMeasured)
+    {
+        var progress = new ExperimentProgress(experiment, folder);
+        if (progress.Count(JobState.Waiting) + progress.Count(JobState.Failed) == 0) return;
+        var forecast = new ExperimentForecast(experiment, folder, Root(), Run);
+        foreach (string line in forecast.Memory()) Terminal.Error.WriteLine(line);
+        if (isMeasured && progress.Count(JobState.Done) == 0 && forecast.Time() is { } time) Terminal.Error.WriteLine(time);
     }
 
     /// <summary>The table of a large grid takes its time: whoever looks on the way sees one that is a few seconds old.</summary>

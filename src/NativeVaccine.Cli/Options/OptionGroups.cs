@@ -26,7 +26,7 @@ internal static class OptionGroups
         ]),
         ("LoRA", ["--lora-rank", "--lora-alpha", "--lora-targets", "--dropout"]),
         ("Answers", ["--generator", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--repetition-penalty"]),
-        ("Measuring", ["--tamper-prompts", "--tamper-every", "--tamper-rules", "--tamper-new-tokens", "--track-drift", "--steps", "--warm-up"]),
+        ("Measuring", ["--tamper-prompts", "--tamper-every", "--tamper-rules", "--tamper-new-tokens", "--track-drift", "--steps", "--warm-up", "--no-estimate"]),
         ("Device", ["--device", "--threads", "--precision", "--gemm", "--device-memory"]),
         ("Output", ["--out", "--stages", "--world-only", "--dtype", "--json"]),
         (General, ["--config", "--verbose", "--help", "--version"]),
