@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using NativeVaccine.IO;
 using NativeVaccine.Reporting;
 
 namespace NativeVaccine.Cli.Experiments;

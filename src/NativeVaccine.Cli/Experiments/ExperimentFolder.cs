@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Output;
-using NativeVaccine.IO;
 
 namespace NativeVaccine.Cli.Experiments;
 
