@@ -9,7 +9,6 @@ namespace NativeVaccine.Cli.Commands;
 internal sealed class ExperimentCellCommand : ExperimentVerb
 {
     private readonly Argument<int> number = new("N") { Description = "number of the cell, from 0 in the order of the grid" };
-    private readonly Option<string?> stages = OptionKinds.Text("--stages", "STAGE,...", "only work of these stages (world, mix, align, attack, harmful, accuracy, capability)");
 
     public ExperimentCellCommand(CommandContext context) : base(
         "cell",
@@ -19,7 +18,6 @@ internal sealed class ExperimentCellCommand : ExperimentVerb
     {
         Add(Folder);
         Add(number);
-        Add(stages);
     }
 
     /// <inheritdoc/>
@@ -33,7 +31,7 @@ internal sealed class ExperimentCellCommand : ExperimentVerb
                 CultureInfo.InvariantCulture, $"{folder.Path}: there is no cell {index}: expected 0 to {experiment.Cells.Count - 1}"));
         }
         Saving = "the step that runs is finished and kept";
-        int broken = WorkOn(experiment, folder).Run([experiment.Cells[index]], parsed.GetValue(stages)?.Split(','));
+        int broken = WorkOn(experiment, folder).Run([experiment.Cells[index]]);
         return broken == 0 ? ExitCode.Success : ExitCode.Failed;
     }
 }

@@ -12,6 +12,8 @@ internal sealed class ExperimentCommand : Command
         Add(new ExperimentRunCommand(context));
         Add(new ExperimentStatusCommand(context));
         Add(new ExperimentCellCommand(context));
+        Add(new ExperimentSubmitCommand(context));
+        Add(new ExperimentJobCommand(context));
         Add(new ExperimentJobsCommand(context));
     }
 }

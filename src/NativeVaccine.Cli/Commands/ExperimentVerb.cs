@@ -47,7 +47,7 @@ internal abstract class ExperimentVerb(string name, string description, string e
     protected ExperimentWork WorkOn(Experiment experiment, ExperimentFolder folder, Action<GridCell>? cellEnded = null) => new(
         experiment,
         folder,
-        new JobRunner(folder, Run),
+        new JobRunner(folder, RunUntil),
         Terminal,
         Cancellation)
     {
@@ -58,7 +58,16 @@ internal abstract class ExperimentVerb(string name, string description, string e
     protected RootCommand Root() => Application.CreateRoot(context);
 
     /// <summary>Runs another command line of this program in this process.</summary>
-    protected int Run(string[] line, Terminal terminal) => new Application(terminal, context.Interruption) { Demo = context.Demo }.Run(line);
+    protected int Run(string[] line, Terminal terminal) => Run(line, terminal, context.Interruption);
+
+    private int RunUntil(string[] line, Terminal terminal, CancellationToken end)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(Cancellation, end);
+        using Interruption interruption = Interruption.By(either.Token);
+        return Run(line, terminal, interruption);
+    }
+
+    private int Run(string[] line, Terminal terminal, Interruption interruption) => new Application(terminal, interruption) { Demo = context.Demo }.Run(line);
 
     /// <summary>Collects what is there and writes the table's files.</summary>
     protected static TableFiles Collect(Experiment experiment, ExperimentFolder folder)

@@ -25,7 +25,7 @@ internal enum JobState
 /// <param name="State">How far it is.</param>
 /// <param name="Seconds">What it took, the last try only; 0 before it has ended.</param>
 /// <param name="Error">Why it failed, in a line; null otherwise.</param>
-/// <param name="Worker">Who works on it now; null otherwise.</param>
+/// <param name="Worker">Who works on it now, if that is known; null otherwise.</param>
 internal sealed record JobStatus(JobState State, double Seconds = 0, string? Error = null, Worker? Worker = null);
 
 /// <summary>
@@ -35,7 +35,11 @@ internal sealed record JobStatus(JobState State, double Seconds = 0, string? Err
 /// <param name="Path">The folder.</param>
 internal sealed record ExperimentFolder(string Path)
 {
+    /// <summary>The folder in it that has scripts and output of Slurm.</summary>
+    public const string Slurm = "slurm";
+
     private const string Jobs = "jobs";
+    private readonly FolderClock clock = new(System.IO.Path.Combine(Path, Jobs));
 
     /// <summary>What was seen done: it stays so, and a large grid need not be read again for every cell.</summary>
     private readonly Dictionary<string, JobStatus> done = new(StringComparer.Ordinal);
@@ -55,7 +59,7 @@ internal sealed record ExperimentFolder(string Path)
     {
         try
         {
-            foreach (string name in (string[])[Jobs, "runs", "data", "worlds", "evaluations"]) Directory.CreateDirectory(Inside(name));
+            foreach (string name in (string[])[Jobs, Slurm, "runs", "data", "worlds", "evaluations"]) Directory.CreateDirectory(Inside(name));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -64,15 +68,18 @@ internal sealed record ExperimentFolder(string Path)
     }
 
     /// <summary>The right to work on a job; null if another has it.</summary>
-    public JobClaim? TryClaim(string id, out Worker? owner) => JobClaim.TryTake(ClaimOf(id), out owner);
+    public JobClaim? TryClaim(string id, out Worker? owner) => JobClaim.TryTake(ClaimsOf(id), clock, out owner);
 
     /// <summary>How far a job is.</summary>
     public JobStatus StatusOf(string id)
     {
         if (done.TryGetValue(id, out JobStatus? known)) return known;
+        if (RecordOf(id) is { State: JobState.Done } before) return done[id] = before;
+        bool isHeld = JobClaim.IsHeld(ClaimsOf(id), clock, out Worker? worker);
+        // Between the two looks it may have ended, and a claim is given back after the record is kept.
         JobStatus? ended = RecordOf(id);
         if (ended?.State == JobState.Done) return done[id] = ended;
-        return JobClaim.Holder(ClaimOf(id)) is { } worker ? new JobStatus(JobState.Running, Worker: worker) : ended ?? new JobStatus(JobState.Waiting);
+        return isHeld ? new JobStatus(JobState.Running, Worker: worker) : ended ?? new JobStatus(JobState.Waiting);
     }
 
     /// <summary>Keeps how a job ended.</summary>
@@ -88,7 +95,7 @@ internal sealed record ExperimentFolder(string Path)
         ["command"] = new JsonArray([.. job.CommandLine(Path).Select(static word => (JsonNode)word)]),
     });
 
-    private string ClaimOf(string id) => Inside($"{Jobs}/{id}.claim");
+    private string ClaimsOf(string id) => Inside($"{Jobs}/{id}.claims");
 
     private string RecordFile(string id) => Inside($"{Jobs}/{id}.json");
 

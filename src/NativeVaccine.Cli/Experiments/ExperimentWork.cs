@@ -29,10 +29,9 @@ internal sealed class ExperimentWork(
 
     /// <summary>Works until every cell is done or broken.</summary>
     /// <param name="cells">The cells, in this order.</param>
-    /// <param name="stages">The only stages of which jobs are done; all unless given.</param>
     /// <returns>How many cells are broken.</returns>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public int Run(IReadOnlyList<GridCell> cells, IReadOnlyCollection<string>? stages = null)
+    public int Run(IReadOnlyList<GridCell> cells)
     {
         var left = new List<GridCell>(cells);
         int broken = 0;
@@ -42,7 +41,7 @@ internal sealed class ExperimentWork(
             foreach (GridCell cell in left.ToArray())
             {
                 int place = cells.Count - left.Count + 1;
-                switch (Advance(cell, place, cells.Count, stages, out string? error))
+                switch (Advance(cell, place, cells.Count, out string? error))
                 {
                     case JobState.Running:
                         continue;
@@ -63,25 +62,57 @@ internal sealed class ExperimentWork(
         return broken;
     }
 
+    /// <summary>Does one job, as soon as nobody else has it, or what it needs, in hand.</summary>
+    /// <returns>Whether it is done.</returns>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public bool Run(ExperimentJob job)
+    {
+        if (!HasNeeds(job)) return false;
+        JobStatus status;
+        while ((status = Advance(job)).State == JobState.Running) WaitForOthers();
+        bool isDone = status.State == JobState.Done;
+        Say(isDone
+            ? string.Create(CultureInfo.InvariantCulture, $"{job.Stage} {job.Id}: done in {status.Seconds:F1} s{TimeLeft()}")
+            : $"{job.Stage} {job.Id}: FAILED: {status.Error} (see {folder.LogOf(job.Id)})");
+        return isDone;
+    }
+
+    private bool HasNeeds(ExperimentJob job)
+    {
+        foreach (ExperimentJob need in experiment.Jobs.Where(one => job.Needs.Contains(one.Id)))
+        {
+            JobStatus status;
+            while ((status = folder.StatusOf(need.Id)).State == JobState.Running) WaitForOthers();
+            if (status.State == JobState.Done) continue;
+            string reason = status.Error is null ? "" : $": it failed: {status.Error}";
+            Say($"{job.Stage} {job.Id}: needs {need.Stage} {need.Id}, which is not done{reason}");
+            return false;
+        }
+        return true;
+    }
+
     /// <summary>Does what can be done of a cell.</summary>
     /// <returns>Done, failed, or running: another process has work that it waits for.</returns>
-    private JobState Advance(GridCell cell, int place, int count, IReadOnlyCollection<string>? stages, out string? error)
+    private JobState Advance(GridCell cell, int place, int count, out string? error)
     {
         error = null;
-        foreach (ExperimentJob job in experiment.WorkOf(cell).Where(job => stages is null || stages.Contains(job.Stage)))
+        foreach (ExperimentJob job in experiment.WorkOf(cell))
         {
-            cancellation.ThrowIfCancellationRequested();
-            JobStatus status = folder.StatusOf(job.Id);
-            if (status.State == JobState.Waiting || (status.State == JobState.Failed && toRetry.Contains(job.Id)))
-            {
-                if (terminal.IsErrorScreen) terminal.Error.Write($"{ClearLine}{Place(place, count)} {cell.Title}: {job.Stage} ...");
-                status = Do(job);
-            }
+            if (terminal.IsErrorScreen) terminal.Error.Write($"{ClearLine}{Place(place, count)} {cell.Title}: {job.Stage} ...");
+            JobStatus status = Advance(job);
             if (status.State == JobState.Done) continue;
             error = $"{job.Stage}: {status.Error} (see {folder.LogOf(job.Id)})";
             return status.State;
         }
         return JobState.Done;
+    }
+
+    /// <summary>Does a job if it is to be done and nobody else has it.</summary>
+    private JobStatus Advance(ExperimentJob job)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        JobStatus status = folder.StatusOf(job.Id);
+        return status.State == JobState.Waiting || (status.State == JobState.Failed && toRetry.Contains(job.Id)) ? Do(job) : status;
     }
 
     private JobStatus Do(ExperimentJob job)
@@ -92,7 +123,7 @@ internal sealed class ExperimentWork(
         JobStatus status = folder.StatusOf(job.Id);
         if (status.State == JobState.Done) return status;
         toRetry.Remove(job.Id);
-        return runner.Run(job);
+        return runner.Run(job, claim.Lost);
     }
 
     private void WaitForOthers()

@@ -28,7 +28,8 @@ internal static class OptionGroups
         ("Answers", ["--generator", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--repetition-penalty"]),
         ("Measuring", ["--tamper-prompts", "--tamper-every", "--tamper-rules", "--tamper-new-tokens", "--track-drift", "--steps", "--warm-up", "--no-estimate"]),
         ("Device", ["--device", "--threads", "--precision", "--gemm", "--device-memory"]),
-        ("Output", ["--out", "--stages", "--world-only", "--dtype", "--json"]),
+        ("Scheduler", ["--slurm", "--sbatch-options", "--dry-run"]),
+        ("Output", ["--out", "--world-only", "--dtype", "--json"]),
         (General, ["--config", "--verbose", "--help", "--version"]),
     ];
 
