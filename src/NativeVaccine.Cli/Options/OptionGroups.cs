@@ -26,7 +26,7 @@ internal static class OptionGroups
         ]),
         ("LoRA", ["--lora-rank", "--lora-alpha", "--lora-targets", "--dropout"]),
         ("Answers", ["--generator", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--repetition-penalty"]),
-        ("Measuring", ["--steps", "--warm-up"]),
+        ("Measuring", ["--tamper-prompts", "--tamper-every", "--tamper-rules", "--tamper-new-tokens", "--track-drift", "--steps", "--warm-up"]),
         ("Device", ["--device", "--threads", "--precision", "--gemm", "--device-memory"]),
         ("Output", ["--out", "--dtype", "--json"]),
         (General, ["--config", "--verbose", "--help", "--version"]),

@@ -8,8 +8,8 @@ using NativeVaccine.Reporting;
 namespace NativeVaccine.Training;
 
 /// <summary>
-/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, checkpoints/, and at the end report.html and adapter/ (or
-/// model/, if all parameters were trained). One process at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off
+/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, tamper.jsonl with one for every look at the model (if there
+/// are any), checkpoints/, and at the end report.html and adapter/ (or model/, if all parameters were trained). One process at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off
 /// and written again when a run is resumed.
 /// </summary>
 public sealed class RunFolder : IDisposable
@@ -24,6 +24,7 @@ public sealed class RunFolder : IDisposable
     private readonly FolderLock folderLock;
     private readonly LineFile metrics;
     private readonly LineFile replay;
+    private readonly LineFile? tamper;
 
     /// <param name="path">A folder with a config.json.</param>
     /// <param name="options">What config.json says.</param>
@@ -34,6 +35,7 @@ public sealed class RunFolder : IDisposable
         RunFolderFiles.RequireWritableCheckpoints(path);
         metrics = new LineFile(System.IO.Path.Combine(path, MetricsFileName));
         replay = new LineFile(System.IO.Path.Combine(path, RunFolderFiles.Replay));
+        if (options.TamperPrompts is not null) tamper = new LineFile(System.IO.Path.Combine(path, TamperFile.FileName));
         this.folderLock = folderLock; // last: what throws before leaves it to its owner
     }
 
@@ -109,6 +111,12 @@ public sealed class RunFolder : IDisposable
         replay.Append(stream => ReplayFile.Write(stream, replayStep, MethodCatalog.Require(Options.Method)));
     }
 
+    /// <summary>Appends a look at the model to tamper.jsonl.</summary>
+    /// <exception cref="InputException">The disk is full.</exception>
+    /// <exception cref="InvalidOperationException">The options of the run ask for no looks.</exception>
+    public void Append(TamperLook look) =>
+        (tamper ?? throw new InvalidOperationException("the run looks at nothing; expected TamperPrompts")).Append(stream => TamperFile.Write(stream, look));
+
     /// <summary>Writes the adapter that the run trained, which makes the run complete.</summary>
     /// <param name="adapter">As it is after the last step.</param>
     /// <param name="record">What it stands on.</param>
@@ -133,6 +141,7 @@ public sealed class RunFolder : IDisposable
         // The lines that the checkpoint counts on must be on the disk before it is.
         metrics.FlushToDisk();
         replay.FlushToDisk();
+        tamper?.FlushToDisk();
         string name = string.Create(CultureInfo.InvariantCulture, $"step-{stepsDone:D9}.checkpoint");
         CheckpointFile.Write(System.IO.Path.Combine(Checkpoints, name), new CheckpointHeader
         {
@@ -144,6 +153,7 @@ public sealed class RunFolder : IDisposable
             Fingerprint = fingerprint,
             MetricsBytes = metrics.Length,
             ReplayBytes = replay.Length,
+            TamperBytes = tamper?.Length ?? 0,
             Tensors = state.Session.TrainableTensors.Count,
             Parameters = state.Session.Parameters.Length,
         }, state.Session, state.KeptVectors);
@@ -179,6 +189,7 @@ public sealed class RunFolder : IDisposable
         KeepOrRequire(fingerprint);
         metrics.Truncate(0);
         replay.Truncate(0);
+        tamper?.Truncate(0);
         return 0;
     }
 
@@ -187,6 +198,7 @@ public sealed class RunFolder : IDisposable
     {
         metrics.Dispose();
         replay.Dispose();
+        tamper?.Dispose();
         folderLock.Dispose();
     }
 
@@ -221,6 +233,7 @@ public sealed class RunFolder : IDisposable
         state.Streams.Positions = header.Streams;
         metrics.Truncate(header.MetricsBytes);
         replay.Truncate(header.ReplayBytes);
+        tamper?.Truncate(header.TamperBytes);
     }
 
     /// <summary>Their names end with the step in nine digits, so the order of names is that of steps.</summary>

@@ -44,7 +44,7 @@ internal static class RunFolderFiles
     /// <exception cref="InputException">One is a link.</exception>
     public static void RequireOwn(string path)
     {
-        foreach (string name in new[] { Checkpoints, Metrics, Replay })
+        foreach (string name in new[] { Checkpoints, Metrics, Replay, Reporting.TamperFile.FileName })
         {
             string entry = Path.Combine(path, name);
             if (IsLink(entry)) throw new InputException($"{entry}: is a link; expected what the run itself made there");
