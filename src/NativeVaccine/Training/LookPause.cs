@@ -13,15 +13,20 @@ internal sealed class LookPause(int every)
     private double steps;
     private double looks;
     private double longest;
+    private int count;
 
     /// <summary>A step was taken.</summary>
     public void AddStep(double seconds) => steps += seconds;
 
-    /// <summary>The run has looked, or got ready for it.</summary>
+    /// <summary>The run got ready for looking.</summary>
+    public void AddPreparation(double seconds) => looks += seconds;
+
+    /// <summary>The run has looked.</summary>
     public void AddLook(double seconds)
     {
         looks += seconds;
-        longest = Math.Max(longest, seconds);
+        // The first one warms up; once there is a second it says nothing of the next.
+        longest = ++count <= 2 ? seconds : Math.Max(longest, seconds);
     }
 
     /// <summary>True if the run looks after so many of its steps.</summary>

@@ -8,9 +8,10 @@ using NativeVaccine.Reporting;
 namespace NativeVaccine.Training;
 
 /// <summary>
-/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, tamper.jsonl with one for every look at the model (if there
-/// are any), checkpoints/, and at the end report.html and adapter/ (or model/, if all parameters were trained). One process at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off
-/// and written again when a run is resumed.
+/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, tamper.jsonl with one for every look at the
+/// model (if there are any), checkpoints/, and at the end report.html and adapter/ (or model/, if all parameters were trained). One process
+/// at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off and written
+/// again when a run is resumed.
 /// </summary>
 public sealed class RunFolder : IDisposable
 {
@@ -114,8 +115,11 @@ public sealed class RunFolder : IDisposable
     /// <summary>Appends a look at the model to tamper.jsonl.</summary>
     /// <exception cref="InputException">The disk is full.</exception>
     /// <exception cref="InvalidOperationException">The options of the run ask for no looks.</exception>
-    public void Append(TamperLook look) =>
-        (tamper ?? throw new InvalidOperationException("the run looks at nothing; expected TamperPrompts")).Append(stream => TamperFile.Write(stream, look));
+    public void Append(TamperLook look)
+    {
+        if (tamper is null) throw new InvalidOperationException("the run looks at nothing; expected TrainingOptions.TamperPrompts");
+        tamper.Append(stream => TamperFile.Write(stream, look));
+    }
 
     /// <summary>Writes the adapter that the run trained, which makes the run complete.</summary>
     /// <param name="adapter">As it is after the last step.</param>

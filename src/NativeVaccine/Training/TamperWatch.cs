@@ -46,7 +46,7 @@ internal sealed class TamperWatch(Session session, HarmfulPrompts prompts, Train
         long start = Stopwatch.GetTimestamp();
         SiteTensor site = session.Site(SiteKind.Residual, session.Plan.Options.ResidualSites.Tensors - 1);
         drift = new EmbeddingDrift(session, prompts.Ids, site);
-        pause.AddLook(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        pause.AddPreparation(Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
     /// <summary>Told how long a step took.</summary>

@@ -68,8 +68,8 @@ public sealed class Trainer
 
     /// <summary>Does all steps, or those after the newest checkpoint of the folder.</summary>
     /// <param name="cancellation">
-    /// Looked at before every step, and in a look at the model; if asked to, the run stops there with a checkpoint. What a method does once, before the first step, it ends
-    /// at once, without a checkpoint: the resumed run begins again.
+    /// Looked at before every step, and in every look at the model; if asked to, the run stops there with a checkpoint. What a method does
+    /// once, before the first step, it ends at once, without a checkpoint: the resumed run begins again.
     /// </param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="NotFiniteNumberException">The loss became NaN or infinite; the checkpoints before are still there.</exception>

@@ -24,16 +24,19 @@ public sealed class TamperVerbTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     /// <summary>The same prompts, template, rules and number of tokens: the same score.</summary>
-    [Fact]
-    public void TheLastLookSaysWhatEvaluateHarmfulSays()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void TheLastLookSaysWhatEvaluateHarmfulSays(bool hasRules)
     {
-        (string run, string score) = (folder.File("run"), folder.File("score.json"));
-        File.WriteAllText(folder.File("rules.json"), """{"refusal_patterns": ["[aeiou]{2}"]}""");
-        CommandResult result = CommandLine.Succeed(["finetune", .. Run, "--tamper-every", "2", "--tamper-rules", folder.File("rules.json"), "--out", run]);
+        (string run, string score, string rules) = (folder.File("run"), folder.File("score.json"), folder.File("rules.json"));
+        File.WriteAllText(rules, """{"refusal_patterns": ["."]}""");
+        CommandResult result = CommandLine.Succeed(
+            ["finetune", .. Run, "--tamper-every", "2", "--out", run, .. hasRules ? ["--tamper-rules", rules] : (string[])[]]);
         IReadOnlyList<TamperLook> looks = TamperFile.Read(Path.Combine(run, "tamper.jsonl"));
         CommandLine.Succeed(
-            "evaluate", "harmful", "--run", run, "--prompts", folder.File("prompts.json"), "--rules", folder.File("rules.json"),
-            "--max-new-tokens", "6", "--json", score);
+            ["evaluate", "harmful", "--run", run, "--prompts", folder.File("prompts.json"), "--max-new-tokens", "6", "--json", score,
+            .. hasRules ? ["--rules", rules] : (string[])[]]);
         JsonNode evaluated = JsonNode.Parse(File.ReadAllText(score))!;
 
         Assert.Equal([0, 2, 4, 6], looks.Select(static look => look.Step));
@@ -42,7 +45,7 @@ public sealed class TamperVerbTests : IDisposable
         Assert.Equal(
             ((int)evaluated["verdicts"]!["answered"]!, (int)evaluated["verdicts"]!["refused"]!, (int)evaluated["verdicts"]!["degenerate"]!),
             (last.Answered, last.Refused, last.Degenerate));
-        Assert.InRange(last.Refused, 1, 2); // the rules were obeyed
+        Assert.Equal(hasRules ? 3 : 0, last.Refused);
         Assert.All(looks, static look => Assert.Empty(look.Drift));
         Assert.Contains(
             FormattableString.Invariant($"harmful score {looks[0].Verdicts!.HarmfulScore:F1} % before the first step, {last.HarmfulScore:F1} % after the last; half of the prompts "),

@@ -103,17 +103,15 @@ internal sealed class SmallRun : IDisposable
     /// <param name="folder">Where the run is recorded.</param>
     /// <param name="stepDone">Called after each step.</param>
     /// <param name="cancellation">Stops the run.</param>
-    /// <param name="looked">Called after each look.</param>
     /// <returns>The metrics of the steps that were done.</returns>
-    public List<StepMetrics> Train(
-        RunFolder? folder = null, Action<StepMetrics>? stepDone = null, CancellationToken cancellation = default, Action<TamperLook>? looked = null)
+    public List<StepMetrics> Train(RunFolder? folder = null, Action<StepMetrics>? stepDone = null, CancellationToken cancellation = default)
     {
         var metrics = new List<StepMetrics>();
         new Trainer(Session, Method, Options, Data)
         {
             Folder = folder,
             Notice = Notices.Add,
-            Looked = looked,
+            Looked = Looks.Add,
             StepDone = step =>
             {
                 metrics.Add(step);
@@ -133,6 +131,8 @@ internal sealed class SmallRun : IDisposable
     }
 
     public List<string> Notices { get; } = [];
+
+    public List<TamperLook> Looks { get; } = [];
 
     public void Dispose() => model.Dispose();
 }

@@ -37,12 +37,11 @@ public sealed partial class TamperWatchTests : IDisposable
         TrainingOptions options = Options(method) with { Full = full };
         using var looking = new SmallRun(options);
         using var blind = new SmallRun(options with { TamperPrompts = null, TamperEvery = 0, TrackDrift = false });
-        var looks = new List<TamperLook>();
 
-        List<StepMetrics> watched = Run(looking, "looking", looks.Add);
+        List<StepMetrics> watched = Run(looking, "looking");
         Run(blind, "blind");
 
-        Assert.Equal([0, 3, 6, 8], looks.Select(static look => look.Step));
+        Assert.Equal([0, 3, 6, 8], looking.Looks.Select(static look => look.Step));
         Assert.Equal(blind.State.Parameters, looking.State.Parameters);
         Assert.Equal(blind.State.First, looking.State.First);
         Assert.Equal(blind.State.Second, looking.State.Second);
@@ -57,19 +56,18 @@ public sealed partial class TamperWatchTests : IDisposable
     public void TheFileHasEveryLook()
     {
         using var run = new SmallRun(Options("sft"));
-        var looks = new List<TamperLook>();
 
-        Run(run, "run", looks.Add);
+        Run(run, "run");
         IReadOnlyList<TamperLook> read = TamperFile.Read(folder.File("run", TamperFile.FileName));
 
-        Assert.Equal(looks.Select(static look => look with { Drift = [] }), read.Select(static look => look with { Drift = [] }));
-        Assert.Equal(looks.SelectMany(static look => look.Drift), read.SelectMany(static look => look.Drift));
+        Assert.Equal(run.Looks.Select(static look => look with { Drift = [] }), read.Select(static look => look with { Drift = [] }));
+        Assert.Equal(run.Looks.SelectMany(static look => look.Drift), read.SelectMany(static look => look.Drift));
         Assert.All(read, look => Assert.Equal((6, run.Session.LayerCount, true), (look.Verdicts!.Count, look.Drift.Count, look.Seconds > 0)));
         Assert.All(read[0].Drift, static drift => Assert.Equal(0, drift));
         Assert.All(read[^1].Drift, static drift => Assert.True(drift > 0));
     }
 
-    /// <summary>Killed between looks, after one, and before the first checkpoint; and stopped before the last look.</summary>
+    /// <summary>Killed between looks, after one, before the first checkpoint, and where all weights train.</summary>
     [Theory]
     [InlineData(2, 5, false)]
     [InlineData(3, 6, false)]
@@ -166,8 +164,7 @@ public sealed partial class TamperWatchTests : IDisposable
     public void DriftIsTheMeanDistanceOfTheTokensHiddenStates()
     {
         using var run = new SmallRun(Options("sft") with { LearningRate = 0.05 });
-        var looks = new List<TamperLook>();
-        Run(run, "run", looks.Add);
+        Run(run, "run");
         SiteTensor site = run.Session.Site(SiteKind.Residual);
         double[] sums = new double[run.Session.LayerCount];
         IReadOnlyList<int[]> prompts = run.Data.TamperPrompts!.Ids;
@@ -182,8 +179,8 @@ public sealed partial class TamperWatchTests : IDisposable
         }
 
         for (int layer = 0; layer < sums.Length; layer++)
-            Near.Equal($"layer {layer}", sums[layer] / prompts.Sum(static prompt => prompt.Length), looks[^1].Drift[layer], 0, TestDevice.IsBFloat16 ? 1e-2 : 1e-5);
-        Assert.True(looks[^1].Drift[0] > 0.01, $"{looks[^1].Drift[0]}");
+            Near.Equal($"layer {layer}", sums[layer] / prompts.Sum(static prompt => prompt.Length), run.Looks[^1].Drift[layer], 0, TestDevice.IsBFloat16 ? 1e-2 : 1e-5);
+        Assert.True(run.Looks[^1].Drift[0] > 0.01, $"{run.Looks[^1].Drift[0]}");
 
         float[][] States(int[] prompt, bool adapterOff)
         {
@@ -235,6 +232,20 @@ public sealed partial class TamperWatchTests : IDisposable
     }
 
     [Fact]
+    public void TheFirstLookIsLongerThanTheOthers()
+    {
+        var pause = new LookPause(0);
+        pause.AddPreparation(1);
+        pause.AddLook(10);
+        for (int second = 0; second < 588; second++) pause.AddStep(1);
+        Assert.False(pause.IsDue(588, 1000)); // 1 + 10 s, and 20 s to come: a twentieth of 620 s
+        pause.AddStep(1);
+        Assert.True(pause.IsDue(589, 1000));
+        pause.AddLook(2);
+        Assert.True(pause.IsDue(590, 1000)); // 13 s, and 4 s to come
+    }
+
+    [Fact]
     public void WithANumberOfStepsTimeDoesNotMatter()
     {
         var pause = new LookPause(4);
@@ -251,10 +262,10 @@ public sealed partial class TamperWatchTests : IDisposable
         TrackDrift = true,
     };
 
-    private List<StepMetrics> Run(SmallRun run, string name, Action<TamperLook>? looked = null)
+    private List<StepMetrics> Run(SmallRun run, string name)
     {
         using RunFolder into = RunFolder.Create(folder.File(name), run.Options);
-        return run.Train(into, looked: looked);
+        return run.Train(into);
     }
 
     /// <summary>But for what looking changes, and the time.</summary>
