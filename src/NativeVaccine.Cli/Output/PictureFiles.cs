@@ -15,6 +15,8 @@ internal static class PictureFiles
     /// <summary>Pixels for each unit of the drawing: text 36 pixels high, for paper and slides.</summary>
     private const float Scale = 3;
 
+    private const float TextSize = 12;
+
     private static readonly Lazy<SKTypeface> Font = new(static () =>
     {
         // Machines that compute have no fonts, and this build of Skia asks none for them.
@@ -51,6 +53,7 @@ internal static class PictureFiles
         using var bitmap = new SKBitmap(size);
         using var canvas = new SKCanvas(bitmap);
         canvas.Scale(Scale);
+        canvas.Translate(0, -float.Parse(drawing.Attribute("viewBox")!.Value.Split(' ')[1], CultureInfo.InvariantCulture));
         foreach (XElement element in drawing.Elements()) Draw(canvas, element);
         canvas.Flush();
         using SKData png = bitmap.Encode(SKEncodedImageFormat.Png, quality: 100);
@@ -111,9 +114,10 @@ internal static class PictureFiles
     private static void DrawText(SKCanvas canvas, XElement element)
     {
         string text = element.Value;
-        SKTypeface? other = text.EnumerateRunes().Where(static rune => !Font.Value.ContainsGlyphs(rune.ToString()))
-            .Select(static rune => SKFontManager.Default.MatchCharacter(rune.Value)).FirstOrDefault();
-        using var font = new SKFont(other ?? Font.Value, 12) { Subpixel = true };
+        using var font = new SKFont(Font.Value, TextSize) { Subpixel = true };
+        using SKTypeface? other = text.EnumerateRunes().Where(rune => font.GetGlyph(rune.Value) == 0)
+            .Select(static rune => SKFontManager.Default.MatchCharacter(rune.Value)).FirstOrDefault(static found => found is not null);
+        if (other is not null) font.Typeface = other;
         using var paint = new SKPaint { IsAntialias = true, Color = SKColor.Parse(element.Attribute("fill")!.Value) };
         SKTextAlign align = element.Attribute("text-anchor")!.Value switch
         {
@@ -122,7 +126,6 @@ internal static class PictureFiles
             _ => SKTextAlign.Left,
         };
         canvas.DrawText(text, Number(element, "x"), Number(element, "y"), align, font, paint);
-        other?.Dispose();
     }
 
     private static float Number(XElement element, string attribute) =>

@@ -19,15 +19,16 @@ internal static class BarChart
 
     /// <summary>A bar for each name, from left to right below its name: there is room for long ones.</summary>
     /// <param name="name">What a screen reader calls the chart.</param>
-    /// <param name="xTitle">Name and unit of the axis.</param>
+    /// <param name="what">What the axis has: "time".</param>
+    /// <param name="unit">Its unit.</param>
     /// <param name="bars">One or more.</param>
-    public static XElement Named(string name, string xTitle, IReadOnlyList<Bar> bars)
+    public static XElement Named(string name, string what, string unit, IReadOnlyList<Bar> bars)
     {
         const double left = 8;
         double bottom = Svg.Top + (BarRow * bars.Count) - 14;
         XElement chart = Svg.Chart(name, bottom + Svg.Bottom);
         var axis = Axis.Round(0, bars.Max(static bar => Math.Max(bar.Value, bar.Interval?.High ?? 0)), left, Svg.Right);
-        Svg.AddHorizontal(chart, axis, bottom, xTitle, withGrid: true);
+        Svg.AddHorizontal(chart, axis, bottom, $"{what} ({unit})", withGrid: true);
         chart.Add(Svg.Line("axis", left, Svg.Top - 14, left, bottom));
         for (int i = 0; i < bars.Count; i++)
         {
@@ -35,8 +36,8 @@ internal static class BarChart
             Bar bar = bars[i];
             double end = axis.At(bar.Value);
             chart.Add(
-                Svg.Text("label", left + 3, y, "start", $"{Svg.Shortened(bar.Name, MostCharacters)}: {NumberText.Rounded(bar.Value)}"),
-                Svg.Rect("cell s0", left, y + 5, Math.Max(0.5, end - left), BarHeight));
+                Svg.Text("label", left + 3, y, "start", $"{Svg.Shortened(bar.Name, MostCharacters)}: {NumberText.Rounded(bar.Value, 3)} {unit}"),
+                Svg.Rect("bar s0", left, y + 5, Math.Max(0.5, end - left), BarHeight));
             if (bar.Interval is var (low, high))
                 chart.Add(Whisker(axis.At(low), axis.At(high), y + 5 + (BarHeight / 2.0)));
         }
@@ -58,7 +59,7 @@ internal static class BarChart
         for (int layer = 0; layer < values.Count; layer++)
         {
             double top = vertical.At(values[layer]);
-            if (values[layer] > 0) chart.Add(Svg.Rect("cell s0", left + (layer * width) + (width * 0.1), top, width * 0.8, bottom - top));
+            if (values[layer] > 0) chart.Add(Svg.Rect("bar s0", left + (layer * width) + (width * 0.1), top, width * 0.8, bottom - top));
         }
         int every = (int)Math.Ceiling(28 / width);
         var horizontal = new Axis(-0.5, values.Count - 0.5, left, Svg.Right, [.. Enumerable.Range(0, values.Count).Where(layer => layer % every == 0).Select(static layer => (double)layer)]);

@@ -112,7 +112,7 @@ internal sealed class ExperimentFigures
                 string title = $"{heading} against {axis.Replace('_', ' ')}{(label.Length > 0 ? $", {label}" : "")}";
                 yield return new Figure(
                     Say($"{number}-against-{axis}-{++count}").Replace('_', '-'), title, note,
-                    new XyChart { Name = title, XTitle = ExperimentGrid.Title(axis), YTitle = unit, Series = Named(series), Form = SeriesForm.Line, YRange = range }.Draw());
+                    new XyChart { Name = title, XTitle = ExperimentGrid.Title(axis), YTitle = unit, Series = Named(series), Form = SeriesForm.Line, YRange = range, IsFromZero = true }.Draw());
             }
         }
     }
@@ -136,7 +136,6 @@ internal sealed class ExperimentFigures
                 new XyChart
                 {
                     Name = title, XTitle = "harmful score (%)", YTitle = "finetune accuracy (%)", Series = Named(series), Form = SeriesForm.Points,
-                    XRange = XyChart.Percent, YRange = XyChart.Percent,
                 }.Draw());
         }
     }
@@ -150,16 +149,16 @@ internal sealed class ExperimentFigures
         string[] axes = [.. grid.Varying.Where(axis => alignments.All(
             cells => cells.Select(cell => ExperimentGrid.Text(cell.Settings, axis)).Distinct().Count() == 1))];
         ExperimentCell[] aligned = [.. alignments.Select(static cells => cells.First())];
-        return new (string Number, string Heading, Func<double, DisplayUnit> Unit, ExperimentCell[] Cells)[]
+        return new (string Number, string Heading, string What, Func<double, DisplayUnit> Unit, ExperimentCell[] Cells)[]
         {
-            (ExperimentNumbers.AlignSeconds, "Time of an alignment", DisplayUnit.OfSeconds, aligned),
-            (ExperimentNumbers.PeakBytes, "Memory of an alignment", DisplayUnit.OfBytes, aligned),
-            (ExperimentNumbers.AlignFlops, "Floating-point operations of an alignment", DisplayUnit.OfFlops, aligned),
-            (ExperimentNumbers.AttackSeconds, "Time of an attack", DisplayUnit.OfSeconds, done),
-        }.Select(cost => Cost(cost.Number, cost.Heading, cost.Unit, cost.Cells, axes)).OfType<Figure>();
+            (ExperimentNumbers.AlignSeconds, "Time of an alignment", "time", DisplayUnit.OfSeconds, aligned),
+            (ExperimentNumbers.PeakBytes, "Memory of an alignment", "memory", DisplayUnit.OfBytes, aligned),
+            (ExperimentNumbers.AlignFlops, "Operations of an alignment", "floating-point operations", DisplayUnit.OfFlops, aligned),
+            (ExperimentNumbers.AttackSeconds, "Time of an attack", "time", DisplayUnit.OfSeconds, done),
+        }.Select(cost => Cost(cost.Number, cost.Heading, cost.What, cost.Unit, cost.Cells, axes)).OfType<Figure>();
     }
 
-    private static Figure? Cost(string number, string heading, Func<double, DisplayUnit> unitOf, ExperimentCell[] cells, string[] axes)
+    private static Figure? Cost(string number, string heading, string axis, Func<double, DisplayUnit> unitOf, ExperimentCell[] cells, string[] axes)
     {
         (string Label, double[] Values)[] groups = [.. cells.Where(cell => cell.Numbers.GetValueOrDefault(number) is not null)
             .GroupBy(cell => ExperimentGrid.Label(cell.Settings, axes))
@@ -171,7 +170,7 @@ internal sealed class ExperimentFigures
             group.Values.Distinct().Count() > 1 && Bootstrap.OfMean(group.Values) is var bounds ? (bounds.Low / unit.Size, bounds.High / unit.Size) : null))];
         string what = number == ExperimentNumbers.AttackSeconds ? "attack" : "alignment";
         string count = groups.Select(static group => group.Values.Length).Distinct().ToArray() is [var same] ? $"Mean of {Count(same, what)} each" : $"Mean of the {what}s";
-        return new Figure(number.Replace('_', '-'), heading, $"{count}, with its 95 % interval where they differ.", BarChart.Named(heading, unit.Name, bars));
+        return new Figure(number.Replace('_', '-'), heading, $"{count}, with its 95 % interval where they differ.", BarChart.Named(heading, axis, unit.Name, bars));
     }
 
     /// <summary>A method without a number stays in the legend, so that the same look is the same method in all charts, and says so.</summary>

@@ -62,11 +62,11 @@ public static class ExperimentReport
     {
         if (results.Table.Count == 0) return null;
         string[] axes = TableAxes(results);
-        List<(string Number, string Head, double Size, int Decimals)> columns = ColumnsOf(results.Table.Select(static row => row.Numbers));
+        List<(string Number, string Head, double Size, int Decimals)> columns = ColumnsOf(results, results.Table.Select(static row => row.Numbers));
         IEnumerable<IReadOnlyList<XElement?>> rows = results.Table.Select(row => (IReadOnlyList<XElement?>)
         [
             .. axes.Select(axis => Page.Cell(ExperimentGrid.Text(row.Settings, axis))),
-            Page.Cell(Say($"{row.Seeds}"), row.Failed > 0 ? Say($"{row.Failed} failed") : null),
+            Page.Cell(Say($"{row.Seeds}"), below: row.Failed > 0 ? Say($"{row.Failed} failed") : null),
             .. columns.Select(column => row.Numbers.TryGetValue(column.Number, out ExperimentMean? mean)
                 ? MeanCell(mean, column.Size, column.Decimals, row.Seeds - row.Failed) : Page.Cell("-")),
         ]);
@@ -80,7 +80,7 @@ public static class ExperimentReport
         ExperimentRow[] compared = [.. results.Table.Where(static row => row.Against is { Numbers.Count: > 0 })];
         if (compared.Length == 0) return null;
         string[] axes = TableAxes(results);
-        List<(string Number, string Head, double Size, int Decimals)> columns = ColumnsOf(compared.Select(static row => row.Against!.Numbers));
+        List<(string Number, string Head, double Size, int Decimals)> columns = ColumnsOf(results, compared.Select(static row => row.Against!.Numbers));
         string[] baselines = [.. compared.Select(static row => row.Against!.Method).Distinct()];
         IEnumerable<IReadOnlyList<XElement?>> rows = compared.Select(row => (IReadOnlyList<XElement?>)
         [
@@ -94,8 +94,9 @@ public static class ExperimentReport
             Page.Grid([.. axes.Select(static axis => axis.Replace('_', ' ')), .. columns.Select(static column => column.Head)], rows, axes.Length));
     }
 
-    /// <summary>The columns that some row has; numbers of other names come last.</summary>
-    private static List<(string Number, string Head, double Size, int Decimals)> ColumnsOf(IEnumerable<IReadOnlyDictionary<string, ExperimentMean>> rows)
+    /// <summary>The columns that some row has, in the units of the table; numbers of other names come last.</summary>
+    private static List<(string Number, string Head, double Size, int Decimals)> ColumnsOf(
+        ExperimentResults results, IEnumerable<IReadOnlyDictionary<string, ExperimentMean>> rows)
     {
         IReadOnlyDictionary<string, ExperimentMean>[] all = [.. rows];
         IEnumerable<(string Number, string Head, Func<double, DisplayUnit>? Unit)> others = all.SelectMany(static row => row.Keys).Distinct()
@@ -106,7 +107,7 @@ public static class ExperimentReport
         {
             double[] values = [.. all.Where(row => row.ContainsKey(number)).Select(row => Math.Abs(row[number].Mean))];
             if (values.Length == 0) continue;
-            DisplayUnit? unit = unitOf?.Invoke(values.Max());
+            DisplayUnit? unit = unitOf?.Invoke(results.Table.Max(row => row.Numbers.TryGetValue(number, out ExperimentMean? mean) ? Math.Abs(mean.Mean) : 0));
             double size = unit?.Size ?? 1;
             int decimals = unit is null && values.Max() is >= 1 and < 1e4 ? 1 : Decimals(values.Max() / size, 3);
             columns.Add((number, unit is { } known ? $"{head} ({known.Name})" : head, size, decimals));
@@ -120,7 +121,7 @@ public static class ExperimentReport
             + (isDifference ? ";-0." + new string('0', decimals) + ";0." + new string('0', decimals) : ""), CultureInfo.InvariantCulture);
         string interval = mean is { Low: { } low, High: { } high } ? $"{Write(low)} to {Write(high)}" : "";
         string count = mean.Count == seeds ? "" : Say($"{mean.Count} of {Count(seeds, "seed")}");
-        return Page.Cell(Write(mean.Mean), string.Join(", ", new[] { interval, count }.Where(static part => part.Length > 0)), isDifference && mean.IsClear);
+        return Page.Cell(Write(mean.Mean), isDifference && mean.IsClear, interval, count);
     }
 
     /// <summary>The cells that have no numbers, and why.</summary>

@@ -56,7 +56,7 @@ internal sealed record HeatMap
     private void AddSteps(XElement chart, double left, double bottom)
     {
         chart.Add(Svg.Line("axis", left, bottom, Svg.Right, bottom), Svg.Text("label", (left + Svg.Right) / 2, bottom + 33, "middle", XTitle));
-        double free = left - 8;
+        double free = 0;
         int[] places = [.. Enumerable.Range(0, 5).Select(part => part * (Columns.Count - 1) / 4).Distinct()];
         foreach (int at in places)
         {

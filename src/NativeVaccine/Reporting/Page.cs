@@ -27,9 +27,9 @@ public sealed class Figure
     public string ToSvg() => Drawing().ToString() + "\n";
 
     /// <summary>The same as elements: svg, title, rect, line, path, circle and text.</summary>
-    public XElement Drawing() => Palette.Standalone(chart);
+    public XElement Drawing() => Palette.Standalone(chart, Heading);
 
-    internal XElement ToSection() => new("section", new XElement("h2", Heading), Note.Length > 0 ? new XElement("p", Note) : null, chart);
+    internal XElement ToSection() => Page.Section(Heading, Note, chart);
 }
 
 /// <summary>A page without anything from outside, and the charts in it.</summary>
@@ -56,7 +56,8 @@ internal static class Page
         .scroll { overflow-x: auto; margin: 0.5rem 0; }
         .table { font-size: 0.9rem; font-variant-numeric: tabular-nums; }
         .table th, .table td { border-bottom: 1px solid var(--faint); padding: 0.25rem 0.75rem 0.25rem 0; text-align: left; vertical-align: top; }
-        .table thead th { vertical-align: bottom; color: var(--dim); font-weight: normal; } .table tbody th { font-weight: normal; }
+        .table thead th { vertical-align: bottom; color: var(--dim); font-weight: normal; white-space: normal; } .table tbody th { font-weight: normal; }
+        .table th:first-child { position: sticky; left: 0; background: var(--paper); max-width: 12rem; }
         .table .number { text-align: right; white-space: nowrap; } .table small { display: block; color: var(--dim); }
         ul { margin: 0.3rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; } svg { display: block; width: 100%; height: auto; }
         @media print {
@@ -90,7 +91,7 @@ internal static class Page
 
     /// <summary>A heading and what is below it.</summary>
     public static XElement Section(string heading, string note, params object?[] content) =>
-        new("section", new XElement("h2", Clean(heading)), note.Length > 0 ? new XElement("p", Clean(note)) : null, content);
+        new("section", new XElement("h2", Unbroken(heading)), note.Length > 0 ? new XElement("p", Unbroken(note)) : null, content);
 
     /// <summary>A table of names and texts.</summary>
     public static XElement Facts(IEnumerable<(string Name, string? Value)> facts) => new(
@@ -105,23 +106,27 @@ internal static class Page
         "div", new XAttribute("class", "scroll"), new XAttribute("tabindex", "0"),
         new XElement(
             "table", new XAttribute("class", "table"),
-            new XElement("thead", new XElement("tr", heads.Select((head, column) => Cell("th", column >= names, Clean(head))))),
+            new XElement("thead", new XElement("tr", heads.Select((head, column) => TableCell("th", column >= names, Clean(head))))),
             new XElement("tbody", rows.Select(row => new XElement("tr", row.Select((cell, column) =>
-                Cell(column == 0 ? "th" : "td", column >= names, cell?.Nodes())))))));
+                TableCell(column == 0 ? "th" : "td", column >= names, cell?.Nodes())))))));
 
-    /// <summary>The cell of a table with a text, and a smaller one below it.</summary>
-    public static XElement Cell(string text, string? below = null, bool isBold = false) => new(
-        "span", isBold ? new XElement("b", Clean(text)) : Clean(text), string.IsNullOrEmpty(below) ? null : new XElement("small", Clean(below)));
+    /// <summary>The cell of a table with a text, and smaller ones below it.</summary>
+    public static XElement Cell(string text, bool isBold = false, params IEnumerable<string?> below) => new(
+        "span", isBold ? new XElement("b", Clean(text)) : Clean(text),
+        below.Where(static line => !string.IsNullOrEmpty(line)).Select(static line => new XElement("small", Clean(line!))));
 
     /// <summary>A few numbers in boxes.</summary>
     public static XElement? Boxes(IReadOnlyList<(string Name, string Value)> numbers) => numbers.Count == 0 ? null : Div(
         "numbers", numbers.Select(static number => new XElement("div", new XElement("b", number.Value), new XElement("span", number.Name))));
 
+    /// <summary>A text in which no line ends between a number and its sign for percent.</summary>
+    private static string Unbroken(string text) => Clean(text).Replace(" %", "\u00A0%", StringComparison.Ordinal);
+
     /// <summary>Text from files may hold characters that no page may.</summary>
     public static string Clean(string text) => string.Concat(text.EnumerateRunes().Select(
         static rune => rune.IsBmp && !XmlConvert.IsXmlChar((char)rune.Value) ? "?" : rune.ToString()));
 
-    private static XElement Cell(string kind, bool isNumber, object? content) =>
+    private static XElement TableCell(string kind, bool isNumber, object? content) =>
         new(kind, isNumber ? new XAttribute("class", "number") : null, content);
 
     private static XElement Div(string kind, object content) => new("div", new XAttribute("class", kind), content);

@@ -12,6 +12,9 @@ internal static class Palette
     /// <summary>How many looks a series may have before one comes twice: eight colours, five dashes and seven markers.</summary>
     public const int Looks = 280;
 
+    /// <summary>Room for the heading above a chart in a file.</summary>
+    private const int HeadingHeight = 24;
+
     private const string Text = "text";
     private const string Dim = "dim";
     private const string Paper = "paper";
@@ -40,6 +43,7 @@ internal static class Palette
         ["ring"] = [("fill", Paper), ("stroke", "series"), ("stroke-width", "1.6")],
         ["band"] = [("fill", "series"), ("fill-opacity", "0.14")],
         ["cell"] = [("fill", "series")],
+        ["bar"] = [("fill", "series"), ("fill-opacity", "0.4"), ("stroke", "series"), ("stroke-width", "1")],
         ["gap"] = [("fill", Faint)],
         ["tick"] = [("fill", Dim)],
         ["label"] = [("fill", Text)],
@@ -78,17 +82,20 @@ internal static class Palette
         svg text { font-size: 12px; }
         """;
 
-    /// <summary>The same chart with light colours in attributes, on paper of its own: for a file.</summary>
-    public static XElement Standalone(XElement chart)
+    /// <summary>The same chart with light colours in attributes, on paper of its own and below its heading: for a file.</summary>
+    public static XElement Standalone(XElement chart, string heading)
     {
         XNamespace svg = "http://www.w3.org/2000/svg";
-        string[] size = chart.Attribute("viewBox")!.Value.Split(' ');
+        string[] box = chart.Attribute("viewBox")!.Value.Split(' ');
+        string height = (double.Parse(box[3], CultureInfo.InvariantCulture) + HeadingHeight).ToString("0.#", CultureInfo.InvariantCulture);
+        string top = (-HeadingHeight).ToString(CultureInfo.InvariantCulture);
+        XElement title = Svg.Text("label", 4, -8, "start", Svg.Shortened(Page.Clean(heading), 58));
         return new XElement(
-            svg + "svg", new XAttribute("viewBox", chart.Attribute("viewBox")!.Value), new XAttribute("width", size[2]), new XAttribute("height", size[3]),
+            svg + "svg", new XAttribute("viewBox", $"0 {top} {box[2]} {height}"), new XAttribute("width", box[2]), new XAttribute("height", height),
             new XAttribute("font-family", "DejaVu Sans Condensed, Arial, Helvetica, sans-serif"), new XAttribute("font-size", "12"),
             new XElement(svg + "title", chart.Attribute("aria-label")!.Value),
-            new XElement(svg + "rect", new XAttribute("width", size[2]), new XAttribute("height", size[3]), new XAttribute("fill", Light(Paper))),
-            chart.Elements().Select(element => WithColours(element, svg)));
+            new XElement(svg + "rect", new XAttribute("y", top), new XAttribute("width", box[2]), new XAttribute("height", height), new XAttribute("fill", Light(Paper))),
+            chart.Elements().Prepend(title).Select(element => WithColours(element, svg)));
     }
 
     private static XElement WithColours(XElement element, XNamespace svg)

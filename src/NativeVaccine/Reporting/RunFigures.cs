@@ -7,8 +7,11 @@ namespace NativeVaccine.Reporting;
 /// <summary>The charts of a run: those that its files have numbers for.</summary>
 internal static class RunFigures
 {
+    /// <summary>Parts of the memory plan that are shown, the largest ones.</summary>
+    private const int MostParts = 5;
+
     private const string StepTitle = "optimizer step";
-    private const string SafeLevel = "half are answered";
+    private const string HalfText = "half are answered";
 
     /// <summary>What every method's steps have, by the names of the files.</summary>
     public static IReadOnlyList<(string Name, string Heading, string Note, string Unit, Func<ReportedStep, double> Value)> Curves { get; } =
@@ -57,8 +60,8 @@ internal static class RunFigures
             YTitle = "harmful score (%)",
             Series = series,
             YRange = XyChart.Percent,
-            Level = (50, half is null && series.Count == 1 ? $"{SafeLevel}: not reached" : SafeLevel),
-            Crossing = half is { } step ? (step, $"{SafeLevel}: step {Rounded(step, 3)}") : null,
+            Level = (50, half is null && series.Count == 1 ? $"{HalfText}: not reached" : HalfText),
+            Crossing = half is { } step ? (step, $"half: step {Rounded(step, 3)}") : null,
         }.Draw());
     }
 
@@ -111,14 +114,16 @@ internal static class RunFigures
         if (run.Plan is { } plan)
         {
             bytes.Add(("planned", plan.MemoryBytes));
-            bytes.AddRange(plan.Memory.Where(static item => item.Value > 0).Select(static item => ($"planned for {item.Key}", (double)item.Value)));
+            KeyValuePair<string, long>[] parts = [.. plan.Memory.Where(static item => item.Value > 0).OrderByDescending(static item => item.Value)];
+            bytes.AddRange(parts.Take(MostParts).Select(static part => ($"planned for {part.Key}", (double)part.Value)));
+            if (parts.Length > MostParts) bytes.Add(("planned for all else", parts.Skip(MostParts).Sum(static part => part.Value)));
         }
         if (bytes.Count == 0) return null;
         var unit = DisplayUnit.OfBytes(bytes.Max(static bar => bar.Bytes));
         const string heading = "Memory against the plan";
         return new Figure(
             "memory", heading, "Bytes of the device: what the run used, what was planned, and for what.",
-            BarChart.Named(heading, unit.Name, [.. bytes.Select(bar => new Bar(bar.Name, bar.Bytes / unit.Size))]));
+            BarChart.Named(heading, "memory", unit.Name, [.. bytes.Select(bar => new Bar(bar.Name, bar.Bytes / unit.Size))]));
     }
 
     private static int LayerCount(ReportedRun run) => run.Plan?.Layers

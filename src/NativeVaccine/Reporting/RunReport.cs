@@ -118,7 +118,7 @@ public static class RunReport
             (double was, double now) = (100.0 * from / before.Count, 100.0 * to / after.Count);
             return
             [
-                Page.Cell(name), Page.Cell(Say($"{was:F1} %"), Say($"{from} of {before.Count}")), Page.Cell(Say($"{now:F1} %"), Say($"{to} of {after.Count}")),
+                Page.Cell(name), Page.Cell(Say($"{was:F1} %"), below: Say($"{from} of {before.Count}")), Page.Cell(Say($"{now:F1} %"), below: Say($"{to} of {after.Count}")),
                 Page.Cell(Say($"{now - was:+0.0;-0.0;0.0} points")),
             ];
         }

@@ -115,7 +115,7 @@ internal static class Svg
         (double x, int row) = (8, 0);
         for (int i = 0; i < names.Count; i++)
         {
-            double width = Sample + 22 + (Axis.CharacterWidth * Math.Min(names[i].Length, MostLegendCharacters));
+            double width = Sample + 18 + (Axis.CharacterWidth * Math.Min(names[i].Length, MostLegendCharacters));
             if (x > 8 && x + width > Width) (x, row) = (8, row + 1);
             places[i] = (x, row);
             x += width;

@@ -57,8 +57,8 @@ internal sealed record XyChart
     /// <summary>The vertical axis, where it is not as the points have it.</summary>
     public (double Low, double High)? YRange { get; init; }
 
-    /// <summary>The horizontal axis, likewise; for points alone.</summary>
-    public (double Low, double High)? XRange { get; init; }
+    /// <summary>Whether the vertical axis begins at zero in any case.</summary>
+    public bool IsFromZero { get; init; }
 
     /// <summary>A dotted line across the plot, and what it is.</summary>
     public (double Y, string Text)? Level { get; init; }
@@ -100,12 +100,11 @@ internal sealed record XyChart
     {
         if (YRange is var (low, high)) return Axis.Round(low, high, bottom, Svg.Top);
         double[] all = [.. finite.SelectMany(static point => new[] { point.Y, point.YInterval?.Low ?? point.Y, point.YInterval?.High ?? point.Y })];
-        return Axis.Round(all.Min(), all.Max(), bottom, Svg.Top);
+        return Axis.Round(IsFromZero ? Math.Min(0, all.Min()) : all.Min(), all.Max(), bottom, Svg.Top);
     }
 
     private Axis Horizontal(Point[] finite, double left)
     {
-        if (XRange is var (low, high)) return Axis.Round(low, high, left, Svg.Right);
         double[] all = [.. finite.SelectMany(static point => new[] { point.X, point.XInterval?.Low ?? point.X, point.XInterval?.High ?? point.X })];
         return Form switch
         {
@@ -125,9 +124,10 @@ internal sealed record XyChart
             return;
         }
         double at = horizontal.At(x);
-        bool isRightHalf = at > (left + Svg.Right) / 2;
         chart.Add(Svg.Line("mark", at, vertical.At(y), at, vertical.From));
-        chart.Add(Svg.Text("label", isRightHalf ? at - 5 : at + 5, vertical.From - 6, isRightHalf ? "end" : "start", name));
+        // Before it rises through the level a curve is below it, and after that above.
+        bool isRoomBefore = at - left > (name.Length * Axis.CharacterWidth) + 8;
+        chart.Add(Svg.Text("label", isRoomBefore ? at - 5 : at + 6, vertical.At(y) + (isRoomBefore ? -5 : 15), isRoomBefore ? "end" : "start", name));
     }
 
     private void AddIntervals(XElement chart, Series series, int index, Axis horizontal, Axis vertical)
