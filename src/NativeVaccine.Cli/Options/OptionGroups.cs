@@ -28,7 +28,7 @@ internal static class OptionGroups
         ("Answers", ["--generator", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--repetition-penalty"]),
         ("Measuring", ["--steps", "--warm-up"]),
         ("Device", ["--device", "--threads", "--precision", "--gemm", "--device-memory"]),
-        ("Output", ["--out", "--dtype", "--json"]),
+        ("Output", ["--out", "--pictures", "--dtype", "--json"]),
         (General, ["--config", "--verbose", "--help", "--version"]),
     ];
 

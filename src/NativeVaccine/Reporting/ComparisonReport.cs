@@ -68,13 +68,13 @@ public static class ComparisonReport
         Add("steps done", static run => run.Steps.Count, static count => Say($"{count}"));
         Add("loss of the first step", static run => run.Losses.FirstOrDefault(double.NaN), static loss => Say($"{loss:F4}"));
         Add("loss, mean of the last tenth", static run => run.LastLoss, static loss => Say($"{loss:F4}"));
-        Add("gradient norm of the last step", static run => run.Steps.LastOrDefault()?.GradientNorm, static norm => Rounded(norm));
+        Add("gradient norm of the last step", static run => run.Steps is [.., var last] ? last.GradientNorm : null, static norm => Rounded(norm));
         Add("seconds a step (median)", static run => run.MedianSeconds, static seconds => Rounded(seconds, 3));
         Add("seconds in steps", static run => run.StepSeconds.Sum(), static seconds => Rounded(seconds));
         Add("bytes used at most", static run => run.PeakBytes, Bytes);
         Add("bytes planned", static run => run.Plan?.MemoryBytes, Bytes);
-        Add("harmful score, first look", static run => run.Scored.FirstOrDefault()?.Verdicts!.HarmfulScore, static score => Say($"{score:F1} %"));
-        Add("harmful score, last look", static run => run.Scored.LastOrDefault()?.Verdicts!.HarmfulScore, static score => Say($"{score:F1} %"));
+        Add("harmful score, first look", static run => run.Scored is [var first, ..] ? first.Verdicts!.HarmfulScore : null, static score => Say($"{score:F1} %"));
+        Add("harmful score, last look", static run => run.Scored is [.., var last] ? last.Verdicts!.HarmfulScore : null, static score => Say($"{score:F1} %"));
         if (runs.Any(static run => run.Scored.Count > 0))
         {
             rows.Add([Page.Cell("steps until half are answered"), .. runs.Select(static run => Page.Cell(

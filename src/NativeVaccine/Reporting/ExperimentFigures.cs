@@ -1,5 +1,4 @@
 using NativeVaccine.Evaluation;
-using NativeVaccine.IO;
 using static NativeVaccine.Reporting.NumberText;
 
 namespace NativeVaccine.Reporting;
@@ -64,7 +63,7 @@ internal sealed class ExperimentFigures
         foreach ((string label, var group) in grid.Panels(attacks, static attack => attack.Cell.Settings, line))
         {
             Series[] series = [.. grid.Lines(line).Select(name => MeanCurve(
-                name, [.. group.Where(attack => line is null || ExperimentGrid.Text(attack.Cell.Settings, line) == name).Select(static attack => attack.Looks)]))];
+                name, [.. group.Where(attack => ExperimentGrid.Line(attack.Cell.Settings, line) == name).Select(static attack => attack.Looks)]))];
             Figure? figure = RunFigures.Tamper(
                 series, name: Say($"tamper-curve-{++number}"), heading: label.Length > 0 ? $"Tamper curve, {label}" : "Tamper curve",
                 note: "Harmful score along the attack: mean over the seeds, with the 95 % interval of the mean as a band.");
@@ -104,7 +103,7 @@ internal sealed class ExperimentFigures
             foreach ((string label, var rows) in Few(grid.Panels(results.Table, static row => row.Settings, axis, line), $"charts of {heading.ToLowerInvariant()} against {axis}"))
             {
                 Series[] series = [.. grid.Lines(line).Select(name => new Series(name, [.. rows
-                    .Where(row => line is null || ExperimentGrid.Text(row.Settings, line) == name)
+                    .Where(row => ExperimentGrid.Line(row.Settings, line) == name)
                     .Where(row => row.Numbers.ContainsKey(number) && (number != ExperimentNumbers.StepsToHalf || row.Numbers[number].Count >= row.Seeds - row.Failed))
                     .Select(row => new Point(ExperimentGrid.Shown(row.Settings, axis)!.Value, row.Numbers[number].Mean, Bounds(row.Numbers[number])))
                     .OrderBy(static point => point.X)]))];
@@ -125,7 +124,7 @@ internal sealed class ExperimentFigures
         foreach ((string label, var rows) in grid.Panels(results.Table, static row => row.Settings, line))
         {
             Series[] series = [.. grid.Lines(line).Select(name => new Series(name, [.. rows
-                .Where(row => line is null || ExperimentGrid.Text(row.Settings, line) == name)
+                .Where(row => ExperimentGrid.Line(row.Settings, line) == name)
                 .Where(static row => row.Numbers.ContainsKey(ExperimentNumbers.HarmfulScore) && row.Numbers.ContainsKey(ExperimentNumbers.Accuracy))
                 .Select(static row => (Harm: row.Numbers[ExperimentNumbers.HarmfulScore], Accuracy: row.Numbers[ExperimentNumbers.Accuracy]))
                 .Select(static row => new Point(row.Harm.Mean, row.Accuracy.Mean, Bounds(row.Accuracy), Bounds(row.Harm)))]))];

@@ -22,8 +22,11 @@ internal sealed class ExperimentGrid(ExperimentResults results)
     public string? LineAxis(string? but = null) =>
         Varying.Where(axis => axis != but).OrderBy(static axis => axis == ExperimentResults.MethodAxis ? 0 : 1).FirstOrDefault();
 
-    /// <summary>The values of an axis in the grid's order, as they are called; one name for all where there is no such axis.</summary>
-    public IReadOnlyList<string> Lines(string? axis) => axis is null ? ["all"] : ValuesOf(results, axis);
+    /// <summary>What the values of an axis are called, in the grid's order; one name for all where there is no such axis.</summary>
+    public IReadOnlyList<string> Lines(string? axis) => [.. results.Cells.Select(cell => Line(cell.Settings, axis)).Distinct()];
+
+    /// <summary>What the value of one is called.</summary>
+    public static string Line(JsonObject settings, string? axis) => axis is null ? "all" : Label(settings, [axis]);
 
     /// <summary>Items with the same settings but for some axes and the seed, each group with what its charts are called by.</summary>
     /// <param name="items">Rows or cells.</param>

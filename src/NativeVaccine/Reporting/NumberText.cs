@@ -44,22 +44,23 @@ internal static class NumberText
 internal readonly record struct DisplayUnit(string Name, double Size)
 {
     /// <summary>Bytes.</summary>
-    public static DisplayUnit OfBytes(double most) => Largest(most, ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1L << 30), ("TiB", 1L << 40));
+    public static DisplayUnit OfBytes(double most) =>
+        Largest(most, ("B", 1, 1), ("KiB", 1 << 10, 1), ("MiB", 1 << 20, 1), ("GiB", 1L << 30, 1), ("TiB", 1L << 40, 1));
 
     /// <summary>Floating-point operations.</summary>
     public static DisplayUnit OfFlops(double most) =>
-        Largest(most, ("FLOP", 1), ("MFLOP", 1e6), ("GFLOP", 1e9), ("TFLOP", 1e12), ("PFLOP", 1e15), ("EFLOP", 1e18));
+        Largest(most, ("FLOP", 1, 1), ("MFLOP", 1e6, 1), ("GFLOP", 1e9, 1), ("TFLOP", 1e12, 1), ("PFLOP", 1e15, 1), ("EFLOP", 1e18, 1));
 
     /// <summary>Seconds.</summary>
-    public static DisplayUnit OfSeconds(double most) => Largest(most, ("ms", 1e-3), ("s", 1), ("min", 60), ("h", 3600));
+    public static DisplayUnit OfSeconds(double most) => Largest(most, ("ms", 1e-3, 1), ("s", 1, 1), ("min", 60, 3), ("h", 3600, 2));
 
-    /// <summary>The largest unit of which there are at least two.</summary>
-    private static DisplayUnit Largest(double most, params ReadOnlySpan<(string Name, double Size)> units)
+    /// <summary>The largest unit of which there are enough.</summary>
+    private static DisplayUnit Largest(double most, params ReadOnlySpan<(string Name, double Size, double Enough)> units)
     {
         int last = 0;
         for (int i = 1; i < units.Length; i++)
         {
-            if (most >= 2 * units[i].Size) last = i;
+            if (most >= units[i].Size * units[i].Enough) last = i;
         }
         return new DisplayUnit(units[last].Name, units[last].Size);
     }

@@ -4,14 +4,12 @@ using System.Xml.Linq;
 namespace NativeVaccine.Reporting;
 
 /// <summary>
-/// Colours and shapes of charts. The elements of a chart have classes ("line s3"); a page's style sheet gives them their colours, light or
-/// dark, and a picture in a file has them as attributes, since viewers of pictures know no style sheets.
+/// Colours and shapes of charts: eight colours, five dashes and seven markers, so that 280 series look different. The elements of a chart have
+/// classes ("line s3"); a page's style sheet gives them their colours, light or dark, and a picture in a file has them as attributes, since
+/// viewers of pictures know no style sheets.
 /// </summary>
 internal static class Palette
 {
-    /// <summary>How many looks a series may have before one comes twice: eight colours, five dashes and seven markers.</summary>
-    public const int Looks = 280;
-
     /// <summary>Room for the heading above a chart in a file.</summary>
     private const int HeadingHeight = 24;
 

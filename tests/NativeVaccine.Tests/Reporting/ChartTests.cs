@@ -35,7 +35,7 @@ public sealed class ChartTests
     [Fact]
     public void NoTwoOfManySeriesLookTheSame()
     {
-        (string, string?, string)[] looks = [.. Enumerable.Range(0, Palette.Looks).Select(static series => (
+        (string, string?, string)[] looks = [.. Enumerable.Range(0, 280).Select(static series => (
             Palette.Series(series), Palette.Dash(series)?.Value, Shape(Palette.Marker(series, 0, 0))))];
         Assert.Equal(looks.Length, looks.Distinct().Count());
     }
@@ -72,7 +72,7 @@ public sealed class ChartTests
     public void ValuesOfAGridAreNamedWhereThereIsRoom()
     {
         Assert.Equal([0, 5, 10, 20], Axis.OfValues([0, 5, 10, 20, 5], 40, 388).Ticks);
-        Assert.Equal([0, 1, 1000], Axis.OfValues([0, 0.001, 0.01, 1, 1000], 0, 5000).Ticks.Where(static tick => tick is 0 or >= 1));
+        Assert.Equal([0, 1000], Axis.OfValues([0, 0.001, 1, 1000], 40, 388).Ticks);
         IReadOnlyList<double> crowded = Axis.OfValues([.. Enumerable.Range(0, 100).Select(static value => (double)value)], 40, 388).Ticks;
         Assert.InRange(crowded.Count, 2, 20);
     }
@@ -82,13 +82,14 @@ public sealed class ChartTests
     [InlineData(0.5, "0.5")]
     [InlineData(12.3456, "12.35")]
     [InlineData(1234.567, "1235")]
-    [InlineData(0.00012345, "0.0001235")]
-    [InlineData(1.2345e-7, "1.234e-7")]
+    [InlineData(0.00012346, "0.0001235")]
+    [InlineData(1.2346e-7, "1.235e-7")]
     [InlineData(-2.00004, "-2")]
     public void RoundedNumbersKeepTheDigitsThatCount(double value, string expected) => Assert.Equal(expected, NumberText.Rounded(value));
 
     [Theory]
     [InlineData(1.5, "s")]
+    [InlineData(150, "s")]
     [InlineData(1234, "min")]
     [InlineData(0.004, "ms")]
     [InlineData(90000, "h")]

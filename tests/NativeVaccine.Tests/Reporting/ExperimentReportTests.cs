@@ -10,7 +10,7 @@ namespace NativeVaccine.Tests.Reporting;
 public sealed class ExperimentReportTests : IDisposable
 {
     private static readonly string[] Methods = ["SFT", "T-Vaccine <1>"];
-    private static readonly double[] Ratios = [0, 0.1];
+    private static readonly double[] Ratios = [0, 0.1, 0.2];
     private readonly TemporaryFolder folder = new();
 
     public void Dispose() => folder.Dispose();
@@ -30,10 +30,10 @@ public sealed class ExperimentReportTests : IDisposable
                 "SFT|10\u00a0%|6|50.0 49.0 to 51.0|12.0 11.0 to 13.0 4 of 6 seeds|90.0 89.0 to 91.0|4.00 3.00 to 5.00",
             ],
             Rows(table).Take(2));
-        Assert.Equal("12 of 24 cells done, 1 failed, 11 not begun, over method, poison ratio, seed. Plan: /plan.json", Paragraph(page));
+        Assert.Equal("18 of 36 cells done, 1 failed, 17 not begun, over method, poison ratio, seed. Plan: /plan.json", Paragraph(page));
         XElement unfinished = Section(page, "Cells without numbers");
         Assert.Equal("T-Vaccine <1>, poison ratio 10 %, seed 6: failed, the loss became <NaN>", unfinished.Descendants("li").First().Value);
-        Assert.Equal(12, unfinished.Descendants("li").Count());
+        Assert.Equal(18, unfinished.Descendants("li").Count());
     }
 
     /// <summary>Neither where the interval crosses zero, nor of so few seeds that signs agree by chance.</summary>
@@ -56,7 +56,7 @@ public sealed class ExperimentReportTests : IDisposable
         });
 
         XElement section = Section(page, "Differences to SFT");
-        Assert.Equal(isBold ? 4 : 0, section.Descendants("b").Count());
+        Assert.Equal(isBold ? 6 : 0, section.Descendants("b").Count());
         Assert.Empty(Section(page, "Results").Descendants("b"));
         Assert.Contains($"{low:+0.0;-0.0;0.0} to {high:+0.0;-0.0;0.0}", section.Value, StringComparison.Ordinal);
     }
@@ -70,9 +70,10 @@ public sealed class ExperimentReportTests : IDisposable
 
         Assert.Equal(
             [
-                "Tamper curve, poison ratio 0\u00a0%", "Tamper curve, poison ratio 10\u00a0%", "Harmful score against poison ratio",
+                "Tamper curve, poison ratio 0\u00a0%", "Tamper curve, poison ratio 10\u00a0%", "Tamper curve, poison ratio 20\u00a0%", "Harmful score against poison ratio",
                 "Steps until half are answered against poison ratio", "Finetune accuracy against harmful score, poison ratio 0\u00a0%",
-                "Finetune accuracy against harmful score, poison ratio 10\u00a0%", "Time of an alignment",
+                "Finetune accuracy against harmful score, poison ratio 10\u00a0%",
+                "Finetune accuracy against harmful score, poison ratio 20\u00a0%", "Time of an alignment",
             ],
             page.Descendants("div").Single(static part => part.Attribute("class")?.Value == "charts").Descendants("h2").Select(static heading => heading.Value));
         XElement curve = page.Descendants("svg").First();
@@ -103,7 +104,7 @@ public sealed class ExperimentReportTests : IDisposable
         File.WriteAllText(broken, "{");
         XElement page = Write(results);
 
-        Assert.StartsWith($"Left out of the tamper curves: {broken}:1: broken JSON", Section(page, "Not drawn").Element("ul")!.Value, StringComparison.Ordinal);
+        Assert.StartsWith($"Left out of the tamper curves: {broken}:1: broken JSON", Section(page, "Not drawn").Descendants("li").Single().Value, StringComparison.Ordinal);
         Assert.Contains("SFT (5 seeds)", Texts(page.Descendants("svg").First()));
     }
 
@@ -116,7 +117,7 @@ public sealed class ExperimentReportTests : IDisposable
             Table = [], Cells = [.. results.Cells.Select(static cell => cell with { State = CellState.Waiting, Numbers = new Dictionary<string, double?>() })],
         });
 
-        Assert.StartsWith("0 of 8 cells done, 8 not begun", Paragraph(page), StringComparison.Ordinal);
+        Assert.StartsWith("0 of 12 cells done, 12 not begun", Paragraph(page), StringComparison.Ordinal);
         Assert.Empty(page.Descendants("svg"));
     }
 
