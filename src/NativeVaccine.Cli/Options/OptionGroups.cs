@@ -29,7 +29,7 @@ internal static class OptionGroups
         ("Measuring", ["--tamper-prompts", "--tamper-every", "--tamper-rules", "--tamper-new-tokens", "--track-drift", "--steps", "--warm-up", "--no-estimate"]),
         ("Device", ["--device", "--threads", "--precision", "--gemm", "--device-memory"]),
         ("Scheduler", ["--slurm", "--sbatch-options", "--dry-run"]),
-        ("Output", ["--out", "--world-only", "--dtype", "--json"]),
+        ("Output", ["--out", "--world-only", "--pictures", "--dtype", "--json"]),
         (General, ["--config", "--verbose", "--help", "--version"]),
     ];
 

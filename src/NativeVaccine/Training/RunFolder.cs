@@ -8,7 +8,7 @@ using NativeVaccine.Reporting;
 namespace NativeVaccine.Training;
 
 /// <summary>
-/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, tamper.jsonl with one for every look at the
+/// The folder of a run: config.json, plan.json, metrics.jsonl and replay.jsonl with a line for every step, tamper.jsonl with one for every look at the
 /// model (if there are any), checkpoints/, and at the end report.html and adapter/ (or model/, if all parameters were trained). One process
 /// at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off and written
 /// again when a run is resumed.
@@ -104,6 +104,10 @@ public sealed class RunFolder : IDisposable
         }
     }
 
+    /// <summary>Writes plan.json: what the run will be, for its report.</summary>
+    /// <exception cref="InputException">The disk is full.</exception>
+    internal void WritePlan(PlanRecord plan) => plan.Write(Path);
+
     /// <summary>Appends a step to metrics.jsonl and replay.jsonl.</summary>
     /// <exception cref="InputException">The disk is full.</exception>
     public void Append(StepMetrics step, ReplayStep replayStep)
@@ -128,14 +132,11 @@ public sealed class RunFolder : IDisposable
     public void SaveAdapter(Adapter adapter, AdapterRecord record) => adapter.Save(ResultPath, record.Write);
 
     /// <summary>Writes report.html from what the folder holds so far.</summary>
-    /// <param name="layerCount">Layers of the model: a damaged line may name any number.</param>
-    /// <param name="plannedBytes">What the memory plan said, if it is known.</param>
-    /// <param name="totalSteps">The optimizer steps of the whole run, if they are known.</param>
     /// <exception cref="InputException">The disk is full, or a line is damaged.</exception>
-    public void WriteReport(int layerCount, long? plannedBytes = null, int? totalSteps = null)
+    public void WriteReport()
     {
         metrics.FlushToDisk();
-        RunReport.Write(Path, plannedBytes, layerCount, totalSteps);
+        RunReport.Write(Path);
     }
 
     /// <summary>Saves the state after some steps, and removes all but the newest two checkpoints.</summary>

@@ -12,7 +12,7 @@ internal static class RunFolderFiles
     public const string CheckpointPattern = "step-*.checkpoint";
 
     /// <summary>What appears whole or not at all, and so under a temporary name first.</summary>
-    private static readonly string[] WrittenWhole = [Configuration, "adapter", "model", Reporting.RunReport.FileName];
+    private static readonly string[] WrittenWhole = [Configuration, PlanRecord.FileName, "adapter", "model", Reporting.RunReport.FileName];
 
     /// <summary>The folder behind a link; the path itself where there is none.</summary>
     /// <exception cref="InputException">The links go round in a circle.</exception>

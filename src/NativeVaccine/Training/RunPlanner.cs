@@ -17,9 +17,6 @@ public sealed class RunPlanner
     /// <summary>Begins the name of a published shape in the place of a model's folder.</summary>
     public const string ShapePrefix = "shape:";
 
-    /// <summary>More than any model has; nothing of layers is looked at.</summary>
-    private const int MostLayers = 1024;
-
     private readonly Device? device;
     private readonly Method method;
     private readonly TrainingData? data;
@@ -112,7 +109,7 @@ public sealed class RunPlanner
     {
         string file = Path.Combine(runFolder, RunFolder.MetricsFileName);
         if (!File.Exists(file)) return null;
-        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(file, MostLayers, []);
+        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(file, PlanRecord.MostLayers, []);
         double[] seconds = [.. steps.Select(static step => step.Seconds).Where(double.IsFinite).Order()];
         return seconds.Length == 0 ? null : (seconds[seconds.Length / 2], steps.Count);
     }

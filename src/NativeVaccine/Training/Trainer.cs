@@ -79,6 +79,7 @@ public sealed class Trainer
         IReadOnlyDictionary<string, string> fingerprint = RunFingerprint.Of(options, data, FileHashes);
         watch?.Begin();
         int saved = Folder?.RestoreLatest(State, fingerprint, Notice) ?? 0;
+        Folder?.WritePlan(PlanRecord.Of(session.Plan, TotalSteps));
         Beginning?.Invoke(saved);
         SayIfNothingIsLearned();
         for (int step = saved; step < TotalSteps; step++)

@@ -138,13 +138,13 @@ public sealed class TrainingRun : IDisposable
         }
         catch (Exception exception) when (exception is OperationCanceledException or NotFiniteNumberException)
         {
-            WriteReport(totalSteps);
+            WriteReport();
             throw;
         }
         record = record with { ModelHash = files.WeightsHash };
         if (Options.Full) SaveModel(session, record);
         else folder.SaveAdapter(session.SaveAdapter(Options.Model), record);
-        WriteReport(totalSteps);
+        WriteReport();
         return folder.ResultPath;
     }
 
@@ -211,11 +211,11 @@ public sealed class TrainingRun : IDisposable
     }
 
     /// <summary>The report is made last, and a run whose report cannot be written is a run all the same.</summary>
-    private void WriteReport(int totalSteps)
+    private void WriteReport()
     {
         try
         {
-            folder.WriteReport(files.Model.Configuration.LayerCount, Plan.TotalBytes, totalSteps);
+            folder.WriteReport();
         }
         catch (InputException exception)
         {
