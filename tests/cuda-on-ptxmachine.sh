@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The host's engine tests on the CUDA engine, on ptxmachine: every kernel access, barrier and race is checked on the way.
-#   tests/cuda-on-ptxmachine.sh          what CI runs: device errors, tiny models, decoding, the micro trace, resuming, a short run of every
-#                                        method; fp32, then bf16
+#   tests/cuda-on-ptxmachine.sh          what CI runs: device errors, tiny models, decoding, the micro trace, resuming, a short run of four
+#                                        methods that together use every verb; fp32, then bf16
+#   tests/cuda-on-ptxmachine.sh short      a short run of every method, in both precisions
 #   tests/cuda-on-ptxmachine.sh gradients  gradients of all tiny models in fp32 (CI leaves out those of Gemma, Qwen3 and Phi-3: too slow)
 #   tests/cuda-on-ptxmachine.sh methods  a whole micro run of every method beside the CPU engine's, in both precisions, and writes how far off
 #                                        each number was (without race checks)
@@ -33,11 +34,13 @@ bf16=$(any $models)
 micro="(FullyQualifiedName~.Training.TraceTests.IsFollowed&DisplayName~micro)"
 micro="$micro|$(any .ResumeTests.AShortRun)"
 short=$(any .MethodRunTests.AShortRun)
+four="($short)&(DisplayName~tvaccine|DisplayName~repnoise|DisplayName~booster|DisplayName~ewc)"
 long=$(any .Training.TraceTests .ResumeTests .Engine.SessionTests .Engine.DecoderTests .TorchComparison. .MethodTests)
 verbosity=minimal
 jobs=()  # precision:filter
 case ${1-} in
-    "") jobs=("fp32:$fp32" "fp32:$micro|$short" "bf16:$bf16|$micro|$short") ;;
+    "") jobs=("fp32:$fp32" "fp32:$micro|($four)" "bf16:$bf16|$micro|($four)") ;;
+    short) jobs=("fp32:$short" "bf16:$short") ;;
     gradients) jobs=("fp32:$gradients") ;;
     methods)
         jobs=("fp32:$(any .MethodRunTests.AWholeRun)" "bf16:$(any .MethodRunTests.AWholeRun)")

@@ -30,7 +30,7 @@ internal abstract class ExperimentVerb(string name, string description, string e
         var folder = new ExperimentFolder(Path.GetFullPath(output));
         folder.Create();
         var hashes = new ContentHash(folder.Hashes);
-        Experiment experiment = ExperimentGrid.Make(plan, Application.CreateRoot(context), hashes);
+        Experiment experiment = ExperimentGrid.Make(plan, Root(), hashes);
         hashes.Save();
         experiment.Save(folder.Path);
         return (experiment, folder);
@@ -53,6 +53,9 @@ internal abstract class ExperimentVerb(string name, string description, string e
     {
         CellEnded = cellEnded,
     };
+
+    /// <summary>The program's verbs.</summary>
+    protected RootCommand Root() => Application.CreateRoot(context);
 
     /// <summary>Runs another command line of this program in this process.</summary>
     protected int Run(string[] line, Terminal terminal) => Run(line, terminal, context.Interruption);

@@ -108,6 +108,7 @@ internal sealed class PlanCommand : Verb
         ["trainable_parameters"] = plan.TrainableParameterCount,
         ["recomputed_layers"] = plan.RecomputedLayers,
         ["layers"] = plan.Configuration.LayerCount,
+        ["steps"] = verdict.Planner.TotalSteps,
         ["max_tokens"] = plan.Options.MaxTokens,
         ["max_samples"] = plan.Options.MaxSamples,
         ["device"] = verdict.Planner.Options.Device,

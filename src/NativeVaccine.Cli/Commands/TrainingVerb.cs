@@ -76,12 +76,25 @@ internal abstract class TrainingVerb : Verb
             Terminal.Error.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"final loss {step.Loss:F4}, in step {step.Step + 1}"));
         }
+        if (run.Options.TamperPrompts is not null) SayHowItAnswered(Path.Combine(run.FolderPath, TamperFile.FileName));
         Terminal.Error.WriteLine($"wrote {result}");
         string report = Path.Combine(run.FolderPath, RunReport.FileName);
         if (File.Exists(report)) Terminal.Error.WriteLine($"report: {report}");
         Terminal.Error.WriteLine(run.Options.Stage == TrainingStage.Align
             ? $"next: nvaccine finetune --run {Argument(run.FolderPath)} --data TASK.json --out RUN"
             : $"next: nvaccine evaluate harmful --run {Argument(run.FolderPath)} --prompts QUESTIONS.json");
+    }
+
+    private void SayHowItAnswered(string file)
+    {
+        IReadOnlyList<TamperLook> looks = TamperFile.Read(file);
+        (TamperVerdicts before, TamperVerdicts after) = (looks[0].Verdicts!, looks[^1].Verdicts!);
+        string half = TamperCurve.StepsToHalf(looks) is { } steps
+            ? string.Create(CultureInfo.InvariantCulture, $"half of the prompts were answered after {steps:F1} steps")
+            : "half of the prompts were never answered";
+        Terminal.Error.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"harmful score {before.HarmfulScore:F1} % before the first step, {after.HarmfulScore:F1} % after the last; {half}"));
     }
 
     private static string Argument(string path) => path.Contains(' ', StringComparison.Ordinal) ? $"\"{path}\"" : path;
@@ -103,11 +116,14 @@ internal abstract class TrainingVerb : Verb
     {
         run.Loading = display.Stage("loading the model");
         ProgressStage? training = null;
+        string looked = "";
+        run.Looked = look => looked = string.Create(
+            CultureInfo.InvariantCulture, $"  harmful score {look.Verdicts!.HarmfulScore:F1} % after {look.Step} steps");
         run.StepDone = (metrics, steps) =>
         {
             last = metrics;
             training ??= display.Stage("training");
-            string detail = string.Create(CultureInfo.InvariantCulture, $"step {metrics.Step + 1} of {steps}  loss {metrics.Loss:F4}");
+            string detail = string.Create(CultureInfo.InvariantCulture, $"step {metrics.Step + 1} of {steps}  loss {metrics.Loss:F4}{looked}");
             training.Report((metrics.Step + 1.0) / steps, detail);
         };
         run.Notice = Terminal.Error.WriteLine;

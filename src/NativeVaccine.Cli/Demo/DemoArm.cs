@@ -28,7 +28,7 @@ internal sealed record DemoArm(string Name, string Method, params IReadOnlyList<
         // The control differs from Vaccine in the direction of the perturbation only: the norm over all layers is the same.
         new("random noise", "random-vaccine", ("rho", 2.0), ("noise_size", NoiseSize.Norm)),
         new("RepNoise", "repnoise") { ContinuesPlain = true },
-        new("TAR", "tar", ("inner_steps", 4), ("tamper_every", 1), ("inner_learning_rate", 1e-3), ("tamper_weight", 0.1)),
+        new("TAR", "tar", ("inner_steps", 4), ("tamper_gradient_every", 1), ("inner_learning_rate", 1e-3), ("tamper_weight", 0.1)),
         new("TAR-lite", "tar-lite", ("inner_learning_rate", 0.5), ("tamper_weight", 1.0)),
         new("Booster", "booster", ("lambda", 0.1)),
     ];

@@ -82,7 +82,7 @@ internal sealed class DemoStage(CancellationToken cancellation)
         trainer.Run(cancellation);
         Adapter adapter = session.SaveAdapter(options.Model);
         run.SaveAdapter(adapter, record);
-        run.WriteReport(ToyModel.Configuration.LayerCount);
+        run.WriteReport();
         return adapter;
     }
 

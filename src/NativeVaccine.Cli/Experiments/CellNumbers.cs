@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using NativeVaccine.IO;
 using NativeVaccine.Reporting;
 
 namespace NativeVaccine.Cli.Experiments;
@@ -35,6 +34,7 @@ internal static class CellNumbers
                     RunCost cost = RunCost.Of(output);
                     numbers[ExperimentNumbers.AlignSeconds] = cost.Seconds;
                     numbers[ExperimentNumbers.PeakBytes] = cost.PeakBytes;
+                    if (cost.Flops is { } flops) numbers[ExperimentNumbers.AlignFlops] = flops;
                     break;
                 case "attack":
                     numbers[ExperimentNumbers.AttackSeconds] = RunCost.Of(output).Seconds;

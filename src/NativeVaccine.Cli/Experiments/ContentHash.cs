@@ -3,7 +3,6 @@ using System.IO.Hashing;
 using System.Text;
 using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Output;
-using NativeVaccine.IO;
 
 namespace NativeVaccine.Cli.Experiments;
 

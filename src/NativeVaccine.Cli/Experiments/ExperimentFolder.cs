@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NativeVaccine.Cli.Output;
-using NativeVaccine.IO;
 
 namespace NativeVaccine.Cli.Experiments;
 
@@ -42,6 +41,9 @@ internal sealed record ExperimentFolder(string Path)
     private const string Jobs = "jobs";
     private readonly FolderClock clock = new(System.IO.Path.Combine(Path, Jobs));
 
+    /// <summary>What was seen done: it stays so, and a large grid need not be read again for every cell.</summary>
+    private readonly Dictionary<string, JobStatus> done = new(StringComparer.Ordinal);
+
     /// <summary>Where hashes of input files are kept.</summary>
     public string Hashes => Inside("hashes.json");
 
@@ -71,12 +73,13 @@ internal sealed record ExperimentFolder(string Path)
     /// <summary>How far a job is.</summary>
     public JobStatus StatusOf(string id)
     {
-        if (RecordOf(id) is { State: JobState.Done } done) return done;
+        if (done.TryGetValue(id, out JobStatus? known)) return known;
+        if (RecordOf(id) is { State: JobState.Done } before) return done[id] = before;
         bool isHeld = JobClaim.IsHeld(ClaimsOf(id), clock, out Worker? worker);
         // Between the two looks it may have ended, and a claim is given back after the record is kept.
         JobStatus? ended = RecordOf(id);
-        if (ended?.State != JobState.Done && isHeld) return new JobStatus(JobState.Running, Worker: worker);
-        return ended ?? new JobStatus(JobState.Waiting);
+        if (ended?.State == JobState.Done) return done[id] = ended;
+        return isHeld ? new JobStatus(JobState.Running, Worker: worker) : ended ?? new JobStatus(JobState.Waiting);
     }
 
     /// <summary>Keeps how a job ended.</summary>

@@ -99,7 +99,7 @@ internal sealed class ExperimentGrid
 
     private string[] VerbOf(string what, JsonObject section, Dictionary<string, JsonNode> named) => what switch
     {
-        "accuracy" when section["task"] is { } task => ["evaluate", Placeholder.Fill(task, named, plan.Wrong).ToString()],
+        "accuracy" or "capability" when section["task"] is { } task => ["evaluate", Placeholder.Fill(task, named, plan.Wrong).ToString()],
         "accuracy" => throw plan.Wrong($"accuracy has no task: expected one of {string.Join(", ", AnswerTask.All.Select(static task => task.Name))}"),
         "capability" => ["evaluate", "choice"],
         _ => ["evaluate", what],

@@ -23,6 +23,7 @@ internal sealed class TableFiles(ExperimentResults results)
         (ExperimentNumbers.Accuracy, "finetune accuracy", "F1", 1),
         (ExperimentNumbers.CapabilityBefore, "capability before", "F1", 1),
         (ExperimentNumbers.Capability, "capability", "F1", 1),
+        (ExperimentNumbers.AlignFlops, "align TFLOP", "G3", 1e12),
         (ExperimentNumbers.AlignSeconds, "align s", "F1", 1),
         (ExperimentNumbers.PeakBytes, "peak MiB", "F1", 1 << 20),
     ];

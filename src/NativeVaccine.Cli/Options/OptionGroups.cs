@@ -26,10 +26,10 @@ internal static class OptionGroups
         ]),
         ("LoRA", ["--lora-rank", "--lora-alpha", "--lora-targets", "--dropout"]),
         ("Answers", ["--generator", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--repetition-penalty"]),
-        ("Measuring", ["--steps", "--warm-up"]),
+        ("Measuring", ["--tamper-prompts", "--tamper-every", "--tamper-rules", "--tamper-new-tokens", "--track-drift", "--steps", "--warm-up", "--no-estimate"]),
         ("Device", ["--device", "--threads", "--precision", "--gemm", "--device-memory"]),
         ("Scheduler", ["--slurm", "--sbatch-options", "--dry-run"]),
-        ("Output", ["--out", "--world-only", "--dtype", "--json"]),
+        ("Output", ["--out", "--world-only", "--pictures", "--dtype", "--json"]),
         (General, ["--config", "--verbose", "--help", "--version"]),
     ];
 

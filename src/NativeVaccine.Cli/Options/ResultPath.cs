@@ -12,7 +12,7 @@ internal static class ResultPath
     /// <summary>Files of which models, adapters and runs are made.</summary>
     private static readonly HashSet<string> Parts =
     [
-        .. CompanionFiles.Names, RunFolder.ConfigurationFileName, RunFolder.MetricsFileName, "replay.jsonl", RunReport.FileName,
+        .. CompanionFiles.Names, RunFolder.ConfigurationFileName, RunFolder.MetricsFileName, "plan.json", "replay.jsonl", TamperFile.FileName, RunReport.FileName,
         "adapter_config.json", AdapterRecord.FileName,
     ];
 

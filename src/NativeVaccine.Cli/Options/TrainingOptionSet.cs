@@ -71,6 +71,22 @@ internal sealed class TrainingOptionSet
     private readonly Option<int?> checkpointEvery =
         OptionKinds.WholeNumber("--checkpoint-every", "steps between checkpoints; 0: only when interrupted", 0);
 
+    private readonly Option<string?> tamperPrompts = OptionKinds.Text(
+        "--tamper-prompts",
+        "FILE",
+        "ask the model these harmful prompts before the first step, between steps and after the last, and write how it answers to tamper.jsonl; "
+        + "files as evaluate harmful takes them, put to the model as the training data are");
+    private readonly Option<int?> tamperEvery = OptionKinds.WholeNumber(
+        "--tamper-every", "steps between two askings; unless given, or 0: as often as takes no more than 5 % of the run's time", 0);
+    private readonly Option<string?> tamperRules = OptionKinds.Text(
+        "--tamper-rules", "FILE", "rules that judge the answers, as evaluate harmful --rules takes them; built-in English ones unless given");
+    private readonly Option<int?> tamperNewTokens = OptionKinds.WholeNumber(
+        "--tamper-new-tokens", "tokens after which an answer to these prompts ends, if it has not ended before; 64 unless given", 1);
+    private readonly Option<bool> trackDrift = OptionKinds.Switch(
+        "--track-drift",
+        "at each asking also measure, layer by layer, how far the residual stream on these prompts is from what it was before the first step: "
+        + "the L2 norm of the difference, mean over their tokens");
+
     public DeviceOptionSet Device { get; } = new();
 
     /// <summary>The options of a verb.</summary>
@@ -82,7 +98,12 @@ internal sealed class TrainingOptionSet
         method = OptionKinds.Text(
             "--method", string.Join('|', methods.Select(static info => info.Name)), $"how to train{unlessGiven}");
         ofMethods = new MethodOptionSet(methods);
+        // As with other methods' options: there to be refused in words.
+        foreach (Option option in OfLooks) option.Hidden = stage == TrainingStage.Align;
     }
+
+    /// <summary>Those about looking at the model on the way.</summary>
+    private Option[] OfLooks => [tamperPrompts, tamperEvery, tamperRules, tamperNewTokens, trackDrift];
 
     /// <summary>Every option, in the order of the help.</summary>
     public IEnumerable<Option> All =>
@@ -90,7 +111,7 @@ internal sealed class TrainingOptionSet
         Model, Adapter, Run, Data, Out, Resume, preset, template, labels, maxLength,
         method, .. ofMethods.All,
         epochs, batch, accumulate, lossMean, learningRate, schedule, warmupRatio, weightDecay, beta1, beta2, adamEpsilon, clip,
-        full, loraRank, loraAlpha, loraTargets, dropout, initAdapter, seed, replay, checkpointEvery, .. Device.All,
+        full, loraRank, loraAlpha, loraTargets, dropout, initAdapter, seed, replay, checkpointEvery, .. OfLooks, .. Device.All,
     ];
 
     /// <summary>Those that a training step depends on; the others are about files and about runs of many steps.</summary>
@@ -113,7 +134,9 @@ internal sealed class TrainingOptionSet
 
     /// <summary>What was given, on the defaults of stage, method and preset.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="stage">What the run is for; null for whatever its method is for.</param>
+    /// <param name="stage">
+    /// What the run is for; null for whatever its method is for, and where it is for several, for the one that what was given is for.
+    /// </param>
     /// <param name="defaultMethod">The method if none was given; null if one must be.</param>
     /// <exception cref="InputException">A value cannot be used, or changes nothing in such a run.</exception>
     public TrainingOptions Read(ParseResult parsed, TrainingStage? stage, string? defaultMethod = "sft")
@@ -121,7 +144,8 @@ internal sealed class TrainingOptionSet
         string methodName = parsed.GetValue(method) ?? defaultMethod ?? throw new InputException(
             $"{ParseErrors.NameOf(parsed)}: expected --method, one of {string.Join(", ", MethodCatalog.NamesFor(stage ?? TrainingStage.Align))}");
         MethodInfo info = MethodCatalog.Require(methodName);
-        TrainingStage runStage = stage ?? info.Stages[0];
+        bool isLookedAt = parsed.IsGiven(tamperPrompts) && info.Stages.Contains(TrainingStage.Finetune);
+        TrainingStage runStage = stage ?? (isLookedAt ? TrainingStage.Finetune : info.Stages[0]);
         if (!info.Stages.Contains(runStage))
         {
             throw new InputException(
@@ -143,6 +167,11 @@ internal sealed class TrainingOptionSet
             Seed = parsed.GetValue(seed) ?? defaults.Seed,
             Replay = parsed.GetValue(replay),
             CheckpointEvery = parsed.GetValue(checkpointEvery) ?? defaults.CheckpointEvery,
+            TamperPrompts = parsed.GetValue(tamperPrompts),
+            TamperEvery = parsed.GetValue(tamperEvery) ?? defaults.TamperEvery,
+            TamperRules = parsed.GetValue(tamperRules),
+            TamperNewTokens = parsed.GetValue(tamperNewTokens) ?? defaults.TamperNewTokens,
+            TrackDrift = parsed.GetValue(trackDrift),
         };
         RefuseUnused(parsed, options);
         return options;

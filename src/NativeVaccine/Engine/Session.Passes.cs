@@ -7,6 +7,7 @@ public sealed partial class Session
 {
     private int lastTokenCount;
     private long lastLabelCount;
+    private ForwardOptions lastForward = new();
 
     /// <summary>Does something with a batch in the engine's form, which lives only as long as the call.</summary>
     internal delegate void BatchAction(in NativeBatch batch);
@@ -55,6 +56,8 @@ public sealed partial class Session
         }
         lastLabelCount = labels;
         lastTokenCount = batch.TokenCount;
+        lastForward = options;
+        Flops += arithmetic.Forward(lastTokenCount, lastLabelCount, options);
         LastSampleCount = batch.SampleCount;
         foreach (SiteTensor site in options.Record) site.TokenCount = lastTokenCount;
         return new PassResult(labels, loss, headLosses);
@@ -94,6 +97,7 @@ public sealed partial class Session
             };
             RunPass(() => NativeMethods.SessionBackward(Handle, native), cancellation);
         }
+        Flops += arithmetic.Backward(lastTokenCount, lastLabelCount, lastForward, options, TrainableTensors);
         foreach (SiteTensor site in options.Read) site.TokenCount = lastTokenCount;
         return norms;
     }

@@ -12,6 +12,7 @@ public sealed partial class Session : IDisposable
 {
     private const int FirstMoment = 2;
     private const int FirstExtraVector = 4;
+    private readonly PassArithmetic arithmetic;
     private readonly SiteTensor[][] sites;
     private readonly ParameterVector[] extraVectors;
 
@@ -22,6 +23,7 @@ public sealed partial class Session : IDisposable
         Tensors = ReadTensors(handle, plan.Configuration.Family);
         TrainableTensors = [.. Tensors.Where(static tensor => tensor.TrainableIndex is not null)];
         AllTensors = new TensorSet(TrainableTensors, static _ => true);
+        arithmetic = new PassArithmetic(plan.Configuration, TrainableTensors);
         Parameters = new ParameterVector(this, 0);
         Gradients = new ParameterVector(this, 1);
         SessionOptions options = plan.Options;
@@ -85,6 +87,9 @@ public sealed partial class Session : IDisposable
 
     /// <summary>Samples of the last forward pass.</summary>
     internal int LastSampleCount { get; private set; }
+
+    /// <summary>Floating-point operations of all forward and backward passes so far, by arithmetic (<see cref="PassArithmetic"/>).</summary>
+    internal double Flops { get; private set; }
 
     /// <summary>Takes the plan's memory, all zero, and nothing later. Weights are still to be loaded.</summary>
     /// <param name="device">The device that the plan was made for. It stays open as long as the session.</param>

@@ -50,8 +50,11 @@ public enum MetricKind
     /// <summary>Layer numbers: a column for each step, filled where a layer is named.</summary>
     Layers,
 
-    /// <summary>A number for each layer, in some steps: a column for each of those.</summary>
+    /// <summary>A share for each layer, in some steps: a column for each of those.</summary>
     LayerShares,
+
+    /// <summary>A number for each layer, likewise.</summary>
+    LayerNumbers,
 }
 
 /// <summary>A metric that a report draws.</summary>

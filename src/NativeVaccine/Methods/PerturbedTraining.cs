@@ -47,6 +47,18 @@ internal sealed class PerturbedTraining(MethodSettings settings)
     /// <summary>The options that the three methods share.</summary>
     public static IReadOnlyList<MethodOption> Options { get; } = [Where, Until, Which];
 
+    /// <summary>The metrics that they share.</summary>
+    public static IReadOnlyList<MethodMetric> Metrics { get; } =
+        [new("perturbation_norm", "Perturbation norm", "Of what is added to the embeddings, all layers together.")];
+
+    /// <summary>The metrics of those that perturb against the loss.</summary>
+    public static IReadOnlyList<MethodMetric> MetricsAgainstTheLoss { get; } =
+    [
+        .. Metrics,
+        new("site_gradient_norm", "Embedding gradient norm", "Of the loss's gradient at the embeddings, before they are perturbed."),
+        new("pass1_loss", "Loss of the first pass", "Cross-entropy without the perturbation, in nats."),
+    ];
+
     /// <summary>The kind of site that is perturbed.</summary>
     public SiteKind Site => settings.Get(Where) switch
     {

@@ -30,6 +30,7 @@ public sealed class RandomVaccine(MethodSettings settings) : Method
     {
         Stages = [TrainingStage.Align],
         Options = [Rho, Size, .. PerturbedTraining.Options],
+        Metrics = PerturbedTraining.Metrics,
         WhyNoReference = "the authors published no program for it",
     };
 

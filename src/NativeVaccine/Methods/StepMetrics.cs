@@ -35,6 +35,11 @@ public sealed class StepMetrics
     /// <summary>Wall-clock time of the step.</summary>
     public double Seconds { get; set; }
 
+    /// <summary>
+    /// Floating-point operations of its passes, by arithmetic: 2 for each weight of a matrix and token forward, as many backward (docs/methods.md).
+    /// </summary>
+    public double Flops { get; set; }
+
     /// <summary>Memory in use on the device: the plan's bytes.</summary>
     public long PeakBytes { get; set; }
 

@@ -45,6 +45,8 @@ public sealed class TVaccine(MethodSettings settings) : Method
             new(
                 "probabilities", "Probe probabilities",
                 "A column for each probe: every layer's share of the harmful samples' gradient norm.", MetricKind.LayerShares),
+            new("probe_norms", "Probe norms", "A column for each probe: the norm of the harmful samples' gradient at each layer.", MetricKind.LayerNumbers),
+            .. PerturbedTraining.MetricsAgainstTheLoss,
         ],
         Replay = [new ReplaySamples("probe_samples", SampleKind.Harmful), new ReplayLayers("active_layers")],
     };

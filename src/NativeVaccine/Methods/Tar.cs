@@ -29,8 +29,8 @@ public sealed class Tar(MethodSettings settings) : Method
         new("inner_optimizer", "what the adversary trains with", InnerOptimizer.Adamw);
     private static readonly NumberOption InnerLearningRate = new("inner_learning_rate", "of the adversary", 2e-5);
     private static readonly NumberOption TamperWeight = new("tamper_weight", "weight of the gradients collected on the way", 4);
-    private static readonly WholeNumberOption TamperEvery =
-        new("tamper_every", "steps of the adversary between these gradients", 4, minimum: 1);
+    private static readonly WholeNumberOption GradientEvery =
+        new("tamper_gradient_every", "steps of the adversary between these gradients", 4, minimum: 1);
     private static readonly NumberOption TamperDecay =
         new("tamper_decay", "a gradient collected n steps before the adversary's last counts exp(-X n)", 0.0625);
     private static readonly NumberOption RetainWeight =
@@ -46,7 +46,7 @@ public sealed class Tar(MethodSettings settings) : Method
     public static MethodInfo Info { get; } = new("tar", static settings => new Tar(settings))
     {
         Stages = [TrainingStage.Align],
-        Options = [InnerSteps, Optimizer, InnerLearningRate, TamperWeight, TamperEvery, TamperDecay, RetainWeight, HarmfulData],
+        Options = [InnerSteps, Optimizer, InnerLearningRate, TamperWeight, GradientEvery, TamperDecay, RetainWeight, HarmfulData],
         Metrics =
         [
             new("harmful_loss", "Harmful loss", "Cross-entropy of the adversary's first samples."),
@@ -77,11 +77,11 @@ public sealed class Tar(MethodSettings settings) : Method
     /// <inheritdoc/>
     public override void RequireFits(int layerCount)
     {
-        (int steps, int every) = (settings.Get(InnerSteps), settings.Get(TamperEvery));
+        (int steps, int every) = (settings.Get(InnerSteps), settings.Get(GradientEvery));
         if (every > steps)
         {
             throw new InputException(FormattableString.Invariant(
-                $"TAR's adversary takes {steps} steps, and no gradient is collected in fewer than {every}; expected at most {steps} (--tamper-every)"));
+                $"TAR's adversary takes {steps} steps, and no gradient is collected in fewer than {every}; expected at most {steps} (--tamper-gradient-every)"));
         }
     }
 
@@ -133,7 +133,7 @@ public sealed class Tar(MethodSettings settings) : Method
             if (i == steps - 1) step.Metrics.Set("harmful_loss_after", loss);
             Scalar norm = StepAdversary(session);
             firstNorm ??= norm;
-            if ((i + 1) % settings.Get(TamperEvery) != 0) continue;
+            if ((i + 1) % settings.Get(GradientEvery) != 0) continue;
             double weight = Math.Exp(settings.Get(TamperDecay) * (i - (steps - 1)));
             tamperLoss += weight * AddUncertaintyGradient(session, heldOut, tamper, pass, weight);
         }

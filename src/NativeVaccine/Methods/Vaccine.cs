@@ -19,6 +19,7 @@ public sealed class Vaccine(MethodSettings settings) : Method
     {
         Stages = [TrainingStage.Align],
         Options = [Rho, SameMasks, .. PerturbedTraining.Options],
+        Metrics = PerturbedTraining.MetricsAgainstTheLoss,
     };
 
     /// <inheritdoc/>

@@ -157,6 +157,9 @@ public sealed record ExperimentDifference
 /// <summary>The mean of a number over seeds.</summary>
 public sealed record ExperimentMean
 {
+    /// <summary>The fewest seeds over which <see cref="IsClear"/> can hold.</summary>
+    public const int SeedsToTell = 6;
+
     /// <summary>The mean.</summary>
     public required double Mean { get; init; }
 
@@ -171,6 +174,13 @@ public sealed record ExperimentMean
 
     /// <summary>How many seeds it is of.</summary>
     public required int Count { get; init; }
+
+    /// <summary>
+    /// Whether the interval of a difference leaves out zero, and over enough seeds that it says something: of fewer than six, all have the same
+    /// sign by chance more often than one time in twenty.
+    /// </summary>
+    [JsonIgnore]
+    public bool IsClear => Count >= SeedsToTell && (Low > 0 || High < 0);
 }
 
 /// <summary>Names of the numbers of a cell. Scores and accuracies are in percent.</summary>

@@ -21,6 +21,8 @@ internal sealed record ReportedStep
 
     public double PeakBytes { get; init; } = double.NaN;
 
+    public double Flops { get; init; } = double.NaN;
+
     /// <summary>The method's own numbers, by the names of their fields.</summary>
     public IReadOnlyDictionary<string, double> Numbers { get; init; } = new Dictionary<string, double>();
 
@@ -66,6 +68,7 @@ internal static class MetricsFile
             Seconds = Number(record, "seconds"),
             Tokens = Number(record, "tokens"),
             PeakBytes = Number(record, "peak_bytes"),
+            Flops = Number(record, "flops"),
             Numbers = metrics.Where(static metric => metric.Kind == MetricKind.Number)
                 .ToDictionary(static metric => metric.Name, metric => Number(record, metric.Name)),
             Layers = layers,

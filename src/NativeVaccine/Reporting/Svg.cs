@@ -4,175 +4,122 @@ using System.Xml.Linq;
 namespace NativeVaccine.Reporting;
 
 /// <summary>
-/// Charts as elements of a page; their colours come from its style sheet. They are drawn about as wide as a phone is, so that their text is
-/// as large as the page's wherever they are shown.
+/// The elements that charts are made of: svg, line, rect, path, circle and text, no others, so that a picture in a file can be drawn from them.
+/// Charts are about as wide as a phone is, so that their text is as large as the page's wherever they are shown.
 /// </summary>
 internal static class Svg
 {
-    private const int Width = 400;
-    private const int Height = 200;
-    private const int Left = 58;
-    private const int Right = Width - 8;
-    private const int Bottom = 24;
-    private const int Top = 10;
-    private const int MostTicks = 6;
+    /// <summary>Width of every chart.</summary>
+    public const int Width = 400;
 
-    /// <summary>More points than this cannot be told apart: a point stands for the mean of its share of the steps.</summary>
-    private const int MostColumns = 160;
+    /// <summary>Where the plot ends on the right.</summary>
+    public const int Right = Width - 12;
 
-    /// <summary>A curve over the steps; gaps where a value is not finite.</summary>
-    public static XElement Curve(string name, IReadOnlyList<(int Step, double Value)> points)
-    {
-        (int Step, double Value)[] shown = [.. Thinned(points)];
-        double[] finite = [.. shown.Select(static point => point.Value).Where(double.IsFinite)];
-        XElement chart = Chart(name, Height);
-        if (finite.Length == 0) return With(chart, Text(Left, Height / 2, "start", "no finite value"));
-        (int first, int last) = (points[0].Step, points[^1].Step);
-        double[] ticks = Ticks(finite.Min(), finite.Max(), MostTicks);
-        (double low, double high) = (ticks[0], ticks[^1]);
-        double X(double step) => Left + ((Right - Left) * (step - first) / Math.Max(1, last - first));
-        double Y(double value) => Top + ((Height - Top - Bottom) * (high - value) / (high - low));
-        foreach (double tick in ticks)
-            With(chart, Line("grid", Left, Y(tick), Right, Y(tick)), Text(Left - 6, Y(tick) + 4, "end", Number(tick)));
-        With(chart, Line("axis", Left, Top, Left, Height - Bottom), Line("axis", Left, Height - Bottom, Right, Height - Bottom));
-        AddSteps(chart, Height, first, last, X);
-        foreach (string path in Paths(shown, X, Y)) chart.Add(new XElement("path", new XAttribute("class", "curve"), new XAttribute("d", path)));
-        return chart;
-    }
+    /// <summary>Where the plot begins, below the name of the vertical axis.</summary>
+    public const int Top = 26;
 
-    /// <summary>A row for each layer, the last on top; the fuller a cell, the larger the value, which is from 0 to <paramref name="most"/>.</summary>
-    public static XElement HeatMap(string name, IReadOnlyList<(int Step, double[] Layers)> columns, double most)
-    {
-        int layers = columns.Max(static column => column.Layers.Length);
-        int rowHeight = Math.Clamp(180 / layers, 5, 14);
-        int height = Top + (layers * rowHeight) + Bottom;
-        XElement chart = Chart(name, height);
-        int labelled = Math.Max(1, (int)Math.Ceiling(14.0 / rowHeight));
-        int count = Math.Min(columns.Count, MostColumns);
-        double width = (Right - Left) / (double)count;
-        for (int layer = 0; layer < layers; layer++)
-        {
-            double y = Top + ((layers - 1 - layer) * rowHeight);
-            if (layer % labelled == 0) With(chart, Text(Left - 6, y + (rowHeight / 2.0) + 4, "end", layer == 0 ? "layer 0" : $"{layer}"));
-            foreach ((int from, int length, double opacity) in Runs(columns, layer, count, most))
-            {
-                chart.Add(new XElement(
-                    "rect", new XAttribute("class", "cell"), At("x", Left + (from * width)), At("y", y), At("width", length * width),
-                    At("height", rowHeight - 1), At("fill-opacity", opacity)));
-            }
-        }
-        With(chart, Line("axis", Left, Top, Left, height - Bottom), Line("axis", Left, height - Bottom, Right, height - Bottom));
-        // Columns are as wide as each other, whatever the steps between them.
-        foreach (int at in Enumerable.Range(0, 3).Select(part => part * (columns.Count - 1) / 2).Distinct())
-        {
-            double x = Left + ((Right - Left) * (at + 0.5) / columns.Count);
-            With(chart, Line("axis", x, height - Bottom, x, height - Bottom + 4), Text(x, height - 6, Anchor(x), StepName(columns[at].Step, at == 0)));
-        }
-        return chart;
-    }
+    /// <summary>Room below the plot for the ticks and the name of the horizontal axis.</summary>
+    public const int Bottom = 40;
 
-    /// <summary>A number in few digits, without a sign for a positive power: 0.0002, 1e-5, 3e6.</summary>
-    public static string Number(double value)
-    {
-        if (!double.IsFinite(value)) return "not finite";
-        double size = Math.Abs(value);
-        return value == 0 || size is >= 1e-4 and < 1e6
-            ? value.ToString("0.######", CultureInfo.InvariantCulture)
-            : value.ToString("0.###e0", CultureInfo.InvariantCulture);
-    }
+    private const int LegendRow = 18;
+    private const int Sample = 26;
+    private const int MostLegendCharacters = 50;
 
-    /// <summary>
-    /// Round numbers, at most about <paramref name="most"/> of them and never fewer than two, of which the first is not above the lowest value
-    /// and the last not below the highest.
-    /// </summary>
-    internal static double[] Ticks(double low, double high, int most)
-    {
-        if (high - low <= Math.Abs(high) * 1e-9) (low, high) = high == 0 ? (0, 1) : (high - (Math.Abs(high) / 10), high + (Math.Abs(high) / 10));
-        double least = (high - low) / (most - 1);
-        double power = Math.Pow(10, Math.Floor(Math.Log10(least)));
-        double step = power * (least <= power * 1.000001 ? 1 : least <= power * 2.000001 ? 2 : least <= power * 5.000001 ? 5 : 10);
-        long from = (long)Math.Floor((low / step) + 1e-9);
-        long to = (long)Math.Ceiling((high / step) - 1e-9);
-        // Rounded, so that 3 * 0.1 is 0.3.
-        return [.. Enumerable.Range(0, (int)(to - from) + 1).Select(i => double.Parse(
-            ((from + i) * step).ToString("G12", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture))];
-    }
-
-    private static IEnumerable<(int From, int Length, double Opacity)> Runs(
-        IReadOnlyList<(int Step, double[] Layers)> columns, int layer, int count, double most)
-    {
-        double[] opacities = [.. Enumerable.Range(0, count).Select(i =>
-        {
-            int from = (int)((long)i * columns.Count / count);
-            int to = Math.Max(from + 1, (int)((long)(i + 1) * columns.Count / count));
-            double mean = Enumerable.Range(from, to - from)
-                .Average(column => layer < columns[column].Layers.Length ? columns[column].Layers[layer] : 0);
-            return mean > 0 ? Math.Round(Math.Min(1, mean / most), 3) : 0;
-        })];
-        for (int from = 0, length; from < count; from += length)
-        {
-            length = opacities.AsSpan(from).IndexOfAnyExcept(opacities[from]) is > 0 and var same ? same : count - from;
-            if (opacities[from] > 0) yield return (from, length, opacities[from]);
-        }
-    }
-
-    private static IEnumerable<(int Step, double Value)> Thinned(IReadOnlyList<(int Step, double Value)> points)
-    {
-        int count = Math.Min(points.Count, MostColumns);
-        for (int i = 0; i < count; i++)
-        {
-            int from = (int)((long)i * points.Count / count);
-            int to = (int)((long)(i + 1) * points.Count / count);
-            yield return (points[from].Step, Enumerable.Range(from, to - from).Average(k => points[k].Value));
-        }
-    }
-
-    private static IEnumerable<string> Paths((int Step, double Value)[] points, Func<double, double> x, Func<double, double> y)
-    {
-        int from = 0;
-        while (from < points.Length)
-        {
-            (int Step, double Value)[] run = [.. points.Skip(from).TakeWhile(static point => double.IsFinite(point.Value))];
-            from += run.Length + 1;
-            if (run.Length == 0) continue;
-            // A single point is drawn by the round end of a line of no length.
-            yield return "M" + string.Join('L', run.Append(run[^1]).Select(
-                point => string.Create(CultureInfo.InvariantCulture, $"{x(point.Step):F1} {y(point.Value):F1}")));
-        }
-    }
-
-    private static XElement Chart(string name, int height) => new(
-        "svg", new XAttribute("viewBox", FormattableString.Invariant($"0 0 {Width} {height}")), new XAttribute("role", "img"),
+    /// <summary>An empty chart.</summary>
+    /// <param name="name">What a screen reader calls it.</param>
+    /// <param name="height">Its height; the text is 12 high.</param>
+    public static XElement Chart(string name, double height) => new(
+        "svg", new XAttribute("viewBox", FormattableString.Invariant($"0 0 {Width} {height:0.#}")), new XAttribute("role", "img"),
         new XAttribute("aria-label", name));
 
-    private static void AddSteps(XElement chart, int height, int first, int last, Func<double, double> x)
+    public static XElement Line(string kind, double x1, double y1, double x2, double y2) =>
+        new("line", new XAttribute("class", kind), At("x1", x1), At("y1", y1), At("x2", x2), At("y2", y2));
+
+    public static XElement Rect(string kind, double x, double y, double width, double height) =>
+        new("rect", new XAttribute("class", kind), At("x", x), At("y", y), At("width", width), At("height", height));
+
+    public static XElement Path(string kind, string data, params object?[] more) =>
+        new("path", new XAttribute("class", kind), new XAttribute("d", data), more);
+
+    /// <summary>A path through some points: open, or closed to a shape.</summary>
+    public static string Through(IEnumerable<(double X, double Y)> points, bool isClosed = false) => "M" + string.Join('L', points.Select(
+        static point => string.Create(CultureInfo.InvariantCulture, $"{point.X:0.#} {point.Y:0.#}"))) + (isClosed ? "Z" : "");
+
+    /// <param name="kind">"tick" or "label".</param>
+    /// <param name="x">Where it begins, ends, or has its middle.</param>
+    /// <param name="y">Its base line.</param>
+    /// <param name="anchor">start, middle or end.</param>
+    /// <param name="text">What it says.</param>
+    public static XElement Text(string kind, double x, double y, string anchor, string text) =>
+        new("text", new XAttribute("class", kind), At("x", x), At("y", y), new XAttribute("text-anchor", anchor), text);
+
+    public static XAttribute At(string name, double value) => new(name, value.ToString("0.##", CultureInfo.InvariantCulture));
+
+    /// <summary>A text that is not longer than some characters.</summary>
+    public static string Shortened(string text, int most) => text.Length <= most ? text : string.Concat(text.AsSpan(0, most - 1), "…");
+
+    /// <summary>Left of the plot there is room for the longest name of a tick.</summary>
+    public static double Left(IEnumerable<string> ticks) => 12 + (Axis.CharacterWidth * ticks.Max(static tick => tick.Length));
+
+    /// <summary>The vertical axis with its ticks, lines across the plot, and its name above it.</summary>
+    public static void AddVertical(XElement chart, Axis axis, double left, string title)
     {
-        IEnumerable<double> inner = last - first < 2 ? [] : Ticks(first, last, MostTicks).Where(tick => tick > first && tick < last && tick == Math.Floor(tick));
-        With(chart, Text(Left, height - 6, "start", StepName(first, isFirst: true)));
-        foreach (double step in inner.Append(last).Where(step => step > first))
+        foreach (double tick in axis.Ticks)
         {
-            bool isCrowded = x(step) - Left < 60 || (step < last && x(last) - x(step) < 40);
-            With(chart, Line("axis", x(step), height - Bottom, x(step), height - Bottom + 4));
-            if (!isCrowded) With(chart, Text(x(step), height - 6, Anchor(x(step)), StepName((int)step, isFirst: false)));
+            chart.Add(
+                Line("grid", left, axis.At(tick), Right, axis.At(tick)), Line("axis", left - 4, axis.At(tick), left, axis.At(tick)),
+                Text("tick", left - 7, axis.At(tick) + 4, "end", NumberText.Number(tick)));
+        }
+        chart.Add(Line("axis", left, axis.To, left, axis.From), Text("label", 4, 13, "start", title));
+    }
+
+    /// <summary>The horizontal axis with its ticks, and its name below it.</summary>
+    public static void AddHorizontal(XElement chart, Axis axis, double y, string title, bool withGrid = false)
+    {
+        foreach (double tick in axis.Ticks)
+        {
+            double x = axis.At(tick);
+            string name = NumberText.Number(tick);
+            double half = name.Length * Axis.CharacterWidth / 2;
+            string anchor = x + half > Width - 2 ? "end" : x - half < 2 ? "start" : "middle";
+            if (withGrid) chart.Add(Line("grid", x, Top, x, y));
+            chart.Add(Line("axis", x, y, x, y + 4), Text("tick", anchor == "end" ? Width - 2 : x, y + 17, anchor, name));
+        }
+        chart.Add(Line("axis", axis.From, y, axis.To, y), Text("label", (axis.From + axis.To) / 2, y + 33, "middle", title));
+    }
+
+    /// <summary>The rows that a legend takes.</summary>
+    public static double LegendHeight(IReadOnlyList<string> names) => names.Count == 0 ? 0 : (LegendRow * (Places(names)[^1].Row + 1)) + 6;
+
+    /// <summary>A sample of each series and its name.</summary>
+    /// <param name="chart">Where it goes.</param>
+    /// <param name="names">The names; the place of a name is the number of its series.</param>
+    /// <param name="y">Where its first row begins.</param>
+    /// <param name="hasLines">Whether series are lines, or only points.</param>
+    public static void AddLegend(XElement chart, IReadOnlyList<string> names, double y, bool hasLines)
+    {
+        (double X, int Row)[] places = Places(names);
+        for (int series = 0; series < names.Count; series++)
+        {
+            (double x, int row) = places[series];
+            double middle = y + (LegendRow * row) + 9;
+            if (hasLines) chart.Add(Path($"curve {Palette.Series(series)}", Through([(x, middle), (x + Sample, middle)]), Palette.Dash(series)));
+            chart.Add(Palette.Marker(series, x + (Sample / 2.0), middle));
+            chart.Add(Text("label", x + Sample + 6, middle + 4, "start", Shortened(names[series], MostLegendCharacters)));
         }
     }
 
-    private static string StepName(int step, bool isFirst) =>
-        string.Create(CultureInfo.InvariantCulture, $"{(isFirst ? "step " : "")}{step}");
-
-    private static string Anchor(double x) => x < Left + 30 ? "start" : x > Right - 20 ? "end" : "middle";
-
-    private static XElement With(XElement chart, params XElement[] parts)
+    private static (double X, int Row)[] Places(IReadOnlyList<string> names)
     {
-        chart.Add(parts);
-        return chart;
+        var places = new (double, int)[names.Count];
+        (double x, int row) = (8, 0);
+        for (int i = 0; i < names.Count; i++)
+        {
+            double width = Sample + 18 + (Axis.CharacterWidth * Math.Min(names[i].Length, MostLegendCharacters));
+            if (x > 8 && x + width > Width) (x, row) = (8, row + 1);
+            places[i] = (x, row);
+            x += width;
+        }
+        return places;
     }
-
-    private static XElement Line(string kind, double x1, double y1, double x2, double y2) =>
-        new("line", new XAttribute("class", kind), At("x1", x1), At("y1", y1), At("x2", x2), At("y2", y2));
-
-    private static XElement Text(double x, double y, string anchor, string text) =>
-        new("text", At("x", x), At("y", y), new XAttribute("text-anchor", anchor), text);
-
-    private static XAttribute At(string name, double value) => new(name, value.ToString("0.###", CultureInfo.InvariantCulture));
 }

@@ -35,6 +35,9 @@ internal sealed record CheckpointHeader
     /// <summary>Bytes of replay.jsonl likewise.</summary>
     public required long ReplayBytes { get; init; }
 
+    /// <summary>Bytes of tamper.jsonl likewise; 0 where the run is not looked at.</summary>
+    public long TamperBytes { get; init; }
+
     /// <summary>Trainable tensors.</summary>
     public required int Tensors { get; init; }
 
@@ -172,7 +175,7 @@ internal static class CheckpointFile
         try
         {
             CheckpointHeader? header = JsonSerializer.Deserialize(json, TrainingJsonContext.Default.CheckpointHeader);
-            bool isSane = header is { Step: >= 0, Tensors: >= 0, MetricsBytes: >= 0, ReplayBytes: >= 0, Parameters: >= 0 }
+            bool isSane = header is { Step: >= 0, Tensors: >= 0, MetricsBytes: >= 0, ReplayBytes: >= 0, TamperBytes: >= 0, Parameters: >= 0 }
                 && header.Parameters <= stream.Length;
             return isSane ? (header!, start.Length + length) : throw new InputException($"{path}: the header is damaged");
         }

@@ -23,6 +23,7 @@ internal static class MetricsLine
             writer.WriteNumber("tokens", metrics.Tokens);
             WriteNumber(writer, "seconds", metrics.Seconds);
             writer.WriteNumber("peak_bytes", metrics.PeakBytes);
+            writer.WriteNumber("flops", metrics.Flops);
             foreach ((string name, object value) in metrics.Values) WriteValue(writer, name, value);
             writer.WriteEndObject();
         }

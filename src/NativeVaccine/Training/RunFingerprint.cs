@@ -19,13 +19,13 @@ public static class RunFingerprint
     public const int Revision = 3;
 
     /// <summary>
-    /// Options that change no number: where things lie (what lies there is hashed), how the defaults of others were chosen, and how fast and
-    /// how safely the run goes.
+    /// Options that change no number: where things lie (what lies there is hashed), how the defaults of others were chosen, how fast and
+    /// how safely the run goes, and how often it is looked at.
     /// </summary>
     private static readonly string[] Free =
     [
         "stage", "preset", "versions", "model", "adapter", "data", "replay", "init_adapter", "threads", "device_memory",
-        "checkpoint_every",
+        "checkpoint_every", "tamper_prompts", "tamper_rules", "tamper_every",
     ];
 
     /// <summary>The parts of a run.</summary>
@@ -48,6 +48,8 @@ public static class RunFingerprint
         foreach ((string name, string hash) in files) parts[name] = hash;
         parts["the training data"] = Hash(data.Samples);
         foreach ((SampleKind kind, SamplePool pool) in data.Pools) parts[$"the {kind.Word()} data"] = Hash(pool.Samples);
+        // They change nothing that is trained, but the looks of a run are to be of one thing.
+        if (data.TamperPrompts is { } prompts) (parts["the tamper prompts"], parts["the tamper rules"]) = (prompts.Hash, prompts.Rules.Hash);
         if (data.Replay is { } replay) parts["the replay file"] = Hash(replay, method);
         return parts;
     }

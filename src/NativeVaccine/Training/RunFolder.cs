@@ -8,9 +8,10 @@ using NativeVaccine.Reporting;
 namespace NativeVaccine.Training;
 
 /// <summary>
-/// The folder of a run: config.json, metrics.jsonl and replay.jsonl with a line for every step, checkpoints/, and at the end report.html and adapter/ (or
-/// model/, if all parameters were trained). One process at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off
-/// and written again when a run is resumed.
+/// The folder of a run: config.json, plan.json, metrics.jsonl and replay.jsonl with a line for every step, tamper.jsonl with one for every look at the
+/// model (if there are any), checkpoints/, and at the end report.html and adapter/ (or model/, if all parameters were trained). One process
+/// at a time works in it. It never holds half of a file in the place of a whole one; lines after the last checkpoint are cut off and written
+/// again when a run is resumed.
 /// </summary>
 public sealed class RunFolder : IDisposable
 {
@@ -24,6 +25,7 @@ public sealed class RunFolder : IDisposable
     private readonly FolderLock folderLock;
     private readonly LineFile metrics;
     private readonly LineFile replay;
+    private readonly LineFile? tamper;
 
     /// <param name="path">A folder with a config.json.</param>
     /// <param name="options">What config.json says.</param>
@@ -34,6 +36,7 @@ public sealed class RunFolder : IDisposable
         RunFolderFiles.RequireWritableCheckpoints(path);
         metrics = new LineFile(System.IO.Path.Combine(path, MetricsFileName));
         replay = new LineFile(System.IO.Path.Combine(path, RunFolderFiles.Replay));
+        if (options.TamperPrompts is not null) tamper = new LineFile(System.IO.Path.Combine(path, TamperFile.FileName));
         this.folderLock = folderLock; // last: what throws before leaves it to its owner
     }
 
@@ -101,12 +104,25 @@ public sealed class RunFolder : IDisposable
         }
     }
 
+    /// <summary>Writes plan.json: what the run will be, for its report.</summary>
+    /// <exception cref="InputException">The disk is full.</exception>
+    internal void WritePlan(PlanRecord plan) => plan.Write(Path);
+
     /// <summary>Appends a step to metrics.jsonl and replay.jsonl.</summary>
     /// <exception cref="InputException">The disk is full.</exception>
     public void Append(StepMetrics step, ReplayStep replayStep)
     {
         metrics.Append(stream => MetricsLine.Write(stream, step));
         replay.Append(stream => ReplayFile.Write(stream, replayStep, MethodCatalog.Require(Options.Method)));
+    }
+
+    /// <summary>Appends a look at the model to tamper.jsonl.</summary>
+    /// <exception cref="InputException">The disk is full.</exception>
+    /// <exception cref="InvalidOperationException">The options of the run ask for no looks.</exception>
+    public void Append(TamperLook look)
+    {
+        if (tamper is null) throw new InvalidOperationException("the run looks at nothing; expected TrainingOptions.TamperPrompts");
+        tamper.Append(stream => TamperFile.Write(stream, look));
     }
 
     /// <summary>Writes the adapter that the run trained, which makes the run complete.</summary>
@@ -116,14 +132,11 @@ public sealed class RunFolder : IDisposable
     public void SaveAdapter(Adapter adapter, AdapterRecord record) => adapter.Save(ResultPath, record.Write);
 
     /// <summary>Writes report.html from what the folder holds so far.</summary>
-    /// <param name="layerCount">Layers of the model: a damaged line may name any number.</param>
-    /// <param name="plannedBytes">What the memory plan said, if it is known.</param>
-    /// <param name="totalSteps">The optimizer steps of the whole run, if they are known.</param>
     /// <exception cref="InputException">The disk is full, or a line is damaged.</exception>
-    public void WriteReport(int layerCount, long? plannedBytes = null, int? totalSteps = null)
+    public void WriteReport()
     {
         metrics.FlushToDisk();
-        RunReport.Write(Path, plannedBytes, layerCount, totalSteps);
+        RunReport.Write(Path);
     }
 
     /// <summary>Saves the state after some steps, and removes all but the newest two checkpoints.</summary>
@@ -133,6 +146,7 @@ public sealed class RunFolder : IDisposable
         // The lines that the checkpoint counts on must be on the disk before it is.
         metrics.FlushToDisk();
         replay.FlushToDisk();
+        tamper?.FlushToDisk();
         string name = string.Create(CultureInfo.InvariantCulture, $"step-{stepsDone:D9}.checkpoint");
         CheckpointFile.Write(System.IO.Path.Combine(Checkpoints, name), new CheckpointHeader
         {
@@ -144,6 +158,7 @@ public sealed class RunFolder : IDisposable
             Fingerprint = fingerprint,
             MetricsBytes = metrics.Length,
             ReplayBytes = replay.Length,
+            TamperBytes = tamper?.Length ?? 0,
             Tensors = state.Session.TrainableTensors.Count,
             Parameters = state.Session.Parameters.Length,
         }, state.Session, state.KeptVectors);
@@ -179,6 +194,7 @@ public sealed class RunFolder : IDisposable
         KeepOrRequire(fingerprint);
         metrics.Truncate(0);
         replay.Truncate(0);
+        tamper?.Truncate(0);
         return 0;
     }
 
@@ -187,6 +203,7 @@ public sealed class RunFolder : IDisposable
     {
         metrics.Dispose();
         replay.Dispose();
+        tamper?.Dispose();
         folderLock.Dispose();
     }
 
@@ -221,6 +238,7 @@ public sealed class RunFolder : IDisposable
         state.Streams.Positions = header.Streams;
         metrics.Truncate(header.MetricsBytes);
         replay.Truncate(header.ReplayBytes);
+        tamper?.Truncate(header.TamperBytes);
     }
 
     /// <summary>Their names end with the step in nine digits, so the order of names is that of steps.</summary>

@@ -12,7 +12,7 @@ internal static class RunFolderFiles
     public const string CheckpointPattern = "step-*.checkpoint";
 
     /// <summary>What appears whole or not at all, and so under a temporary name first.</summary>
-    private static readonly string[] WrittenWhole = [Configuration, "adapter", "model", Reporting.RunReport.FileName];
+    private static readonly string[] WrittenWhole = [Configuration, PlanRecord.FileName, "adapter", "model", Reporting.RunReport.FileName];
 
     /// <summary>The folder behind a link; the path itself where there is none.</summary>
     /// <exception cref="InputException">The links go round in a circle.</exception>
@@ -44,7 +44,7 @@ internal static class RunFolderFiles
     /// <exception cref="InputException">One is a link.</exception>
     public static void RequireOwn(string path)
     {
-        foreach (string name in new[] { Checkpoints, Metrics, Replay })
+        foreach (string name in new[] { Checkpoints, Metrics, Replay, Reporting.TamperFile.FileName })
         {
             string entry = Path.Combine(path, name);
             if (IsLink(entry)) throw new InputException($"{entry}: is a link; expected what the run itself made there");

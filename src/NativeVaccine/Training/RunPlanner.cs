@@ -1,5 +1,6 @@
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
+using NativeVaccine.Evaluation;
 using NativeVaccine.Methods;
 using NativeVaccine.Models;
 using NativeVaccine.Reporting;
@@ -16,12 +17,10 @@ public sealed class RunPlanner
     /// <summary>Begins the name of a published shape in the place of a model's folder.</summary>
     public const string ShapePrefix = "shape:";
 
-    /// <summary>More than any model has; nothing of layers is looked at.</summary>
-    private const int MostLayers = 1024;
-
     private readonly Device? device;
     private readonly Method method;
     private readonly TrainingData? data;
+    private readonly HarmfulPrompts? tamperPrompts;
     private readonly NumberTypes types;
 
     /// <summary>Reads what the options name.</summary>
@@ -36,7 +35,8 @@ public sealed class RunPlanner
         if (model.StartsWith(ShapePrefix, StringComparison.Ordinal))
         {
             Configuration = ModelConfiguration.Shape(model[ShapePrefix.Length..]);
-            string? file = options.Data is not null ? "--data" : options.Replay is not null ? "--replay" : options.PoolFiles().FirstOrDefault().Pool?.CommandLineName;
+            string? file = options.Data is not null ? "--data" : options.Replay is not null ? "--replay"
+                : options.TamperPrompts is not null ? "--tamper-prompts" : options.PoolFiles().FirstOrDefault().Pool?.CommandLineName;
             if (file is not null) throw new InputException($"{model} has no tokenizer for {file}; expected a model's folder with it");
             LoadAdapters();
             types = RunDevice.Types(device, options.Precision, isStoredAsBFloat16: options.Adapter.Count == 0);
@@ -44,9 +44,13 @@ public sealed class RunPlanner
         else if (options.TrainingFile is null)
         {
             using ModelFolder folder = ModelFolder.Open(model);
-            (Configuration, Notices) = (folder.Configuration, folder.Notices);
+            Configuration = folder.Configuration;
             LoadAdapters(folder);
-            foreach ((_, string path) in options.PoolFiles()) ReadPool(folder, path);
+            var form = new Lazy<SampleForm>(() => FormOf(folder));
+            foreach ((_, string path) in options.PoolFiles()) SampleReader.Read(path, form.Value);
+            List<string> notices = [.. folder.Notices];
+            if (options.TamperPrompts is not null) tamperPrompts = TamperWatch.Open(options, form.Value, folder, notices.Add);
+            Notices = notices;
             types = RunDevice.Types(device, options.Precision, folder, options.Adapter.Count);
         }
         else
@@ -105,7 +109,7 @@ public sealed class RunPlanner
     {
         string file = Path.Combine(runFolder, RunFolder.MetricsFileName);
         if (!File.Exists(file)) return null;
-        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(file, MostLayers, []);
+        IReadOnlyList<ReportedStep> steps = MetricsFile.Read(file, PlanRecord.MostLayers, []);
         double[] seconds = [.. steps.Select(static step => step.Seconds).Where(double.IsFinite).Order()];
         return seconds.Length == 0 ? null : (seconds[seconds.Length / 2], steps.Count);
     }
@@ -115,7 +119,7 @@ public sealed class RunPlanner
         : MemoryPlan.Create(device, Configuration, session);
 
     private SessionOptions SessionOf(TrainingOptions options) =>
-        data is null ? TrainingPlan.For(options, method, types) : TrainingPlan.For(options, method, data, types);
+        data is null ? TrainingPlan.For(options, method, types, tamperPrompts) : TrainingPlan.For(options, method, data, types);
 
     private SessionOptions SmallestSession(TrainingOptions options) =>
         SessionOf(options) with { MemoryLimit = 0, RecomputedLayers = Configuration.LayerCount };
@@ -160,11 +164,9 @@ public sealed class RunPlanner
         if (Options.InitAdapter is not null) InitialAdapter.RequireForm(adapters[^1], Options);
     }
 
-    private void ReadPool(ModelFolder folder, string path)
+    private SampleForm FormOf(ModelFolder folder)
     {
         Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, static _ => { });
-        SampleReader.Read(
-            path,
-            new SampleForm(tokenizer, PromptTemplate.Open(Options.Template, folder.Path, tokenizer), Options.MaxLength) { Labels = Options.Labels });
+        return new SampleForm(tokenizer, PromptTemplate.Open(Options.Template, folder.Path, tokenizer), Options.MaxLength) { Labels = Options.Labels };
     }
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
+using NativeVaccine.Reporting;
 
 namespace NativeVaccine.Training;
 
@@ -20,6 +21,7 @@ public sealed class Trainer
     private readonly MethodInfo info;
     private readonly SampleStreams streams;
     private readonly LearningRateSchedule schedule;
+    private readonly TamperWatch? watch;
 
     /// <summary>A trainer for a session that has its weights, and its adapter as it shall begin.</summary>
     /// <param name="session">With room for the run: see <see cref="TrainingPlan"/>.</param>
@@ -35,6 +37,7 @@ public sealed class Trainer
         info = MethodCatalog.Require(options.Method);
         streams = new SampleStreams(options, data);
         schedule = new LearningRateSchedule(options.Schedule, options.LearningRate, options.WarmupRatio, streams.TotalSteps);
+        if (data.TamperPrompts is { } prompts) watch = new TamperWatch(session, prompts, options, TotalSteps);
         foreach (SampleKind kind in info.Streams.SelectMany(static pool => pool.Kinds)) streams.Pool(kind);
         session.Optimizer.Beta1 = options.Beta1;
         session.Optimizer.Beta2 = options.Beta2;
@@ -54,6 +57,9 @@ public sealed class Trainer
     /// <summary>Told the numbers of each step. The session may then be read, evaluated, and decoded with, but not changed.</summary>
     public Action<StepMetrics>? StepDone { get; init; }
 
+    /// <summary>Told of each look at the model; there are none without <see cref="TrainingData.TamperPrompts"/>.</summary>
+    public Action<TamperLook>? Looked { get; init; }
+
     /// <summary>Told what a user should know and no metric says, in a line.</summary>
     public Action<string>? Notice { get; init; }
 
@@ -62,8 +68,8 @@ public sealed class Trainer
 
     /// <summary>Does all steps, or those after the newest checkpoint of the folder.</summary>
     /// <param name="cancellation">
-    /// Looked at before every step; if asked to, the run stops there with a checkpoint. What a method does once, before the first step, it ends
-    /// at once, without a checkpoint: the resumed run begins again.
+    /// Looked at before every step, and in every look at the model; if asked to, the run stops there with a checkpoint. What a method does
+    /// once, before the first step, it ends at once, without a checkpoint: the resumed run begins again.
     /// </param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="NotFiniteNumberException">The loss became NaN or infinite; the checkpoints before are still there.</exception>
@@ -71,21 +77,46 @@ public sealed class Trainer
     public void Run(CancellationToken cancellation = default)
     {
         IReadOnlyDictionary<string, string> fingerprint = RunFingerprint.Of(options, data, FileHashes);
+        watch?.Begin();
         int saved = Folder?.RestoreLatest(State, fingerprint, Notice) ?? 0;
+        Folder?.WritePlan(PlanRecord.Of(session.Plan, TotalSteps));
         Beginning?.Invoke(saved);
         SayIfNothingIsLearned();
         for (int step = saved; step < TotalSteps; step++)
         {
-            if (cancellation.IsCancellationRequested)
-            {
-                if (step > saved) Folder?.SaveCheckpoint(step, State, fingerprint);
-                throw Stopped(step, cancellation);
-            }
+            if (cancellation.IsCancellationRequested || !Look(step, cancellation)) Stop(step);
             DoStep(step, cancellation);
             bool isDue = options.CheckpointEvery > 0 && (step + 1) % options.CheckpointEvery == 0;
             if (!isDue || Folder is null) continue;
             Folder.SaveCheckpoint(step + 1, State, fingerprint);
             saved = step + 1;
+        }
+        if (!Look(TotalSteps, cancellation)) Stop(TotalSteps);
+
+        void Stop(int step)
+        {
+            if (step > saved) Folder?.SaveCheckpoint(step, State, fingerprint);
+            throw Stopped(step, cancellation);
+        }
+    }
+
+    /// <summary>
+    /// Looks at the model after so many steps, if it is time to. A checkpoint after these steps does not have the look: a run that goes on from
+    /// it looks again.
+    /// </summary>
+    /// <returns>False if it was cancelled.</returns>
+    private bool Look(int step, CancellationToken cancellation)
+    {
+        try
+        {
+            if (watch?.LookIfDue(step, cancellation) is not { } look) return true;
+            Folder?.Append(look);
+            Looked?.Invoke(look);
+            return true;
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return false;
         }
     }
 
@@ -101,7 +132,7 @@ public sealed class Trainer
     private RunState State => new(session, method, info, streams);
 
     private OperationCanceledException Stopped(int step, CancellationToken cancellation) =>
-        new($"stopped before step {step} of {TotalSteps}", cancellation);
+        new(step < TotalSteps ? $"stopped before step {step} of {TotalSteps}" : "stopped after the last step", cancellation);
 
     private void Begin(StepContext first)
     {
@@ -118,6 +149,7 @@ public sealed class Trainer
     private void DoStep(int step, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
+        double flops = session.Flops;
         var samples = new StepSamples(streams, options, step);
         var metrics = new StepMetrics { Step = step, Epoch = streams.Epoch(step), LearningRate = schedule.At(step) };
         var context = new StepContext
@@ -139,7 +171,9 @@ public sealed class Trainer
         RequireFinite(metrics);
         ReplayStep replay = Record(samples, metrics);
         metrics.PeakBytes = session.Memory.Used;
+        metrics.Flops = session.Flops - flops;
         metrics.Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        watch?.AddStep(metrics.Seconds);
         Folder?.Append(metrics, replay);
         StepDone?.Invoke(metrics);
     }

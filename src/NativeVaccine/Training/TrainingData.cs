@@ -1,4 +1,5 @@
 using NativeVaccine.Data;
+using NativeVaccine.Evaluation;
 
 namespace NativeVaccine.Training;
 
@@ -11,7 +12,7 @@ public sealed record SamplePool(IReadOnlyList<Sample> Samples, IReadOnlyList<int
     public int[] RecordsOf(IEnumerable<int> samples) => [.. samples.Select(sample => Records?[sample] ?? sample)];
 }
 
-/// <summary>What a run learns from.</summary>
+/// <summary>What a run learns from, and what it is looked at with.</summary>
 /// <param name="Training">The training samples.</param>
 public sealed record TrainingData(SamplePool Training)
 {
@@ -26,6 +27,9 @@ public sealed record TrainingData(SamplePool Training)
 
     /// <summary>The samples of the other streams that the method takes from.</summary>
     public IReadOnlyDictionary<SampleKind, SamplePool> Pools { get; init; } = new Dictionary<SampleKind, SamplePool>();
+
+    /// <summary>What the model is asked on its way; null for nothing.</summary>
+    public HarmfulPrompts? TamperPrompts { get; init; }
 
     /// <summary>The run that is followed, its indices counting samples; null if none is.</summary>
     public IReadOnlyList<ReplayStep>? Replay { get; init; }

@@ -63,11 +63,12 @@ internal sealed class TrainingFiles : IDisposable
             : null;
         if (followed is { Dropped: > 0 })
             notices.Add($"{options.Replay}: {followed.Dropped} of the records that it names have no label left and count nothing in their batches");
-        foreach (string pipe in Sets.Select(static set => set.Source).Append(options.Replay).OfType<string>().Where(FileKinds.IsPipe))
+        foreach (string pipe in Sets.Select(static set => set.Source).Append(options.Replay).Append(options.TamperPrompts).OfType<string>().Where(FileKinds.IsPipe))
             notices.Add($"{pipe}: is a pipe, so the run can be resumed only if the same comes out of it again");
         Data = new TrainingData(PoolOf(sets[SampleKind.Training]))
         {
             Pools = sets.Where(static set => set.Key != SampleKind.Training).ToDictionary(static set => set.Key, static set => PoolOf(set.Value)),
+            TamperPrompts = TamperWatch.Open(options, form, model, notices.Add),
             Replay = followed?.Steps,
         };
     }

@@ -139,6 +139,21 @@ public sealed record TrainingOptions
     /// <summary>Another run's replay.jsonl, whose samples and layers are followed; its steps are the steps of this run.</summary>
     public string? Replay { get; init; }
 
+    /// <summary>Harmful prompts that the model is asked while it is fine-tuned; null for none.</summary>
+    public string? TamperPrompts { get; init; }
+
+    /// <summary>Steps from one asking to the next; 0 for as often as a twentieth of the run's time allows.</summary>
+    public int TamperEvery { get; init; }
+
+    /// <summary>Rules that judge its answers; null for the built-in ones.</summary>
+    public string? TamperRules { get; init; }
+
+    /// <summary>Tokens after which an answer ends.</summary>
+    public int TamperNewTokens { get; init; } = 64;
+
+    /// <summary>True if the drift of its hidden states on these prompts is measured, too.</summary>
+    public bool TrackDrift { get; init; }
+
     /// <summary>Steps between checkpoints; 0 for none but when interrupted.</summary>
     public int CheckpointEvery { get; init; } = 100;
 
@@ -203,6 +218,7 @@ public sealed record TrainingOptions
         {
             ("max_length", MaxLength, 2), ("epochs", Epochs, 1), ("batch", Batch, 1), ("accumulate", Accumulate, 1), ("lora_rank", LoraRank, 1),
             ("checkpoint_every", CheckpointEvery, 0), ("threads", Threads, 0), ("device_memory", DeviceMemory, 0),
+            ("tamper_every", TamperEvery, 0), ("tamper_new_tokens", TamperNewTokens, 1),
         })
         {
             if (value < minimum) throw Refusal(source, name, value, FormattableString.Invariant($"at least {minimum}"));
@@ -231,6 +247,15 @@ public sealed record TrainingOptions
             throw new InputException($"{source}: a list has null in it; expected adapter and lora_targets to be lists of texts");
         if (Full && InitAdapter is not null)
             throw new InputException($"{source}: init_adapter is given and full is true; expected an adapter or all parameters");
+        ValidateLooks(source);
+    }
+
+    private void ValidateLooks(string source)
+    {
+        if (TamperPrompts is not null && Stage != TrainingStage.Finetune)
+            throw new InputException($"{source}: tamper_prompts is given and stage is align; expected stage finetune, whose steps are looked at");
+        if (TamperPrompts is null && (TamperEvery != 0 || TamperRules is not null || TrackDrift))
+            throw new InputException($"{source}: tamper_every, tamper_rules or track_drift is given without tamper_prompts; expected the prompts");
     }
 
     private static InputException Refusal(string source, string name, IFormattable value, string expected) =>

@@ -129,6 +129,7 @@ internal sealed class WordConverter<T>() : JsonStringEnumConverter<T>(JsonNaming
 [JsonSerializable(typeof(TrainingOptions))]
 [JsonSerializable(typeof(CheckpointHeader))]
 [JsonSerializable(typeof(AdapterRecord))]
+[JsonSerializable(typeof(PlanRecord))]
 [JsonSerializable(typeof(JsonObject))]
 [JsonSerializable(typeof(int[]))]
 [JsonSerializable(typeof(string))]

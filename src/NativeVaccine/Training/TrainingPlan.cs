@@ -1,4 +1,5 @@
 using NativeVaccine.Engine;
+using NativeVaccine.Evaluation;
 using NativeVaccine.Methods;
 using NativeVaccine.Models;
 
@@ -10,12 +11,16 @@ public static class TrainingPlan
     /// <summary>The session's options for a run whose data is known.</summary>
     /// <exception cref="InputException">The adapted projections cannot be parsed, or the data is empty.</exception>
     public static SessionOptions For(TrainingOptions options, Method method, TrainingData data, NumberTypes types) =>
-        For(options, method, new SampleStreams(options, data).Limits(), types);
+        For(options, method, new SampleStreams(options, data).Limits(), types, data.TamperPrompts);
 
     /// <summary>The same for a run whose data is not: every sample may have the largest length.</summary>
+    /// <param name="options">Of the run.</param>
+    /// <param name="method">What a step is.</param>
+    /// <param name="types">What numbers are held in.</param>
+    /// <param name="tamperPrompts">What the model is asked on its way; null for nothing.</param>
     /// <exception cref="InputException">Batch and length together are more tokens than a batch can have, or as above.</exception>
-    public static SessionOptions For(TrainingOptions options, Method method, NumberTypes types) =>
-        For(options, method, LimitsOf(options), types);
+    public static SessionOptions For(TrainingOptions options, Method method, NumberTypes types, HarmfulPrompts? tamperPrompts = null) =>
+        For(options, method, LimitsOf(options), types, tamperPrompts);
 
     private static BatchLimits LimitsOf(TrainingOptions options)
     {
@@ -23,6 +28,13 @@ public static class TrainingPlan
         int samples = pools.Select(pool => options.BatchOf(pool.Kind)).Append(options.Batch).Max();
         int tokens = Batch.RequireTokens((long)samples * options.MaxLength);
         return new BatchLimits(tokens, samples, options.MaxLength, MaxLabels: tokens - samples);
+    }
+
+    private static SessionOptions For(
+        TrainingOptions options, Method method, BatchLimits limits, NumberTypes types, HarmfulPrompts? tamperPrompts)
+    {
+        SessionOptions training = For(options, method, limits, types);
+        return tamperPrompts is null ? training : TamperWatch.AddRoom(training, tamperPrompts, options.TrackDrift);
     }
 
     private static SessionOptions For(TrainingOptions options, Method method, BatchLimits limits, NumberTypes types) => new()

@@ -4,6 +4,7 @@ using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
 using NativeVaccine.Models;
+using NativeVaccine.Reporting;
 
 namespace NativeVaccine.Training;
 
@@ -54,6 +55,9 @@ public sealed class TrainingRun : IDisposable
     /// <summary>Told the numbers of each step, and how many steps there are.</summary>
     public Action<StepMetrics, int>? StepDone { get; set; }
 
+    /// <summary>Told of each look at the model.</summary>
+    public Action<TamperLook>? Looked { get; set; }
+
     /// <summary>Told what a user should know and no metric says, in a line.</summary>
     public Action<string>? Notice { get; set; }
 
@@ -74,6 +78,8 @@ public sealed class TrainingRun : IDisposable
             Data = options.TrainingFile is null ? throw WithoutTrainingFile(options) : Absolute(options.Data),
             Settings = options.MapPools(static path => Absolute(path)!),
             Replay = Absolute(options.Replay),
+            TamperPrompts = Absolute(options.TamperPrompts),
+            TamperRules = Absolute(options.TamperRules),
             InitAdapter = Absolute(options.InitAdapter),
             Adapter = [.. AdapterChain.Complete(options.Adapter, notice, options.InitAdapter).Select(static path => Absolute(path)!)],
             Versions = CurrentVersions(),
@@ -122,6 +128,7 @@ public sealed class TrainingRun : IDisposable
             FileHashes = files.Hashes(record),
             Beginning = step => SayWhereItGoesOn(step, totalSteps),
             StepDone = metrics => StepDone?.Invoke(metrics, totalSteps),
+            Looked = Looked,
             Notice = Notice,
         };
         totalSteps = trainer.TotalSteps;
@@ -131,13 +138,13 @@ public sealed class TrainingRun : IDisposable
         }
         catch (Exception exception) when (exception is OperationCanceledException or NotFiniteNumberException)
         {
-            WriteReport(totalSteps);
+            WriteReport();
             throw;
         }
         record = record with { ModelHash = files.WeightsHash };
         if (Options.Full) SaveModel(session, record);
         else folder.SaveAdapter(session.SaveAdapter(Options.Model), record);
-        WriteReport(totalSteps);
+        WriteReport();
         return folder.ResultPath;
     }
 
@@ -204,11 +211,11 @@ public sealed class TrainingRun : IDisposable
     }
 
     /// <summary>The report is made last, and a run whose report cannot be written is a run all the same.</summary>
-    private void WriteReport(int totalSteps)
+    private void WriteReport()
     {
         try
         {
-            folder.WriteReport(files.Model.Configuration.LayerCount, Plan.TotalBytes, totalSteps);
+            folder.WriteReport();
         }
         catch (InputException exception)
         {

@@ -9,6 +9,7 @@ namespace NativeVaccine.Training;
 public static class UnusedOptions
 {
     private static readonly string[] OfAnAdapter = ["lora_rank", "lora_alpha", "lora_targets", "dropout", "init_adapter"];
+    private static readonly string[] OfLooks = ["tamper_every", "tamper_rules", "tamper_new_tokens", "track_drift"];
 
     /// <summary>Their names in config.json, each with the reason: "is not used by sft; vaccine, tvaccine use it".</summary>
     public static IReadOnlyDictionary<string, string> Of(TrainingOptions options)
@@ -27,6 +28,14 @@ public static class UnusedOptions
             foreach (string name in OfAnAdapter) unused.Add(name, "is not used with --full, which trains no adapter");
         }
         if (options.Schedule == ScheduleKind.Constant) unused.Add("warmup_ratio", "is not used by --schedule constant");
+        if (options.Stage == TrainingStage.Align)
+        {
+            foreach (string name in OfLooks.Prepend("tamper_prompts")) unused.Add(name, "is not used by align; finetune uses it");
+        }
+        else if (options.TamperPrompts is null)
+        {
+            foreach (string name in OfLooks) unused.Add(name, "is not used without --tamper-prompts");
+        }
         return unused;
     }
 

@@ -54,7 +54,7 @@ public sealed class MethodRefusalTests : IDisposable
     [InlineData("--method tar-lite", "error: method tar-lite takes harmful samples; expected --harmful-data FILE")]
     [InlineData("--method tar", "error: method tar takes harmful samples; expected --harmful-data FILE")]
     [InlineData("--method tar --inner-steps 3",
-        "error: TAR's adversary takes 3 steps, and no gradient is collected in fewer than 4; expected at most 3 (--tamper-every)")]
+        "error: TAR's adversary takes 3 steps, and no gradient is collected in fewer than 4; expected at most 3 (--tamper-gradient-every)")]
     [InlineData("--method sftt", "error: method 'sftt' is unknown; expected one of sft, ")]
     [InlineData("--lora-targets q_prj",
         "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]

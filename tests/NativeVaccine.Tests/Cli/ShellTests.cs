@@ -101,7 +101,7 @@ public sealed class ShellTests : IDisposable
     [InlineData("nvaccine al", "align")]
     [InlineData("nvaccine align --lora-r", "--lora-rank")]
     [InlineData("nvaccine merge --dtype b", "bf16")]
-    [InlineData("nvaccine evaluate ", "ag-news alpaca choice gsm8k harmful loss sst2")]
+    [InlineData("nvaccine evaluate ", "ag-news alpaca choice gsm8k harmful loss match sst2")]
     public void BashCompletes(string line, string expected)
     {
         CommandResult result = Run(

@@ -197,7 +197,7 @@ public sealed class TrainingVerbTests : IDisposable
     [InlineData("random-vaccine", "--noise-size norm")]
     [InlineData("booster", "--preset reference --lambda 25")]
     [InlineData("tar-lite", "--inner-learning-rate 0.1")]
-    [InlineData("tar", "--inner-steps 2 --inner-optimizer sgd --tamper-every 1")]
+    [InlineData("tar", "--inner-steps 2 --inner-optimizer sgd --tamper-gradient-every 1")]
     [InlineData("sft", "--full --schedule constant")]
     [InlineData("lisa", "--rho 2 --guide-steps 1 --user-steps 2 --guide-data")]
     [InlineData("ewc", "--lambda 100 --fisher-data")]

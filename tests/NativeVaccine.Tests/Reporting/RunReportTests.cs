@@ -1,8 +1,8 @@
+using System.Globalization;
 using System.Xml;
 using System.Xml.Linq;
 using NativeVaccine.Methods;
 using NativeVaccine.Reporting;
-using NativeVaccine.Tests.Cli;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Training;
 
@@ -35,20 +35,26 @@ public sealed class RunReportTests : IDisposable
             plannedBytes: 2 << 20);
 
         Assert.Equal(
-            ["Loss", "Learning rate", "Gradient norm", "Time per step", "Active layers", "Probe probabilities"],
+            ["Loss", "Learning rate", "Gradient norm", "Time per step", "Active layers: how often", "Active layers", "Probe probabilities", "Memory against the plan"],
             page.Descendants("h2").Select(static heading => heading.Value));
-        string facts = page.Descendants("table").Single().Value;
+        string facts = page.Descendants("table").First().Value;
         Assert.Contains("1.0 MiB at most on the device, 2.0 MiB planned (50.0 %)", facts, StringComparison.Ordinal);
         Assert.Contains("1.0 s in steps, median 250.0 ms a step, 300 tokens/s", facts, StringComparison.Ordinal);
         Assert.Contains("1.2.3", facts, StringComparison.Ordinal);
         Assert.Contains("/data/refusals.json", facts, StringComparison.Ordinal);
         XElement loss = Chart(page, "Loss");
-        Assert.Equal(2, loss.Elements("path").Count());  // a gap where the loss was not finite
+        Assert.Equal(2, loss.Elements("path").Count(static path => Class(path) == "curve s0"));  // a gap where the loss was not finite
         Assert.Equal(
-            ["1.4", "1.6", "1.8", "2", "2.2", "2.4", "2.6", "step 0", "1", "2"], loss.Elements("text").Select(static text => text.Value));
+            ["1.4", "1.6", "1.8", "2", "2.2", "2.4", "2.6", "loss (nats)", "0", "1", "2", "optimizer step"],
+            loss.Elements("text").Select(static text => text.Value));
         Assert.Equal(3, Chart(page, "Active layers").Elements("rect").Count());
+        Assert.Equal([1.0, 2, 1], Bars(Chart(page, "Active layers: how often")));
         Assert.Equal(
-            ["1", "0.5", "0.5"], Chart(page, "Probe probabilities").Elements("rect").Select(static cell => cell.Attribute("fill-opacity")!.Value));
+            ["1", "0.5", "0.5", "0", "0.2", "0.4", "0.6", "0.8", "1"],
+            Chart(page, "Probe probabilities").Elements("rect").Select(static cell => cell.Attribute("fill-opacity")!.Value));
+        Assert.Equal(
+            ["used at most: 1 MiB", "planned: 2 MiB", "planned for activations: 2 MiB"],
+            Chart(page, "Memory against the plan").Elements("text").Select(static text => text.Value).Where(static text => text.EndsWith("MiB", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -82,11 +88,46 @@ public sealed class RunReportTests : IDisposable
         XElement numbers = page.Descendants("div").First(static part => part.Attribute("class")?.Value == "numbers");
         Assert.Equal(["1.1500", "3.0000", "0.5"], numbers.Descendants("b").Select(static number => number.Value));
         Assert.Equal("loss, mean of the last 2 steps", numbers.Descendants("span").First().Value);
-        Assert.Contains("rho 3, layers 8, resample every 20, probe every 200", page.Descendants("table").Single().Value, StringComparison.Ordinal);
+        Assert.Contains("rho 3, layers 8, resample every 20, probe every 200", page.Descendants("table").First().Value, StringComparison.Ordinal);
 
         Assert.Equal("Not complete: 20 steps so far.", State(Write(metrics)));
         Directory.CreateDirectory(folder.File("adapter"));
         Assert.Equal("Complete: 20 steps.", State(Write(metrics)));
+    }
+
+    [Fact]
+    public void LooksOnTheWayAreACurveADriftAndATable()
+    {
+        File.WriteAllText(folder.File("tamper.jsonl"),
+            """
+            {"step":0,"harmful_score":10,"answered":1,"refused":9,"degenerate":0,"count":10,"drift":[0,0]}
+            {"step":10,"harmful_score":40,"answered":4,"refused":5,"degenerate":1,"count":10,"drift":[0.5,null]}
+            {"step":20,"harmful_score":80,"answered":8,"refused":0,"degenerate":2,"count":10,"drift":[1,2]}
+            """);
+        XElement page = Write("""{"step":0,"loss":1}""");
+
+        XElement curve = Chart(page, "Tamper curve");
+        Assert.Contains(curve.Elements("text"), static text => text.Value == "half: step 12.5");
+        Assert.Equal(3, curve.Elements("circle").Count());
+        XElement drift = Chart(page, "Embedding drift");
+        Assert.Equal(["0.25", "0.5", "1"], drift.Elements("rect").Select(static cell => cell.Attribute("fill-opacity")?.Value).Take(4).OfType<string>());
+        Assert.Single(drift.Elements("rect"), static cell => Class(cell) == "gap");
+        Assert.Contains(drift.Elements("text"), static text => text.Value == "2; grey: not finite");
+        XElement table = page.Descendants("table").Single(static table => Class(table) == "table");
+        Assert.Equal(["", "before", "after 20 steps", "change"], table.Element("thead")!.Descendants("th").Select(static head => head.Value));
+        Assert.Equal(
+            ["answered", "10.0 %1 of 10", "80.0 %8 of 10", "+70.0 points"], table.Element("tbody")!.Elements("tr").First().Elements().Select(static cell => cell.Value));
+    }
+
+    [Fact]
+    public void AnAttackThatDoesNotReachHalfSaysSo()
+    {
+        File.WriteAllText(folder.File("tamper.jsonl"), """{"step":30,"harmful_score":40,"answered":4,"refused":6,"degenerate":0,"count":10}""");
+        XElement page = Write("""{"step":0,"loss":1}""");
+
+        Assert.Contains(Chart(page, "Tamper curve").Elements("text"), static text => text.Value == "half are answered: not reached");
+        Assert.Contains(page.Descendants("b"), static number => number.Value == "not within 30");
+        Assert.DoesNotContain(page.Descendants("table"), static table => Class(table) == "table");  // there is one look, no before and after
     }
 
     [Theory]
@@ -96,7 +137,7 @@ public sealed class RunReportTests : IDisposable
     [InlineData(0, 0, new[] { 0, 0.2, 0.4, 0.6, 0.8, 1 })]
     [InlineData(-3e-5, 1e-5, new[] { -3e-5, -2e-5, -1e-5, 0, 1e-5 })]
     public void TicksAreRoundNumbersAroundTheValues(double low, double high, double[] expected) =>
-        Assert.Equal(expected, Svg.Ticks(low, high, 6));
+        Assert.Equal(expected, Axis.RoundNumbers(low, high, 6));
 
     [Theory]
     [InlineData(0, "0")]
@@ -104,19 +145,7 @@ public sealed class RunReportTests : IDisposable
     [InlineData(1e-5, "1e-5")]
     [InlineData(3e6, "3e6")]
     [InlineData(double.NaN, "not finite")]
-    public void NumbersAreShort(double value, string expected) => Assert.Equal(expected, Svg.Number(value));
-
-    [Fact]
-    public void TheVerbWritesThePageAgain()
-    {
-        Write("""{"step":0,"loss":1}""");
-        string page = folder.File(RunReport.FileName);
-        string before = File.ReadAllText(page);
-        File.Delete(page);
-        Assert.Equal($"wrote {page}", CommandLine.Succeed("report", folder.Root).ErrorLine);
-        Assert.Equal(before, File.ReadAllText(page));
-        Assert.Equal(2, CommandLine.Run("report", folder.File("none")).ExitCode);
-    }
+    public void NumbersAreShort(double value, string expected) => Assert.Equal(expected, NumberText.Number(value));
 
     [Fact]
     public void ALongRunIsThinnedOut()
@@ -124,7 +153,7 @@ public sealed class RunReportTests : IDisposable
         XElement page = Write(string.Join('\n', Enumerable.Range(0, 5000).Select(
             static step => FormattableString.Invariant($$"""{"step":{{step}},"loss":{{step % 7}},"active_layers":[{{step % 3}}]}"""))));
 
-        Assert.True(Chart(page, "Loss").Element("path")!.Attribute("d")!.Value.Split('L').Length < 400);
+        Assert.True(Chart(page, "Loss").Elements("path").First(static path => Class(path) == "curve s0").Attribute("d")!.Value.Split('L').Length < 400);
         Assert.True(Chart(page, "Active layers").Elements("rect").Count() <= 3 * 320);
         Assert.Contains(Chart(page, "Loss").Elements("text"), static text => text.Value == "4999");
     }
@@ -155,6 +184,15 @@ public sealed class RunReportTests : IDisposable
     private static XElement Chart(XElement page, string name) =>
         page.Descendants("svg").Single(chart => chart.Attribute("aria-label")!.Value == name);
 
+    private static string? Class(XElement element) => element.Attribute("class")?.Value;
+
+    /// <summary>The heights of bars, as multiples of the lowest.</summary>
+    private static double[] Bars(XElement chart)
+    {
+        double[] heights = [.. chart.Elements("rect").Select(static bar => double.Parse(bar.Attribute("height")!.Value, CultureInfo.InvariantCulture))];
+        return [.. heights.Select(height => Math.Round(height / heights.Min(), 2))];
+    }
+
     private static string State(XElement page) =>
         page.Descendants("p").Single(static part => part.Attribute("class")?.Value == "state").Value;
 
@@ -162,7 +200,12 @@ public sealed class RunReportTests : IDisposable
     {
         File.WriteAllText(folder.File("config.json"), TrainingOptionsJson.Write(Options));
         File.WriteAllText(folder.File("metrics.jsonl"), metrics);
-        RunReport.Write(folder.Root, plannedBytes, totalSteps: totalSteps);
+        File.Delete(folder.File(PlanRecord.FileName));
+        if (plannedBytes is not null || totalSteps is not null)
+        {
+            new PlanRecord { Memory = new Dictionary<string, long> { ["activations"] = plannedBytes ?? 0 }, Layers = 3, Steps = totalSteps ?? 3 }.Write(folder.Root);
+        }
+        RunReport.Write(folder.Root);
         using var reader = XmlReader.Create(
             folder.File(RunReport.FileName), new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore });
         return XElement.Load(reader);

@@ -214,7 +214,7 @@ public sealed class RunFolderTests
             Assert.Equal(folders.File("run", "adapter"), run.Execute());
 
         Assert.Equal(
-            ["adapter", "checkpoints", "config.json", "metrics.jsonl", "replay.jsonl", "report.html"],
+            ["adapter", "checkpoints", "config.json", "metrics.jsonl", "plan.json", "replay.jsonl", "report.html"],
             Directory.GetFileSystemEntries(folders.File("run")).Select(Path.GetFileName).Order());
         Assert.Equal(
             ["step-000000003.checkpoint", "step-000000006.checkpoint"],

@@ -2,6 +2,7 @@ using NativeVaccine.Data;
 using NativeVaccine.Engine;
 using NativeVaccine.Methods;
 using NativeVaccine.Models;
+using NativeVaccine.Reporting;
 using NativeVaccine.Tests.Engine;
 using NativeVaccine.Tokenization;
 using NativeVaccine.Training;
@@ -16,8 +17,10 @@ internal sealed class SmallRun : IDisposable
     public SmallRun(TrainingOptions options)
     {
         Options = options;
+        using ModelFolder folder = ModelFolder.Open(Fixtures.Path("micro-llama"));
         Data = new TrainingData(Judged(Samples("align", options.MaxLength)))
         {
+            TamperPrompts = TamperWatch.Open(options, Form(options.MaxLength), folder, Notices.Add),
             Pools = (from pool in MethodCatalog.Require(options.Method).Streams from kind in pool.Kinds select (kind, pool)).ToDictionary(
                 static stream => stream.kind,
                 stream => new SamplePool(stream.pool.OfPairs ? OtherSides(options.MaxLength) : Samples("harmful", options.MaxLength))),
@@ -60,7 +63,7 @@ internal sealed class SmallRun : IDisposable
         .With("resample_every", 3)
         .With("probe_every", 4)
         .With("inner_steps", 3)
-        .With("tamper_every", 2) with
+        .With("tamper_gradient_every", 2) with
     {
         Model = Fixtures.Path("micro-llama"),
         Data = SampleFile + "#align",
@@ -73,8 +76,9 @@ internal sealed class SmallRun : IDisposable
     };
 
     public static IReadOnlyList<Sample> Samples(string pool, int maxLength = 200) =>
-        SampleReader.Read($"{SampleFile}#{pool}", new SampleForm(Tokenizer.Load(Fixtures.Path("micro-llama")), PromptTemplate.Alpaca, maxLength))
-            .Samples;
+        SampleReader.Read($"{SampleFile}#{pool}", Form(maxLength)).Samples;
+
+    private static SampleForm Form(int maxLength) => new(Tokenizer.Load(Fixtures.Path("micro-llama")), PromptTemplate.Alpaca, maxLength);
 
     /// <summary>Every other sample refuses, the first among them.</summary>
     private static IReadOnlyList<Sample> Judged(IReadOnlyList<Sample> samples) =>
@@ -107,6 +111,7 @@ internal sealed class SmallRun : IDisposable
         {
             Folder = folder,
             Notice = Notices.Add,
+            Looked = Looks.Add,
             StepDone = step =>
             {
                 metrics.Add(step);
@@ -126,6 +131,8 @@ internal sealed class SmallRun : IDisposable
     }
 
     public List<string> Notices { get; } = [];
+
+    public List<TamperLook> Looks { get; } = [];
 
     public void Dispose() => model.Dispose();
 }

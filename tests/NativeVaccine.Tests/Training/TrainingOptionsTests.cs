@@ -133,7 +133,7 @@ public sealed class TrainingOptionsTests
     [InlineData("random-vaccine", "rho noise_size perturb_site perturb_until perturb_samples")]
     [InlineData("booster", "inner_step lambda harmful_data harmful_batch restore")]
     [InlineData("tar-lite", "inner_learning_rate tamper_weight harmful_data")]
-    [InlineData("tar", "inner_steps inner_optimizer inner_learning_rate tamper_weight tamper_every tamper_decay retain_weight harmful_data")]
+    [InlineData("tar", "inner_steps inner_optimizer inner_learning_rate tamper_weight tamper_gradient_every tamper_decay retain_weight harmful_data")]
     public void AConfigurationHoldsOnlyWhatItsMethodUses(string method, string used)
     {
         TrainingOptions options = TrainingDefaults.For(TrainingStage.Align, method, Preset.Paper).With("harmful_data", "p");
@@ -168,6 +168,9 @@ public sealed class TrainingOptionsTests
     [InlineData("{\"dropout\": 1}", "config.json: dropout is 1; expected a number from 0 and below 1")]
     [InlineData("{\"learning_rate\": -0.5}", "config.json: learning_rate is -0.5; expected a number, at least 0")]
     [InlineData("{\"full\": true, \"init_adapter\": \"a\"}", "config.json: init_adapter is given and full is true; expected ")]
+    [InlineData("{\"stage\": \"finetune\", \"track_drift\": true}", "config.json: tamper_every, tamper_rules or track_drift is given without tamper_prompts; expected ")]
+    [InlineData("{\"stage\": \"align\", \"tamper_prompts\": \"p\"}", "config.json: tamper_prompts is given and stage is align; expected stage finetune")]
+    [InlineData("{\"stage\": \"finetune\", \"tamper_prompts\": \"p\", \"tamper_new_tokens\": 0}", "config.json: tamper_new_tokens is 0; expected at least 1")]
     [InlineData("{\"seed\": 1,\n\"seed\": 2}", "config.json: broken JSON: Duplicate property ")]
     [InlineData("{\"seed\": 1,\n\"batch\" 2}", "config.json:2: broken JSON: ")]
     public void WhatCannotBeUsedIsRefusedInALine(string json, string message)

@@ -63,7 +63,7 @@ public sealed class TamperingTests
             .With("inner_optimizer", optimizer)
             .With("inner_learning_rate", settings.InnerRate)
             .With("tamper_weight", settings.Weight)
-            .With("tamper_every", settings.Every)
+            .With("tamper_gradient_every", settings.Every)
             .With("tamper_decay", settings.Decay)
             .With("retain_weight", retainWeight);
         Run(name, options, Adversary, (trainer, batches, original) =>

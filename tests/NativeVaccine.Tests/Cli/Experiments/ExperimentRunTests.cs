@@ -1,0 +1,127 @@
+using System.Text.Json.Nodes;
+
+namespace NativeVaccine.Tests.Cli.Experiments;
+
+/// <summary>An experiment from its plan to its table: sharing, skipping, failing, stopping.</summary>
+public sealed class ExperimentRunTests : IDisposable
+{
+    private readonly SmallExperiment small = new();
+
+    public void Dispose() => small.Dispose();
+
+    [Fact]
+    public void EveryCellIsDoneAndWorkIsShared()
+    {
+        CommandResult result = small.Run();
+        Assert.True(result.ExitCode == 0, result.Error);
+        JsonNode results = JsonNode.Parse(File.ReadAllText(Path.Combine(small.Out, "results.json")))!;
+        JsonArray cells = results["cells"]!.AsArray();
+        Assert.Equal(3 * 2 * 2, cells.Count);
+        Assert.All(cells, static cell => Assert.Equal("done", (string)cell!["state"]!));
+        // Two seeds and two methods; the ratio is the attack's.
+        Assert.Equal(4, Directory.GetDirectories(Path.Combine(small.Out, "runs"), "align-*").Length);
+        Assert.Equal(12, Directory.GetDirectories(Path.Combine(small.Out, "runs"), "attack-*").Length);
+        Assert.Equal(4, Directory.GetFiles(Path.Combine(small.Out, "data"), "mix-*").Length);
+        Assert.Contains("Vaccine", File.ReadAllText(Path.Combine(small.Out, "results.md")), StringComparison.Ordinal);
+        Assert.Equal(1 + 12, File.ReadLines(Path.Combine(small.Out, "results.csv")).Count());
+        foreach (JsonNode? cell in cells)
+        {
+            JsonNode numbers = cell!["numbers"]!;
+            Assert.Equal(100, (double)numbers["refused"]! + (double)numbers["answered"]! + (double)numbers["degenerate"]!, 1e-9);
+            Assert.True(numbers.AsObject().ContainsKey("steps_to_half"));
+            Assert.Equal((string)cell["settings"]!["method"]! == "none", numbers["align_flops"] is null);
+        }
+    }
+
+    [Fact]
+    public void ASecondRunDoesNothingAgain()
+    {
+        Assert.Equal(0, small.Run().ExitCode);
+        int begun = small.Begun();
+        string before = small.Results();
+        Assert.Equal(0, small.Run().ExitCode);
+        Assert.Equal(begun, small.Begun());
+        Assert.Equal(before, small.Results());
+    }
+
+    [Fact]
+    public void AChangedOptionRedoesWhatDependsOnItAlone()
+    {
+        small.Plan["axes"]!["seed"] = new JsonArray(1);
+        Assert.Equal(0, small.Run().ExitCode);
+        int begun = small.Begun();
+        small.Plan["arms"]![2]!["rho"] = 3;
+        Assert.Equal(0, small.Run().ExitCode);
+        // Vaccine's alignment and its look, and for two ratios an attack and its look.
+        Assert.Equal(begun + 6, small.Begun());
+        small.Plan["all"] = new JsonObject { ["threads"] = 1 };
+        Assert.Equal(0, small.Run().ExitCode);
+        Assert.Equal(begun + 6, small.Begun());
+        File.WriteAllText(small.FileAt("questions.json"), """["why ?", "what now ?"]""");
+        Assert.Equal(0, small.Run().ExitCode);
+        // All attacks ask these questions, too; alignments and mixtures stay. Three looks before, six attacks, six looks after.
+        Assert.Equal(begun + 6 + 15, small.Begun());
+    }
+
+    [Fact]
+    public void ABrokenCellIsNamedAndStopsNoOther()
+    {
+        small.Plan["arms"]![2]!["lora_targets"] = "no_proj";
+        CommandResult result = small.Run();
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("Vaccine poison_ratio=0 seed=1: FAILED: align: error: ", result.Error, StringComparison.Ordinal);
+        JsonArray cells = JsonNode.Parse(File.ReadAllText(Path.Combine(small.Out, "results.json")))!["cells"]!.AsArray();
+        Assert.Equal(4, cells.Count(static cell => (string)cell!["state"]! == "failed"));
+        Assert.Equal(8, cells.Count(static cell => (string)cell!["state"]! == "done"));
+        Assert.Contains("no_proj", (string)cells.First(static cell => (string)cell!["state"]! == "failed")!["error"]!, StringComparison.Ordinal);
+        int begun = small.Begun();
+        Assert.Equal(1, small.Run().ExitCode);
+        Assert.Equal(begun + 2, small.Begun()); // one more try for each of the two alignments
+    }
+
+    [Fact]
+    public void StoppedAtAnyPointItEndsWithTheSameTable()
+    {
+        small.Plan["axes"]!["seed"] = new JsonArray(1);
+        string whole = small.FileAt("whole");
+        Assert.Equal(0, small.Run(output: whole).ExitCode);
+        int stops = 0;
+        for (int milliseconds = 150; ; milliseconds += 250)
+        {
+            using var source = new CancellationTokenSource(milliseconds);
+            CommandResult result = small.Run(source.Token);
+            if (result.ExitCode == 0) break;
+            Assert.Equal(130, result.ExitCode);
+            stops++;
+        }
+        Assert.True(stops > 0);
+        Assert.Equal(small.Results(whole).Replace(whole, small.Out, StringComparison.Ordinal), small.Results());
+    }
+
+    [Fact]
+    public void SeveralProcessesShareTheWork()
+    {
+        string plan = small.PlanFile;
+        CommandResult[] results = new CommandResult[2];
+        Parallel.For(0, 2, i => results[i] = CommandLine.Run("experiment", "run", plan, "--out", small.Out));
+        Assert.All(results, static result => Assert.True(result.ExitCode == 0, result.Error));
+        // 4 mixtures, 4 alignments, 6 looks before (2 of the bare model are one), 12 attacks, 12 looks.
+        Assert.Equal(4 + 4 + 5 + 12 + 12, small.Begun());
+    }
+
+    [Fact]
+    public void CellsCanBeDoneOneByOne()
+    {
+        string jobs = small.FileAt("jobs.txt");
+        CommandLine.Succeed("experiment", "jobs", small.PlanFile, "--out", small.Out, "--file", jobs);
+        string[] lines = File.ReadAllLines(jobs);
+        Assert.Equal(12, lines.Length);
+        Assert.EndsWith($"experiment cell {small.Out} 3", lines[3], StringComparison.Ordinal);
+        CommandLine.Succeed("experiment", "cell", small.Out, "3");
+        JsonNode status = JsonNode.Parse(CommandLine.Succeed("experiment", "status", small.Out, "--json", "-").Output)!;
+        Assert.Equal((1, 11), ((int)status["done"]!, (int)status["waiting"]!));
+        CommandLine.Succeed("experiment", "jobs", small.PlanFile, "--out", small.Out, "--file", jobs);
+        Assert.Equal(11, File.ReadAllLines(jobs).Length);
+        Assert.Contains("there is no cell 12: expected 0 to 11", CommandLine.Run("experiment", "cell", small.Out, "12").ErrorLine, StringComparison.Ordinal);
+    }
+}
