@@ -269,7 +269,7 @@ by_parallel() {
 must install
 must data
 must start_cluster
-check "one process" "${nvaccine[@]}" experiment run "$work/plan.json" --out "$reference"
+check "one process" "${nvaccine[@]}" experiment run "$work/plan.json" --out "$reference" --no-estimate
 broken_off
 gone_on
 by_parallel

@@ -67,17 +67,18 @@ internal sealed class ExperimentWork(
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public bool Run(ExperimentJob job)
     {
-        if (!HasNeeds(job)) return false;
+        string title = $"{job.Stage} {job.Id}";
+        if (!HasNeeds(job, title)) return false;
         JobStatus status;
-        while ((status = Advance(job)).State == JobState.Running) WaitForOthers();
+        while ((status = Advance(job, title)).State == JobState.Running) WaitForOthers();
         bool isDone = status.State == JobState.Done;
         Say(isDone
-            ? string.Create(CultureInfo.InvariantCulture, $"{job.Stage} {job.Id}: done in {status.Seconds:F1} s{TimeLeft()}")
-            : $"{job.Stage} {job.Id}: FAILED: {status.Error} (see {folder.LogOf(job.Id)})");
+            ? string.Create(CultureInfo.InvariantCulture, $"{title}: done in {status.Seconds:F1} s{TimeLeft()}")
+            : $"{title}: FAILED: {status.Error} (see {folder.LogOf(job.Id)})");
         return isDone;
     }
 
-    private bool HasNeeds(ExperimentJob job)
+    private bool HasNeeds(ExperimentJob job, string title)
     {
         foreach (ExperimentJob need in experiment.Jobs.Where(one => job.Needs.Contains(one.Id)))
         {
@@ -85,7 +86,7 @@ internal sealed class ExperimentWork(
             while ((status = folder.StatusOf(need.Id)).State == JobState.Running) WaitForOthers();
             if (status.State == JobState.Done) continue;
             string reason = status.Error is null ? "" : $": it failed: {status.Error}";
-            Say($"{job.Stage} {job.Id}: needs {need.Stage} {need.Id}, which is not done{reason}");
+            Say($"{title}: needs {need.Stage} {need.Id}, which is not done{reason}");
             return false;
         }
         return true;
@@ -98,8 +99,7 @@ internal sealed class ExperimentWork(
         error = null;
         foreach (ExperimentJob job in experiment.WorkOf(cell))
         {
-            if (terminal.IsErrorScreen) terminal.Error.Write($"{ClearLine}{Place(place, count)} {cell.Title}: {job.Stage} ...");
-            JobStatus status = Advance(job);
+            JobStatus status = Advance(job, $"{Place(place, count)} {cell.Title}: {job.Stage}");
             if (status.State == JobState.Done) continue;
             error = $"{job.Stage}: {status.Error} (see {folder.LogOf(job.Id)})";
             return status.State;
@@ -108,11 +108,14 @@ internal sealed class ExperimentWork(
     }
 
     /// <summary>Does a job if it is to be done and nobody else has it.</summary>
-    private JobStatus Advance(ExperimentJob job)
+    private JobStatus Advance(ExperimentJob job, string title)
     {
         cancellation.ThrowIfCancellationRequested();
         JobStatus status = folder.StatusOf(job.Id);
-        return status.State == JobState.Waiting || (status.State == JobState.Failed && toRetry.Contains(job.Id)) ? Do(job) : status;
+        bool isToDo = status.State == JobState.Waiting || (status.State == JobState.Failed && toRetry.Contains(job.Id));
+        if (!isToDo) return status;
+        if (terminal.IsErrorScreen) terminal.Error.Write($"{ClearLine}{title} ...");
+        return Do(job);
     }
 
     private JobStatus Do(ExperimentJob job)

@@ -39,8 +39,11 @@ internal sealed record Worker(string Host, string Place, int Process, string Sta
         Environment.MachineName,
         PlaceOfThisProcess(),
         Environment.ProcessId,
-        StateOf(Environment.ProcessId)?.Started ?? "",
+        StartOf(Environment.ProcessId),
         SlurmTask.Of(Environment.GetEnvironmentVariable));
+
+    /// <summary>When a process of this machine began; see <see cref="Started"/>.</summary>
+    internal static string StartOf(int process) => StateOf(process)?.Started ?? "";
 
     /// <summary>In a few words.</summary>
     public override string ToString() => string.Create(
