@@ -41,6 +41,12 @@ check() {  # what, command...
     echo "FAILED  $what: $*"
     tail -n 20 "$work/out" | sed 's/^/    /'
 }
+wait_for() {  # what, command...: what everything after it needs
+    local failures=$failed what=$1
+    shift
+    check "$what" within "$@"
+    [ "$failed" = "$failures" ] || finish
+}
 finish() { echo "$passed passed, $failed failed"; [ "$failed" = 0 ]; exit; }
 within() {  # command...: waits until it succeeds
     local end=$((SECONDS + patience))
@@ -185,45 +191,45 @@ says() { grep -qE -- "$1" <<<"$2" || { echo "$2"; return 1; }; }  # pattern, tex
 broken_off() {
     local first first_job
     check "submit" eval 'experiment submit "$work/plan.json" --out "$dir" --slurm --sbatch-options "--comment=tiny --time=60"'
-    check "an alignment runs" within halt_another
+    wait_for "an alignment runs" halt_another
     first=$task first_job=$job
-    check "another one runs" within halt_another
+    wait_for "another one runs" halt_another
     check "status says where it runs" says "running: .*align by process [0-9]+ on .*, Slurm task ${task}\$" "$(experiment status "$dir")"
     check "a second submit leaves to Slurm what it has" says "submitted 0 pieces of work; 1[0-9] are queued" \
         "$(experiment submit "$work/plan.json" --out "$dir" --slurm)"
     scancel "$first"
-    check "a cancelled task ends" within is_gone "$first"
+    wait_for "a cancelled task ends" is_gone "$first"
     check "it said so" says '^# stopped' "$(tail -1 "$(log_of "$first_job")")"
     check "it left a checkpoint" test -n "$(ls "$dir/runs/align-$first_job/checkpoints")"
     scontrol requeue "$task"
-    check "a requeued task waits" within is_in "$task" PENDING
+    wait_for "a requeued task waits" is_in "$task" PENDING
     scontrol update "JobId=$task" StartTime=now  # it would wait two minutes
-    check "it goes on, its claim taken over at once" within grep -q '^\$ nvaccine align --resume=' "$(log_of "$job")"
-    check "it ends" within is_gone "$task"
+    wait_for "it goes on, its claim taken over at once" grep -q "^\$ nvaccine align '--resume=" "$(log_of "$job")"
+    wait_for "it ends" is_gone "$task"
 
     # Of the second arm one task lacks what the cancelled one would have made, the other runs.
-    check "an alignment of the second arm runs" within halt_another
+    wait_for "an alignment of the second arm runs" halt_another
     scontrol update "NodeName=$node" State=DRAIN Reason=test
-    check "the node drains" within node_is draining
+    wait_for "the node drains" node_is draining
     kill "$(cat "$work/slurmctld.pid")"
     within controller_is_gone
     slurmctld -f "$SLURM_CONF"
-    check "the controller is back" within node_is draining
+    wait_for "the controller is back" node_is draining
     check "the task has not noticed" is_in "$task" RUNNING
     kill -KILL "$(process_of "$job")"
-    check "a killed task ends" within is_gone "$task"
+    wait_for "a killed task ends" is_gone "$task"
     check "what it did waits for another, at once" says '"running": 0' "$(experiment status "$dir" --json -)"
-    check "the node is drained" within node_is drained
+    wait_for "the node is drained" node_is drained
     check "and nothing new runs there" test -z "$(queue --states=RUNNING --format=%i)"
     scontrol update "NodeName=$node" State=RESUME
-    check "the rest ends" within queue_is_empty
+    wait_for "the rest ends" queue_is_empty
     check "a task says what it lacks" grep -q "needs align .*, which is not done" "$dir"/slurm/*.log
 }
-controller_is_gone() { ! kill -0 "$(cat "$work/slurmctld.pid" 2>/dev/null)" 2>/dev/null; }
+controller_is_gone() { ! pgrep -f "^slurmctld -f $SLURM_CONF" >/dev/null; }
 
 gone_on() {
     check "submit again" eval 'experiment submit "$work/plan.json" --out "$dir" --slurm'
-    check "its tasks end" within queue_is_empty
+    wait_for "its tasks end" queue_is_empty
     check "there is nothing left to submit" says "^submitted 0 pieces of work\$" "$(experiment submit "$work/plan.json" --out "$dir" --slurm)"
     check "status" eval 'experiment status "$dir"'
     check "Slurm: the same numbers as in one process" same_numbers "$dir"
@@ -246,7 +252,7 @@ by_parallel() {
     check "jobs" eval 'experiment jobs "$work/plan.json" --out "$dir" --file "$work/jobs"'
     parallel --will-cite -j2 --joblog "$work/joblog" <"$work/jobs" >"$work/parallel" 2>&1 &
     pid=$!
-    check "cells run" within find_cell
+    wait_for "cells run" find_cell
     kill -KILL "$pid" "$(process_of "$job")"  # and a cell with it; the other one goes on and shares the rest of its work
     wait "$pid" 2>/dev/null
     check "parallel, killed with a cell, goes on" parallel --will-cite -j2 --joblog "$work/joblog" --resume-failed <"$work/jobs"

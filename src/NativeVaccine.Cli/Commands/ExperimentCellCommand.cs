@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using NativeVaccine.Cli.Experiments;
-using NativeVaccine.Cli.Options;
 
 namespace NativeVaccine.Cli.Commands;
 
