@@ -26,7 +26,7 @@ internal sealed class EvaluateHarmfulCommand : AnsweringVerb
         "--rules", "FILE", "JSON with refusal_phrases and refusal_patterns, and optionally exception_, warning_, instruction_, turn_ and harmful_patterns; "
         + "built-in English ones unless given");
     private readonly JudgeOptionSet judgeOptions = new();
-    private RefusalRules refusals = RefusalRules.Default;
+    private RefusalRules refusals = null!; // set by Prepare: made at the start, the built-in ones would slow every verb
     private List<SelectedJudge> judges = [];
     private IReadOnlyList<AlpacaRecord> questions = [];
 
