@@ -79,6 +79,7 @@ public sealed class ExperimentReportTests : IDisposable
         XElement curve = page.Descendants("svg").First();
         Assert.Equal(["SFT (6 seeds)", "T-Vaccine <1> (no looks)"], Texts(curve).Where(static text => text.Contains('(') && !text.Contains('%')));
         Assert.Single(curve.Elements("path"), static path => path.Attribute("class")!.Value == "band s0");
+        Assert.Equal(3, curve.Elements("circle").Count());  // at steps 0 and 8, which all attacks have, and in the legend
         // Not a mean over fewer seeds: four of the six came to it.
         XElement steps = page.Descendants("svg").Single(static chart => chart.Attribute("aria-label")!.Value.StartsWith("Steps until", StringComparison.Ordinal));
         Assert.Contains("SFT (no numbers)", Texts(steps));
