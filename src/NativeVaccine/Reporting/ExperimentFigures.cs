@@ -116,7 +116,12 @@ internal sealed class ExperimentFigures
             string title = label.Length > 0 ? $"{heading}, {label}" : heading;
             var chart = new XyChart
             {
-                Name = title, XTitle = ExperimentGrid.Title(axis), YTitle = unit, Series = Named(series), Form = SeriesForm.Line, YRange = range,
+                Name = title,
+                XTitle = ExperimentGrid.Title(axis),
+                YTitle = unit,
+                Series = Named(series),
+                Form = SeriesForm.Line,
+                YRange = range,
                 IsFromZero = true,
             };
             yield return new Figure(Say($"{number}-against-{axis}-{++count}").Replace('_', '-'), title, note, chart.Draw());
@@ -139,7 +144,11 @@ internal sealed class ExperimentFigures
             string title = $"Finetune accuracy against harmful score{(label.Length > 0 ? $", {label}" : "")}";
             var chart = new XyChart
             {
-                Name = title, XTitle = "harmful score (%)", YTitle = "finetune accuracy (%)", Series = Named(series), Form = SeriesForm.Points,
+                Name = title,
+                XTitle = "harmful score (%)",
+                YTitle = "finetune accuracy (%)",
+                Series = Named(series),
+                Form = SeriesForm.Points,
             };
             yield return new Figure(
                 Say($"accuracy-against-harmful-score-{++count}"), title,

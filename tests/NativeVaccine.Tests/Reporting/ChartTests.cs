@@ -142,7 +142,10 @@ public sealed class ChartTests
 
     private static XElement Lines(int count) => new XyChart
     {
-        Name = "lines", XTitle = "x", YTitle = "y", Form = SeriesForm.Line,
+        Name = "lines",
+        XTitle = "x",
+        YTitle = "y",
+        Form = SeriesForm.Line,
         Series = [.. Enumerable.Range(0, count).Select(static i => new Series($"method {i}", [new Point(0, i, (i - 1, i + 1)), new Point(1, i + 2)]))],
     }.Draw();
 

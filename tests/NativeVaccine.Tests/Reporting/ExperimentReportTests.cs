@@ -115,7 +115,8 @@ public sealed class ExperimentReportTests : IDisposable
         ExperimentResults results = Results(seeds: 2);
         XElement page = Write(results with
         {
-            Table = [], Cells = [.. results.Cells.Select(static cell => cell with { State = CellState.Waiting, Numbers = new Dictionary<string, double?>() })],
+            Table = [],
+            Cells = [.. results.Cells.Select(static cell => cell with { State = CellState.Waiting, Numbers = new Dictionary<string, double?>() })],
         });
 
         Assert.StartsWith("0 of 12 cells done, 12 not begun", Paragraph(page), StringComparison.Ordinal);
@@ -135,7 +136,9 @@ public sealed class ExperimentReportTests : IDisposable
                 cells.Add(new ExperimentCell { Id = $"{rho}-{layers}", Settings = Settings(), State = CellState.Done });
                 rows.Add(new ExperimentRow
                 {
-                    Settings = Settings(), Seeds = 1, Numbers = new Dictionary<string, ExperimentMean> { ["harmful_score"] = new() { Mean = 10 * rho, Count = 1 } },
+                    Settings = Settings(),
+                    Seeds = 1,
+                    Numbers = new Dictionary<string, ExperimentMean> { ["harmful_score"] = new() { Mean = 10 * rho, Count = 1 } },
                 });
             }
         }
