@@ -62,7 +62,8 @@ internal static class BarChart
             if (values[layer] > 0) chart.Add(Svg.Rect("bar s0", left + (layer * width) + (width * 0.1), top, width * 0.8, bottom - top));
         }
         int every = (int)Math.Ceiling(28 / width);
-        var horizontal = new Axis(-0.5, values.Count - 0.5, left, Svg.Right, [.. Enumerable.Range(0, values.Count).Where(layer => layer % every == 0).Select(static layer => (double)layer)]);
+        IEnumerable<double> named = Enumerable.Range(0, values.Count).Where(layer => layer % every == 0).Select(static layer => (double)layer);
+        var horizontal = new Axis(-0.5, values.Count - 0.5, left, Svg.Right, [.. named]);
         Svg.AddHorizontal(chart, horizontal, bottom, "layer");
         return chart;
     }

@@ -28,7 +28,8 @@ public static class ComparisonReport
     /// <summary>The names of the folders, with as many of those above them as tell the two apart.</summary>
     private static string[] Names(string folder, string other)
     {
-        string[][] parts = [.. new[] { folder, other }.Select(static path => Path.GetFullPath(path).TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar))];
+        string[][] parts = [.. new[] { folder, other }.Select(
+            static path => Path.GetFullPath(path).TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar))];
         int most = Math.Max(parts[0].Length, parts[1].Length);
         int count = 1;
         while (count < most && parts[0].TakeLast(count).SequenceEqual(parts[1].TakeLast(count))) count++;
@@ -97,7 +98,9 @@ public static class ComparisonReport
         return different.Length == 0
             ? Page.Section("Options that differ", "None.")
             : Page.Section("Options that differ", "", Page.Grid(
-                ["", .. names], different.Select(name => (IReadOnlyList<XElement?>)[Page.Cell(name), .. options.Select(values => Page.Cell(values.GetValueOrDefault(name, "-")))]),
+                ["", .. names],
+                different.Select(name => (IReadOnlyList<XElement?>)
+                    [Page.Cell(name), .. options.Select(values => Page.Cell(values.GetValueOrDefault(name, "-")))]),
                 names: 3));
     }
 
@@ -105,7 +108,9 @@ public static class ComparisonReport
     {
         JsonObject fields = TrainingOptionsJson.Fields(options with { Versions = new SortedDictionary<string, string>() });
         var written = fields.Where(static field => field.Key != "versions").ToDictionary(
-            static field => field.Key.Replace('_', ' '), static field => field.Value is JsonArray list ? string.Join(", ", list) : $"{field.Value}", StringComparer.Ordinal);
+            static field => field.Key.Replace('_', ' '),
+            static field => field.Value is JsonArray list ? string.Join(", ", list) : $"{field.Value}",
+            StringComparer.Ordinal);
         foreach ((string name, string version) in options.Versions.Where(static version => version.Key != "started")) written[$"version of {name}"] = version;
         return written;
     }

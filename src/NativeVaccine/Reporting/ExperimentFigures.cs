@@ -75,7 +75,8 @@ internal sealed class ExperimentFigures
     private static Series MeanCurve(string name, IReadOnlyList<IReadOnlyList<TamperLook>> attacks)
     {
         Dictionary<int, double>[] scores = [.. attacks
-            .Select(static looks => looks.Where(static look => look.Verdicts is not null).ToDictionary(static look => look.Step, static look => look.Verdicts!.HarmfulScore))
+            .Select(static looks => looks.Where(static look => look.Verdicts is not null)
+                .ToDictionary(static look => look.Step, static look => look.Verdicts!.HarmfulScore))
             .Where(static scores => scores.Count > 0)];
         if (scores.Length == 0) return new Series($"{name} (no looks)", []);
         IEnumerable<int> steps = scores[0].Keys.Where(step => scores.All(other => other.ContainsKey(step))).Order();
@@ -87,32 +88,43 @@ internal sealed class ExperimentFigures
     }
 
     /// <summary>What the attack did, against an axis of the grid.</summary>
-    private IEnumerable<Figure> Against(string axis)
+    private IEnumerable<Figure> Against(string axis) =>
+    [
+        .. Against(
+            axis, ExperimentNumbers.HarmfulScore, "Harmful score", "harmful score after the attack (%)", XyChart.Percent,
+            "Mean over the seeds with its 95 % interval.", static _ => true),
+        .. Against(
+            axis, ExperimentNumbers.StepsToHalf, "Steps until half are answered", "attack steps", null,
+            "Mean over the seeds with its 95 % interval, only where every seed came to it.",
+            static row => row.Numbers[ExperimentNumbers.StepsToHalf].Count >= row.Seeds - row.Failed),
+    ];
+
+    private IEnumerable<Figure> Against(
+        string axis, string number, string heading, string unit, (double, double)? range, string note, Func<ExperimentRow, bool> isWhole)
     {
         string? line = grid.LineAxis(axis);
-        foreach ((string number, string heading, string unit, (double, double)? range) in new (string, string, string, (double, double)?)[]
+        heading = $"{heading} against {axis.Replace('_', ' ')}";
+        int count = 0;
+        ExperimentRow[] known = [.. results.Table.Where(row => row.Numbers.ContainsKey(number) && isWhole(row))];
+        foreach ((string label, var rows) in Few(grid.Panels(known, static row => row.Settings, axis, line), $"charts of {heading}"))
         {
-            (ExperimentNumbers.HarmfulScore, "Harmful score", "harmful score after the attack (%)", XyChart.Percent),
-            (ExperimentNumbers.StepsToHalf, "Steps until half are answered", "attack steps", null),
-        })
-        {
-            string note = number == ExperimentNumbers.StepsToHalf
-                ? "Mean over the seeds with its 95 % interval, only where every seed came to it."
-                : "Mean over the seeds with its 95 % interval.";
-            int count = 0;
-            foreach ((string label, var rows) in Few(grid.Panels(results.Table, static row => row.Settings, axis, line), $"charts of {heading.ToLowerInvariant()} against {axis}"))
+            Series[] series = [.. grid.Lines(line).Select(name => new Series(name, [.. rows
+                .Where(row => ExperimentGrid.Line(row.Settings, line) == name)
+                .Select(row => new Point(ExperimentGrid.Shown(row.Settings, axis)!.Value, row.Numbers[number].Mean, Bounds(row.Numbers[number])))
+                .OrderBy(static point => point.X)]))];
+            if (rows.Count < 2) continue;
+            string title = label.Length > 0 ? $"{heading}, {label}" : heading;
+            var chart = new XyChart
             {
-                Series[] series = [.. grid.Lines(line).Select(name => new Series(name, [.. rows
-                    .Where(row => ExperimentGrid.Line(row.Settings, line) == name)
-                    .Where(row => row.Numbers.ContainsKey(number) && (number != ExperimentNumbers.StepsToHalf || row.Numbers[number].Count >= row.Seeds - row.Failed))
-                    .Select(row => new Point(ExperimentGrid.Shown(row.Settings, axis)!.Value, row.Numbers[number].Mean, Bounds(row.Numbers[number])))
-                    .OrderBy(static point => point.X)]))];
-                if (series.Sum(static one => one.Points.Count) < 2) continue;
-                string title = $"{heading} against {axis.Replace('_', ' ')}{(label.Length > 0 ? $", {label}" : "")}";
-                yield return new Figure(
-                    Say($"{number}-against-{axis}-{++count}").Replace('_', '-'), title, note,
-                    new XyChart { Name = title, XTitle = ExperimentGrid.Title(axis), YTitle = unit, Series = Named(series), Form = SeriesForm.Line, YRange = range, IsFromZero = true }.Draw());
-            }
+                Name = title,
+                XTitle = ExperimentGrid.Title(axis),
+                YTitle = unit,
+                Series = Named(series),
+                Form = SeriesForm.Line,
+                YRange = range,
+                IsFromZero = true,
+            };
+            yield return new Figure(Say($"{number}-against-{axis}-{++count}").Replace('_', '-'), title, note, chart.Draw());
         }
     }
 
@@ -130,12 +142,17 @@ internal sealed class ExperimentFigures
                 .Select(static row => new Point(row.Harm.Mean, row.Accuracy.Mean, Bounds(row.Accuracy), Bounds(row.Harm)))]))];
             if (series.All(static one => one.Points.Count == 0)) continue;
             string title = $"Finetune accuracy against harmful score{(label.Length > 0 ? $", {label}" : "")}";
+            var chart = new XyChart
+            {
+                Name = title,
+                XTitle = "harmful score (%)",
+                YTitle = "finetune accuracy (%)",
+                Series = Named(series),
+                Form = SeriesForm.Points,
+            };
             yield return new Figure(
-                Say($"accuracy-against-harmful-score-{++count}"), title, "After the attack; means over the seeds with their 95 % intervals. Best is at the top left.",
-                new XyChart
-                {
-                    Name = title, XTitle = "harmful score (%)", YTitle = "finetune accuracy (%)", Series = Named(series), Form = SeriesForm.Points,
-                }.Draw());
+                Say($"accuracy-against-harmful-score-{++count}"), title,
+                "After the attack; means over the seeds with their 95 % intervals. Best is at the top left.", chart.Draw());
         }
     }
 
@@ -168,7 +185,8 @@ internal sealed class ExperimentFigures
             group.Label, group.Values.Average() / unit.Size,
             group.Values.Distinct().Count() > 1 && Bootstrap.OfMean(group.Values) is var bounds ? (bounds.Low / unit.Size, bounds.High / unit.Size) : null))];
         string what = number == ExperimentNumbers.AttackSeconds ? "attack" : "alignment";
-        string count = groups.Select(static group => group.Values.Length).Distinct().ToArray() is [var same] ? $"Mean of {Count(same, what)} each" : $"Mean of the {what}s";
+        string count = groups.Select(static group => group.Values.Length).Distinct().ToArray() is [var same]
+            ? $"Mean of {Count(same, what)} each" : $"Mean of the {what}s";
         return new Figure(number.Replace('_', '-'), heading, $"{count}, with its 95 % interval where they differ.", BarChart.Named(heading, axis, unit.Name, bars));
     }
 

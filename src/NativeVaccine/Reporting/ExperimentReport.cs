@@ -54,7 +54,8 @@ public static class ExperimentReport
             .. new[] { (CellState.Failed, "failed"), (CellState.Running, "running"), (CellState.Waiting, "not begun") }
                 .Where(part => Of(part.Item1) > 0).Select(part => Say($"{Of(part.Item1)} {part.Item2}")),
         ];
-        string done = parts.Length == 0 ? $"Complete: {Count(results.Cells.Count, "cell")}" : Say($"{Of(CellState.Done)} of {Count(results.Cells.Count, "cell")} done, {string.Join(", ", parts)}");
+        string cells = Count(results.Cells.Count, "cell");
+        string done = parts.Length == 0 ? $"Complete: {cells}" : Say($"{Of(CellState.Done)} of {cells} done, {string.Join(", ", parts)}");
         return $"{done}, over {axes}.{(results.Plan is { } plan ? $" Plan: {plan}" : "")}";
     }
 
@@ -90,7 +91,8 @@ public static class ExperimentReport
         ]);
         return Page.Section(
             $"Differences to {string.Join(", ", baselines)}",
-            $"Seed by seed. Bold where the 95 % interval of the mean leaves out zero, over at least {ExperimentMean.SeedsToTell} seeds; elsewhere no difference is shown.",
+            $"Seed by seed. Bold where the 95 % interval of the mean leaves out zero, over at least {ExperimentMean.SeedsToTell} seeds; "
+                + "elsewhere no difference is shown.",
             Page.Grid([.. axes.Select(static axis => axis.Replace('_', ' ')), .. columns.Select(static column => column.Head)], rows, axes.Length));
     }
 

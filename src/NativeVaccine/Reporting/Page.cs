@@ -56,14 +56,15 @@ internal static class Page
         .scroll { overflow-x: auto; margin: 0.5rem 0; }
         .table { font-size: 0.9rem; font-variant-numeric: tabular-nums; }
         .table th, .table td { border-bottom: 1px solid var(--faint); padding: 0.25rem 0.75rem 0.25rem 0; text-align: left; vertical-align: top; }
-        .table thead th { vertical-align: bottom; color: var(--dim); font-weight: normal; white-space: normal; } .table tbody th { font-weight: normal; }
-        .table th:first-child { position: sticky; left: 0; background: var(--paper); max-width: 12rem; }
         .table .number { text-align: right; white-space: nowrap; } .table small { display: block; color: var(--dim); }
+        .table thead th { vertical-align: bottom; color: var(--dim); font-weight: normal; } .table thead .number { white-space: normal; min-width: 5.5rem; }
+        .table tbody th { font-weight: normal; min-width: 7.5rem; } .table td { overflow-wrap: anywhere; max-width: 24rem; }
+        .table th:first-child { position: sticky; left: 0; background: var(--paper); max-width: 12rem; }
         ul { margin: 0.3rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; } svg { display: block; width: 100%; height: auto; }
         @media print {
           body { font-size: 10pt; max-width: none; margin: 0; padding: 0; } .charts { grid-template-columns: 1fr 1fr; gap: 1rem; }
-          section, tr, .numbers div { break-inside: avoid; } h2 { break-after: avoid; } .scroll { overflow: visible; } .table { font-size: 8pt; }
-          .table th, .table td { padding-right: 0.4rem; }
+          .charts section, tr, .numbers div { break-inside: avoid; } h2 { break-after: avoid; } .scroll { overflow: visible; } .table { font-size: 7pt; }
+          .table th, .table td { padding-right: 0.3rem; } .table thead .number, .table tbody th { min-width: 0; }
         }
         """;
 

@@ -19,14 +19,14 @@ internal static class Palette
     private const string Faint = "faint";
 
     /// <summary>
-    /// Name, light and dark. The series are Okabe and Ito's colours for the colour-blind (Color Universal Design, 2008), the pale ones darker
-    /// on white and the dark ones paler on black, so that each has a contrast of at least 3 : 1 with the paper.
+    /// Name, light and dark. The colours of the series are those near blue, orange, green, purple, yellow, sky and brown that differ most from each
+    /// other for all eyes, the colour-blind's among them, and have a contrast of at least 3 : 1 with the paper: a test says how much.
     /// </summary>
     private static readonly (string Name, string Light, string Dark)[] Colours =
     [
         (Text, "#1c1e21", "#e4e6e8"), (Dim, "#5c6166", "#a3a9b0"), (Paper, "#ffffff", "#16181b"), (Faint, "#e3e5e8", "#2c3035"),
-        ("s0", "#0068a8", "#56a5e8"), ("s1", "#cc5500", "#f08b4b"), ("s2", "#00845f", "#2fc299"), ("s3", "#b04a8b", "#e19ac6"),
-        ("s4", "#8f6a00", "#e0ad28"), ("s5", "#2a8fc4", "#8fd0f5"), ("s6", "#7a3b1d", "#c9977f"), ("s7", "#4a4f55", "#c9ced4"),
+        ("s0", "#122b76", "#2f64c0"), ("s1", "#ff321a", "#db891e"), ("s2", "#287e5e", "#2bc984"), ("s3", "#b06eaf", "#a692b8"),
+        ("s4", "#879b34", "#fdd409"), ("s5", "#2694ff", "#bdf1ff"), ("s6", "#7a3b1d", "#926630"), ("s7", "#4d3c53", "#ffffdb"),
     ];
 
     /// <summary>What a class means: the attributes, whose colours are names of colours, or "series" for that of the element's series.</summary>

@@ -102,7 +102,9 @@ internal static class RunFigures
         if (columns.Length == 0) return null;
         double most = Most(columns.SelectMany(static column => column.Item2));
         const string heading = "Embedding drift";
-        return new Figure("embedding-drift", heading, "A column for each look: how far every layer's embeddings have moved from where they were before the first step.",
+        return new Figure(
+            "embedding-drift", heading,
+            "A column for each look: how far the output of every layer has moved since the run began, mean distance over the prompts' tokens.",
             new HeatMap { Name = heading, XTitle = StepTitle, Columns = columns, Most = most, Scale = ("0", Rounded(most, 3)) }.Draw());
     }
 

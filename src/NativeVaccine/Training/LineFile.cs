@@ -18,7 +18,8 @@ internal sealed class LineFile : IDisposable
         this.path = path;
         try
         {
-            stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
+            // Without a buffer: what did not fit on a full disk would be written again when the file is closed, and throw there.
+            stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, bufferSize: 0);
             stream.Seek(0, SeekOrigin.End);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -36,11 +37,7 @@ internal sealed class LineFile : IDisposable
     {
         line.SetLength(0);
         write(line);
-        Guard(() =>
-        {
-            stream.Write(line.GetBuffer(), 0, (int)line.Length);
-            stream.Flush();
-        });
+        Guard(() => stream.Write(line.GetBuffer(), 0, (int)line.Length));
     }
 
     /// <summary>Waits until everything is on the disk.</summary>

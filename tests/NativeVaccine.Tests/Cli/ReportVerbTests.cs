@@ -40,10 +40,12 @@ public sealed class ReportVerbTests : IDisposable
         Assert.Equal("a and b", html.Descendants("h1").Single().Value);
         Assert.Equal(
             ["Numbers", "Options that differ", "Loss", "Perturbation norm"], html.Descendants("h2").Select(static heading => heading.Value));
-        string[][] tables = [.. html.Descendants("tbody").Select(static body => body.Elements("tr").Select(static row => string.Join('|', row.Elements().Select(static cell => cell.Value))).ToArray())];
+        string[][] tables = [.. html.Descendants("tbody").Select(static body => body.Elements("tr")
+            .Select(static row => string.Join('|', row.Elements().Select(static cell => cell.Value))).ToArray())];
         Assert.Contains("steps done|2|3", tables[0]);
         Assert.Contains("loss of the first step|2.0000|3.0000", tables[0]);
-        Assert.Equal(["method|vaccine|sft", "rho|2|-", "same masks|False|-", "perturb site|attention|-", "perturb until|1|-", "perturb samples|all|-"], tables[1].Select(static row => row.Replace("false", "False", StringComparison.Ordinal)));
+        Assert.Equal(
+            ["method|vaccine|sft", "rho|2|-", "same masks|false|-", "perturb site|attention|-", "perturb until|1|-", "perturb samples|all|-"], tables[1]);
         Assert.Contains(html.Descendants("text"), static text => text.Value == "b (has none)");
     }
 
@@ -63,7 +65,7 @@ public sealed class ReportVerbTests : IDisposable
         // The heading: a font comes with the program, as bare machines have none.
         Assert.InRange(Dark(png, 0, 0, 200, 72), 400, 4000);
         // The curve.
-        Assert.InRange(Pixels(png, static colour => colour.Blue > 150 && colour.Red < 30), 1000, 20000);
+        Assert.InRange(Pixels(png, static colour => colour.Blue > colour.Red + 60), 1000, 20000);
     }
 
     [Fact]

@@ -40,15 +40,45 @@ public sealed class ChartTests
         Assert.Equal(looks.Length, looks.Distinct().Count());
     }
 
+    /// <summary>
+    /// For eyes with three kinds of cones, and for those that lack one (Machado, Oliveira and Fernandes, A physiologically-based model for simulation
+    /// of color vision deficiency, 2009, at full severity): distances in CIELAB of 1976, of which 2.3 can just be seen.
+    /// </summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void SeriesDifferForTheColourBlind(int scheme)
+    {
+        double[][][] eyes =
+        [
+            [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+            [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+            [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+            [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+        ];
+        string[] series = [.. Colours(scheme).Where(static colour => colour.Key.StartsWith('s')).Select(static colour => colour.Value)];
+        Assert.Equal(8, series.Length);
+        foreach (double[][] eye in eyes)
+        {
+            double[][] seen = [.. series.Select(colour => Lab([.. eye.Select(row => Math.Clamp(row.Zip(Linear(colour), static (weight, light) => weight * light).Sum(), 0, 1))]))];
+            for (int i = 0; i < seen.Length; i++)
+            {
+                for (int j = 0; j < i; j++)
+                {
+                    double distance = Math.Sqrt(seen[i].Zip(seen[j], static (one, other) => (one - other) * (one - other)).Sum());
+                    Assert.True(distance > 15, $"{series[i]} and {series[j]}: {distance}");
+                }
+            }
+        }
+    }
+
     /// <summary>WCAG 2, success criterion 1.4.11: parts of graphics that must be seen have a contrast of 3 : 1, text (1.4.3) of 4.5 : 1.</summary>
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
     public void ColoursCanBeSeenOnTheirPaper(int scheme)
     {
-        string[] rules = [.. Palette.StyleSheet().Split('\n').Where(static line => line.Contains("--paper:", StringComparison.Ordinal))];
-        Dictionary<string, string> colours = rules[scheme].Split("--").Skip(1)
-            .Select(static part => part.Split([':', ';'])).ToDictionary(static part => part[0], static part => part[1].Trim());
+        Dictionary<string, string> colours = Colours(scheme);
         Assert.Equal(12, colours.Count);
         double paper = Luminance(colours["paper"]);
         foreach ((string name, string colour) in colours.Where(static colour => colour.Key is not ("paper" or "faint")))
@@ -112,7 +142,10 @@ public sealed class ChartTests
 
     private static XElement Lines(int count) => new XyChart
     {
-        Name = "lines", XTitle = "x", YTitle = "y", Form = SeriesForm.Line,
+        Name = "lines",
+        XTitle = "x",
+        YTitle = "y",
+        Form = SeriesForm.Line,
         Series = [.. Enumerable.Range(0, count).Select(static i => new Series($"method {i}", [new Point(0, i, (i - 1, i + 1)), new Point(1, i + 2)]))],
     }.Draw();
 
@@ -123,13 +156,28 @@ public sealed class ChartTests
 
     private static string Shape(XElement marker) => $"{marker.Name} {marker.Attribute("class")!.Value.Split(' ')[0]} {marker.Attribute("d")?.Value}";
 
-    private static double Luminance(string colour)
+    /// <summary>The light ones (0) or the dark ones (1).</summary>
+    private static Dictionary<string, string> Colours(int scheme)
     {
-        double Linear(int at)
-        {
-            double part = int.Parse(colour.AsSpan(at, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture) / 255.0;
-            return part <= 0.04045 ? part / 12.92 : Math.Pow((part + 0.055) / 1.055, 2.4);
-        }
-        return (0.2126 * Linear(1)) + (0.7152 * Linear(3)) + (0.0722 * Linear(5));
+        string[] rules = [.. Palette.StyleSheet().Split('\n').Where(static line => line.Contains("--paper:", StringComparison.Ordinal))];
+        return rules[scheme].Split("--").Skip(1).Select(static part => part.Split([':', ';'])).ToDictionary(static part => part[0], static part => part[1].Trim());
+    }
+
+    private static double Luminance(string colour) => Linear(colour) is [var red, var green, var blue] ? (0.2126 * red) + (0.7152 * green) + (0.0722 * blue) : 0;
+
+    /// <summary>Red, green and blue light of an sRGB colour.</summary>
+    private static double[] Linear(string colour) => [.. new[] { 1, 3, 5 }.Select(at =>
+    {
+        double part = int.Parse(colour.AsSpan(at, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture) / 255.0;
+        return part <= 0.04045 ? part / 12.92 : Math.Pow((part + 0.055) / 1.055, 2.4);
+    })];
+
+    private static double[] Lab(double[] light)
+    {
+        static double Root(double part) => part > 0.008856 ? Math.Cbrt(part) : (7.787 * part) + (16.0 / 116);
+        double x = Root(((0.4124 * light[0]) + (0.3576 * light[1]) + (0.1805 * light[2])) / 0.9505);
+        double y = Root((0.2126 * light[0]) + (0.7152 * light[1]) + (0.0722 * light[2]));
+        double z = Root(((0.0193 * light[0]) + (0.1192 * light[1]) + (0.9505 * light[2])) / 1.089);
+        return [(116 * y) - 16, 500 * (x - y), 200 * (y - z)];
     }
 }

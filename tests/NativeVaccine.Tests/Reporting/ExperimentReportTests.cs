@@ -79,6 +79,7 @@ public sealed class ExperimentReportTests : IDisposable
         XElement curve = page.Descendants("svg").First();
         Assert.Equal(["SFT (6 seeds)", "T-Vaccine <1> (no looks)"], Texts(curve).Where(static text => text.Contains('(') && !text.Contains('%')));
         Assert.Single(curve.Elements("path"), static path => path.Attribute("class")!.Value == "band s0");
+        Assert.Equal(3, curve.Elements("circle").Count());  // at steps 0 and 8, which all attacks have, and in the legend
         // Not a mean over fewer seeds: four of the six came to it.
         XElement steps = page.Descendants("svg").Single(static chart => chart.Attribute("aria-label")!.Value.StartsWith("Steps until", StringComparison.Ordinal));
         Assert.Contains("SFT (no numbers)", Texts(steps));
@@ -114,7 +115,8 @@ public sealed class ExperimentReportTests : IDisposable
         ExperimentResults results = Results(seeds: 2);
         XElement page = Write(results with
         {
-            Table = [], Cells = [.. results.Cells.Select(static cell => cell with { State = CellState.Waiting, Numbers = new Dictionary<string, double?>() })],
+            Table = [],
+            Cells = [.. results.Cells.Select(static cell => cell with { State = CellState.Waiting, Numbers = new Dictionary<string, double?>() })],
         });
 
         Assert.StartsWith("0 of 12 cells done, 12 not begun", Paragraph(page), StringComparison.Ordinal);
@@ -134,7 +136,9 @@ public sealed class ExperimentReportTests : IDisposable
                 cells.Add(new ExperimentCell { Id = $"{rho}-{layers}", Settings = Settings(), State = CellState.Done });
                 rows.Add(new ExperimentRow
                 {
-                    Settings = Settings(), Seeds = 1, Numbers = new Dictionary<string, ExperimentMean> { ["harmful_score"] = new() { Mean = 10 * rho, Count = 1 } },
+                    Settings = Settings(),
+                    Seeds = 1,
+                    Numbers = new Dictionary<string, ExperimentMean> { ["harmful_score"] = new() { Mean = 10 * rho, Count = 1 } },
                 });
             }
         }
