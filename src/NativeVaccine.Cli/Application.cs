@@ -13,7 +13,7 @@ namespace NativeVaccine.Cli;
 /// <param name="interruption">Stops a run at its next step.</param>
 internal sealed class Application(Terminal terminal, Interruption interruption)
 {
-    private static readonly Option<bool> Verbose = new("--verbose") { Description = "show where an error came from", Recursive = true };
+    private const string Verbose = "--verbose";
 
     // Prompts may begin with '@', which would otherwise name a file of arguments.
     private static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
@@ -22,7 +22,7 @@ internal sealed class Application(Terminal terminal, Interruption interruption)
     /// <returns>The exit code.</returns>
     public int Run(string[] arguments)
     {
-        bool isVerbose = arguments.Contains(Verbose.Name);
+        bool isVerbose = arguments.Contains(Verbose);
         InputFile.Notice = terminal.Error.WriteLine;
         try
         {
@@ -55,7 +55,8 @@ internal sealed class Application(Terminal terminal, Interruption interruption)
         var root = new RootCommand(
             "NativeVaccine hardens language models against harmful fine-tuning (T-Vaccine, arXiv 2410.09760) and measures it.")
         {
-            Verbose,
+            // Made for each root: an option knows its parents, and a shared one would keep the verbs of every command line of an experiment.
+            new Option<bool>(Verbose) { Description = "show where an error came from", Recursive = true },
             new DoctorCommand(context),
             new PlanCommand(context),
             new DataCommand(context),
