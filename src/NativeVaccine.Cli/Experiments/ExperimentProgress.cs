@@ -28,7 +28,7 @@ internal sealed class ExperimentProgress
         if (work.FirstOrDefault(job => Of(job.Id).State == JobState.Failed) is { } failed) return (JobState.Failed, $"{failed.Stage}: {Of(failed.Id).Error}");
         if (work.All(job => Of(job.Id).State == JobState.Done)) return (JobState.Done, null);
         return work.FirstOrDefault(job => Of(job.Id).State == JobState.Running) is { } running
-            ? (JobState.Running, $"{running.Stage} by {Of(running.Id).Worker}")
+            ? (JobState.Running, $"{running.Stage} by {Of(running.Id).Worker?.ToString() ?? "another process"}")
             : (JobState.Waiting, null);
     }
 

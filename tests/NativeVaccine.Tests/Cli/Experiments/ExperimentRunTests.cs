@@ -89,7 +89,7 @@ public sealed class ExperimentRunTests : IDisposable
         for (int milliseconds = 150; ; milliseconds += 250)
         {
             using var source = new CancellationTokenSource(milliseconds);
-            CommandResult result = small.Run(source.Token);
+            CommandResult result = small.Run(cancellation: source.Token);
             if (result.ExitCode == 0) break;
             Assert.Equal(130, result.ExitCode);
             stops++;

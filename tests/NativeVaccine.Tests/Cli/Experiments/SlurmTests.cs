@@ -104,9 +104,9 @@ public sealed class SlurmTests : IDisposable
             : Answer(command));
         InputException exception = Assert.Throws<InputException>(() => Submission(experiment, queue).Run(isDry: false, static (_, _, _) => { }));
         Assert.EndsWith("wave1-align.sbatch': sbatch: error: Batch job submission failed: no more", exception.Message, StringComparison.Ordinal);
-        queued = "77 101_0\n";
+        queued = "77 101_0\n78 101_1\n";
         submitted.Clear();
-        Assert.Equal(1, Submit(experiment).Queued);
+        Assert.Equal(2, Submit(experiment).Queued);
         Assert.DoesNotContain("sbatch --parsable wave1-prepare.sbatch", submitted);
         InputException missing = Assert.Throws<InputException>(() => Submission(experiment, new SlurmQueue(static _ => null)).Run(isDry: false, static (_, _, _) => { }));
         Assert.StartsWith("squeue: there is no such program here", missing.Message, StringComparison.Ordinal);

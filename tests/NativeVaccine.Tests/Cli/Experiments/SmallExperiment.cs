@@ -49,7 +49,7 @@ internal sealed class SmallExperiment : IDisposable
     public string FileAt(string name) => Path.Combine(folder.FullName, name);
 
     /// <summary>Runs it.</summary>
-    public CommandResult Run(CancellationToken cancellation = default, string? output = null) =>
+    public CommandResult Run(string? output = null, CancellationToken cancellation = default) =>
         CommandLine.Run(cancellation, "experiment", "run", PlanFile, "--out", output ?? Out);
 
     /// <summary>The results without what a clock says.</summary>
