@@ -18,13 +18,16 @@ namespace NativeVaccine.Cli.Experiments;
 internal sealed class ExperimentForecast(Experiment experiment, ExperimentFolder folder, RootCommand root, Func<string[], Terminal, int> run)
 {
     /// <summary>Options of a training verb that take no memory; runs that differ in no others are of one kind.</summary>
-    private static readonly string[] TakeNone = ["--seed", "--learning-rate", "--epochs", "--data", "--run", "--init-adapter", "--replay"];
+    private static readonly string[] TakeNone = ["--seed", "--learning-rate", "--epochs", "--run", "--init-adapter", "--replay"];
 
     private sealed record Kind(string[] Options, ExperimentJob[] Jobs, JsonNode Plan)
     {
         public long Bytes => (long)Plan["total_bytes"]!;
 
         public bool Fits => (bool?)Plan["fits"] != false;
+
+        /// <summary>Whether its data is there; else the plan is for samples as long as they may be.</summary>
+        public bool KnowsData => Plan["steps"] is not null;
     }
 
     private readonly Kind[] kinds = [.. experiment.Jobs
@@ -46,8 +49,8 @@ internal sealed class ExperimentForecast(Experiment experiment, ExperimentFolder
             HashSet<string> ids = [.. kind.Jobs.Select(static job => job.Id)];
             GridCell[] cells = [.. experiment.Cells.Where(cell => experiment.WorkOf(cell).Any(job => ids.Contains(job.Id)))];
             string room = (long?)kind.Plan["room"] is { } bytes ? $", and there are {ByteSize.Format(bytes)}" : "";
-            yield return string.Create(
-                CultureInfo.InvariantCulture, $"DOES NOT FIT: {ByteSize.Format(kind.Bytes)} at least{room}: {cells.Length} cells, the first is {cells[0].Title}");
+            string need = kind.KnowsData ? $"DOES NOT FIT: {ByteSize.Format(kind.Bytes)} at least" : $"MAY NOT FIT: {ByteSize.Format(kind.Bytes)} for the longest samples";
+            yield return string.Create(CultureInfo.InvariantCulture, $"{need}{room}: {kind.Jobs[0].Verb[0]} of {cells.Length} cells, the first is {cells[0].Title}");
         }
     }
 
@@ -71,12 +74,19 @@ internal sealed class ExperimentForecast(Experiment experiment, ExperimentFolder
     /// <summary>Of an attack with the model that its alignment is of: what is merged into it takes no memory of its own.</summary>
     private static IEnumerable<string> OptionsOf(Experiment experiment, ExperimentJob job)
     {
-        IEnumerable<string> own = job.Options.Where(static option =>
-            !TakeNone.Contains(option.Split('=')[0]) && !option.StartsWith("--tamper-prompts", StringComparison.Ordinal) && !option.StartsWith("--tamper-every", StringComparison.Ordinal));
+        bool areLooksMade = job.Options.Any(static option => option.StartsWith($"--tamper-prompts={ExperimentJob.Home}", StringComparison.Ordinal));
+        IEnumerable<string> own = job.Options.Where(option =>
+            !TakeNone.Contains(option.Split('=')[0]) && !IsMadeData(option) && !(areLooksMade && IsOfLooks(option)));
         if (job.Options.All(static option => !option.StartsWith("--run=", StringComparison.Ordinal))) return own;
         ExperimentJob? aligned = experiment.Jobs.FirstOrDefault(other => other.Stage == "align" && job.Needs.Contains(other.Id));
         return aligned is null ? own : [.. own, .. aligned.Options.Where(static option => option.StartsWith("--model=", StringComparison.Ordinal))];
     }
+
+    /// <summary>A file that is still to be made, one for each seed and ratio: its runs are of one kind.</summary>
+    private static bool IsMadeData(string option) => option.StartsWith($"--data={ExperimentJob.Home}", StringComparison.Ordinal);
+
+    private static bool IsOfLooks(string option) =>
+        option.StartsWith("--tamper-", StringComparison.Ordinal) || option.StartsWith("--track-drift", StringComparison.Ordinal);
 
     private bool OfAStep(string option)
     {

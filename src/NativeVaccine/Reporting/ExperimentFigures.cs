@@ -141,12 +141,14 @@ internal sealed class ExperimentFigures
                 .Select(static row => (Harm: row.Numbers[ExperimentNumbers.HarmfulScore], Accuracy: row.Numbers[ExperimentNumbers.Accuracy]))
                 .Select(static row => new Point(row.Harm.Mean, row.Accuracy.Mean, Bounds(row.Accuracy), Bounds(row.Harm)))]))];
             if (series.All(static one => one.Points.Count == 0)) continue;
+            double least = series.SelectMany(static one => one.Points).Min(static point => point.YInterval?.Low ?? point.Y);
             string title = $"Finetune accuracy against harmful score{(label.Length > 0 ? $", {label}" : "")}";
             var chart = new XyChart
             {
                 Name = title,
                 XTitle = "harmful score (%)",
                 YTitle = "finetune accuracy (%)",
+                YRange = (Math.Floor(Math.Min(least, 99) / 10) * 10, 100), // no axis goes on above 100 %
                 Series = Named(series),
                 Form = SeriesForm.Points,
             };

@@ -59,7 +59,7 @@ public sealed class CommandLineTests
     [InlineData("generate --config", "error: nvaccine generate: --config needs a value")]
     [InlineData("generate --model a --model b --prompt y", "error: nvaccine generate: --model may be given only once")]
     [InlineData("generate --model a", "error: nvaccine generate: expected either --prompt or --prompts")]
-    [InlineData("evaluate", "error: nvaccine evaluate: expected one of loss, harmful, choice, sst2, ag-news, gsm8k, alpaca")]
+    [InlineData("evaluate", "error: nvaccine evaluate: expected one of loss, harmful, choice, sst2, ag-news, gsm8k, match, alpaca")]
     [InlineData("merge --model a --adapter b", "error: nvaccine merge: expected --out")]
     [InlineData("merge --model a --adapter b --out c --dtype int8",
         "error: nvaccine merge: --dtype: 'int8' cannot be used; expected one of fp32, fp16, bf16")]

@@ -124,4 +124,23 @@ public sealed class ExperimentRunTests : IDisposable
         Assert.Equal(11, File.ReadAllLines(jobs).Length);
         Assert.Contains("there is no cell 12: expected 0 to 11", CommandLine.Run("experiment", "cell", small.Out, "12").ErrorLine, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void WhatItTakesIsSaidBefore()
+    {
+        string[] lines = small.Run().Error.Split('\n');
+        Assert.StartsWith("plan: 12 cells, ", lines[0], StringComparison.Ordinal);
+        Assert.Matches("^a training run takes up to [0-9.]+ MiB$", lines[1]);
+        Assert.Matches("^training takes up to [0-9]+ s on this machine, by a measured step of each kind of run$", lines[2]);
+    }
+
+    [Fact]
+    public void CellsThatDoNotFitAreNamedBefore()
+    {
+        small.Plan["all"] = new JsonObject { ["device_memory"] = "1MiB" };
+        CommandResult result = small.Run();
+        Assert.Equal(1, result.ExitCode);
+        Assert.Matches("DOES NOT FIT: [0-9.]+ MiB at least, and there are 1.00 MiB: align of 4 cells, the first is SFT poison_ratio=0 seed=1", result.Error);
+        Assert.Matches("MAY NOT FIT: [0-9.]+ MiB for the longest samples, and there are 1.00 MiB: finetune of 12 cells, the first is none", result.Error);
+    }
 }
