@@ -33,7 +33,9 @@ internal sealed class ExperimentWork(
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public int Run(IReadOnlyList<GridCell> cells)
     {
-        var left = new List<GridCell>(cells);
+        List<GridCell> left = [.. cells.Where(cell => experiment.WorkOf(cell).Any(job => folder.StatusOf(job.Id).State != JobState.Done))];
+        if (left.Count < cells.Count)
+            Say(string.Create(CultureInfo.InvariantCulture, $"{cells.Count - left.Count} of {cells.Count} cells were done before"));
         int broken = 0;
         while (left.Count > 0)
         {
