@@ -29,7 +29,6 @@ internal sealed class ExperimentCellCommand : ExperimentVerb
             throw new InputException(string.Create(
                 CultureInfo.InvariantCulture, $"{folder.Path}: there is no cell {index}: expected 0 to {experiment.Cells.Count - 1}"));
         }
-        Saving = "the step that runs is finished and kept";
         int broken = WorkOn(experiment, folder).Run([experiment.Cells[index]]);
         return broken == 0 ? ExitCode.Success : ExitCode.Failed;
     }

@@ -23,9 +23,8 @@ internal sealed class ExperimentJobCommand : ExperimentVerb
     {
         (Experiment experiment, ExperimentFolder folder) = Open(parsed);
         string wanted = parsed.GetRequiredValue(id);
-        ExperimentJob job = experiment.Jobs.FirstOrDefault(one => one.Id == wanted)
+        ExperimentJob job = experiment.Find(wanted)
             ?? throw new InputException($"{folder.Path}: there is no piece of work '{wanted}'; its plan has changed since, or it is another experiment's");
-        Saving = "the step that runs is finished and kept";
         return WorkOn(experiment, folder).Run(job) ? ExitCode.Success : ExitCode.Failed;
     }
 }

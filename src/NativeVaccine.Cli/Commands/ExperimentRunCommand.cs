@@ -30,9 +30,9 @@ internal sealed class ExperimentRunCommand : ExperimentVerb
     protected override int Execute(ParseResult parsed)
     {
         (Experiment experiment, ExperimentFolder folder) = Prepare(parsed);
-        Terminal.Error.WriteLine(Describe(experiment, folder));
-        SayWhatItTakes(experiment, folder, isMeasured: !parsed.GetValue(quick));
-        Saving = "the step that runs is finished and kept";
+        var progress = new ExperimentProgress(experiment, folder);
+        Terminal.Error.WriteLine(Describe(experiment, progress));
+        SayWhatItTakes(experiment, folder, progress, isMeasured: !parsed.GetValue(quick));
         try
         {
             int broken = WorkOn(experiment, folder, CollectNowAndThen(experiment, folder)).Run(experiment.Cells);
@@ -49,9 +49,8 @@ internal sealed class ExperimentRunCommand : ExperimentVerb
     }
 
     /// <summary>By a measured step only before the first work: later the work that is done says more.</summary>
-    private void SayWhatItTakes(Experiment experiment, ExperimentFolder folder, bool isMeasured)
+    private void SayWhatItTakes(Experiment experiment, ExperimentFolder folder, ExperimentProgress progress, bool isMeasured)
     {
-        var progress = new ExperimentProgress(experiment, folder);
         if (progress.Count(JobState.Waiting) + progress.Count(JobState.Failed) == 0) return;
         var forecast = new ExperimentForecast(experiment, folder, Root(), Run);
         foreach (string line in forecast.Memory()) Terminal.Error.WriteLine(line);

@@ -38,7 +38,7 @@ internal sealed class ExperimentStatusCommand : ExperimentVerb
         foreach (JobState state in Enum.GetValues<JobState>()) result[state.ToString().ToLowerInvariant()] = cells.Count(cell => cell.State == state);
         WriteJsonOr(parsed.GetValue(json), result, () =>
         {
-            Terminal.WriteText(Describe(experiment, folder));
+            Terminal.WriteText(Describe(experiment, progress));
             foreach ((GridCell cell, JobState state, string? detail) in cells.Where(static cell => cell.State is JobState.Running or JobState.Failed))
                 Terminal.WriteText($"{state.ToString().ToLowerInvariant()}: {cell.Title}: {detail}");
             table.Write(Terminal);

@@ -44,15 +44,11 @@ internal abstract class ExperimentVerb(string name, string description, string e
     }
 
     /// <summary>Does the work of some cells in this process.</summary>
-    protected ExperimentWork WorkOn(Experiment experiment, ExperimentFolder folder, Action<GridCell>? cellEnded = null) => new(
-        experiment,
-        folder,
-        new JobRunner(folder, RunUntil),
-        Terminal,
-        Cancellation)
+    protected ExperimentWork WorkOn(Experiment experiment, ExperimentFolder folder, Action<GridCell>? cellEnded = null)
     {
-        CellEnded = cellEnded,
-    };
+        Saving = "the step that runs is finished and kept";
+        return new ExperimentWork(experiment, folder, new JobRunner(folder, RunUntil), Terminal, Cancellation) { CellEnded = cellEnded };
+    }
 
     /// <summary>The program's verbs.</summary>
     protected RootCommand Root() => Application.CreateRoot(context);
@@ -79,9 +75,8 @@ internal abstract class ExperimentVerb(string name, string description, string e
     }
 
     /// <summary>What there is to do, in a line.</summary>
-    protected static string Describe(Experiment experiment, ExperimentFolder folder)
+    protected static string Describe(Experiment experiment, ExperimentProgress progress)
     {
-        var progress = new ExperimentProgress(experiment, folder);
         int done = progress.Count(JobState.Done);
         string left = progress.Left() is { } time ? $", about {time} left" : "";
         string failed = progress.Count(JobState.Failed) is > 0 and var count ? string.Create(CultureInfo.InvariantCulture, $", {count} failed") : "";

@@ -14,11 +14,10 @@ internal static class CellNumbers
     public static IReadOnlyDictionary<string, double?> Of(ExperimentFolder folder, Experiment experiment, GridCell cell)
     {
         var numbers = new Dictionary<string, double?>();
-        Dictionary<string, ExperimentJob> jobs = experiment.WorkOf(cell).ToDictionary(static job => job.Id);
         foreach ((string stage, string id) in cell.Jobs)
         {
             if (folder.StatusOf(id).State != JobState.Done) continue;
-            string output = folder.Inside(jobs[id].Output);
+            string output = folder.Inside(experiment.Find(id)!.Output);
             switch (stage)
             {
                 case "harmful_before":

@@ -18,6 +18,7 @@ internal sealed record Experiment(
     string Name, string Plan, IReadOnlyList<string> Axes, string Baseline, IReadOnlyList<ExperimentJob> Jobs, IReadOnlyList<GridCell> Cells)
 {
     private const string FileName = "experiment.json";
+    private readonly Dictionary<string, int> places = Jobs.Index().ToDictionary(static job => job.Item.Id, static job => job.Index, StringComparer.Ordinal);
 
     /// <summary>The experiment of a folder.</summary>
     /// <exception cref="InputException">The folder is no experiment's, or the file is broken.</exception>
@@ -58,11 +59,17 @@ internal sealed record Experiment(
     /// <summary>The work that a cell needs, each piece after those that it needs itself.</summary>
     public IEnumerable<ExperimentJob> WorkOf(GridCell cell)
     {
-        var wanted = new HashSet<string>(cell.Jobs.Values, StringComparer.Ordinal);
-        for (int i = Jobs.Count - 1; i >= 0; i--)
+        var wanted = new SortedSet<int>();
+        foreach (string id in cell.Jobs.Values) Want(id);
+        return wanted.Select(place => Jobs[place]);
+
+        void Want(string id)
         {
-            if (wanted.Contains(Jobs[i].Id)) wanted.UnionWith(Jobs[i].Needs);
+            if (!wanted.Add(places[id])) return;
+            foreach (string need in Jobs[places[id]].Needs) Want(need);
         }
-        return Jobs.Where(job => wanted.Contains(job.Id));
     }
+
+    /// <summary>A piece of work by its name; null if there is none of that name.</summary>
+    public ExperimentJob? Find(string id) => places.TryGetValue(id, out int place) ? Jobs[place] : null;
 }

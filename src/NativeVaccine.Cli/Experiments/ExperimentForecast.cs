@@ -78,7 +78,7 @@ internal sealed class ExperimentForecast(Experiment experiment, ExperimentFolder
         IEnumerable<string> own = job.Options.Where(option =>
             !TakeNone.Contains(option.Split('=')[0]) && !IsMadeData(option) && !(areLooksMade && IsOfLooks(option)));
         if (job.Options.All(static option => !option.StartsWith("--run=", StringComparison.Ordinal))) return own;
-        ExperimentJob? aligned = experiment.Jobs.FirstOrDefault(other => other.Stage == "align" && job.Needs.Contains(other.Id));
+        ExperimentJob? aligned = job.Needs.Select(experiment.Find).FirstOrDefault(static need => need!.Stage == "align");
         return aligned is null ? own : [.. own, .. aligned.Options.Where(static option => option.StartsWith("--model=", StringComparison.Ordinal))];
     }
 
@@ -97,12 +97,10 @@ internal sealed class ExperimentForecast(Experiment experiment, ExperimentFolder
     /// <summary>Optimizer steps of a run: of its data where it is there, else of the mixture that is to be made.</summary>
     private int? StepsOf(ExperimentJob job)
     {
-        ExperimentJob? mix = experiment.Jobs.FirstOrDefault(other => other.Stage == "mix" && job.Needs.Contains(other.Id));
+        ExperimentJob? mix = job.Needs.Select(experiment.Find).FirstOrDefault(static need => need!.Stage == "mix");
         if (mix is null) return (int?)Ask(run, ["plan", .. job.Options.Where(static option => !option.Contains(ExperimentJob.Home, StringComparison.Ordinal))])?["steps"];
         int Number(ExperimentJob from, string name, int otherwise) =>
-            from.Options.FirstOrDefault(option => option.StartsWith($"{name}=", StringComparison.Ordinal)) is { } given
-                ? int.Parse(given[(name.Length + 1)..], CultureInfo.InvariantCulture)
-                : otherwise;
+            from.ValueOf(name) is { } given ? int.Parse(given, CultureInfo.InvariantCulture) : otherwise;
         TrainingOptions defaults = TrainingDefaults.For(TrainingStage.Finetune, "sft", Preset.Paper);
         int perStep = Number(job, "--batch", defaults.Batch) * Number(job, "--accumulate", defaults.Accumulate);
         return Number(job, "--epochs", defaults.Epochs) * ((Number(mix, "--count", 0) + perStep - 1) / perStep);

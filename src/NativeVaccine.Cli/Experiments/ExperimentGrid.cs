@@ -14,9 +14,6 @@ internal sealed class ExperimentGrid
     /// <summary>What is measured, before the attack and after it.</summary>
     private static readonly string[] Measured = ["harmful", "accuracy", "capability"];
 
-    /// <summary>Options that change no number: who changes them goes on with the same work.</summary>
-    private static readonly string[] ChangeNothing = ["--threads", "--device-memory", "--checkpoint-every"];
-
     /// <summary>Options that a run keeps for those after it; a model that was never aligned has no run.</summary>
     private static readonly string[] KeptByARun = ["model", "template", "labels", "max_length"];
 
@@ -182,7 +179,7 @@ internal sealed class ExperimentGrid
         var text = new StringBuilder();
         text.Append(string.Join(' ', verb)).Append('\n');
         text.Append(FormattableString.Invariant($"revision {RunFingerprint.Revision}, rules {RefusalRules.Version}\n"));
-        foreach (string line in options.Where(static option => !ChangeNothing.Contains(option.Name)).Select(IdentityOf).Order(StringComparer.Ordinal))
+        foreach (string line in options.Where(static option => !ExperimentJob.ChangeNothing.Contains(option.Name)).Select(IdentityOf).Order(StringComparer.Ordinal))
             text.Append(line).Append('\n');
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..12];
     }

@@ -18,11 +18,19 @@ internal sealed record ExperimentJob(
     /// <summary>Stands for the experiment's folder, so that it can be moved.</summary>
     public const string Home = "{home}";
 
+    /// <summary>Options that change no number: who changes them goes on with the same work.</summary>
+    public static readonly IReadOnlyList<string> ChangeNothing = ["--threads", "--device-memory", "--checkpoint-every"];
+
     /// <summary>Whether it makes a run folder, and goes on from its checkpoint.</summary>
     public bool IsTraining => Verb is ["align"] or ["finetune"];
 
     /// <summary>The option that names the output.</summary>
     private string OutputOption => Verb[0] == "evaluate" ? "--json" : "--out";
+
+    /// <summary>What an option is given; null if it is not.</summary>
+    /// <param name="option">With its dashes.</param>
+    public string? ValueOf(string option) =>
+        Options.FirstOrDefault(given => given.StartsWith($"{option}=", StringComparison.Ordinal))?[(option.Length + 1)..];
 
     /// <summary>The whole command line.</summary>
     /// <param name="home">The experiment's folder.</param>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NativeVaccine.IO;
+using NativeVaccine.Reporting;
 
 namespace NativeVaccine.Cli.Experiments;
 
@@ -17,10 +18,10 @@ internal sealed record Arm(string Name, string? Method, string? Continues, JsonO
 internal sealed record Axis(string Name, IReadOnlyList<JsonNode> Values)
 {
     /// <summary>The axis whose values are repetitions of one thing: tables have their mean and spread.</summary>
-    public const string Seed = "seed";
+    public const string Seed = ExperimentResults.SeedAxis;
 
     /// <summary>The axis of the arms.</summary>
-    public const string Method = "method";
+    public const string Method = ExperimentResults.MethodAxis;
 
     /// <summary>What a table says of a value.</summary>
     public static JsonNode LabelOf(JsonNode value) => (value is JsonObject named ? named["name"]! : value).DeepClone();

@@ -60,5 +60,5 @@ internal sealed class ExperimentProgress
     }
 
     private static string KindOf(ExperimentJob job) =>
-        $"{job.Stage} {job.Options.FirstOrDefault(static option => option.StartsWith("--method=", StringComparison.Ordinal))}";
+        $"{job.Stage} {job.ValueOf("--method")}";
 }

@@ -12,7 +12,6 @@ internal static class ExperimentTable
     public static ExperimentResults Collect(Experiment experiment, ExperimentFolder folder)
     {
         var progress = new ExperimentProgress(experiment, folder);
-        Dictionary<string, ExperimentJob> jobs = experiment.Jobs.ToDictionary(static job => job.Id);
         ExperimentCell[] cells = [.. experiment.Cells.Select(cell =>
         {
             (JobState state, string? detail) = progress.Of(cell);
@@ -28,8 +27,8 @@ internal static class ExperimentTable
                     _ => CellState.Waiting,
                 },
                 Error = state == JobState.Failed ? detail : null,
-                AlignRun = cell.Jobs.TryGetValue("align", out string? align) ? jobs[align].Output : null,
-                AttackRun = jobs[cell.Jobs["attack"]].Output,
+                AlignRun = cell.Jobs.TryGetValue("align", out string? align) ? experiment.Find(align)!.Output : null,
+                AttackRun = experiment.Find(cell.Jobs["attack"])!.Output,
                 Numbers = CellNumbers.Of(folder, experiment, cell),
             };
         })];

@@ -82,7 +82,7 @@ internal sealed class ExperimentWork(
 
     private bool HasNeeds(ExperimentJob job, string title)
     {
-        foreach (ExperimentJob need in experiment.Jobs.Where(one => job.Needs.Contains(one.Id)))
+        foreach (ExperimentJob need in job.Needs.Select(need => experiment.Find(need)!))
         {
             JobStatus status;
             while ((status = folder.StatusOf(need.Id)).State == JobState.Running) WaitForOthers();

@@ -55,7 +55,7 @@ internal sealed class JobRunner(ExperimentFolder folder, Func<string[], Terminal
         string output = folder.Inside(job.Output);
         if (job.IsTraining && File.Exists(Path.Combine(output, RunFolder.ConfigurationFileName)))
         {
-            string[] free = ["--threads", "--device-memory", "--checkpoint-every", "--device"];
+            string[] free = [.. ExperimentJob.ChangeNothing, "--device"];
             return [.. job.Verb, $"--resume={output}", .. job.Options.Where(option => free.Contains(option.Split('=')[0]))];
         }
         // What a stopped job without checkpoints left is made again.

@@ -57,9 +57,8 @@ internal sealed partial class SlurmScript(Experiment experiment, ExperimentFolde
         OfOneKind().Match(options) is not { Success: true } match ? options : match.Groups[1].Value == kind ? match.Groups[2].Value : null;
 
     /// <summary>The most threads that one of the jobs is told to use; null if they are told nothing.</summary>
-    private static int? ThreadsOf(SlurmArray array) => array.Jobs.SelectMany(static job => job.Options)
-        .Where(static option => option.StartsWith("--threads=", StringComparison.Ordinal))
-        .Select(static option => int.Parse(option.Split('=')[1], CultureInfo.InvariantCulture))
+    private static int? ThreadsOf(SlurmArray array) => array.Jobs.Select(static job => job.ValueOf("--threads")).OfType<string>()
+        .Select(static threads => int.Parse(threads, CultureInfo.InvariantCulture))
         .Where(static threads => threads > 0).Cast<int?>().Max();
 
     /// <summary>The first cell that needs each job; cells that share it are left out.</summary>
