@@ -240,7 +240,7 @@ VACCINE_API vaccine_status vaccine_session_get_tensor_count(const vaccine_sessio
 VACCINE_API vaccine_status vaccine_session_get_tensor(const vaccine_session* session, int32_t index,
                                                       vaccine_tensor_info* out) VACCINE_NOEXCEPT;
 /* Elements first .. first+count-1 of tensor `index`, row by row, so that a model may stream in pieces. Values are rounded to the tensor's
- * type. */
+ * type. On a CPU several threads may write at once, each its own elements. */
 VACCINE_API vaccine_status vaccine_session_write_tensor(vaccine_session* session, int32_t index, int64_t first, int64_t count,
                                                         const float* values) VACCINE_NOEXCEPT;
 /* The same from bf16, as most models are stored; exact in a tensor of either type. */

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <thread>
 
 #include "engine_model.h"
@@ -112,6 +113,41 @@ void one_session() {
     check(model.vector(VACCINE_VECTOR_EXTRA)[0] == 20.0f * kSteps, "additions were lost");
 }
 
+/// A model streams in from several threads, each writing its own elements, while another session of the device computes.
+void weights_are_written_side_by_side() {
+    vaccine_device* device = nullptr;
+    ok(vaccine_device_create(0, 2, &device));
+    auto model = std::make_unique<Model>(Setup{}, device), other = std::make_unique<Model>(Setup{}, device);
+    int32_t tensors = 0, trainable = 0;
+    ok(vaccine_session_get_tensor_count(model->session, &tensors, &trainable));
+    const auto value = [](int32_t tensor, int64_t element) { return static_cast<float>((tensor * 31 + element) % 251) / 128; };
+    const auto elements = [&](int32_t tensor) {
+        vaccine_tensor_info info{};
+        info.struct_size = sizeof info;
+        ok(vaccine_session_get_tensor(model->session, tensor, &info));
+        return info.rows * info.columns;
+    };
+    both([&](int which) {
+        for (int32_t tensor = 0; tensor < tensors; ++tensor) {
+            const int64_t half = elements(tensor) / 2, first = which == 0 ? 0 : half;
+            std::vector<float> values(static_cast<size_t>(which == 0 ? half : elements(tensor) - half));
+            for (size_t i = 0; i < values.size(); ++i) values[i] = value(tensor, first + static_cast<int64_t>(i));
+            if (!values.empty())
+                ok(vaccine_session_write_tensor(model->session, tensor, first, static_cast<int64_t>(values.size()), values.data()));
+            if (tensor % 8 == which && tensor / 8 < kSteps) other->forward(TestBatch());
+        }
+    });
+    for (int32_t tensor = 0; tensor < tensors; ++tensor) {
+        std::vector<float> values(static_cast<size_t>(elements(tensor)));
+        ok(vaccine_session_read_tensor(model->session, tensor, 0, static_cast<int64_t>(values.size()), values.data()));
+        for (size_t i = 0; i < values.size(); ++i)
+            check(values[i] == value(tensor, static_cast<int64_t>(i)), "tensor " + std::to_string(tensor) + " lost what was written");
+    }
+    model.reset();
+    other.reset();
+    vaccine_device_destroy(device);
+}
+
 /// A pass that is asked to end says so, and leaves the weights and the next passes as they would have been.
 void interrupted_passes_end() {
     const TestBatch batch;
@@ -207,6 +243,7 @@ void long_passes_end(bool backwards) {
 int main() {
     std::vector<NamedTest> tests{{"two sessions of one device", [] { sessions(true); }},
                                  {"one session", one_session},
+                                 {"weights written side by side", weights_are_written_side_by_side},
                                  {"interrupted passes", interrupted_passes_end}};
 #ifndef VACCINE_TEST_CUDA
     tests.push_back({"two devices", [] { sessions(false); }});

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <shared_mutex>
 #include <string>
 
 #include "abi/first_sizes.h"
@@ -40,6 +41,12 @@ inline void require_works(const vaccine_device& device) {
     if (!device.failure.empty()) throw Error(Status::Device, "the device failed earlier: " + device.failure);
 }
 
+/// The same for a session.
+inline void require_works(const vaccine_session& session) {
+    if (!session.failure.empty()) throw Error(Status::Device, "the session failed earlier: " + session.failure);
+    require_works(session.owner);
+}
+
 /// Remembers an error after which the device is lost.
 inline void remember(const vaccine_device& device, const Error& error) {
     if (error.status() == Status::Device && device.failure.empty() && device.device->lost()) device.failure = error.what();
@@ -49,7 +56,7 @@ inline void remember(const vaccine_device& device, const Error& error) {
 template <class Body> vaccine_status guard_device(const char* function, const vaccine_device* device, Body body) noexcept {
     return guard(function, [&] {
         not_null(device, "device");
-        const std::lock_guard<std::mutex> turn(device->busy);
+        const std::lock_guard turn(device->busy);
         require_works(*device);
         try {
             body(*device->device);
@@ -65,9 +72,8 @@ template <class Body> vaccine_status guard_device(const char* function, const va
 template <class Handle, class Body> vaccine_status guard_session(const char* function, Handle* session, Body body) noexcept {
     return guard(function, [&] {
         not_null(session, "session");
-        const std::lock_guard<std::mutex> turn(session->owner.busy);
-        if (!session->failure.empty()) throw Error(Status::Device, "the session failed earlier: " + session->failure);
-        require_works(session->owner);
+        const std::lock_guard turn(session->owner.busy);
+        require_works(*session);
         try {
             body(session->session.enter());
         } catch (const Error& e) {
@@ -75,6 +81,17 @@ template <class Handle, class Body> vaccine_status guard_session(const char* fun
             remember(session->owner, e);
             throw;
         }
+    });
+}
+
+/// guard_session for writing into a session's memory. Where that is the host's, several threads write side by side: the first touch of new
+/// memory, which the system clears, takes longer than the copy.
+template <class Body> vaccine_status guard_write(const char* function, vaccine_session* session, Body body) noexcept {
+    if (session == nullptr || !session->owner.device->is_host()) return guard_session(function, session, body);
+    return guard(function, [&] {
+        const std::shared_lock beside(session->owner.busy);
+        require_works(*session);
+        body(session->session);
     });
 }
 

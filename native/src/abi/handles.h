@@ -1,7 +1,7 @@
 #pragma once
 #include <atomic>
 #include <memory>
-#include <mutex>
+#include <shared_mutex>
 #include <string>
 
 #include "core/device.h"
@@ -11,8 +11,9 @@
 
 struct vaccine_device {
     std::unique_ptr<vaccine::Device> device;
-    // Held for the length of a call on the device or on a session of it: they share its stream, its scratch and its threads.
-    mutable std::mutex busy;
+    // Held for the length of a call on the device or on a session of it: they share its stream, its scratch and its threads. Shared by
+    // calls that use none of these.
+    mutable std::shared_mutex busy;
     // What it failed of; empty while it works. Calls that only ask may be the ones that find out.
     mutable std::string failure;
 

@@ -33,7 +33,7 @@ vaccine_status vaccine_session_create(vaccine_device* device, const vaccine_plan
 
 void vaccine_session_destroy(vaccine_session* session) noexcept {
     if (session == nullptr) return;
-    const std::lock_guard<std::mutex> turn(session->owner.busy);
+    const std::lock_guard turn(session->owner.busy);
     delete session;
 }
 
@@ -75,7 +75,7 @@ vaccine_status vaccine_session_get_tensor(const vaccine_session* session, int32_
 
 vaccine_status vaccine_session_write_tensor(vaccine_session* session, int32_t index, int64_t first, int64_t count,
                                             const float* values) noexcept {
-    return guard_session("vaccine_session_write_tensor", session, [&](vaccine::Session& s) {
+    return guard_write("vaccine_session_write_tensor", session, [&](vaccine::Session& s) {
         not_null(values, "values");
         s.write(s.tensor(index), first, count, values);
     });
@@ -83,7 +83,7 @@ vaccine_status vaccine_session_write_tensor(vaccine_session* session, int32_t in
 
 vaccine_status vaccine_session_write_tensor_bf16(vaccine_session* session, int32_t index, int64_t first, int64_t count,
                                                  const uint16_t* values) noexcept {
-    return guard_session("vaccine_session_write_tensor_bf16", session, [&](vaccine::Session& s) {
+    return guard_write("vaccine_session_write_tensor_bf16", session, [&](vaccine::Session& s) {
         not_null(values, "values");
         s.write(s.tensor(index), first, count, values);
     });

@@ -33,6 +33,8 @@ public:
     virtual Stream& stream() = 0;
     /// Makes the calling thread's next calls go to this device. Calls may come from any thread, one at a time.
     virtual void make_current() {}
+    /// Whether its memory is the host's, so that upload is a copy which any thread may make at any time.
+    virtual bool is_host() const { return false; }
     /// Whether activations of a session on this device may be of a type.
     virtual bool computes_in(DType type) const = 0;
     /// True once a kernel has failed in a way from which the device does not recover in this process. Waits.

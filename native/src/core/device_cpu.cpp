@@ -31,6 +31,7 @@ public:
     }
 
     Stream& stream() override { return stream_; }
+    bool is_host() const override { return true; }
     bool computes_in(DType type) const override { return type == DType::F32; }
 
     void watch(const std::atomic<bool>* asked) override { pool_.watch(asked); }

@@ -16,6 +16,7 @@ internal sealed class LoadedModel : IDisposable
     private readonly ModelFolder folder;
     private readonly Adapter? adapter;
     private readonly DeviceSession place;
+    private readonly bool isNamed;
     private readonly Action<string> notice;
     private HashedWeights? stored;
 
@@ -25,9 +26,10 @@ internal sealed class LoadedModel : IDisposable
         List<Adapter> adapters,
         Tokenizer tokenizer,
         DeviceSession place,
+        bool isNamed,
         Action<string> notice)
     {
-        (this.folder, this.place, this.notice) = (folder, place, notice);
+        (this.folder, this.place, this.isNamed, this.notice) = (folder, place, isNamed, notice);
         adapter = adapters.Count > 0 ? AdapterSum.Of(adapters, folder.Configuration) : null;
         (Selection, Tokenizer) = (selection, tokenizer);
     }
@@ -44,9 +46,11 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Opens what the options name.</summary>
     /// <param name="options">The model's options.</param>
     /// <param name="parsed">What they were given.</param>
+    /// <param name="isNamed">Whether a result is kept, which names the weights by their hash; else they are hashed only where an adapter
+    /// says on which it was trained.</param>
     /// <param name="notice">Told what a user should know, in a line.</param>
     /// <exception cref="InputException">Something is missing, broken, or does not fit.</exception>
-    public static LoadedModel Open(ModelOptionSet options, ParseResult parsed, Action<string> notice)
+    public static LoadedModel Open(ModelOptionSet options, ParseResult parsed, bool isNamed, Action<string> notice)
     {
         SelectedModel selection = options.Selection.Read(parsed, notice);
         ModelFolder folder = ModelFolder.Open(selection.Model);
@@ -54,7 +58,7 @@ internal sealed class LoadedModel : IDisposable
         {
             List<Adapter> adapters = selection.LoadAdapters(folder, notice);
             Tokenizer tokenizer = Tokenizer.LoadFor(folder.Path, folder.Configuration.VocabularySize, notice);
-            return new LoadedModel(selection, folder, adapters, tokenizer, new DeviceSession(options.Device, parsed), notice);
+            return new LoadedModel(selection, folder, adapters, tokenizer, new DeviceSession(options.Device, parsed), isNamed, notice);
         }
         catch
         {
@@ -100,16 +104,17 @@ internal sealed class LoadedModel : IDisposable
 
     private Session Load(Session session, ProgressDisplay progress, CancellationToken cancellation)
     {
-        stored = new HashedWeights(folder);
-        session.Load(stored, progress.Stage("loading the model"), cancellation);
+        // A hash costs a tenth of loading.
+        stored = isNamed || AdapterChain.KnowsItsModel(Selection.Adapters) ? new HashedWeights(folder) : null;
+        session.Load(stored ?? (IWeightSource)folder, progress.Stage("loading the model"), cancellation);
         if (adapter is not null) session.LoadAdapter(adapter);
-        AdapterChain.NoteOtherModel(Selection.Adapters, Selection.Model, stored.Hash(), notice);
+        if (stored is not null) AdapterChain.NoteOtherModel(Selection.Adapters, Selection.Model, stored.Hash(), notice);
         return session;
     }
 
     /// <summary>
-    /// What a result says of it: its folder, a hash of its weights as they were loaded, the whole chain of adapters, and where and in what
-    /// it was computed.
+    /// What a result says of it: its folder, a hash of its weights as they were loaded (null where it was opened without a name), the whole
+    /// chain of adapters, and where and in what it was computed.
     /// </summary>
     public IEnumerable<KeyValuePair<string, JsonNode?>> Describe() =>
     [

@@ -24,7 +24,7 @@ internal abstract class ModelVerb(string name, string description, string exampl
     {
         Prepare(parsed);
         if (ExecuteWithoutModel(parsed) is { } exitCode) return exitCode;
-        using LoadedModel model = LoadedModel.Open(modelOptions, parsed, Terminal.Error.WriteLine);
+        using LoadedModel model = LoadedModel.Open(modelOptions, parsed, parsed.GetValue(Json) is not null, Terminal.Error.WriteLine);
         return Execute(model, parsed);
     }
 

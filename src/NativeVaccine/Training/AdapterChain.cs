@@ -26,6 +26,9 @@ public static class AdapterChain
         return chain;
     }
 
+    /// <summary>Whether one of some adapters says on which weights it was trained.</summary>
+    public static bool KnowsItsModel(IEnumerable<string> adapters) => adapters.Any(static adapter => AdapterRecord.Find(adapter)?.ModelHash is not null);
+
     /// <summary>Says which adapters were trained on another model than they are used with.</summary>
     /// <param name="adapters">Folders of adapters.</param>
     /// <param name="model">The model's folder.</param>
