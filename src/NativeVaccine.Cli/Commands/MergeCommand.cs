@@ -41,10 +41,10 @@ internal sealed class MergeCommand : Verb
             _ => folder.StoredType,
         };
         Terminal.Error.WriteLine($"merging {loaded.Count} adapter{(loaded.Count == 1 ? "" : "s")} into {folder.Path}");
-        var stored = new HashedWeights(folder);
+        HashedWeights? stored = AdapterChain.KnowsItsModel(selected.Adapters) ? new HashedWeights(folder) : null;
         IReadOnlyList<KeptChange> kept =
             ModelMerger.Merge(folder, loaded, path, elementType, notice: Terminal.Error.WriteLine, weights: stored);
-        AdapterChain.NoteOtherModel(selected.Adapters, selected.Model, stored.Hash(), Terminal.Error.WriteLine);
+        if (stored is not null) AdapterChain.NoteOtherModel(selected.Adapters, selected.Model, stored.Hash(), Terminal.Error.WriteLine);
         foreach (KeptChange change in kept)
         {
             if (change.Describe(WayOut(elementType)) is { } line) Terminal.Error.WriteLine(line);

@@ -17,6 +17,9 @@ public sealed class KeptChange
     /// <summary>Below this share a warning is due.</summary>
     public const double Enough = 0.9;
 
+    /// <summary>Elements whose squares are summed in fp32.</summary>
+    private const int BlockSize = 1 << 11;
+
     private readonly Dictionary<string, (double Along, double Meant)> sums = new(StringComparer.Ordinal);
 
     internal KeptChange(string adapter, ElementType type) => (Adapter, Type) = (adapter, type);
@@ -47,16 +50,22 @@ public sealed class KeptChange
         return Share < Enough ? $"warning: {line}; the rest is too small for {type}; {wayOut}" : line;
     }
 
-    /// <summary>Takes in some elements of a weight, at most a few thousand, as their squares are summed in fp32.</summary>
+    /// <summary>Takes in some elements of a weight.</summary>
     /// <param name="weight">Its name.</param>
     /// <param name="before">W without this adapter and those after it.</param>
     /// <param name="after">The same with this adapter: C is the difference.</param>
     /// <param name="all">W with all adapters, which is what is rounded.</param>
     internal void Add(string weight, ReadOnlySpan<float> before, ReadOnlySpan<float> after, ReadOnlySpan<float> all)
     {
-        (double along, double meant) = Type == ElementType.BFloat16
-            ? Sums<BFloat16Rounding>(before, after, all)
-            : Sums<Float16Rounding>(before, after, all);
+        double along = 0, meant = 0;
+        for (int start = 0; start < all.Length; start += BlockSize)
+        {
+            Range block = start..Math.Min(all.Length, start + BlockSize);
+            (double blockAlong, double blockMeant) = Type == ElementType.BFloat16
+                ? Sums<BFloat16Rounding>(before[block], after[block], all[block])
+                : Sums<Float16Rounding>(before[block], after[block], all[block]);
+            (along, meant) = (along + blockAlong, meant + blockMeant);
+        }
         lock (sums)
         {
             (double alongSoFar, double meantSoFar) = sums.GetValueOrDefault(weight);

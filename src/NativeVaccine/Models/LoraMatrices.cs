@@ -1,10 +1,15 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace NativeVaccine.Models;
 
 /// <summary>The two matrices that LoRA adds to one weight W: W + scale * B A.</summary>
 public sealed class LoraMatrices
 {
+    /// <summary>Rows of W that are summed at once.</summary>
+    internal const int RowsAtATime = 4;
+
     /// <summary>Matrices of zeros.</summary>
     public LoraMatrices(int rank, int outputs, int inputs)
     {
@@ -41,10 +46,73 @@ public sealed class LoraMatrices
         {
             (long row, long column) = Math.DivRem(firstElement, Inputs);
             int count = (int)Math.Min(Inputs - column, weights.Length);
-            AddToRow(weights[..count], scale, (int)row, (int)column);
+            int done = 0;
+            if (column == 0 && weights.Length / Inputs >= RowsAtATime)
+            {
+                done = AddToRows(weights[..(RowsAtATime * Inputs)], scale, (int)row);
+                for (int r = 1; r < RowsAtATime; r++) AddToRow(weights.Slice((r * Inputs) + done, Inputs - done), scale, (int)row + r, done);
+                AddToRow(weights[done..Inputs], scale, (int)row, done);
+                count = RowsAtATime * Inputs;
+            }
+            else
+            {
+                AddToRow(weights[..count], scale, (int)row, (int)column);
+            }
             weights = weights[count..];
             firstElement += count;
         }
+    }
+
+    /// <summary>
+    /// Whole rows, as far as they go into vectors: what is read of A serves them all. Each element's sum goes over k in order, by fused
+    /// operations, as in <see cref="AddToRow"/>.
+    /// </summary>
+    /// <returns>How many columns are done.</returns>
+    private int AddToRows(Span<float> weights, float scale, int row)
+    {
+        int lanes = Vector<float>.Count;
+        ref float w0 = ref MemoryMarshal.GetReference(weights);
+        ref float w1 = ref Unsafe.Add(ref w0, Inputs);
+        ref float w2 = ref Unsafe.Add(ref w1, Inputs);
+        ref float w3 = ref Unsafe.Add(ref w2, Inputs);
+        ref float b = ref MemoryMarshal.GetReference(B.AsSpan(row * Rank, RowsAtATime * Rank));
+        int column = 0;
+        for (; column + (2 * lanes) <= Inputs; column += 2 * lanes)
+        {
+            Vector<float> sum00 = default, sum01 = default, sum10 = default, sum11 = default;
+            Vector<float> sum20 = default, sum21 = default, sum30 = default, sum31 = default;
+            ref float a = ref A[column];
+            for (int k = 0; k < Rank; k++)
+            {
+                Vector<float> a0 = Vector.LoadUnsafe(ref a), a1 = Vector.LoadUnsafe(ref a, (nuint)lanes);
+                var factor = new Vector<float>(Unsafe.Add(ref b, k));
+                sum00 = Vector.FusedMultiplyAdd(factor, a0, sum00);
+                sum01 = Vector.FusedMultiplyAdd(factor, a1, sum01);
+                factor = new Vector<float>(Unsafe.Add(ref b, k + Rank));
+                sum10 = Vector.FusedMultiplyAdd(factor, a0, sum10);
+                sum11 = Vector.FusedMultiplyAdd(factor, a1, sum11);
+                factor = new Vector<float>(Unsafe.Add(ref b, k + (2 * Rank)));
+                sum20 = Vector.FusedMultiplyAdd(factor, a0, sum20);
+                sum21 = Vector.FusedMultiplyAdd(factor, a1, sum21);
+                factor = new Vector<float>(Unsafe.Add(ref b, k + (3 * Rank)));
+                sum30 = Vector.FusedMultiplyAdd(factor, a0, sum30);
+                sum31 = Vector.FusedMultiplyAdd(factor, a1, sum31);
+                a = ref Unsafe.Add(ref a, Inputs);
+            }
+            Add(ref Unsafe.Add(ref w0, column), scale, sum00, sum01);
+            Add(ref Unsafe.Add(ref w1, column), scale, sum10, sum11);
+            Add(ref Unsafe.Add(ref w2, column), scale, sum20, sum21);
+            Add(ref Unsafe.Add(ref w3, column), scale, sum30, sum31);
+        }
+        return column;
+    }
+
+    private static void Add(ref float weights, float scale, Vector<float> sum0, Vector<float> sum1)
+    {
+        var scales = new Vector<float>(scale);
+        nuint next = (nuint)Vector<float>.Count;
+        Vector.FusedMultiplyAdd(scales, sum0, Vector.LoadUnsafe(ref weights)).StoreUnsafe(ref weights);
+        Vector.FusedMultiplyAdd(scales, sum1, Vector.LoadUnsafe(ref weights, next)).StoreUnsafe(ref weights, next);
     }
 
     /// <summary>Sums in registers, many elements at a time; each element's sum goes over k in order, by fused operations.</summary>

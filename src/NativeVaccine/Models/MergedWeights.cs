@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace NativeVaccine.Models;
 
 /// <summary>
@@ -5,8 +7,6 @@ namespace NativeVaccine.Models;
 /// </summary>
 public sealed class MergedWeights : IWeightSource
 {
-    /// <summary>Elements that are measured at a time: they stay in the first cache.</summary>
-    private const int BlockSize = 1 << 11;
     private readonly IWeightSource weights;
     private readonly List<Adapter> adapters;
     private readonly Dictionary<string, List<Addition>> additions = new(StringComparer.Ordinal);
@@ -55,21 +55,19 @@ public sealed class MergedWeights : IWeightSource
 
     private void AddMeasured(string name, List<Addition> list, Span<float> destination, long firstElement)
     {
-        float[][] before = [.. list.Select(static _ => new float[BlockSize])];
-        for (int start = 0; start < destination.Length; start += BlockSize)
+        int count = destination.Length;
+        float[][] before = [.. list.Select(_ => ArrayPool<float>.Shared.Rent(count))];
+        for (int a = 0; a < list.Count; a++)
         {
-            Span<float> block = destination.Slice(start, Math.Min(BlockSize, destination.Length - start));
-            for (int a = 0; a < list.Count; a++)
-            {
-                block.CopyTo(before[a]);
-                list[a].Matrices.AddTo(block, list[a].Scale, firstElement + start);
-            }
-            for (int a = 0; a < list.Count; a++)
-            {
-                ReadOnlySpan<float> after = a + 1 < list.Count ? before[a + 1].AsSpan(0, block.Length) : block;
-                kept![list[a].Adapter].Add(name, before[a].AsSpan(0, block.Length), after, block);
-            }
+            destination.CopyTo(before[a]);
+            list[a].Matrices.AddTo(destination, list[a].Scale, firstElement);
         }
+        for (int a = 0; a < list.Count; a++)
+        {
+            ReadOnlySpan<float> after = a + 1 < list.Count ? before[a + 1].AsSpan(0, count) : destination;
+            kept![list[a].Adapter].Add(name, before[a].AsSpan(0, count), after, destination);
+        }
+        foreach (float[] values in before) ArrayPool<float>.Shared.Return(values);
     }
 
     private readonly record struct Addition(int Adapter, LoraMatrices Matrices, float Scale);

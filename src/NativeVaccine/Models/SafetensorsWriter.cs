@@ -32,6 +32,8 @@ public static class SafetensorsWriter
 {
     /// <summary>Few enough that what is read, merged, hashed and rounded stays in a core's cache.</summary>
     private const int ChunkElements = 1 << 15;
+    private const int MostElements = 1 << 17;
+    private static readonly TimeSpan FlushEvery = TimeSpan.FromMilliseconds(200);
 
     private delegate void TakeBytes(ReadOnlySpan<byte> bytes, long first);
 
@@ -61,23 +63,44 @@ public static class SafetensorsWriter
             end += tensors[i].ByteLength;
         }
         SafeFileHandle handle = file.SafeFileHandle;
-        Workers.ForEach(
+        FlushWhile(handle, () => Workers.ForEach(
             Enumerable.Range(0, tensors.Count),
-            i => Write(tensors[i], path, (bytes, first) => RandomAccess.Write(handle, bytes, offsets[i] + first)));
+            i => Write(tensors[i], path, (bytes, first) => RandomAccess.Write(handle, bytes, offsets[i] + first))));
+    }
+
+    /// <summary>Lets the disk work beside the processors: flushed once at the end, gigabytes would take as long again.</summary>
+    private static void FlushWhile(SafeFileHandle handle, Action write)
+    {
+        using var isWritten = new ManualResetEventSlim();
+        var flushing = Task.Run(() =>
+        {
+            while (!isWritten.Wait(FlushEvery)) RandomAccess.FlushToDisk(handle);
+        });
+        try
+        {
+            write();
+        }
+        finally
+        {
+            isWritten.Set();
+            Task.WaitAny(flushing);  // before its handle is closed
+        }
+        flushing.GetAwaiter().GetResult();
     }
 
     /// <summary>Hands out the bytes of a tensor piece by piece, each with the index of its first.</summary>
     private static void Write(TensorToWrite tensor, string path, TakeBytes take)
     {
-        float[] values = ArrayPool<float>.Shared.Rent(ChunkElements);
-        byte[] bytes = ArrayPool<byte>.Shared.Rent(ChunkElements * sizeof(float));
+        int chunk = Chunk(tensor);
+        float[] values = ArrayPool<float>.Shared.Rent(chunk);
+        byte[] bytes = ArrayPool<byte>.Shared.Rent(chunk * sizeof(float));
         try
         {
             long count = tensor.ElementCount;
             int size = tensor.Type.BitSize() / 8;
-            for (long first = 0; first < count; first += ChunkElements)
+            for (long first = 0; first < count; first += chunk)
             {
-                Span<float> piece = values.AsSpan(0, (int)Math.Min(ChunkElements, count - first));
+                Span<float> piece = values.AsSpan(0, (int)Math.Min(chunk, count - first));
                 tensor.Fill(first, piece);
                 if (tensor.Type == ElementType.Float16) RequireFitsFloat16(piece, path, tensor.Name, first);
                 Span<byte> stored = bytes.AsSpan(0, piece.Length * size);
@@ -90,6 +113,15 @@ public static class SafetensorsWriter
             ArrayPool<float>.Shared.Return(values);
             ArrayPool<byte>.Shared.Return(bytes);
         }
+    }
+
+    /// <summary>Elements of a piece: as many rows as are merged at once, unless they are too long.</summary>
+    private static int Chunk(TensorToWrite tensor)
+    {
+        const int longestRow = MostElements / LoraMatrices.RowsAtATime;
+        if (tensor.Shape is not [.., > 0 and <= longestRow]) return ChunkElements;
+        int rows = LoraMatrices.RowsAtATime * (int)tensor.Shape[^1];
+        return Math.Max(1, ChunkElements / rows) * rows;
     }
 
     /// <summary>Length and JSON, padded with spaces so that the data begins at a multiple of 8.</summary>

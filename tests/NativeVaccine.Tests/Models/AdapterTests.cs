@@ -68,6 +68,37 @@ public sealed class AdapterTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(9, 37)]
+    [InlineData(6, 64)]
+    [InlineData(11, 16)]
+    [InlineData(5, 3)]
+    public void A_merge_has_the_same_bits_however_it_is_cut(int outputs, int inputs)
+    {
+        var random = new Random(1);
+        var matrices = new LoraMatrices(5, outputs, inputs);
+        foreach (float[] values in new[] { matrices.A, matrices.B })
+        {
+            for (int i = 0; i < values.Length; i++) values[i] = random.NextSingle() - 0.5f;
+        }
+        float[] weights = [.. Enumerable.Range(0, outputs * inputs).Select(_ => random.NextSingle())];
+        float[] expected = [.. weights];
+        for (int i = 0; i < expected.Length; i++)
+        {
+            float sum = 0;
+            for (int k = 0; k < matrices.Rank; k++)
+                sum = MathF.FusedMultiplyAdd(matrices.B[(i / inputs * matrices.Rank) + k], matrices.A[(k * inputs) + (i % inputs)], sum);
+            expected[i] = MathF.FusedMultiplyAdd(0.3f, sum, expected[i]);
+        }
+        for (int size = 1; size <= weights.Length; size++)
+        {
+            float[] merged = [.. weights];
+            for (int first = 0; first < merged.Length; first += size)
+                matrices.AddTo(merged.AsSpan(first, Math.Min(size, merged.Length - first)), 0.3f, first);
+            Assert.Equal(expected, merged);
+        }
+    }
+
     [Fact]
     public void Matrices_wider_than_a_block_are_added_whole()
     {
