@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using NativeVaccine.Cli.Experiments;
 using NativeVaccine.Cli.Options;
+using NativeVaccine.Reporting;
 
 namespace NativeVaccine.Cli.Commands;
 
@@ -37,7 +38,7 @@ internal sealed class ExperimentRunCommand : ExperimentVerb
         {
             int broken = WorkOn(experiment, folder, CollectNowAndThen(experiment, folder)).Run(experiment.Cells);
             Collect(experiment, folder).Write(Terminal);
-            Terminal.Error.WriteLine($"wrote {folder.Inside("results.md")}, .csv and .json");
+            Terminal.Error.WriteLine($"wrote {folder.Inside("results.md")}, .csv, .json and {ExperimentReport.Write(folder.Path)}");
             return broken == 0 ? ExitCode.Success : ExitCode.Failed;
         }
         catch (OperationCanceledException)

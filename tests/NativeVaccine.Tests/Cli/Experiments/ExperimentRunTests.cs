@@ -23,6 +23,7 @@ public sealed class ExperimentRunTests : IDisposable
         Assert.Equal(12, Directory.GetDirectories(Path.Combine(small.Out, "runs"), "attack-*").Length);
         Assert.Equal(4, Directory.GetFiles(Path.Combine(small.Out, "data"), "mix-*").Length);
         Assert.Contains("Vaccine", File.ReadAllText(Path.Combine(small.Out, "results.md")), StringComparison.Ordinal);
+        Assert.Contains("Vaccine", File.ReadAllText(Path.Combine(small.Out, "report.html")), StringComparison.Ordinal);
         Assert.Equal(1 + 12, File.ReadLines(Path.Combine(small.Out, "results.csv")).Count());
         foreach (JsonNode? cell in cells)
         {
