@@ -62,7 +62,7 @@ internal sealed class TrainingOptionSet
         Models.Adapter.IsAlpha,
         Models.Adapter.AlphaRange);
     private readonly Option<string?> loraTargets =
-        OptionKinds.Text("--lora-targets", "q_proj,v_proj,...", "adapted projections; all seven unless given or continued");
+        OptionKinds.Text("--lora-targets", "q_proj,v_proj,...", "adapted projections, or modules of the model that hold them; all seven unless given or continued");
     private readonly Option<double?> dropout = OptionKinds.ShareBelowOne("--dropout", "dropout on the adapter's input");
     private readonly Option<string?> initAdapter = OptionKinds.Text("--init-adapter", "DIR", "adapter to continue in place of a fresh one; its rank, alpha and targets are the run's");
     private readonly Option<ulong?> seed = OptionKinds.Seed("--seed", "of the run: order, dropout, layers, fresh adapter");

@@ -28,8 +28,9 @@ public enum Projection
 /// <summary>Names of <see cref="Projection"/>.</summary>
 public static class Projections
 {
+    private const string AllLinear = "all-linear";
     private static readonly string[] Names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-
+    
     /// <summary>All seven, in order.</summary>
     public static IReadOnlyList<Projection> All { get; } = Enum.GetValues<Projection>();
 
@@ -55,18 +56,33 @@ public static class Projections
         return Parse(parts, "LoRA targets");
     }
 
-    /// <summary>Parses a list of names; <paramref name="where"/> begins the message if one is unknown.</summary>
-    /// <exception cref="InputException">A name is unknown or given twice, or there is none.</exception>
+    /// <summary>
+    /// Parses a list of names; <paramref name="where"/> begins the message if one is unknown. A fused module, such as Phi-3's qkv_proj, stands
+    /// for its projections, and all-linear for all, as in peft.
+    /// </summary>
+    /// <exception cref="InputException">A name is unknown, a projection is given twice, or there is none.</exception>
     internal static IReadOnlyList<Projection> Parse(IReadOnlyCollection<string> names, string where)
     {
-        if (names.Count == 0) throw new InputException($"{where}: none given; expected some of {string.Join(", ", Names)}");
+        if (names.Count == 0) throw new InputException($"{where}: none given; expected {Expected}");
         var found = new SortedSet<Projection>();
         foreach (string name in names)
         {
-            if (!TryParse(name, out Projection projection))
-                throw new InputException($"{where}: {IO.InputText.Quote(name)} is unknown; expected some of {string.Join(", ", Names)}");
-            if (!found.Add(projection)) throw new InputException($"{where}: '{name}' is given twice");
+            foreach (Projection projection in Named(name) ?? throw new InputException($"{where}: {IO.InputText.Quote(name)} is unknown; expected {Expected}"))
+            {
+                if (!found.Add(projection)) throw new InputException($"{where}: '{projection.HuggingFaceName()}' is given twice");
+            }
         }
         return [.. found];
+    }
+
+    private static string Expected => $"some of {string.Join(", ", [.. Names, .. Fused.Select(static module => module.Name), AllLinear])}";
+
+    private static IEnumerable<LinearModule> Fused =>
+        ModelFamily.All.SelectMany(static family => family.Modules).Where(static module => module.IsFused);
+
+    private static IReadOnlyList<Projection>? Named(string name)
+    {
+        if (TryParse(name, out Projection projection)) return [projection];
+        return name == AllLinear ? All : Fused.FirstOrDefault(module => module.Name == name)?.Parts;
     }
 }

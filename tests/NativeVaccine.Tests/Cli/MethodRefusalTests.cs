@@ -57,7 +57,8 @@ public sealed class MethodRefusalTests : IDisposable
         "error: TAR's adversary takes 3 steps, and no gradient is collected in fewer than 4; expected at most 3 (--tamper-gradient-every)")]
     [InlineData("--method sftt", "error: method 'sftt' is unknown; expected one of sft, ")]
     [InlineData("--lora-targets q_prj",
-        "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
+        "error: LoRA targets: 'q_prj' is unknown; expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, qkv_proj, "
+            + "gate_up_proj, all-linear")]
     [InlineData("--device tpu", "error: device 'tpu' is unknown; expected cpu or cuda:N")]
     public void ASettingThatCannotBeUsedIsRefusedBeforeTheFolderIsMade(string arguments, string expected)
     {
