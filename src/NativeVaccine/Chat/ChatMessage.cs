@@ -19,23 +19,47 @@ public sealed record ChatMessage(string Role, string Content)
 
     private static readonly string[] Roles = [System, User, Assistant];
 
+    /// <summary>ShareGPT's names of the speakers, and the roles that FastChat, Axolotl and LLaMA-Factory take them for.</summary>
+    private static readonly Dictionary<string, string> Speakers = new(StringComparer.Ordinal)
+    {
+        ["system"] = System,
+        ["human"] = User,
+        ["user"] = User,
+        ["gpt"] = Assistant,
+        ["assistant"] = Assistant,
+    };
+
     /// <summary>Reads a list of messages.</summary>
     /// <param name="list">An array of objects with role and content.</param>
     /// <param name="where">File, record and field, for messages.</param>
     /// <exception cref="InputException">It is empty, or a message is none of these roles or no text.</exception>
-    internal static List<ChatMessage> ReadList(JsonElement list, string where)
+    internal static List<ChatMessage> ReadList(JsonElement list, string where) =>
+        ReadList(list, where, "role", "content", Roles, static role => Roles.Contains(role) ? role : null);
+
+    /// <summary>Reads a list of messages in ShareGPT's form.</summary>
+    /// <param name="list">An array of objects with from and value.</param>
+    /// <param name="where">File, record and field, for messages.</param>
+    /// <exception cref="InputException">It is empty, or a message is nobody's of these or no text.</exception>
+    internal static List<ChatMessage> ReadShareGpt(JsonElement list, string where) =>
+        ReadList(list, where, "from", "value", Speakers.Keys, static from => Speakers.GetValueOrDefault(from));
+
+    private static List<ChatMessage> ReadList(
+        JsonElement list, string where, string speaker, string text, IEnumerable<string> expected, Func<string, string?> roleOf)
     {
         if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
-            throw new InputException($"{where} is {(list.ValueKind == JsonValueKind.Array ? "empty" : JsonRecord.Describe(list))}: expected messages with role and content");
+        {
+            string what = list.ValueKind == JsonValueKind.Array ? "empty" : JsonRecord.Describe(list);
+            throw new InputException($"{where} is {what}: expected messages with {speaker} and {text}");
+        }
         var messages = new List<ChatMessage>();
         foreach (JsonElement message in list.EnumerateArray())
         {
             string each = FormattableString.Invariant($"{where}[{messages.Count}]");
             JsonRecord.RequireObject(message, each);
-            string role = JsonRecord.RequiredText(message, "role", each);
-            if (!Roles.Contains(role))
-                throw new InputException($"{each}: role '{InputText.Shorten(role)}' is not supported: expected {string.Join(", ", Roles)}");
-            messages.Add(new ChatMessage(role, JsonRecord.RequiredText(message, "content", each)));
+            string name = JsonRecord.RequiredText(message, speaker, each);
+            string role = roleOf(name)
+                ?? throw new InputException($"{each}: {speaker} '{InputText.Shorten(name)}' is not supported: expected {string.Join(", ", expected)}");
+            messages.Add(new ChatMessage(role, JsonRecord.RequiredText(message, text, each)));
         }
         return messages;
     }

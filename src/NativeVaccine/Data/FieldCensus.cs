@@ -13,7 +13,7 @@ internal sealed class FieldCensus(HashSet<string> read)
     private const int MostNamed = 8;
 
     private static readonly HashSet<string> OfTraining =
-        ["instruction", "input", "output", "input_ids", "labels", "attention_mask", "position_ids", "pool", "messages", "completion"];
+        ["instruction", "input", "output", "input_ids", "labels", "attention_mask", "position_ids", "pool", "messages", "completion", "conversations"];
 
     /// <summary>Names, numbers and sources of records, and what can be computed from the tokens.</summary>
     private static readonly HashSet<string> Harmless =
@@ -25,7 +25,7 @@ internal sealed class FieldCensus(HashSet<string> read)
     /// <summary>Earlier turns and instructions of LLaMA-Factory's form of Alpaca records.</summary>
     private static readonly string[] OfConversations = ["system", "history"];
 
-    private static readonly string[] Lists = ["messages", "prompt", "completion"];
+    private static readonly string[] Lists = ["messages", "prompt", "completion", "conversations"];
 
     private readonly SortedDictionary<string, int> counts = new(StringComparer.Ordinal);
     private int conversations;
@@ -56,7 +56,7 @@ internal sealed class FieldCensus(HashSet<string> read)
         if (!record.TryGetProperty(list, out JsonElement messages) || messages.ValueKind != JsonValueKind.Array) return;
         IEnumerable<string> unused = messages.EnumerateArray().Where(static message => message.ValueKind == JsonValueKind.Object)
             .SelectMany(static message => message.EnumerateObject())
-            .Where(static field => field.Name is not ("role" or "content") && !IsEmpty(field.Value))
+            .Where(static field => field.Name is not ("role" or "content" or "from" or "value") && !IsEmpty(field.Value))
             .Select(static field => field.Name).Distinct();
         foreach (string name in unused) counts[$"{list}.{name}"] = counts.GetValueOrDefault($"{list}.{name}") + 1;
     }

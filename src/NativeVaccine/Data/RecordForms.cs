@@ -18,7 +18,7 @@ internal static class RecordForms
         (["prompt", "completion"], "prompt and completion", null),
         (["question", "answer"], "GSM8K (question, answer)", "gsm8k"),
         (["messages"], "chat (messages)", null),
-        (["conversations"], "ShareGPT (conversations)", null),
+        (["conversations"], "ShareGPT (conversations)", "chat"),
         (["goal", "target"], "AdvBench (goal, target)", null),
         (["goal"], "HarmBench or JailbreakBench (goal)", null),
         (["behavior"], "HarmBench (behavior)", null),

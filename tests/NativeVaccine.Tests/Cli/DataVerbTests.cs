@@ -216,6 +216,30 @@ public sealed class DataVerbTests : IDisposable
         Assert.Equal(["""{"messages":[{"role":"user","content":"a"}]}""", """{"messages":[{"role":"user","content":"a"}]}"""], Make("chat", "--from", file, "--as", "prompts").Records.Select(static record => record.GetRawText()));
     }
 
+    [Fact]
+    public void ShareGptBecomesMessages()
+    {
+        string file = Write("sharegpt.json", """
+            [{"id": "a_0", "conversations": [{"from": "system", "value": "s"}, {"from": "human", "value": "q"}, {"from": "gpt", "value": "r", "weight": 1}]},
+             {"conversations": [{"from": "user", "value": "q"}, {"from": "assistant", "value": "r"}], "messages": null},
+             {"conversations": [{"from": "human", "value": "q"}, {"from": "function_call", "value": "f"}]},
+             {"conversations": [{"role": "user", "content": "q"}]}]
+            """);
+        (JsonElement[] records, JsonElement report, _) = Make("chat", "--from", file);
+        Assert.Equal(
+            [
+                """{"messages":[{"role":"system","content":"s"},{"role":"user","content":"q"},{"role":"assistant","content":"r"}]}""",
+                """{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"r"}]}""",
+            ],
+            records.Select(static record => record.GetRawText()));
+        Assert.Equal(2, Count(report, "not_fitting"));
+        Assert.Equal("fields that are not used, with the records that have them: conversations.weight (1)", report.GetProperty("notices")[0].GetString());
+        Assert.Contains(
+            "conversations[1]: from 'function_call' is not supported: expected system, human, user, gpt, assistant",
+            CommandLine.Run("data", "chat", "--from", file, "--strict", "--out", folder.File("strict.jsonl")).Error,
+            StringComparison.Ordinal);
+    }
+
     /// <summary>What is made is what the other verbs read, and the counts are those of training itself.</summary>
     [Fact]
     public void MadeFilesAreReadByTrainingAndEvaluation()

@@ -2,10 +2,10 @@ using NativeVaccine.Chat;
 
 namespace NativeVaccine.Data.Sets;
 
-/// <summary>Conversations: messages with role and content. A conversation without an answer has no label.</summary>
+/// <summary>Conversations: messages with role and content, or ShareGPT's with from and value. One without an answer has no label.</summary>
 internal sealed class ChatSet() : DataSet(
     "chat",
-    "Conversations (messages: role and content)",
+    "Conversations (messages: role and content; or ShareGPT's conversations: from and value)",
     "--from ./chat/data --split train --out chat.jsonl")
 {
     /// <inheritdoc/>
@@ -15,9 +15,14 @@ internal sealed class ChatSet() : DataSet(
     internal override bool NamesUnusedFields => true;
 
     /// <inheritdoc/>
-    internal override string Expected => "messages (role, content)";
+    internal override string Expected => "messages (role, content) or conversations (from, value)";
 
     /// <inheritdoc/>
     internal override ConvertedRecord Convert(SetRecord record, long index, ConversionOptions options) =>
-        new("", "", null) { Messages = ChatMessage.ReadList(record.Value("messages"), $"{record.Where}: messages") };
+        new("", "", null)
+        {
+            Messages = record.Has("conversations") && !record.Has("messages")
+                ? ChatMessage.ReadShareGpt(record.Value("conversations"), $"{record.Where}: conversations")
+                : ChatMessage.ReadList(record.Value("messages"), $"{record.Where}: messages"),
+        };
 }
