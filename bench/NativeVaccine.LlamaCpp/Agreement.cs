@@ -18,9 +18,9 @@ internal static class Agreement
         using var ours = new OurGenerator(files.Folder, threads, Prompts, prompts, NewTokens);
         int[][] our = ours.Generate(prompts, NewTokens).Ids;
         int ties = 0;
-        foreach (AttentionSettings attention in AttentionSettings.All.Where(static each => !each.IsHalf && !each.IsFlash))
+        foreach (LlamaCppSettings settings in LlamaCppSettings.All(Prompts).Where(static each => !each.IsHalf && !each.IsFlash))
         {
-            using var theirs = new LlamaCppGenerator(files.Gguf, threads, Prompts, Longest + NewTokens, attention);
+            using var theirs = new LlamaCppGenerator(files.Gguf, threads, Longest + NewTokens, settings);
             var isSame = new bool[Prompts];
             Array.Fill(isSame, true);
             theirs.OnLogits = (prompt, position, logits) =>

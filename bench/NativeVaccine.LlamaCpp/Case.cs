@@ -12,7 +12,10 @@ namespace NativeVaccine.LlamaCpp;
 /// <param name="Rate">How fast that was.</param>
 internal sealed record Case(string Name, string Unit, int[][] Prompts, int AtATime, int NewTokens, Func<Generation, double> Rate)
 {
-    private const int PromptLength = 32, NewTokensAtATime = 48, TrialTokens = 16, WholePrompts = 100;
+    private const int PromptLength = 32, NewTokensAtATime = 32, TrialTokens = 8, WholePrompts = 100;
+
+    /// <summary>What the verbs take for a model of this size (PreparedPrompts).</summary>
+    private const int OursAtATime = 128;
 
     /// <summary>Between turns: threads of the one that ran before spin for a while and would take a processor from the other.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
@@ -47,14 +50,14 @@ internal sealed record Case(string Name, string Unit, int[][] Prompts, int AtATi
     /// <summary>Adds a row: medians of turns A B A B, and of the ratios of the pairs.</summary>
     public void Measure(ModelFiles files, Page page, int threads, int pairs)
     {
-        AttentionSettings attention = Fastest(files, threads);
-        using ITextGenerator? theirs = IsWhole ? null : Theirs(files, threads, attention);
+        LlamaCppSettings settings = Fastest(files, threads);
+        using ITextGenerator? theirs = IsWhole ? null : Theirs(files, threads, settings);
         using ITextGenerator? ours = IsWhole ? null : Ours(files, threads);
         var their = new List<double>();
         var our = new List<double>();
         for (int pair = IsWhole ? 0 : -1; pair < pairs; pair++)
         {
-            double a = Turn(theirs, () => Theirs(files, threads, attention)), b = Turn(ours, () => Ours(files, threads));
+            double a = Turn(theirs, () => Theirs(files, threads, settings)), b = Turn(ours, () => Ours(files, threads));
             if (pair < 0) continue; // warming up
             their.Add(a);
             our.Add(b);
@@ -68,7 +71,7 @@ internal sealed record Case(string Name, string Unit, int[][] Prompts, int AtATi
             Invariant($"**{Timing.Median(ratios):F2}**"),
             Invariant($"{ratios.Min():F2}"),
             Invariant($"{ratios.Max():F2}"),
-            attention.ToString());
+            settings.ToString());
     }
 
     private double Turn(ITextGenerator? loaded, Func<ITextGenerator> load)
@@ -82,17 +85,22 @@ internal sealed record Case(string Name, string Unit, int[][] Prompts, int AtATi
     }
 
     /// <summary>How llama.cpp is fastest here; looked for with as many prompts as go together, and not many new tokens.</summary>
-    private AttentionSettings Fastest(ModelFiles files, int threads) => AttentionSettings.All.MinBy(attention =>
+    private LlamaCppSettings Fastest(ModelFiles files, int threads) => Candidates().MinBy(settings =>
     {
-        using LlamaCppGenerator generator = Theirs(files, threads, attention);
-        Generation run = generator.Generate(Prompts[..AtATime], Math.Min(NewTokens, TrialTokens));
+        using LlamaCppGenerator generator = Theirs(files, threads, settings);
+        Generation run = generator.Generate(Prompts[..settings.Slots], Math.Min(NewTokens, TrialTokens));
         double seconds = NewTokens > 1 && !IsWhole ? run.DecodingSeconds : run.PromptSeconds + run.DecodingSeconds;
-        Console.Error.WriteLine(Invariant($"  {attention}: {seconds:F3} s"));
-        return seconds;
+        Console.Error.WriteLine(Invariant($"  {settings}: {seconds / settings.Slots:F3} s a prompt"));
+        return seconds / settings.Slots;
     })!;
 
-    private LlamaCppGenerator Theirs(ModelFiles files, int threads, AttentionSettings attention) =>
-        new(files.Gguf, threads, AtATime, Prompts.Max(static prompt => prompt.Length) + NewTokens, attention);
+    private IEnumerable<LlamaCppSettings> Candidates() => IsWhole
+        ? new[] { AtATime, Prompts.Length }.SelectMany(LlamaCppSettings.All).Where(static each => each is { IsHalf: true, IsUnified: true })
+        : LlamaCppSettings.All(AtATime);
 
-    private OurGenerator Ours(ModelFiles files, int threads) => new(files.Folder, threads, AtATime, Prompts, NewTokens);
+    private LlamaCppGenerator Theirs(ModelFiles files, int threads, LlamaCppSettings settings) =>
+        new(files.Gguf, threads, Prompts.Max(static prompt => prompt.Length) + NewTokens, settings);
+
+    private OurGenerator Ours(ModelFiles files, int threads) =>
+        new(files.Folder, threads, IsWhole ? Math.Min(Prompts.Length, OursAtATime) : AtATime, Prompts, NewTokens);
 }

@@ -3,17 +3,19 @@ using LLama.Native;
 
 namespace NativeVaccine.LlamaCpp;
 
-/// <summary>What llama.cpp lets its user choose for attention.</summary>
+/// <summary>What llama.cpp lets its user choose.</summary>
+/// <param name="Slots">Sequences at a time.</param>
 /// <param name="IsUnified">One buffer of keys and values for all sequences, or one for each.</param>
 /// <param name="IsHalf">They are fp16, as by default, or fp32.</param>
 /// <param name="IsFlash">Whether flash attention is taken where there is one, as by default. On a CPU it rounds to fp16 even from fp32.</param>
-internal sealed record AttentionSettings(bool IsUnified, bool IsHalf, bool IsFlash)
+internal sealed record LlamaCppSettings(int Slots, bool IsUnified, bool IsHalf, bool IsFlash)
 {
-    public static IReadOnlyList<AttentionSettings> All { get; } =
-        [new(true, true, true), new(true, false, true), new(true, false, false), new(false, true, true), new(false, false, true), new(false, false, false)];
+    /// <summary>Those that may be the fastest; flash attention from an fp32 cache never was.</summary>
+    public static IEnumerable<LlamaCppSettings> All(int slots) =>
+        [new(slots, true, true, true), new(slots, false, true, true), new(slots, true, false, false), new(slots, false, false, false)];
 
-    public override string ToString() =>
-        (IsHalf ? "fp16 cache, " : "fp32 cache, ") + (IsUnified ? "one for all" : "one each") + (IsFlash ? ", flash" : "");
+    public override string ToString() => FormattableString.Invariant($"{Slots}, ")
+        + (IsHalf ? "fp16 cache, " : "fp32 cache, ") + (IsUnified ? "one for all" : "one each") + (IsFlash ? ", flash" : "");
 }
 
 /// <summary>
@@ -27,22 +29,22 @@ internal sealed class LlamaCppGenerator : ITextGenerator
     private readonly SafeLlamaModelHandle model;
     private readonly SafeLLamaContextHandle context;
 
-    public LlamaCppGenerator(string path, int threads, int atATime, int capacity, AttentionSettings attention)
+    public LlamaCppGenerator(string path, int threads, int capacity, LlamaCppSettings settings)
     {
-        slotCount = atATime;
+        slotCount = settings.Slots;
         model = SafeLlamaModelHandle.LoadFromFile(path, LLamaModelParams.Default());
         LLamaContextParams options = LLamaContextParams.Default();
-        options.n_ctx = (uint)(atATime * capacity);
-        options.n_seq_max = (uint)atATime;
+        options.n_ctx = (uint)(slotCount * capacity);
+        options.n_seq_max = (uint)slotCount;
         options.n_batch = LargestBatch;
         options.n_ubatch = 512;
         options.n_threads = threads;
         options.n_threads_batch = threads;
-        options.llama_flash_attn_type = attention.IsFlash
+        options.llama_flash_attn_type = settings.IsFlash
             ? LLamaFlashAttentionType.LLAMA_FLASH_ATTENTION_TYPE_AUTO
             : LLamaFlashAttentionType.LLAMA_FLASH_ATTENTION_TYPE_DISABLED;
-        options.type_k = options.type_v = attention.IsHalf ? GGMLType.GGML_TYPE_F16 : GGMLType.GGML_TYPE_F32;
-        options.kv_unified = attention.IsUnified;
+        options.type_k = options.type_v = settings.IsHalf ? GGMLType.GGML_TYPE_F16 : GGMLType.GGML_TYPE_F32;
+        options.kv_unified = settings.IsUnified;
         context = SafeLLamaContextHandle.Create(model, options);
     }
 

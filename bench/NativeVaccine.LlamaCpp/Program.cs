@@ -5,15 +5,15 @@ using NativeVaccine.Benchmarks.Comparisons;
 using NativeVaccine.LlamaCpp;
 using static System.FormattableString;
 
-const int Pairs = 5;
-const int WholePairs = 3;
 const string Version = "LLamaSharp 0.30.0 (llama.cpp c0c7e147)"; // its assemblies do not say
 
 string? only = null;
+int pairs = 5;
 for (int i = 0; i < args.Length; i += 2)
 {
     if (i + 1 < args.Length && args[i] == "--only") only = args[i + 1];
     else if (i + 1 < args.Length && args[i] == "--threads" && int.TryParse(args[i + 1], out int given) && given > 0) Clock.Threads = given;
+    else if (i + 1 < args.Length && args[i] == "--pairs" && int.TryParse(args[i + 1], out given) && given > 0) pairs = given;
     else return Usage();
 }
 
@@ -45,13 +45,13 @@ catch (InvalidOperationException difference)
 
 page.Table("case", "llama.cpp", "ours", "ours / llama.cpp", "lowest", "highest", "llama.cpp's fastest setting");
 foreach (Case each in Case.All.Where(each => only is null || each.Name.Contains(only, StringComparison.OrdinalIgnoreCase)))
-    each.Measure(files, page, Clock.Threads, each.IsWhole ? WholePairs : Pairs);
+    each.Measure(files, page, Clock.Threads, pairs);
 page.EndTable();
 page.Print();
 return 0;
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: NativeVaccine.LlamaCpp [--only TEXT] [--threads N]");
+    Console.Error.WriteLine("usage: NativeVaccine.LlamaCpp [--only TEXT] [--threads N] [--pairs N]");
     return 2;
 }
