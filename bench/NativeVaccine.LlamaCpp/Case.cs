@@ -95,7 +95,7 @@ internal sealed record Case(string Name, string Unit, int[][] Prompts, int AtATi
     })!;
 
     private IEnumerable<LlamaCppSettings> Candidates() => IsWhole
-        ? new[] { AtATime, Prompts.Length }.SelectMany(LlamaCppSettings.All).Where(static each => each is { IsHalf: true, IsUnified: true })
+        ? new[] { AtATime, Prompts.Length }.SelectMany(LlamaCppSettings.All).Where(static each => each.IsHalf)
         : LlamaCppSettings.All(AtATime);
 
     private LlamaCppGenerator Theirs(ModelFiles files, int threads, LlamaCppSettings settings) =>

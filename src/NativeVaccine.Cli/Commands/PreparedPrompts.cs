@@ -13,7 +13,7 @@ namespace NativeVaccine.Cli.Commands;
 /// <param name="options">How they are continued.</param>
 internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOptions options)
 {
-    /// <summary>A step reads and prepares all weights whatever it does with them: 96 prompts a step are half as fast again as 32.</summary>
+    /// <summary>A step reads and prepares all weights whatever it does with them: products of 96 rows run a good third faster than those of 32.</summary>
     private const int MostAtATime = 128;
 
     /// <summary>So many, if <see cref="PositionsAtATime"/> allows, even where their keys and values take more than <see cref="CacheBytes"/>.</summary>
