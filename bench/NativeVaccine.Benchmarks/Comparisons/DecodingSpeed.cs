@@ -14,7 +14,7 @@ internal static class DecodingSpeed
 
     public static void Run(ComparisonOptions options)
     {
-        var page = new Page("Decoding", options);
+        var page = new Page("Decoding", options.Command);
         page.Say(
             $"Greedy, prompts of {PromptLength} tokens, {TrainingCase.Threads} threads. A run of one new token is the prompt's share; "
             + "what longer runs take beyond it is the decoding. GB/s: the weights, read once a step, which bounds small batches.");

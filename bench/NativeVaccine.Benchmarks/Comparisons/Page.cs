@@ -11,9 +11,9 @@ internal sealed class Page
 {
     private readonly List<string> lines = [];
 
-    public Page(string title, ComparisonOptions options)
+    public Page(string title, string command)
     {
-        lines.AddRange([$"# {title}", "", "```", options.Command, "```", "", Machine(), ""]);
+        lines.AddRange([$"# {title}", "", "```", command, "```", "", Machine(), ""]);
     }
 
     public void Say(string paragraph) => lines.AddRange([paragraph, ""]);

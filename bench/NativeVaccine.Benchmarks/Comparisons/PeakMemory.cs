@@ -21,7 +21,7 @@ internal static class PeakMemory
     public static void Run(ComparisonOptions options)
     {
         if (!OperatingSystem.IsLinux()) throw new InputException("memory reads /proc/self/status; expected Linux");
-        var page = new Page("Peak memory against the plan", options);
+        var page = new Page("Peak memory against the plan", options.Command);
         TrainingCase bareCase = Bare();
         Usage bare = Child(bareCase);
         double runtime = (bare.PeakResident - bare.Planned) / Mebibyte;

@@ -13,7 +13,7 @@ internal static class StepGrowth
 
     public static void Run(ComparisonOptions options)
     {
-        var page = new Page("Growth of the training step", options);
+        var page = new Page("Growth of the training step", options.Command);
         page.Say(
             $"All weights train, {TrainingCase.Threads} threads, medians. All tokens are labelled. One sample of T tokens costs attention "
             + $"of order T^2 on top of what is linear; samples of {ShortSample} tokens do not.");

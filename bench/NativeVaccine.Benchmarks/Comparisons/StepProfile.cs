@@ -12,7 +12,7 @@ internal static class StepProfile
 
     public static void Run(ComparisonOptions options)
     {
-        var page = new Page("Where the time of a training step goes", options);
+        var page = new Page("Where the time of a training step goes", options.Command);
         IEnumerable<TrainingCase> cases = TrainingStepComparison.Cases()
             .Where(each => each.Batch.Name == "equal lengths" && options.Wants(each.Name));
         using Device device = Device.Open(threads: TrainingCase.Threads);

@@ -22,7 +22,7 @@ internal static class TrainingStepComparison
         }
         TrainingCase[] cases = [.. Cases().Where(each => options.Wants(each.Name))];
         if (cases.Length == 0) throw new InputException($"--only {options.Only}: no case has that in its name");
-        var page = new Page("Training step against TorchSharp", options);
+        var page = new Page("Training step against TorchSharp", options.Command);
         page.Say(
             $"Forward, backward, clipping and AdamW in float32 with {TrainingCase.Threads} threads each; TorchSharp as an ordinary user "
             + "writes it: `PaddedTrainingStep` in tests/NativeVaccine.TorchReference (padded batch, its attention kernel, its AdamW). Both "

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using NativeVaccine.Cli.Output;
 using NativeVaccine.Engine;
+using NativeVaccine.Models;
 using NativeVaccine.Tokenization;
 
 namespace NativeVaccine.Cli.Commands;
@@ -12,10 +13,16 @@ namespace NativeVaccine.Cli.Commands;
 /// <param name="options">How they are continued.</param>
 internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOptions options)
 {
-    private const int MostAtATime = 32;
+    /// <summary>A step reads and prepares all weights whatever it does with them: products of 96 rows run a good third faster than those of 32.</summary>
+    private const int MostAtATime = 128;
+
+    /// <summary>So many, if <see cref="PositionsAtATime"/> allows, even where their keys and values take more than <see cref="CacheBytes"/>.</summary>
+    private const int FewAtATime = 32;
 
     /// <summary>Keys and values of this many positions are kept without asking whether they are worth it.</summary>
     private const int PositionsAtATime = 16 * 2048;
+
+    private const long CacheBytes = 4L << 30;
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
@@ -44,7 +51,10 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
         long capacity = Longest + (long)options.MaxNewTokens;
         if (capacity > int.MaxValue)
             throw new InputException($"a prompt of {Longest} tokens and {options.MaxNewTokens} new ones take {capacity} positions: expected fewer");
-        int atATime = (int)Math.Clamp(PositionsAtATime / capacity, 1, Math.Min(MostAtATime, ids.Length));
+        ModelConfiguration shape = model.Configuration;
+        long cacheOfPrompt = capacity * 2 * sizeof(float) * shape.LayerCount * shape.KeyValueHeadCount * shape.HeadSize;
+        long most = Math.Min(Math.Clamp(CacheBytes / cacheOfPrompt, FewAtATime, MostAtATime), ids.Length);
+        int atATime = (int)Math.Clamp(PositionsAtATime / capacity, 1, most);
         return model.StartLargest(atATime, Room, progress, cancellation);
     }
 

@@ -143,7 +143,7 @@ private:
                     const int64_t column = panel * k_.tile_columns;
                     const bool direct = is_panel(column);
                     multiply(rows, {0, rows.tiles.parts}, 0, direct ? panel_of_b(column, first_step) : pack_b(column, first_step, steps, b),
-                             column, first_step, steps);
+                             after(ranges, part, panel, first_step), column, first_step, steps);
                 }
             });
         });
@@ -184,7 +184,7 @@ private:
             for (int64_t panel = columns.begin(part); panel < columns.begin(part + 1); ++panel) {
                 const int64_t column = panel * k_.tile_columns;
                 const Panel b = pack_b(column, first_step, steps, workers_ + worker * kWorkerFloats);
-                multiply(a, tiles, row, b, column, first_step, steps);
+                multiply(a, tiles, row, b, after(columns, part, panel, first_step), column, first_step, steps);
             }
         });
     }
@@ -210,7 +210,7 @@ private:
         const int64_t piece = p_.a.row_stride == 1 ? kPieceSteps : steps;
         for (int64_t done = 0; done < steps; done += piece)
             for (int64_t t = some.begin; t < some.end; ++t)
-                k_.pack(source(p_.a, row + tiles.begin(t), first_step + done, p_.a.row_stride, p_.a.column_stride),
+                k_.pack(asking(source(p_.a, row + tiles.begin(t), first_step + done, p_.a.row_stride, p_.a.column_stride)),
                         tiles.begin(t + 1) - tiles.begin(t), k_.row_lanes, std::min(piece, steps - done),
                         to + (t * steps + done) * k_.row_lanes);
     }
@@ -219,6 +219,22 @@ private:
         const int64_t columns = std::min(k_.tile_columns, p_.N - column), lanes = columns <= k_.vector ? k_.vector : k_.tile_columns;
         k_.pack(source(p_.b, column, first_step, p_.b.column_stride, p_.b.row_stride), columns, lanes, steps, to);
         return {to, lanes};
+    }
+
+    /// What the worker of a part will pack after a panel of b: the next one, or its first one of the next block of k, or with all done the
+    /// first one of the part that it is likely to take then.
+    Ahead after(const Ranges& parts, int64_t part, int64_t panel, int64_t first_step) const {
+        if (p_.b.row_stride != 1) return {};
+        if (panel + 1 < parts.begin(part + 1)) return ahead_of(panel + 1, first_step);
+        if (first_step + block_steps_ < p_.K) return ahead_of(parts.begin(part), first_step + block_steps_);
+        const int64_t next = part + pool_.threads();
+        return next < parts.parts ? ahead_of(parts.begin(next), 0) : Ahead{};
+    }
+    Ahead ahead_of(int64_t panel, int64_t first_step) const {
+        const int64_t column = panel * k_.tile_columns, bytes = size_of(p_.b.dtype);
+        const PackSource from = source(p_.b, column, first_step, p_.b.column_stride, 1);
+        return {static_cast<const char*>(from.data), std::min(k_.tile_columns, p_.N - column), p_.b.column_stride * bytes,
+                std::min(block_steps_, p_.K - first_step) * bytes};
     }
 
     /// b as it lies, where a tile can read that.
@@ -235,13 +251,22 @@ private:
         return {static_cast<const char*>(operand.data) + offset, operand.dtype == DType::BF16, lane_stride, step_stride};
     }
 
-    /// One panel of b with some panels of a.
-    void multiply(const RowPanels& a, Part tiles, int64_t row, const Panel& b, int64_t column, int64_t first_step, int64_t steps) const {
+    static PackSource asking(PackSource from) {
+        from.asks = true;
+        return from;
+    }
+
+    /// One panel of b with some panels of a, each of whose tiles asks for its share of what comes next.
+    void multiply(const RowPanels& a, Part tiles, int64_t row, const Panel& b, const Ahead& ahead, int64_t column, int64_t first_step,
+                  int64_t steps) const {
         const int64_t columns = std::min(k_.tile_columns, p_.N - column);
+        const Ranges shares{ahead.rows, tiles.end - tiles.begin};
         for (int64_t t = tiles.begin; t < tiles.end; ++t) {
+            const int64_t first = shares.begin(t - tiles.begin), last = shares.begin(t - tiles.begin + 1);
+            const Ahead share{ahead.data + first * ahead.stride, last - first, ahead.stride, ahead.bytes};
             const int64_t at = row + a.tiles.begin(t), rows = a.tiles.begin(t + 1) - a.tiles.begin(t);
             place(at, rows, column, columns, first_step == 0, [&](const TileEnd& end, float* c, int64_t c_stride) {
-                k_.tile(rows, columns, steps, a.panel(t, steps), b, end, c, c_stride);
+                k_.tile(rows, columns, steps, a.panel(t, steps), b, share, end, c, c_stride);
             });
         }
     }

@@ -9,6 +9,7 @@ namespace vaccine::ops {
 namespace {
 
 constexpr int kRows = 6, kVector = 8, kDotRows = 4;
+constexpr int64_t kLine = 16;   // steps of fp32 in a line of the caches
 constexpr int64_t kAhead = 16;  // steps: both panels together fill the first cache
 
 __m256i first(int64_t lanes) {
@@ -59,7 +60,7 @@ template <class T> void pack_copy(const T* from, const PackSource& s, int64_t la
     }
 }
 
-/// Weights that come from memory arrive in time only if asked for: the panel after this one, into the second cache.
+/// Weights that come from memory arrive in time only if asked for: what comes next, into the second cache.
 VACCINE_INLINE void ask_for(const void* address) {
     _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T2);
 }
@@ -92,7 +93,7 @@ template <class T> void pack_transpose(const T* from, const PackSource& s, int64
             __m256 row[kVector];
             VACCINE_UNROLL
             for (int r = 0; r < kVector; ++r) {
-                ask_for(at + (r + padded) * s.lane_stride);
+                if (s.asks) ask_for(at + (r + padded) * s.lane_stride);
                 row[r] = lane + r < lanes ? load(at + r * s.lane_stride) : _mm256_setzero_ps();
             }
             transpose(row);
@@ -129,9 +130,15 @@ VACCINE_INLINE void finish(__m256 sum, int64_t at, int64_t columns, const TileEn
     _mm256_maskstore_ps(c + at, mask, _mm256_fmadd_ps(_mm256_set1_ps(end.alpha), sum, base));
 }
 
+VACCINE_INLINE void ask_for_line(const Ahead& ahead, int64_t byte) {
+    if (byte >= ahead.bytes) return;
+    const char* line = ahead.data + byte;
+    for (int64_t r = 0; r < ahead.rows; ++r, line += ahead.stride) ask_for(line);
+}
+
 /// R rows, V vectors of columns.
-template <int R, int V>
-void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
+template <int R, int V> void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const Ahead& ahead,
+                                     const TileEnd& end, float* c, int64_t c_stride) {
     __m256 sum[R][V];
     VACCINE_UNROLL
     for (int r = 0; r < R; ++r) {
@@ -143,17 +150,22 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     }
     const float* a = a_panel.data;
     const float* b = b_panel.data;
-    for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
-        __m256 row[V];
-        _mm_prefetch(reinterpret_cast<const char*>(a + kAhead * a_panel.stride), _MM_HINT_T0);
-        _mm_prefetch(reinterpret_cast<const char*>(b + kAhead * b_panel.stride), _MM_HINT_T0);  // a packed step is one line
-        VACCINE_UNROLL
-        for (int v = 0; v < V; ++v) row[v] = _mm256_loadu_ps(b + v * kVector);
-        VACCINE_UNROLL
-        for (int r = 0; r < R; ++r) {
-            const __m256 factor = _mm256_broadcast_ss(a + r);
+    for (int64_t step = 0; step < steps;) {
+        ask_for_line(ahead, step * 4);
+        for (const int64_t end_of_line = step + kLine < steps ? step + kLine : steps; step < end_of_line; ++step) {
+            __m256 row[V];
+            _mm_prefetch(reinterpret_cast<const char*>(a + kAhead * a_panel.stride), _MM_HINT_T0);
+            _mm_prefetch(reinterpret_cast<const char*>(b + kAhead * b_panel.stride), _MM_HINT_T0);  // a packed step is one line
             VACCINE_UNROLL
-            for (int v = 0; v < V; ++v) sum[r][v] = _mm256_fmadd_ps(factor, row[v], sum[r][v]);
+            for (int v = 0; v < V; ++v) row[v] = _mm256_loadu_ps(b + v * kVector);
+            VACCINE_UNROLL
+            for (int r = 0; r < R; ++r) {
+                const __m256 factor = _mm256_broadcast_ss(a + r);
+                VACCINE_UNROLL
+                for (int v = 0; v < V; ++v) sum[r][v] = _mm256_fmadd_ps(factor, row[v], sum[r][v]);
+            }
+            a += a_panel.stride;
+            b += b_panel.stride;
         }
     }
 
@@ -164,15 +176,16 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     }
 }
 
-using Tile = void (*)(int64_t, int64_t, const Panel&, const Panel&, const TileEnd&, float*, int64_t);
+using Tile = void (*)(int64_t, int64_t, const Panel&, const Panel&, const Ahead&, const TileEnd&, float*, int64_t);
 
 constexpr Tile kTiles[2][kRows] = {
     {tile_of<1, 1>, tile_of<2, 1>, tile_of<3, 1>, tile_of<4, 1>, tile_of<5, 1>, tile_of<6, 1>},
     {tile_of<1, 2>, tile_of<2, 2>, tile_of<3, 2>, tile_of<4, 2>, tile_of<5, 2>, tile_of<6, 2>},
 };
 
-void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride) {
-    kTiles[columns > kVector][rows - 1](columns, steps, a, b, end, c, c_stride);
+void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const Ahead& ahead, const TileEnd& end, float* c,
+          int64_t c_stride) {
+    kTiles[columns > kVector][rows - 1](columns, steps, a, b, ahead, end, c, c_stride);
 }
 
 /// Words of 32 bits: of fp32 a step, of bf16 two, the earlier one in the lower half.

@@ -33,8 +33,8 @@ template <bool BF16> void pack_copy(const PackSource& from, int64_t lanes, int64
     }
 }
 
-// Weights that come from memory arrive in time only if asked for: the panel after this one, into the second cache. (Into the first they
-// push out what is in use, where rows lie a multiple of 4 KiB apart.)
+// Weights that come from memory arrive in time only if asked for: what comes next, into the second cache. (Into the first they push out
+// what is in use, where rows lie a multiple of 4 KiB apart.)
 VACCINE_INLINE void ask_for(const void* address) {
     _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T2);
 }
@@ -69,14 +69,15 @@ template <class Load> VACCINE_INLINE void turn(Load load, __m512 step[kVector]) 
 /// 16 lanes x 16 steps. Lanes from `lanes` on become zeros; steps from `steps` on are neither read nor written. Whole: there are 16 of
 /// both.
 template <bool BF16, bool Whole>
-void transpose(const void* data, int64_t at, int64_t lane_stride, int64_t lanes, int64_t steps, float* to, int64_t padded) {
+void transpose(const PackSource& from, int64_t at, int64_t lanes, int64_t steps, float* to, int64_t padded) {
+    const int64_t lane_stride = from.lane_stride;
     const __mmask16 mask = Whole ? first(kVector) : first(steps);
     __m512 step[kVector];
     turn(
         [&](int lane) {
             const int64_t i = at + lane * lane_stride;
-            if (Whole) ask_for(static_cast<const char*>(data) + (i + padded * lane_stride) * (BF16 ? 2 : 4));
-            return Whole || lane < lanes ? load<BF16>(data, i, mask) : _mm512_setzero_ps();
+            if (Whole && from.asks) ask_for(static_cast<const char*>(from.data) + (i + padded * lane_stride) * (BF16 ? 2 : 4));
+            return Whole || lane < lanes ? load<BF16>(from.data, i, mask) : _mm512_setzero_ps();
         },
         step);
     VACCINE_UNROLL
@@ -91,9 +92,9 @@ template <bool BF16> void pack_transpose(const PackSource& from, int64_t lanes, 
             const int64_t at = lane * from.lane_stride + step;
             float* out = to + step * padded + lane;
             if (lanes - lane >= kVector && steps - step >= kVector)
-                transpose<BF16, true>(from.data, at, from.lane_stride, kVector, kVector, out, padded);
+                transpose<BF16, true>(from, at, kVector, kVector, out, padded);
             else
-                transpose<BF16, false>(from.data, at, from.lane_stride, lanes - lane, steps - step, out, padded);
+                transpose<BF16, false>(from, at, lanes - lane, steps - step, out, padded);
         }
 }
 
@@ -128,9 +129,15 @@ VACCINE_INLINE void finish(__m512 sum, int64_t at, int64_t columns, const TileEn
     _mm512_mask_storeu_ps(c + at, mask, _mm512_fmadd_ps(_mm512_set1_ps(end.alpha), sum, base));
 }
 
+VACCINE_INLINE void ask_for_line(const Ahead& ahead, int64_t byte) {
+    if (byte >= ahead.bytes) return;
+    const char* line = ahead.data + byte;
+    for (int64_t r = 0; r < ahead.rows; ++r, line += ahead.stride) ask_for(line);
+}
+
 /// R rows, V vectors of columns.
-template <int R, int V>
-void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const TileEnd& end, float* c, int64_t c_stride) {
+template <int R, int V> void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& b_panel, const Ahead& ahead,
+                                     const TileEnd& end, float* c, int64_t c_stride) {
     __m512 sum[R][V];
     VACCINE_UNROLL
     for (int r = 0; r < R; ++r) {
@@ -142,19 +149,24 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     }
     const float* a = a_panel.data;
     const float* b = b_panel.data;
-    for (int64_t step = 0; step < steps; ++step, a += a_panel.stride, b += b_panel.stride) {
-        __m512 row[V];
-        _mm_prefetch(reinterpret_cast<const char*>(a + kAhead * a_panel.stride), _MM_HINT_T0);
-        VACCINE_UNROLL
-        for (int v = 0; v < V; ++v) {
-            _mm_prefetch(reinterpret_cast<const char*>(b + v * kVector + kAhead * b_panel.stride), _MM_HINT_T0);
-            row[v] = _mm512_loadu_ps(b + v * kVector);
-        }
-        VACCINE_UNROLL
-        for (int r = 0; r < R; ++r) {
-            const __m512 factor = _mm512_set1_ps(a[r]);
+    for (int64_t step = 0; step < steps;) {
+        ask_for_line(ahead, step * 4);
+        for (const int64_t end_of_line = step + kVector < steps ? step + kVector : steps; step < end_of_line; ++step) {
+            __m512 row[V];
+            _mm_prefetch(reinterpret_cast<const char*>(a + kAhead * a_panel.stride), _MM_HINT_T0);
             VACCINE_UNROLL
-            for (int v = 0; v < V; ++v) sum[r][v] = _mm512_fmadd_ps(factor, row[v], sum[r][v]);
+            for (int v = 0; v < V; ++v) {
+                _mm_prefetch(reinterpret_cast<const char*>(b + v * kVector + kAhead * b_panel.stride), _MM_HINT_T0);
+                row[v] = _mm512_loadu_ps(b + v * kVector);
+            }
+            VACCINE_UNROLL
+            for (int r = 0; r < R; ++r) {
+                const __m512 factor = _mm512_set1_ps(a[r]);
+                VACCINE_UNROLL
+                for (int v = 0; v < V; ++v) sum[r][v] = _mm512_fmadd_ps(factor, row[v], sum[r][v]);
+            }
+            a += a_panel.stride;
+            b += b_panel.stride;
         }
     }
 
@@ -165,7 +177,7 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     }
 }
 
-using Tile = void (*)(int64_t, int64_t, const Panel&, const Panel&, const TileEnd&, float*, int64_t);
+using Tile = void (*)(int64_t, int64_t, const Panel&, const Panel&, const Ahead&, const TileEnd&, float*, int64_t);
 
 constexpr Tile kTiles[2][kRows] = {
     {tile_of<1, 1>, tile_of<2, 1>, tile_of<3, 1>, tile_of<4, 1>, tile_of<5, 1>, tile_of<6, 1>, tile_of<7, 1>, tile_of<8, 1>, tile_of<9, 1>,
@@ -174,8 +186,9 @@ constexpr Tile kTiles[2][kRows] = {
      tile_of<10, 2>, tile_of<11, 2>, tile_of<12, 2>, tile_of<13, 2>, tile_of<14, 2>},
 };
 
-void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride) {
-    kTiles[columns > kVector][rows - 1](columns, steps, a, b, end, c, c_stride);
+void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const Ahead& ahead, const TileEnd& end, float* c,
+          int64_t c_stride) {
+    kTiles[columns > kVector][rows - 1](columns, steps, a, b, ahead, end, c, c_stride);
 }
 
 /// 16 lanes x 16 words, turned in registers: of fp32 a step each, of bf16 two, the earlier one in the lower half.

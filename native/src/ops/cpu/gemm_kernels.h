@@ -16,12 +16,20 @@ struct PackSource {
     const void* data;
     bool bf16;
     int64_t lane_stride, step_stride;
+    bool asks = false;  // where steps lie side by side: asks memory for as many lanes behind those that are packed
 };
 
 /// Lanes side by side, a step `stride` after the one before.
 struct Panel {
     const float* data;
     int64_t stride;
+};
+
+/// Memory that is wanted next: `rows` of `bytes` bytes, `stride` bytes apart. A tile asks for it bit by bit while it computes: all at once,
+/// between two tiles, both memory and arithmetic would wait for each other.
+struct Ahead {
+    const char* data = nullptr;
+    int64_t rows = 0, stride = 0, bytes = 0;
 };
 
 /// What becomes of a tile's sums: c = (add ? c : 0) + bias + alpha * sum.
@@ -42,8 +50,8 @@ struct GemmKernels {
     void (*pack)(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to);
 
     /// c (rows, columns). Reads `rows` lanes of a, and of b tile_columns lanes, or `vector` where there are no more columns.
-    void (*tile)(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c,
-                 int64_t c_stride);
+    void (*tile)(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const Ahead& ahead, const TileEnd& end,
+                 float* c, int64_t c_stride);
 
     /// The same bits for up to dot_rows rows and `vector` columns, straight from the operands: an fp32 a and a b whose steps each lie side
     /// by side. b's lanes are turned in registers and never stored, so each of its elements is read once.

@@ -45,7 +45,8 @@ void tile_of(int64_t columns, int64_t steps, const Panel& a_panel, const Panel& 
     for (int r = 0; r < R; ++r) finish(sum[r], columns, end, c + r * c_stride);
 }
 
-void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const TileEnd& end, float* c, int64_t c_stride) {
+void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Panel& b, const Ahead&, const TileEnd& end, float* c,
+          int64_t c_stride) {
     constexpr decltype(&tile_of<1>) kTiles[kRows] = {tile_of<1>, tile_of<2>, tile_of<3>, tile_of<4>};
     kTiles[rows - 1](columns, steps, a, b, end, c, c_stride);
 }
