@@ -15,7 +15,7 @@ internal sealed record Case(string Name, string Unit, int[][] Prompts, int AtATi
     private const int PromptLength = 32, NewTokensAtATime = 32, TrialTokens = 8, WholePrompts = 100;
 
     /// <summary>What the verbs take for a model of this size (PreparedPrompts).</summary>
-    private const int OursAtATime = 128;
+    private const int OursAtATime = 64;
 
     /// <summary>Between turns: threads of the one that ran before spin for a while and would take a processor from the other.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);

@@ -13,8 +13,11 @@ namespace NativeVaccine.Cli.Commands;
 /// <param name="options">How they are continued.</param>
 internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOptions options)
 {
-    /// <summary>A step reads and prepares all weights whatever it does with them: products of 96 rows run a good third faster than those of 32.</summary>
-    private const int MostAtATime = 128;
+    /// <summary>
+    /// A step reads and prepares all weights whatever it does with them, so products of 96 rows run a good third faster than those of 32; but
+    /// what is stopped before its first prompt ends loses them all.
+    /// </summary>
+    private const int MostAtATime = 64;
 
     /// <summary>So many, if <see cref="PositionsAtATime"/> allows, even where their keys and values take more than <see cref="CacheBytes"/>.</summary>
     private const int FewAtATime = 32;

@@ -30,7 +30,7 @@ public static class Projections
 {
     private const string AllLinear = "all-linear";
     private static readonly string[] Names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-    
+
     /// <summary>All seven, in order.</summary>
     public static IReadOnlyList<Projection> All { get; } = Enum.GetValues<Projection>();
 
