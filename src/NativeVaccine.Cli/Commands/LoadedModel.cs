@@ -30,7 +30,7 @@ internal sealed class LoadedModel : IDisposable
         Action<string> notice)
     {
         (this.folder, this.place, this.isNamed, this.notice) = (folder, place, isNamed, notice);
-        adapter = adapters.Count > 0 ? AdapterSum.Of(adapters, folder.Configuration) : null;
+        adapter = adapters is [] or [{ IsUniform: true }] ? adapters.FirstOrDefault() : AdapterSum.Of(adapters, folder.Configuration);
         (Selection, Tokenizer) = (selection, tokenizer);
     }
 

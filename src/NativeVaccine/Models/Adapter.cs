@@ -80,6 +80,11 @@ public sealed class Adapter
         ? module.Matrices
         : throw new ArgumentOutOfRangeException(nameof(projection), projection, "the adapter has no such target");
 
+    /// <summary>Whether the same projections are adapted in every layer, with one rank and one alpha.</summary>
+    public bool IsUniform =>
+        Modules.Count == LayerCount * Modules.Select(static module => module.Projection).Distinct().Count()
+        && Modules.All(module => module.Matrices.Rank == Modules[0].Matrices.Rank && module.Alpha == Modules[0].Alpha);
+
     /// <summary>The rank, alpha and projections that all layers have in common.</summary>
     /// <param name="where">Begins the message if they differ: an option with its value, or a path.</param>
     /// <exception cref="InputException">The layers differ. The message says in what.</exception>

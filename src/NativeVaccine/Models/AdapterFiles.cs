@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NativeVaccine.IO;
+using NativeVaccine.Numerics;
 
 namespace NativeVaccine.Models;
 
@@ -30,8 +31,7 @@ internal static class AdapterFiles
         IReadOnlyList<string> ignored = stored.RequireNothingElse(model, weights);
 
         // Only now, when the file is known to hold as much, is memory taken for it.
-        (List<AdapterModule> modules, bool sharesA) =
-            FusedLora.Split([.. settings.Targets.Select(target => (target, Read(stored, target, model)))], model);
+        (List<AdapterModule> modules, bool sharesA) = FusedLora.Split(Read(stored, settings.Targets, model), model);
         string unused =
             FormattableString.Invariant($"{file}: tensors that are not used, as in peft: {ignored.Count} ({InputText.Some(ignored)})");
         var adapter = new Adapter(model, settings.Dropout, modules)
@@ -84,13 +84,19 @@ internal static class AdapterFiles
             notices);
     }
 
-    private static LoraMatrices Read(AdapterTensors stored, AdapterTarget target, ModelConfiguration model)
+    private static (AdapterTarget Target, LoraMatrices Matrices)[] Read(
+        AdapterTensors stored, List<AdapterTarget> targets, ModelConfiguration model)
     {
-        (int outputs, int inputs) = model.ModuleShape(target.Module);
-        var matrices = new LoraMatrices(target.Rank, outputs, inputs);
-        stored.Read(WeightNames.LoraA(target.Path), matrices.A);
-        stored.Read(WeightNames.LoraB(target.Path), matrices.B);
-        return matrices;
+        var modules = new (AdapterTarget Target, LoraMatrices Matrices)[targets.Count];
+        Workers.ForEach(Enumerable.Range(0, targets.Count), i =>
+        {
+            (int outputs, int inputs) = model.ModuleShape(targets[i].Module);
+            var matrices = new LoraMatrices(targets[i].Rank, outputs, inputs);
+            stored.Read(WeightNames.LoraA(targets[i].Path), matrices.A);
+            stored.Read(WeightNames.LoraB(targets[i].Path), matrices.B);
+            modules[i] = (targets[i], matrices);
+        });
+        return modules;
     }
 
     private static IEnumerable<(string Name, float[] Values, ImmutableArray<long> Shape)> Tensors(Adapter adapter)
