@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using NativeVaccine.IO;
 
 namespace NativeVaccine.Data;
 
@@ -8,12 +9,13 @@ namespace NativeVaccine.Data;
 /// is not known may have been meant to change what is learnt.
 /// </summary>
 /// <param name="read">The fields that are read.</param>
-internal sealed class FieldCensus(HashSet<string> read)
+/// <param name="readsShareGpt">Whether ShareGPT's conversations are, where there are no messages.</param>
+internal sealed class FieldCensus(HashSet<string> read, bool readsShareGpt = false)
 {
     private const int MostNamed = 8;
 
     private static readonly HashSet<string> OfTraining =
-        ["instruction", "input", "output", "input_ids", "labels", "attention_mask", "position_ids", "pool", "messages", "completion", "conversations"];
+        ["instruction", "input", "output", "input_ids", "labels", "attention_mask", "position_ids", "pool", "messages", "completion"];
 
     /// <summary>Names, numbers and sources of records, and what can be computed from the tokens.</summary>
     private static readonly HashSet<string> Harmless =
@@ -25,14 +27,16 @@ internal sealed class FieldCensus(HashSet<string> read)
     /// <summary>Earlier turns and instructions of LLaMA-Factory's form of Alpaca records.</summary>
     private static readonly string[] OfConversations = ["system", "history"];
 
-    private static readonly string[] Lists = ["messages", "prompt", "completion", "conversations"];
+    private static readonly string[] Lists = ["messages", "prompt", "completion"];
+    private static readonly string[] OfMessages = ["role", "content"];
+    private static readonly string[] OfShareGpt = ["from", "value"];
 
     private readonly SortedDictionary<string, int> counts = new(StringComparer.Ordinal);
     private int conversations;
 
     /// <summary>A census of records of training data.</summary>
-    public FieldCensus()
-        : this(OfTraining)
+    public FieldCensus(bool readsShareGpt = false)
+        : this(OfTraining, readsShareGpt)
     {
     }
 
@@ -40,10 +44,13 @@ internal sealed class FieldCensus(HashSet<string> read)
     public void Add(JsonElement record)
     {
         bool isConversation = false;
-        foreach (string list in Lists) AddMessages(record, list);
+        bool isShareGpt = readsShareGpt && JsonRecord.Optional(record, "messages") is null;
+        foreach (string list in Lists) AddMessages(record, list, OfMessages);
+        if (isShareGpt) AddMessages(record, "conversations", OfShareGpt);
         foreach (JsonProperty property in record.EnumerateObject())
         {
             if (read.Contains(property.Name) || Harmless.Contains(property.Name) || IsEmpty(property.Value)) continue;
+            if (isShareGpt && property.Name == "conversations") continue;
             if (OfConversations.Contains(property.Name)) isConversation = true;
             else counts[property.Name] = counts.GetValueOrDefault(property.Name) + 1;
         }
@@ -51,12 +58,12 @@ internal sealed class FieldCensus(HashSet<string> read)
     }
 
     /// <summary>Messages have fields too: tool calls, thoughts, names.</summary>
-    private void AddMessages(JsonElement record, string list)
+    private void AddMessages(JsonElement record, string list, string[] fields)
     {
         if (!record.TryGetProperty(list, out JsonElement messages) || messages.ValueKind != JsonValueKind.Array) return;
         IEnumerable<string> unused = messages.EnumerateArray().Where(static message => message.ValueKind == JsonValueKind.Object)
             .SelectMany(static message => message.EnumerateObject())
-            .Where(static field => field.Name is not ("role" or "content" or "from" or "value") && !IsEmpty(field.Value))
+            .Where(field => !fields.Contains(field.Name) && !IsEmpty(field.Value))
             .Select(static field => field.Name).Distinct();
         foreach (string name in unused) counts[$"{list}.{name}"] = counts.GetValueOrDefault($"{list}.{name}") + 1;
     }
@@ -68,7 +75,7 @@ internal sealed class FieldCensus(HashSet<string> read)
         if (counts.Count == 0) yield break;
         string more = counts.Count > MostNamed ? ", ..." : "";
         IEnumerable<string> names =
-            counts.Take(MostNamed).Select(static field => $"{IO.InputText.Shorten(field.Key)} ({field.Value})");
+            counts.Take(MostNamed).Select(static field => $"{InputText.Shorten(field.Key)} ({field.Value})");
         yield return $"fields that are not used, with the records that have them: {string.Join(", ", names)}{more}";
     }
 

@@ -240,6 +240,18 @@ public sealed class DataVerbTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("chat", """{"messages": [{"role": "user", "content": "q", "value": "v"}]}""", "messages.value (1)")]
+    [InlineData("chat", """{"messages": [{"role": "user", "content": "q"}], "conversations": [{"from": "human", "value": "v"}]}""", "conversations (1)")]
+    [InlineData("chat", """{"conversations": [{"from": "human", "value": "q", "role": "r"}]}""", "conversations.role (1)")]
+    [InlineData("alpaca", """{"instruction": "q", "output": "a", "conversations": [{"from": "human", "value": "v"}]}""", "conversations (1)")]
+    public void OnlyTheFormThatIsReadIsPassedOver(string set, string record, string expected)
+    {
+        string file = Write("one.jsonl", record);
+        JsonElement report = set == "chat" ? Make(set, "--from", file, "--as", "prompts").Report : Make(set, "--from", file).Report;
+        Assert.Equal($"fields that are not used, with the records that have them: {expected}", report.GetProperty("notices")[0].GetString());
+    }
+
     /// <summary>What is made is what the other verbs read, and the counts are those of training itself.</summary>
     [Fact]
     public void MadeFilesAreReadByTrainingAndEvaluation()

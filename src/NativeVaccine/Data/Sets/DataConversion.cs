@@ -37,7 +37,7 @@ public static class DataConversion
     private static void Convert(
         ConversionOptions options, RecordSource source, RecordFile file, PoolReport report, Action<double, string> progress, CancellationToken cancellation)
     {
-        var census = new FieldCensus();
+        var census = new FieldCensus(options.Set.IsOfConversations);
         foreach (SourceRecord record in source.Read(progress))
         {
             cancellation.ThrowIfCancellationRequested();
