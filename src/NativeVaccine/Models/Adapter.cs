@@ -81,30 +81,38 @@ public sealed class Adapter
         : throw new ArgumentOutOfRangeException(nameof(projection), projection, "the adapter has no such target");
 
     /// <summary>Whether the same projections are adapted in every layer, with one rank and one alpha.</summary>
-    public bool IsUniform =>
-        Modules.Count == LayerCount * Modules.Select(static module => module.Projection).Distinct().Count()
-        && Modules.All(module => module.Matrices.Rank == Modules[0].Matrices.Rank && module.Alpha == Modules[0].Alpha);
+    public bool IsUniform => Difference() is null;
 
     /// <summary>The rank, alpha and projections that all layers have in common.</summary>
     /// <param name="where">Begins the message if they differ: an option with its value, or a path.</param>
     /// <exception cref="InputException">The layers differ. The message says in what.</exception>
     public UniformLora RequireUniform(string where)
     {
-        Projection[] targets = [.. Modules.Select(static module => module.Projection).Distinct().Order()];
+        if (Difference() is { } what)
+        {
+            throw new InputException(
+                $"{where}: {FormattableString.Invariant(what)}: training goes on only with such an adapter (this one can be merged)");
+        }
+        int rank = Modules[0].Matrices.Rank;
+        double alpha = Modules[0].Alpha;
+        bool isStabilized = (float)Modules[0].Scale != (float)(alpha / rank);
+        return new UniformLora(rank, isStabilized ? Modules[0].Scale * rank : alpha, Targets(), isStabilized);
+    }
+
+    /// <summary>What the layers do not have in common; null for nothing.</summary>
+    private FormattableString? Difference()
+    {
         int[] ranks = [.. Modules.Select(static module => module.Matrices.Rank).Distinct().Order()];
         double[] alphas = [.. Modules.Select(static module => module.Alpha).DistinctBy(static alpha => (float)alpha).Order()];
-        int modulesOfAllLayers = LayerCount * targets.Length;
-        if (ranks.Length > 1) throw Refusal($"its modules have ranks from {ranks[0]} to {ranks[^1]} (rank_pattern); expected one for all");
-        if (alphas.Length > 1)
-            throw Refusal($"its modules have alphas from {alphas[0]} to {alphas[^1]} (alpha_pattern); expected one for all");
+        int modulesOfAllLayers = LayerCount * Targets().Length;
+        if (ranks.Length > 1) return $"its modules have ranks from {ranks[0]} to {ranks[^1]} (rank_pattern); expected one for all";
+        if (alphas.Length > 1) return $"its modules have alphas from {alphas[0]} to {alphas[^1]} (alpha_pattern); expected one for all";
         if (Modules.Count < modulesOfAllLayers)
-            throw Refusal($"it has {Modules.Count} modules of {modulesOfAllLayers}; expected the same projections in every layer");
-        bool isStabilized = (float)Modules[0].Scale != (float)(alphas[0] / ranks[0]);
-        return new UniformLora(ranks[0], isStabilized ? Modules[0].Scale * ranks[0] : alphas[0], targets, isStabilized);
-
-        InputException Refusal(FormattableString what) =>
-            new($"{where}: {FormattableString.Invariant(what)}: training goes on only with such an adapter (this one can be merged)");
+            return $"it has {Modules.Count} modules of {modulesOfAllLayers}; expected the same projections in every layer";
+        return null;
     }
+
+    private Projection[] Targets() => [.. Modules.Select(static module => module.Projection).Distinct().Order()];
 
     /// <summary>
     /// Reads adapter_config.json and adapter_model.safetensors (or .bin) of a folder. One of PiSSA becomes the plain one of twice the rank

@@ -46,13 +46,10 @@ public sealed class LoraMatrices
         {
             (long row, long column) = Math.DivRem(firstElement, Inputs);
             int count = (int)Math.Min(Inputs - column, weights.Length);
-            int done = 0;
             if (column == 0 && weights.Length / Inputs >= RowsAtATime)
             {
-                done = AddToRows(weights[..(RowsAtATime * Inputs)], scale, (int)row);
-                for (int r = 1; r < RowsAtATime; r++) AddToRow(weights.Slice((r * Inputs) + done, Inputs - done), scale, (int)row + r, done);
-                AddToRow(weights[done..Inputs], scale, (int)row, done);
                 count = RowsAtATime * Inputs;
+                AddToRows(weights[..count], scale, (int)row);
             }
             else
             {
@@ -64,11 +61,10 @@ public sealed class LoraMatrices
     }
 
     /// <summary>
-    /// Whole rows, as far as they go into vectors: what is read of A serves them all. Each element's sum goes over k in order, by fused
+    /// Whole rows, <see cref="RowsAtATime"/> of them: what is read of A serves them all. Each element's sum goes over k in order, by fused
     /// operations, as in <see cref="AddToRow"/>.
     /// </summary>
-    /// <returns>How many columns are done.</returns>
-    private int AddToRows(Span<float> weights, float scale, int row)
+    private void AddToRows(Span<float> weights, float scale, int row)
     {
         int lanes = Vector<float>.Count;
         ref float w0 = ref MemoryMarshal.GetReference(weights);
@@ -104,7 +100,7 @@ public sealed class LoraMatrices
             Add(ref Unsafe.Add(ref w2, column), scale, sum20, sum21);
             Add(ref Unsafe.Add(ref w3, column), scale, sum30, sum31);
         }
-        return column;
+        for (int r = 0; r < RowsAtATime; r++) AddToRow(weights.Slice((r * Inputs) + column, Inputs - column), scale, row + r, column);
     }
 
     private static void Add(ref float weights, float scale, Vector<float> sum0, Vector<float> sum1)

@@ -32,6 +32,8 @@ public static class SafetensorsWriter
 {
     /// <summary>Few enough that what is read, merged, hashed and rounded stays in a core's cache.</summary>
     private const int ChunkElements = 1 << 15;
+
+    /// <summary>More than this are not taken at once for the sake of whole rows.</summary>
     private const int MostElements = 1 << 17;
     private static readonly TimeSpan FlushEvery = TimeSpan.FromMilliseconds(200);
 
