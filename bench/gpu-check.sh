@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that needs a GPU, in one call, on a machine that has only the driver and what was built elsewhere:
-#   cmake --preset cuda && cmake --build --preset cuda                                    (-DVACCINE_CUDA_ARCHITECTURES=90-real: faster, for one card)
+#   cmake --preset cuda && cmake --build --preset cuda                                    (-DVACCINE_CUDA_ARCHITECTURES=90: faster, for one card)
 #   dotnet publish src/NativeVaccine.Cli -c Release -r linux-x64 --self-contained -o artifacts/publish     (92 MB; 44 MB with
 #       -p:PublishSingleFile=true -p:EnableCompressionInSingleFile=true)
 #   bench/gpu-check.sh [--only STEP,STEP...]

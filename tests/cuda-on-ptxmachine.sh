@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The host's engine tests on the CUDA engine, on ptxmachine: every kernel access, barrier and race is checked on the way.
-#   tests/cuda-on-ptxmachine.sh          what CI runs: device errors, tiny models, decoding, the micro trace, resuming, a short run of four
-#                                        methods that together use every verb; fp32, then bf16
+#   tests/cuda-on-ptxmachine.sh          what CI runs: device errors, logits and losses of all tiny models, gradients, recomputation and
+#                                        decoding of some, the micro trace, resuming, a short run of four methods that together use every
+#                                        verb; fp32 and bf16
 #   tests/cuda-on-ptxmachine.sh short      a short run of every method, in both precisions
-#   tests/cuda-on-ptxmachine.sh gradients  gradients of all tiny models in fp32 (CI leaves out those of Gemma, Qwen3 and Phi-3: too slow)
+#   tests/cuda-on-ptxmachine.sh models     all of that for all tiny models; gradients in fp32
 #   tests/cuda-on-ptxmachine.sh methods  a whole micro run of every method beside the CPU engine's, in both precisions, and writes how far off
 #                                        each number was (without race checks)
 #   tests/cuda-on-ptxmachine.sh long     the longer traces and every resume and session test instead (hours; without race checks; traces in fp32)
@@ -26,11 +27,14 @@ any() {  # names: a filter that matches any of them
     for name in "$@"; do filter="$filter|FullyQualifiedName~$name"; done
     echo "${filter#|}"
 }
-models=".Engine.FixtureModelTests.LogitsAndLosses .Engine.FixtureModelTests.Recomputation .DecoderTests.Greedy"
+logits=.Engine.FixtureModelTests.LogitsAndLosses
+recomputation=.Engine.FixtureModelTests.Recomputation
+greedy=.DecoderTests.Greedy
 gradients=$(any .Engine.FixtureModelTests.Sites .Engine.FixtureModelTests.Parameter)
-newer="DisplayName!~tiny-gemma&DisplayName!~tiny-qwen3&DisplayName!~tiny-phi3"
-fp32="$(any $models DeviceErrorTests EngineLayoutTests AdapterSessionTests)|(($gradients)&$newer)"
-bf16=$(any $models)
+of() { echo "(FullyQualifiedName~$1&DisplayName~$2)"; }  # a test, of one model
+older="DisplayName!~tiny-gemma&DisplayName!~tiny-qwen3&DisplayName!~tiny-phi3"
+fp32="$(any $logits DeviceErrorTests EngineLayoutTests AdapterSessionTests)|(($gradients)&$older)|$(of $recomputation tiny-mistral)|$(of $greedy tiny-phi3)"
+bf16="$(any $logits)|$(of $recomputation tiny-phi3)|$(of $greedy tiny-qwen2)"
 micro="(FullyQualifiedName~.Training.TraceTests.IsFollowed&DisplayName~micro)"
 micro="$micro|$(any .ResumeTests.AShortRun)"
 short=$(any .MethodRunTests.AShortRun)
@@ -41,7 +45,7 @@ jobs=()  # precision:filter
 case ${1-} in
     "") jobs=("fp32:$fp32" "fp32:$micro|($four)" "bf16:$bf16|$micro|($four)") ;;
     short) jobs=("fp32:$short" "bf16:$short") ;;
-    gradients) jobs=("fp32:$gradients") ;;
+    models) jobs=("fp32:$(any $logits $recomputation $greedy)|$gradients" "bf16:$(any $logits $recomputation $greedy)") ;;
     methods)
         jobs=("fp32:$(any .MethodRunTests.AWholeRun)" "bf16:$(any .MethodRunTests.AWholeRun)")
         verbosity=detailed
