@@ -12,7 +12,7 @@ using Spectre.Console;
 namespace NativeVaccine.Cli.Commands;
 
 /// <summary>Asks a model questions with choices, and takes the choice that it finds likeliest.</summary>
-internal sealed class EvaluateChoiceCommand : ModelVerb
+internal sealed class EvaluateChoiceCommand : ResumableVerb
 {
     private readonly Option<string?> data = OptionKinds.Text(
         "--data", "FILE", "questions with choices: MMLU's CSV (no header), or records of question, choices and answer (.json, .jsonl)");
@@ -63,27 +63,56 @@ internal sealed class EvaluateChoiceCommand : ModelVerb
         bool isTable = parsed.GetRequiredValue(data)!.EndsWith(".csv", StringComparison.OrdinalIgnoreCase);
         ChoiceForm asked = OptionKinds.Word(parsed, form, isTable ? ChoiceForm.Letters : ChoiceForm.Answers);
         ChoicePrompt[] prompts = [.. questions.Select(question => ChoicePrompt.Of(question, examples, asked))];
-        var scorer = new LikelihoodScorer(Requests(model, prompts));
-        Stopwatch clock = new();
-        double[][] likelihoods = WithProgress(display =>
+        List<LikelihoodRequest[]> requests = Requests(model, prompts);
+        IEnumerable<string> texts = prompts.Select(static prompt => string.Join('\n', (string[])[prompt.Context, .. prompt.Answers]));
+        return Keeping(model, parsed, [.. texts], [], PartialField.LogLikelihoods, kept =>
+        {
+            var clock = new Stopwatch();
+            (IReadOnlyList<double[]> likelihoods, long tokens) = Score(model, requests, kept, clock);
+            var report = new ChoiceReport([.. questions.Select((question, i) => new ChoiceResult(question, prompts[i], likelihoods[i]))]);
+            Write(report, asked, tokens, clock.Elapsed.TotalSeconds, model, parsed);
+            return ExitCode.Success;
+        });
+    }
+
+    /// <summary>The log-likelihoods of all choices, and how many tokens went through the model for those that were not kept.</summary>
+    private (IReadOnlyList<double[]> LogLikelihoods, long Tokens) Score(
+        LoadedModel model, List<LikelihoodRequest[]> requests, PartialResults<double[]>? kept, Stopwatch clock)
+    {
+        var all = new double[requests.Count][];
+        foreach ((int index, double[] values) in kept?.Results ?? new Dictionary<int, double[]>())
+            if (values.Length == requests[index].Length) all[index] = values;
+        int[] open = [.. Enumerable.Range(0, all.Length).Where(index => all[index] is null)];
+        if (open.Length == 0) return (all, 0);
+        var scorer = new LikelihoodScorer([.. open.Select(index => requests[index])]);
+        WithProgress(display =>
         {
             Session session = model.StartLargest(scorer.Texts, scorer.Room, display, Cancellation);
             clock.Start();
-            return scorer.Score(session, display.Stage("evaluating"), Cancellation);
+            return scorer.Score(session, display.Stage("evaluating"), Take, Cancellation);
         });
         clock.Stop();
-        var report = new ChoiceReport([.. questions.Select((question, i) => new ChoiceResult(question, prompts[i], likelihoods[i]))]);
+        return (all, scorer.TokenCount);
+
+        void Take(int item, double[] values)
+        {
+            all[open[item]] = values;
+            kept?.Append(open[item], values);
+        }
+    }
+
+    private void Write(ChoiceReport report, ChoiceForm form, long tokens, double seconds, LoadedModel model, ParseResult parsed)
+    {
         JsonObject json = ToJson(report);
-        json["form"] = asked == ChoiceForm.Letters ? "letters" : "answers";
+        json["form"] = form == ChoiceForm.Letters ? "letters" : "answers";
         json["shots"] = examples.Length;
-        json["tokens"] = scorer.TokenCount;
-        json["seconds"] = clock.Elapsed.TotalSeconds;
+        json["tokens"] = tokens;
+        json["seconds"] = seconds;
         json["source"] = ResultSource.Of(parsed, model.Describe());
         json["items"] = Items(report);
         WriteJsonAnd(parsed.GetValue(Json), json, () => Terminal.Write(ToTable(report).Caption(string.Create(
             CultureInfo.InvariantCulture,
-            $"{report.Items.Count} questions, {examples.Length} shots; {scorer.TokenCount} tokens in {clock.Elapsed.TotalSeconds:F1} s"))));
-        return ExitCode.Success;
+            $"{report.Items.Count} questions, {examples.Length} shots; {tokens} tokens in {seconds:F1} s"))));
     }
 
     private List<LikelihoodRequest[]> Requests(LoadedModel model, ChoicePrompt[] prompts)

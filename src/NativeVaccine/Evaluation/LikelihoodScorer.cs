@@ -54,11 +54,17 @@ public sealed class LikelihoodScorer
     /// <summary>Computes them.</summary>
     /// <param name="session">With the model's weights, and the last <see cref="Room"/>.</param>
     /// <param name="progress">Told the part that is done, from 0 to 1.</param>
+    /// <param name="finished">Told of each item that is done, and the log-likelihoods of its requests.</param>
     /// <param name="cancellation">Ends it early.</param>
     /// <returns>For each item the log-likelihood of each request, in nats.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public double[][] Score(Session session, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    public double[][] Score(
+        Session session,
+        IProgress<double>? progress = null,
+        Action<int, double[]>? finished = null,
+        CancellationToken cancellation = default)
     {
+        int[] left = [.. sequences.CountBy(static sequence => sequence.Item).OrderBy(static of => of.Key).Select(static of => of.Value)];
         double[][] results = [.. counts.Select(static count => new double[count])];
         float[] logits = new float[session.Configuration.VocabularySize];
         (long done, long all) = (0, TokenCount);
@@ -85,6 +91,8 @@ public sealed class LikelihoodScorer
                     piece.Sequence.TakeLogits(logits, results);
                 }
                 row += piece.Ids.Length;
+                int item = piece.Sequence.Item;
+                if (--left[item] == 0) finished?.Invoke(item, results[item]);
             }
             progress?.Report((double)(done += row) / all);
         }

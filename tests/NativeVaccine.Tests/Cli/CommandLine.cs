@@ -45,6 +45,23 @@ internal static class CommandLine
         return result;
     }
 
+    /// <summary>
+    /// Runs an evaluation and interrupts it when it has kept so many bytes of results. On a thread of its own: a continuation would wait for
+    /// other tests to leave the pool, and the evaluation would be over by then.
+    /// </summary>
+    public static CommandResult Interrupt(string partial, long bytes, params string[] arguments)
+    {
+        using var source = new CancellationTokenSource();
+        CommandResult? stopped = null;
+        var run = new Thread(() => stopped = Run(source.Token, arguments));
+        run.Start();
+        while (run.IsAlive && !(File.Exists(partial) && new FileInfo(partial).Length > bytes)) Thread.Sleep(1);
+        source.Cancel();
+        run.Join();
+        Assert.Equal(130, stopped!.ExitCode);
+        return stopped;
+    }
+
     /// <summary>What evaluate loss gives for options, to all its digits.</summary>
     public static double MeanLoss(params string[] options) =>
         (double)JsonNode.Parse(Succeed(["evaluate", "loss", .. options, "--json", "-"]).Output)!["mean_loss"]!;

@@ -102,6 +102,30 @@ public sealed class EvaluateChoiceTests : IDisposable
     }
 
     [Fact]
+    public void AnInterruptedEvaluationGoesOn()
+    {
+        string data = folder.File("birds.jsonl"), json = folder.File("choice.json"), straight = folder.File("straight.json");
+        File.WriteAllLines(data, Enumerable.Range(0, 600).Select(static i =>
+            $$"""{"question": "Which bird is number {{i}}?", "choices": ["a heron, number {{i % 7}}", "a rook", "the swift"], "answer": {{i % 3}}}"""));
+        string[] command = ["evaluate", "choice", "--model", Fixtures.Path("tiny-llama"), "--data", data];
+        CommandLine.Succeed([.. command, "--json", straight]);
+        Assert.False(File.Exists(straight + ".partial.jsonl"));
+
+        string partial = json + ".partial.jsonl";
+        CommandResult stopped = CommandLine.Interrupt(partial, 3000, [.. command, "--json", json]);
+        Assert.Contains($" of 600 answers are kept in {partial}: the same command goes on after them", stopped.Error, StringComparison.Ordinal);
+        CommandResult other = CommandLine.Run([.. command, "--json", json, "--form", "letters"]);
+        Assert.Contains("holds results of another evaluation, whose prompts was ", other.ErrorLine, StringComparison.Ordinal);
+
+        CommandResult resumed = CommandLine.Succeed([.. command, "--json", json]);
+        Assert.Contains(" of 600 answers are there already", resumed.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(partial));
+        JsonNode all = JsonNode.Parse(File.ReadAllText(straight))!, rest = JsonNode.Parse(File.ReadAllText(json))!;
+        Assert.Equal(all["items"]!.ToJsonString(), rest["items"]!.ToJsonString());
+        Assert.InRange((long)rest["tokens"]!, 1, (long)all["tokens"]! - 1);
+    }
+
+    [Fact]
     public void ALongPromptLosesItsBeginningWithANotice()
     {
         string file = folder.File("long.jsonl");

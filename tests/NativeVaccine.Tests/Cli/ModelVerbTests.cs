@@ -174,21 +174,13 @@ public sealed class ModelVerbTests : IDisposable
         CommandLine.Succeed([.. command, "--json", folder.File("straight.json")]);
         Assert.False(File.Exists(folder.File("straight.json.partial.jsonl")));
 
-        using var source = new CancellationTokenSource();
-        CommandResult? stopped = null;
-        // Threads of their own: continuations would wait for other tests to leave the pool, and the evaluation would be over by then.
-        var run = new Thread(() => stopped = CommandLine.Run(source.Token, [.. command, "--json", json]));
-        run.Start();
         string partial = json + ".partial.jsonl";
-        while (run.IsAlive && !(File.Exists(partial) && new FileInfo(partial).Length > 3000)) Thread.Sleep(1);
-        source.Cancel();
-        run.Join();
-        Assert.Equal(130, stopped!.ExitCode);
+        CommandResult stopped = CommandLine.Interrupt(partial, 3000, [.. command, "--json", json]);
         Assert.Contains($" of 600 answers are kept in {partial}: the same command goes on after them", stopped.Error, StringComparison.Ordinal);
 
         CommandResult other = CommandLine.Run([.. command, "--json", json, "--template", "none"]);
         Assert.Equal(2, other.ExitCode);
-        Assert.Contains("holds answers of another evaluation, whose template was \"alpaca\" and is now \"none\"", other.Error, StringComparison.Ordinal);
+        Assert.Contains("holds results of another evaluation, whose template was \"alpaca\" and is now \"none\"", other.Error, StringComparison.Ordinal);
 
         File.AppendAllText(partial, "{\"index\": 599, \"id");  // as a kill leaves it
         CommandResult resumed = CommandLine.Succeed([.. command, "--json", json]);

@@ -4,7 +4,7 @@ using NativeVaccine.Tests.Models;
 
 namespace NativeVaccine.Tests.Evaluation;
 
-public sealed class AnswerLogTests : IDisposable
+public sealed class PartialResultsTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
 
@@ -14,20 +14,20 @@ public sealed class AnswerLogTests : IDisposable
     public void AnswersAreThereAgainUpToWhatWasTorn()
     {
         string path = folder.File("score.json.partial.jsonl");
-        using (AnswerLog log = Open(path))
+        using (PartialResults<int[]> log = Open(path))
         {
             log.Append(3, [5, 6]);
             log.Append(0, []);
         }
         File.AppendAllText(path, "{\"index\":1,\"ids\":[7");
-        using (AnswerLog log = Open(path))
+        using (PartialResults<int[]> log = Open(path))
         {
-            Assert.Equal([0, 3], log.Answers.Keys.Order());
-            Assert.Equal([5, 6], log.Answers[3]);
+            Assert.Equal([0, 3], log.Results.Keys.Order());
+            Assert.Equal([5, 6], log.Results[3]);
             log.Append(2, [9]);
         }
-        using AnswerLog last = Open(path);
-        Assert.Equal([0, 2, 3], last.Answers.Keys.Order());
+        using PartialResults<int[]> last = Open(path);
+        Assert.Equal([0, 2, 3], last.Results.Keys.Order());
         last.Remove();
         Assert.False(File.Exists(path));
     }
@@ -41,26 +41,26 @@ public sealed class AnswerLogTests : IDisposable
     public void WhatCannotBeAnAnswerIsMadeAgain(string line)
     {
         string path = folder.File("log");
-        using (AnswerLog log = Open(path)) log.Append(0, [1]);
+        using (PartialResults<int[]> log = Open(path)) log.Append(0, [1]);
         File.AppendAllText(path, line + "\n{\"index\":2,\"ids\":[1]}\n");
-        using AnswerLog again = Open(path);
-        Assert.Equal([0], again.Answers.Keys);
+        using PartialResults<int[]> again = Open(path);
+        Assert.Equal([0], again.Results.Keys);
     }
 
     [Fact]
-    public void AnswersOfAnotherModelAreRefused()
+    public void ResultsOfAnotherModelAreRefused()
     {
         string path = folder.File("log");
         Open(path).Dispose();
-        InputException exception = Assert.Throws<InputException>(() => AnswerLog.Open(path, Origin("other"), 4, 10));
+        InputException exception = Assert.Throws<InputException>(() => PartialResults.Open(path, Origin("other"), 4, PartialField.NewTokens(10)));
         Assert.Contains("whose model was \"a\" and is now \"other\"", exception.Message, StringComparison.Ordinal);
 
         File.WriteAllText(path, "my notes");
-        Assert.Contains("holds no answers", Assert.Throws<InputException>(() => Open(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("holds no results", Assert.Throws<InputException>(() => Open(path)).Message, StringComparison.Ordinal);
         Assert.Equal("my notes", File.ReadAllText(path));
     }
 
-    private static AnswerLog Open(string path) => AnswerLog.Open(path, Origin("a"), prompts: 4, vocabularySize: 10);
+    private static PartialResults<int[]> Open(string path) => PartialResults.Open(path, Origin("a"), questions: 4, PartialField.NewTokens(10));
 
     private static JsonObject Origin(string model) => new() { ["model"] = model, ["prompts"] = "0123" };
 }
