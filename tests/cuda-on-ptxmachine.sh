@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The host's engine tests on the CUDA engine, on ptxmachine: every kernel access, barrier and race is checked on the way.
 #   tests/cuda-on-ptxmachine.sh          what CI runs: device errors, logits and losses of all tiny models, gradients, recomputation and
-#                                        decoding of some, the micro trace, resuming, a short run of four methods that together use every
-#                                        verb; fp32 and bf16
+#                                        decoding of some, the micro trace in fp32, resuming in bf16, and a short run of two methods in each
+#                                        precision, which together use every verb
 #   tests/cuda-on-ptxmachine.sh short      a short run of every method, in both precisions
-#   tests/cuda-on-ptxmachine.sh models     all of that for all tiny models; gradients in fp32
+#   tests/cuda-on-ptxmachine.sh models     logits, losses, recomputation and decoding of all tiny models in both precisions, their gradients
+#                                        in fp32
 #   tests/cuda-on-ptxmachine.sh methods  a whole micro run of every method beside the CPU engine's, in both precisions, and writes how far off
 #                                        each number was (without race checks)
 #   tests/cuda-on-ptxmachine.sh long     the longer traces and every resume and session test instead (hours; without race checks; traces in fp32)
@@ -35,16 +36,16 @@ of() { echo "(FullyQualifiedName~$1&DisplayName~$2)"; }  # a test, of one model
 older="DisplayName!~tiny-gemma&DisplayName!~tiny-qwen3&DisplayName!~tiny-phi3"
 fp32="$(any $logits DeviceErrorTests EngineLayoutTests AdapterSessionTests)|(($gradients)&$older)|$(of $recomputation tiny-mistral)|$(of $greedy tiny-phi3)"
 bf16="$(any $logits)|$(of $recomputation tiny-phi3)|$(of $greedy tiny-qwen2)"
-micro="(FullyQualifiedName~.Training.TraceTests.IsFollowed&DisplayName~micro)"
-micro="$micro|$(any .ResumeTests.AShortRun)"
-short=$(any .MethodRunTests.AShortRun)
-four="($short)&(DisplayName~tvaccine|DisplayName~repnoise|DisplayName~booster|DisplayName~ewc)"
+short=.MethodRunTests.AShortRun
 long=$(any .Training.TraceTests .ResumeTests .Engine.SessionTests .Engine.DecoderTests .TorchComparison. .MethodTests)
 verbosity=minimal
 jobs=()  # precision:filter
 case ${1-} in
-    "") jobs=("fp32:$fp32" "fp32:$micro|($four)" "bf16:$bf16|$micro|($four)") ;;
-    short) jobs=("fp32:$short" "bf16:$short") ;;
+    "")
+        jobs=("fp32:$fp32" "fp32:$(of .Training.TraceTests.IsFollowed micro)|$(of $short repnoise)|$(of $short booster)")
+        jobs+=("bf16:$bf16|$(any .ResumeTests.AShortRun)|$(of $short tvaccine)|$(of $short ewc)")
+        ;;
+    short) jobs=("fp32:$(any $short)" "bf16:$(any $short)") ;;
     models) jobs=("fp32:$(any $logits $recomputation $greedy)|$gradients" "bf16:$(any $logits $recomputation $greedy)") ;;
     methods)
         jobs=("fp32:$(any .MethodRunTests.AWholeRun)" "bf16:$(any .MethodRunTests.AWholeRun)")
