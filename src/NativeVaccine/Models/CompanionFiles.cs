@@ -23,10 +23,10 @@ public static class CompanionFiles
         "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
     ];
 
-    /// <summary>Copies those that there are, and sees to it that Hugging Face's tokenizer gives the tokens that ours gives.</summary>
+    /// <summary>Copies those that there are, and sees to it that the tokenizers of other programs give the tokens that ours gives.</summary>
     /// <param name="from">The folder of a model.</param>
     /// <param name="to">A folder that exists.</param>
-    /// <param name="notice">Told in a line each which were left out.</param>
+    /// <param name="notice">Told in a line each which were left out, and which was made.</param>
     /// <exception cref="InputException">A file cannot be read or written.</exception>
     public static void Copy(string from, string to, Action<string>? notice = null)
     {
@@ -40,6 +40,7 @@ public static class CompanionFiles
                 AtomicFile.WriteAllBytes(Path.Combine(to, Path.GetFileName(file)), InputFile.ReadAllBytes(file, MaximumBytes));
         }
         CompleteTokenizerConfiguration(to);
+        SentencePieceConversion.Add(to, notice ?? (static _ => { }));
     }
 
     /// <summary>
