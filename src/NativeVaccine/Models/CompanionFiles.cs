@@ -12,6 +12,7 @@ public static class CompanionFiles
     private const string JsonName = "tokenizer.json";
     private const string TokenizerConfigurationName = "tokenizer_config.json";
     private const string CodeField = "auto_map";
+    private const string ClassField = "tokenizer_class";
 
     /// <summary>More than any tokenizer has.</summary>
     private const int MaximumBytes = 1 << 30;
@@ -57,6 +58,12 @@ public static class CompanionFiles
             json = JsonObject.Create(document.RootElement.Clone())!;
         }
         bool isChanged = json.Remove(CodeField);
+        // One class with two names, of which transformers 4 knows the second.
+        if (json[ClassField] is JsonValue name && name.TryGetValue(out string? text) && text == "TokenizersBackend")
+        {
+            json[ClassField] = "PreTrainedTokenizerFast";
+            isChanged = true;
+        }
         if (File.Exists(Path.Combine(folder, SentencePieceName)) && !File.Exists(Path.Combine(folder, JsonName)))
             isChanged |= AddMissing(json, folder);
         if (isChanged) AtomicFile.WriteAllText(file, JsonText.Indented(json));
@@ -68,7 +75,7 @@ public static class CompanionFiles
         string model = Path.Combine(folder, SentencePieceName);
         var pieces = SentencePieceModel.Parse(InputFile.ReadAllBytes(model, MaximumBytes), model);
         bool isChanged = false;
-        Add("tokenizer_class", "LlamaTokenizer");
+        Add(ClassField, "LlamaTokenizer");
         Add("add_bos_token", tokenizer.AddsBeginOfSequence);
         Add("add_eos_token", tokenizer.ClosingId is not null);
         Add("legacy", true);

@@ -60,6 +60,14 @@ public sealed class CompanionFilesTests : IDisposable
     }
 
     [Fact]
+    public void The_class_that_transformers_4_does_not_know_gets_its_other_name()
+    {
+        File.WriteAllText(folder.File(Settings), """{"tokenizer_class": "TokenizersBackend", "a": 1}""");
+        CompanionFiles.Copy(folder.Root, Out());
+        Assert.Equal("""{"tokenizer_class":"PreTrainedTokenizerFast","a":1}""", Read().ToJsonString());
+    }
+
+    [Fact]
     public void Beside_tokenizer_json_nothing_is_added()
     {
         File.Copy(Fixtures.Path("tiny-gqa", "tokenizer.json"), folder.File("tokenizer.json"));
