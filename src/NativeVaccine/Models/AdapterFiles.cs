@@ -7,8 +7,7 @@ using NativeVaccine.Numerics;
 namespace NativeVaccine.Models;
 
 /// <summary>
-/// Reads the files of an <see cref="Adapter"/> as peft 0.5 to 0.21 writes them, and writes them in the form of peft 0.5 (where modules are
-/// fused, with rank_pattern and alpha_pattern, which later ones read).
+/// Reads the files of an <see cref="Adapter"/> as peft 0.5 to 0.21 writes them, and writes them in the form of peft 0.5.
 /// </summary>
 internal static class AdapterFiles
 {
@@ -102,10 +101,11 @@ internal static class AdapterFiles
     private static IEnumerable<(string Name, float[] Values, ImmutableArray<long> Shape)> Tensors(Adapter adapter)
     {
         ModelFamily family = adapter.Model.Family;
+        int blocks = FusedLora.Blocks(adapter.Modules.Select(module => family.ModuleOf(module.Projection)));
         foreach (var group in adapter.Modules.GroupBy(module => (module.Layer, Module: family.ModuleOf(module.Projection))))
         {
             LoraMatrices matrices = FusedLora.Join(
-                group.Key.Module, group.ToDictionary(static part => part.Projection, static part => part.Matrices), adapter.Model);
+                group.Key.Module, group.ToDictionary(static part => part.Projection, static part => part.Matrices), blocks, adapter.Model);
             string path = WeightNames.Module(group.Key.Layer, group.Key.Module);
             yield return (WeightNames.LoraA(path), matrices.A, [matrices.Rank, matrices.Inputs]);
             yield return (WeightNames.LoraB(path), matrices.B, [matrices.Outputs, matrices.Rank]);
@@ -115,6 +115,7 @@ internal static class AdapterFiles
     private static string Configuration(Adapter adapter, UniformLora form)
     {
         LinearModule[] modules = [.. form.Targets.Select(adapter.Model.Family.ModuleOf).Distinct()];
+        int blocks = FusedLora.Blocks(modules);
         var json = new JsonObject
         {
             ["auto_mapping"] = null,
@@ -125,23 +126,20 @@ internal static class AdapterFiles
             ["init_lora_weights"] = true,
             ["layers_pattern"] = null,
             ["layers_to_transform"] = null,
-            ["lora_alpha"] = JsonText.Number(form.Alpha),
+            ["lora_alpha"] = JsonText.Number(blocks * form.Alpha),
             ["lora_dropout"] = JsonText.Float(adapter.Dropout),
             ["modules_to_save"] = null,
             ["peft_type"] = "LORA",
-            ["r"] = form.Rank,
+            ["r"] = blocks * form.Rank,
             ["revision"] = null,
             ["target_modules"] = new JsonArray([.. modules.Select(static module => (JsonNode)module.Name)]),
             ["task_type"] = "CAUSAL_LM",
         };
-        LinearModule[] fused = [.. modules.Where(static module => module.IsFused)];
-        if (fused.Length == 0) return JsonText.Indented(json);
-        json["rank_pattern"] = Pattern(static (module, form) => module.Parts.Length * form.Rank);
-        json["alpha_pattern"] = Pattern(static (module, form) => JsonText.Number(module.Parts.Length * form.Alpha));
+        if (blocks == 1) return JsonText.Indented(json);
+        // Changes nothing; see FusedLora.IsOurs.
+        json["rank_pattern"] = new JsonObject(modules.Where(static module => module.IsFused)
+            .Select(module => KeyValuePair.Create<string, JsonNode?>(module.Name, blocks * form.Rank)));
         return JsonText.Indented(json);
-
-        JsonObject Pattern(Func<LinearModule, UniformLora, JsonNode> value) =>
-            new(fused.Select(module => KeyValuePair.Create<string, JsonNode?>(module.Name, value(module, form))));
     }
 
     private sealed record Settings(List<AdapterTarget> Targets, double Dropout, string? BaseModel, bool IsPissa, IReadOnlyList<string> Notices);

@@ -9,10 +9,10 @@ namespace NativeVaccine.Models;
 /// <param name="Layer">From 0.</param>
 /// <param name="Module">The linear module.</param>
 /// <param name="Rank">Its own rank.</param>
-/// <param name="CommonRank">That of modules without one of their own.</param>
+/// <param name="RepeatsRank">rank_pattern names it, with the rank that it has anyway.</param>
 /// <param name="Alpha">Its own alpha.</param>
 /// <param name="Scale">The factor of B A.</param>
-internal readonly record struct AdapterTarget(int Layer, LinearModule Module, int Rank, int CommonRank, double Alpha, double Scale)
+internal readonly record struct AdapterTarget(int Layer, LinearModule Module, int Rank, bool RepeatsRank, double Alpha, double Scale)
 {
     /// <summary>Its path: model.layers.0.self_attn.q_proj.</summary>
     public string Path => WeightNames.Module(Layer, Module);
@@ -82,9 +82,10 @@ internal sealed class AdapterTargets
             {
                 string path = WeightNames.Module(layer, module);
                 if (!IsTarget(path, layer)) continue;
-                int own = First(ranks, path) ?? rank;
+                int? named = First(ranks, path);
+                int own = named ?? rank;
                 double ownAlpha = First(alphas, path) ?? alpha;
-                found.Add(new AdapterTarget(layer, module, own, rank, ownAlpha, ownAlpha / (isRankStabilized ? Math.Sqrt(own) : own)));
+                found.Add(new AdapterTarget(layer, module, own, named == rank, ownAlpha, ownAlpha / (isRankStabilized ? Math.Sqrt(own) : own)));
             }
         }
         if (found.Count > 0) return found;

@@ -12,6 +12,7 @@ public static class CompanionFiles
     private const string JsonName = "tokenizer.json";
     private const string TokenizerConfigurationName = "tokenizer_config.json";
     private const string CodeField = "auto_map";
+    private const string ClassField = "tokenizer_class";
 
     /// <summary>More than any tokenizer has.</summary>
     private const int MaximumBytes = 1 << 30;
@@ -23,10 +24,10 @@ public static class CompanionFiles
         "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
     ];
 
-    /// <summary>Copies those that there are, and sees to it that Hugging Face's tokenizer gives the tokens that ours gives.</summary>
+    /// <summary>Copies those that there are, and sees to it that the tokenizers of other programs give the tokens that ours gives.</summary>
     /// <param name="from">The folder of a model.</param>
     /// <param name="to">A folder that exists.</param>
-    /// <param name="notice">Told in a line each which were left out.</param>
+    /// <param name="notice">Told in a line each which were left out, and which was made.</param>
     /// <exception cref="InputException">A file cannot be read or written.</exception>
     public static void Copy(string from, string to, Action<string>? notice = null)
     {
@@ -40,6 +41,7 @@ public static class CompanionFiles
                 AtomicFile.WriteAllBytes(Path.Combine(to, Path.GetFileName(file)), InputFile.ReadAllBytes(file, MaximumBytes));
         }
         CompleteTokenizerConfiguration(to);
+        SentencePieceConversion.Add(to, notice ?? (static _ => { }));
     }
 
     /// <summary>
@@ -56,6 +58,12 @@ public static class CompanionFiles
             json = JsonObject.Create(document.RootElement.Clone())!;
         }
         bool isChanged = json.Remove(CodeField);
+        // One class with two names, of which transformers 4 knows the second.
+        if (json[ClassField] is JsonValue name && name.TryGetValue(out string? text) && text == "TokenizersBackend")
+        {
+            json[ClassField] = "PreTrainedTokenizerFast";
+            isChanged = true;
+        }
         if (File.Exists(Path.Combine(folder, SentencePieceName)) && !File.Exists(Path.Combine(folder, JsonName)))
             isChanged |= AddMissing(json, folder);
         if (isChanged) AtomicFile.WriteAllText(file, JsonText.Indented(json));
@@ -67,7 +75,7 @@ public static class CompanionFiles
         string model = Path.Combine(folder, SentencePieceName);
         var pieces = SentencePieceModel.Parse(InputFile.ReadAllBytes(model, MaximumBytes), model);
         bool isChanged = false;
-        Add("tokenizer_class", "LlamaTokenizer");
+        Add(ClassField, "LlamaTokenizer");
         Add("add_bos_token", tokenizer.AddsBeginOfSequence);
         Add("add_eos_token", tokenizer.ClosingId is not null);
         Add("legacy", true);

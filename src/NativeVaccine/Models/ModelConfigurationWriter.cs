@@ -20,7 +20,10 @@ internal static class ModelConfigurationWriter
         ["eos_token_id"] = EndOfSequence(configuration),
     });
 
-    /// <summary>The source with the type that the weights have now, and no code to load with.</summary>
+    /// <summary>
+    /// The source with the type that the weights have now, and no code to load with. What transformers 5 alone says of the rotary embedding
+    /// stands there in the words of 4, too, which otherwise takes the defaults without a word.
+    /// </summary>
     private static JsonObject Edited(string source, ModelConfiguration configuration)
     {
         JsonObject json = JsonNode.Parse(source)!.AsObject();
@@ -32,6 +35,12 @@ internal static class ModelConfigurationWriter
         const string tied = "tie_word_embeddings";
         bool wasTied = json[tied]?.GetValue<bool>() ?? configuration.Family.TiesEmbedding;
         if (configuration.TieWordEmbeddings != wasTied) json[tied] = configuration.TieWordEmbeddings;
+        bool isNew = json[RopeReader.NewName] is JsonObject { Count: > 0 } && json[RopeReader.OldName] is not JsonObject { Count: > 0 };
+        if (isNew && configuration.Family.LocalRopeTheta is null)
+        {
+            json[RopeReader.ThetaName] = JsonText.Float(configuration.RopeTheta);
+            if (Scaling(configuration.RopeScaling) is { } scaling) json[RopeReader.OldName] = scaling;
+        }
         return json;
     }
 
@@ -72,21 +81,21 @@ internal static class ModelConfigurationWriter
         var global = new RotaryEmbedding(configuration.RopeTheta, configuration.RopeScaling);
         if (configuration.LocalRope is { } local)
         {
-            json["rope_parameters"] = new JsonObject
+            json[RopeReader.NewName] = new JsonObject
             {
                 [SlidingWindowReader.Full] = WithTheta(global),
                 [SlidingWindowReader.Windowed] = WithTheta(local),
             };
             return;
         }
-        json["rope_theta"] = JsonText.Float(global.Theta);
-        json["rope_scaling"] = Scaling(global.Scaling);
+        json[RopeReader.ThetaName] = JsonText.Float(global.Theta);
+        json[RopeReader.OldName] = Scaling(global.Scaling);
     }
 
     private static JsonObject WithTheta(RotaryEmbedding rope)
     {
         JsonObject json = Scaling(rope.Scaling) ?? new JsonObject { ["rope_type"] = "default" };
-        json["rope_theta"] = JsonText.Float(rope.Theta);
+        json[RopeReader.ThetaName] = JsonText.Float(rope.Theta);
         return json;
     }
 

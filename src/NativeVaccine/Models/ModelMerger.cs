@@ -1,5 +1,3 @@
-using NativeVaccine.Tokenization;
-
 namespace NativeVaccine.Models;
 
 /// <summary>Bakes adapters into a model and writes the result as a model folder of its own.</summary>
@@ -11,7 +9,7 @@ public static class ModelMerger
     /// <param name="folder">A new or empty folder.</param>
     /// <param name="type">What the weights are rounded to, once, after all adapters.</param>
     /// <param name="maximumShardBytes">Weights beyond this go into several files with an index.</param>
-    /// <param name="notice">Told in a line each which files were left out, and whether a tokenizer.model was made.</param>
+    /// <param name="notice">Told in a line each which files were left out, and whether a tokenizer's file was made.</param>
     /// <param name="weights">Gives the base's values; the model itself unless given.</param>
     /// <returns>What rounding left of each adapter's change; none if nothing is rounded.</returns>
     /// <exception cref="InputException">The folder is not empty or cannot be written, or a weight cannot be read.</exception>
@@ -30,11 +28,7 @@ public static class ModelMerger
             folder,
             model.Configuration with { StoredType = type },
             merged,
-            temporary =>
-            {
-                CompanionFiles.Copy(model.Path, temporary, notice);
-                SentencePieceConversion.Add(temporary, notice ?? (static _ => { }));
-            },
+            temporary => CompanionFiles.Copy(model.Path, temporary, notice),
             maximumShardBytes,
             model.StoredWeights);
         return kept;

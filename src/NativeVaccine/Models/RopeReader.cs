@@ -11,9 +11,15 @@ namespace NativeVaccine.Models;
 /// <param name="Local">Of layers with a window, where that is another one.</param>
 internal sealed record RopeReader(RotaryEmbedding Global, RotaryEmbedding? Local)
 {
-    private const string OldName = "rope_scaling";
-    private const string NewName = "rope_parameters";
-    private const string ThetaName = "rope_theta";
+    /// <summary>The field of transformers 4, beside <see cref="ThetaName"/>.</summary>
+    public const string OldName = "rope_scaling";
+
+    /// <summary>The field of transformers 5.</summary>
+    public const string NewName = "rope_parameters";
+
+    /// <summary>The base of the angles.</summary>
+    public const string ThetaName = "rope_theta";
+
     private const string LocalThetaName = "rope_local_base_freq";
     private const string TypeName = "rope_type";
     private const string OldTypeName = "type";

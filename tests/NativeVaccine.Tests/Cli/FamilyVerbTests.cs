@@ -89,7 +89,7 @@ public sealed class FamilyVerbTests : IDisposable
         CommandLine.Succeed([.. tune, "--lora-rank", "2", "--lora-alpha", "0.3", "--lora-targets", "q_proj,v_proj,o_proj", "--out", first]);
         JsonNode json = Configuration(first);
         Assert.Equal("""["qkv_proj","o_proj"]""", json["target_modules"]!.ToJsonString());
-        Assert.Equal(6, (int)json["rank_pattern"]!["qkv_proj"]!);
+        Assert.Equal((6, 6), ((int)json["r"]!, (int)json["rank_pattern"]!["qkv_proj"]!));
 
         CommandResult result = CommandLine.Succeed([.. tune, "--init-adapter", Path.Combine(first, "adapter"), "--out", second]);
         Assert.DoesNotContain("has one A for", result.Error, StringComparison.Ordinal);

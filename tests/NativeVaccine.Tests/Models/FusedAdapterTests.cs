@@ -55,15 +55,17 @@ public sealed class FusedAdapterTests : IDisposable
 
         JsonObject json = JsonNode.Parse(File.ReadAllText(folder.File("a", "adapter_config.json")))!.AsObject();
         Assert.Equal("""["qkv_proj","o_proj","gate_up_proj","down_proj"]""", json["target_modules"]!.ToJsonString());
-        Assert.Equal((2, 3), ((int)json["r"]!, (int)json["lora_alpha"]!));
-        Assert.Equal("""{"qkv_proj":6,"gate_up_proj":4}""", json["rank_pattern"]!.ToJsonString());
-        Assert.Equal("""{"qkv_proj":9,"gate_up_proj":6}""", json["alpha_pattern"]!.ToJsonString());
+        Assert.Equal((6, 9), ((int)json["r"]!, (int)json["lora_alpha"]!));
+        Assert.Equal("""{"qkv_proj":6,"gate_up_proj":6}""", json["rank_pattern"]!.ToJsonString());
+        Assert.False(json.ContainsKey("alpha_pattern"));
         using var file = new SafetensorsReader(folder.File("a", "adapter_model.safetensors"));
         Assert.Equal(16, file.Names.Count);
         for (int layer = 0; layer < 2; layer++)
         {
             RequireBlocks(file, $"{layer}.{Qkv}", adapter, layer, Projection.Query, Projection.Key, Projection.Value);
             RequireBlocks(file, $"{layer}.{GateUp}", adapter, layer, Projection.Gate, Projection.Up);
+            RequireBlocks(file, $"{layer}.self_attn.o_proj", adapter, layer, Projection.Output);
+            RequireBlocks(file, $"{layer}.mlp.down_proj", adapter, layer, Projection.Down);
         }
     }
 
@@ -91,12 +93,16 @@ public sealed class FusedAdapterTests : IDisposable
     [Fact]
     public void What_is_not_trained_yet_comes_back_by_its_ranks()
     {
-        Adapter adapter = TinyModel.Adapter(Model, targets: [Projection.Query, Projection.Key, Projection.Output]);
-        foreach (AdapterModule module in adapter.Modules) module.Matrices.B.AsSpan().Clear();
-        adapter.Save(folder.File("a"));
-        UniformLora form = Adapter.Load(folder.File("a"), Model).RequireUniform("");
-        Assert.Equal((2, 3.0), (form.Rank, form.Alpha));
-        Assert.Equal([Projection.Query, Projection.Key, Projection.Output], form.Targets);
+        foreach (Projection[] targets in new Projection[][]
+            { [Projection.Query, Projection.Key, Projection.Output], [Projection.Query, Projection.Key, Projection.Value], [Projection.Gate, Projection.Up] })
+        {
+            Adapter adapter = TinyModel.Adapter(Model, targets: targets);
+            foreach (AdapterModule module in adapter.Modules) module.Matrices.B.AsSpan().Clear();
+            adapter.Save(folder.File("a"));
+            UniformLora form = Adapter.Load(folder.File("a"), Model).RequireUniform("");
+            Assert.Equal((2, 3.0), (form.Rank, form.Alpha));
+            Assert.Equal(targets, form.Targets);
+        }
         // One of peft's own stays what it is: one A for all three.
         WritePeft(rank: 3, alpha: 6, "[\"qkv_proj\"]", Qkv);
         Assert.True(Adapter.Load(folder.File("a"), Model).SharesA);
@@ -174,8 +180,9 @@ public sealed class FusedAdapterTests : IDisposable
     {
         float[] a = Read(file, $"base_model.model.model.layers.{module}.lora_A.weight");
         float[] b = Read(file, $"base_model.model.model.layers.{module}.lora_B.weight");
-        Assert.Equal(parts.SelectMany(part => adapter[layer, part].A), a);
-        (int rank, int columns, int row) = (2, 2 * parts.Length, 0);
+        float[] filled = [.. parts.SelectMany(part => adapter[layer, part].A)];
+        (int rank, int columns, int row) = (2, 6, 0);
+        Assert.Equal([.. filled, .. new float[(columns * filled.Length / (rank * parts.Length)) - filled.Length]], a);
         for (int part = 0; part < parts.Length; part++)
         {
             LoraMatrices own = adapter[layer, parts[part]];

@@ -92,7 +92,25 @@ public sealed class ModelConfigurationTests : IDisposable
 
         ModelConfiguration back = ModelConfiguration.Parse(Encoding.UTF8.GetBytes(model.ToJson()), "again");
         Assert.Equal((model.RopeTheta, model.RopeScaling, model.StoredType), (back.RopeTheta, back.RopeScaling, back.StoredType));
-        Assert.Null(JsonNode.Parse(model.ToJson())!["rope_scaling"]);
+    }
+
+    /// <summary>transformers 4 passes over rope_parameters in silence; 5 reads both, and finds the same.</summary>
+    [Theory]
+    [InlineData("""{"rope_type":"linear","rope_theta":500000.0,"factor":8.0}""", """{"rope_type":"linear","type":"linear","factor":8.0}""")]
+    [InlineData("""{"rope_type":"default","rope_theta":500000.0}""", null)]
+    public void The_newer_form_is_written_with_the_older_one_beside_it(string parameters, string? scaling)
+    {
+        JsonObject json = Source("tiny-llama");
+        foreach (string name in new[] { "rope_theta", "rope_scaling" }) json.Remove(name);
+        json["rope_parameters"] = JsonNode.Parse(parameters);
+        ModelConfiguration model = Parse(json);
+        JsonObject written = JsonNode.Parse(model.ToJson())!.AsObject();
+        json["rope_theta"] = 500000.0;
+        if (scaling is not null) json["rope_scaling"] = JsonNode.Parse(scaling);
+        Assert.True(JsonNode.DeepEquals(json, written), written.ToJsonString());
+        var notices = new List<string>();
+        AssertSameSettings(model, ModelConfiguration.Parse(Encoding.UTF8.GetBytes(model.ToJson()), "again", notices.Add));
+        Assert.Empty(notices);
     }
 
     [Fact]

@@ -51,6 +51,7 @@ public sealed class ModelFamilyTests : IDisposable
         Assert.Equal((16, 1e6), (model.SlidingWindow, model.RopeTheta));
         Assert.Equal(new RopeScaling(RopeScalingKind.Linear, 8), model.RopeScaling);
         Assert.Equal(new RotaryEmbedding(10000, RopeScaling.None), model.LocalRope);
+        Assert.DoesNotContain("\"rope_scaling\"", model.ToJson(), StringComparison.Ordinal);
     }
 
     [Fact]

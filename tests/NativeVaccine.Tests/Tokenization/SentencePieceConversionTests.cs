@@ -1,10 +1,11 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using NativeVaccine.Tests.Models;
 using NativeVaccine.Tokenization;
 
 namespace NativeVaccine.Tests.Tokenization;
 
-/// <summary>The tokenizer.model that is made for a tokenizer.json of the SentencePiece kind.</summary>
+/// <summary>The tokenizer.model that is made for a tokenizer.json of the SentencePiece kind, and the tokenizer.json for a tokenizer.model.</summary>
 public sealed class SentencePieceConversionTests : IDisposable
 {
     private const string Space = "\u2581";
@@ -98,6 +99,69 @@ public sealed class SentencePieceConversionTests : IDisposable
         Put("tokenizer.json", root.ToJsonString());
         Add();
         Assert.Equal("no tokenizer.model is written for tokenizer.json: no token has the id 640: expected one for each", notices[0]);
+    }
+
+    /// <summary>The forms are those that transformers makes of the same tokenizer.model, with legacy and without.</summary>
+    [Theory]
+    [InlineData(true, "llama-prepend")]
+    [InlineData(false, "llama-metaspace-first")]
+    public void TheJsonOfAModelIsHuggingFacesOwn(bool isLegacy, string form)
+    {
+        File.Copy(Fixtures.Path("tiny-llama", "tokenizer.model"), folder.File("tokenizer.model"));
+        string flag = isLegacy ? "true" : "false";
+        Put("tokenizer_config.json", $$"""{"tokenizer_class": "LlamaTokenizer", "legacy": {{flag}}, "bos_token": "<s>", "eos_token": "</s>"}""");
+        Add();
+        Assert.Equal(!isLegacy, notices[0].Contains("begins with a space", StringComparison.Ordinal));
+        JsonNode written = JsonNode.Parse(File.ReadAllText(folder.File("tokenizer.json")))!;
+        JsonNode expected = Root(form);
+        foreach (string part in new[] { "version", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder" })
+            Assert.True(JsonNode.DeepEquals(expected[part], written[part]), $"{part}: {written[part]?.ToJsonString()}");
+        Assert.True(JsonNode.DeepEquals(expected["model"]!["vocab"], written["model"]!["vocab"]));
+        Assert.Equal(
+            expected["model"]!["merges"]!.AsArray().Select(static merge => $"{merge![0]} {merge[1]}"),
+            written["model"]!["merges"]!.AsArray().Select(static merge => (string)merge!));
+
+        File.Delete(folder.File("tokenizer.model"));
+        Tokenizer tokenizer = Assert.IsType<ByteFallbackTokenizer>(Tokenizer.Load(folder.Root));
+        JsonNode samples = JsonNode.Parse(File.ReadAllText(Fixtures.Path("tokenizers-json", form, "expected.json")))!;
+        foreach ((JsonNode? text, JsonNode? ids) in samples["texts"]!.AsArray().Zip(samples["ids"]!.AsArray()))
+            Assert.Equal(ids!.AsArray().Select(static id => (int)id!), tokenizer.Encode((string)text!));
+    }
+
+    [Theory]
+    [InlineData(true, true, 1, 2)]
+    [InlineData(false, true, null, 2)]
+    [InlineData(false, false, null, null)]
+    public void TheJsonPutsTheSameTokensAroundAText(bool begins, bool ends, int? opening, int? closing)
+    {
+        File.Copy(Fixtures.Path("tiny-llama", "tokenizer.model"), folder.File("tokenizer.model"));
+        string[] flags = [begins ? "true" : "false", ends ? "true" : "false"];
+        Put("tokenizer_config.json", $$"""
+            {"add_bos_token": {{flags[0]}}, "add_eos_token": {{flags[1]}}, "added_tokens_decoder": {"800": {"content": "<mark>", "special": true} } }
+            """);
+        Add();
+        JsonNode root = JsonNode.Parse(File.ReadAllText(folder.File("tokenizer.json")))!;
+        SequenceFrame frame = SequenceFrame.Read(root.Deserialize<JsonElement>(), "tokenizer.json");
+        Assert.Equal((opening, closing), (frame.Opening, frame.Closing));
+        Assert.Equal((800, "<mark>"), ((int)root["added_tokens"]![3]!["id"]!, (string?)root["added_tokens"]![3]!["content"]));
+        notices.Clear();
+        Tokenizer.Load(folder.Root, notices.Add);
+        Assert.Empty(notices);
+    }
+
+    [Theory]
+    [InlineData(false, false, "found no byte pieces: expected byte fallback")]
+    [InlineData(true, true, "its normalizer removes spaces or leaves them: expected one that only escapes them")]
+    public void AModelThatNoSuchJsonDescribesStaysAlone(bool hasBytes, bool removesSpaces, string reason)
+    {
+        var writer = new SentencePieceWriter { ByteFallback = hasBytes, RemoveExtraWhitespaces = removesSpaces };
+        writer.Add("<unk>", kind: PieceKind.Unknown).Add("<s>", kind: PieceKind.Control).Add("</s>", kind: PieceKind.Control);
+        for (int value = 0; hasBytes && value < 256; value++) writer.Add($"<0x{value:X2}>", kind: PieceKind.Byte);
+        writer.Add(Space, -1).Add("a", -2).Add($"{Space}a", -3);
+        File.WriteAllBytes(folder.File("tokenizer.model"), writer.ToBytes());
+        Add();
+        Assert.Equal($"no tokenizer.json is written for tokenizer.model: tokenizer.model: {reason}", notices[0]);
+        Assert.False(File.Exists(folder.File("tokenizer.json")));
     }
 
     [Fact]
