@@ -11,6 +11,9 @@ namespace NativeVaccine.Tokenization;
 /// </summary>
 internal static class SentencePieceConversion
 {
+    /// <summary>The <see cref="SentencePieceModel.ModelPrefix"/> of a tokenizer.model made here: beside the tokenizer.json, that one counts.</summary>
+    public const string MadeOfJson = "NativeVaccine: of tokenizer.json";
+
     private const string ModelName = "tokenizer.model";
     private const string JsonName = "tokenizer.json";
     private const string UnknownText = "<unk>";
@@ -98,6 +101,7 @@ internal static class SentencePieceConversion
         string unknown = JsonRecord.OptionalText(description, "unk_token", $"{source}: model") ?? UnknownText;
         var writer = new SentencePieceWriter
         {
+            ModelPrefix = MadeOfJson,
             ByteFallback = true,
             AddDummyPrefix = tokenizer.PutsSpaceFirst,
             BeginOfSequenceId = tokenizer.BeginOfSequenceId,

@@ -46,6 +46,9 @@ internal sealed class SentencePieceModel
     /// <summary>The token that closes a sequence, if there is one.</summary>
     public int? EndOfSequenceId { get; private set; }
 
+    /// <summary>What its trainer was told to call it.</summary>
+    public string ModelPrefix { get; private set; } = "";
+
     /// <summary>A space is put before the text.</summary>
     public bool AddDummyPrefix { get; private set; } = true;
 
@@ -134,6 +137,9 @@ internal sealed class SentencePieceModel
         {
             switch (reader.Field)
             {
+                case 2:
+                    ModelPrefix = Encoding.UTF8.GetString(reader.Content);
+                    break;
                 case 3:
                     modelType = reader.Number;
                     break;

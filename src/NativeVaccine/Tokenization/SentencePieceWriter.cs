@@ -7,6 +7,9 @@ internal sealed class SentencePieceWriter
 {
     private readonly List<SentencePiece> pieces = [];
 
+    /// <summary>Where SentencePiece's trainer says what it wrote the model for; no tokenizer looks at it.</summary>
+    public string ModelPrefix { get; init; } = "";
+
     public int ModelType { get; init; } = 2;
 
     public bool ByteFallback { get; init; }
@@ -54,6 +57,7 @@ internal sealed class SentencePieceWriter
     private byte[] TrainerSpecification()
     {
         using var trainer = new MemoryStream();
+        if (ModelPrefix.Length > 0) WriteText(trainer, 2, ModelPrefix);
         WriteNumber(trainer, 3, (ulong)ModelType);
         WriteNumber(trainer, 4, (ulong)pieces.Count);
         WriteNumber(trainer, 24, WhitespaceAsSuffix ? 1u : 0);

@@ -18,18 +18,20 @@ internal static class TokenizerFolder
         if (File.Exists(model))
         {
             ReadOnlyMemory<byte> bytes = InputFile.ReadText(model);
-            if (!TiktokenFile.IsOne(bytes.Span))
+            if (TiktokenFile.IsOne(bytes.Span))
             {
-                var tokenizer = new SentencePieceTokenizer(
-                    SentencePieceModel.Parse(bytes.Span, model), TokenizerConfiguration.Read(folder, notice));
+                // A tiktoken file has neither the split pattern nor the opening token, which tokenizer.json has.
+                if (!File.Exists(json))
+                    return TiktokenFile.Parse(bytes, model, TokenizerConfiguration.Read(folder, notice));
+            }
+            else if (SentencePieceModel.Parse(bytes.Span, model) is var pieces
+                && !(pieces.ModelPrefix == SentencePieceConversion.MadeOfJson && File.Exists(json)))
+            {
+                var tokenizer = new SentencePieceTokenizer(pieces, TokenizerConfiguration.Read(folder, notice));
                 if (notice is not null && File.Exists(json))
                     Compare(tokenizer, json, notice);
                 return tokenizer;
             }
-
-            // A tiktoken file has neither the split pattern nor the opening token, which tokenizer.json has.
-            if (!File.Exists(json))
-                return TiktokenFile.Parse(bytes, model, TokenizerConfiguration.Read(folder, notice));
         }
 
         if (File.Exists(json))
