@@ -43,7 +43,7 @@ internal sealed class ExportPeftCommand : Verb
         sum.Save(path, record.Write);
         UniformLora form = sum.RequireUniform(path);
         string targets = string.Join(',', form.Targets.Select(static target => target.HuggingFaceName()));
-        Terminal.Error.WriteLine(FormattableString.Invariant($"wrote {path} (rank {form.Rank}, alpha {form.Alpha}, {targets})"));
+        Terminal.Error.WriteLine(FormattableString.Invariant($"wrote {path} (rank {form.Rank}, alpha {form.Alpha} for each of {targets})"));
         return ExitCode.Success;
     }
 }
