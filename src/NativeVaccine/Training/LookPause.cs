@@ -11,12 +11,17 @@ internal sealed class LookPause(int every)
     public const double LargestShare = 0.05;
 
     private double steps;
+    private double sinceLook;
     private double looks;
     private double longest;
     private int count;
 
     /// <summary>A step was taken.</summary>
-    public void AddStep(double seconds) => steps += seconds;
+    public void AddStep(double seconds)
+    {
+        steps += seconds;
+        sinceLook += seconds;
+    }
 
     /// <summary>The run got ready for looking.</summary>
     public void AddPreparation(double seconds) => looks += seconds;
@@ -25,6 +30,7 @@ internal sealed class LookPause(int every)
     public void AddLook(double seconds)
     {
         looks += seconds;
+        sinceLook = 0;
         // The first one warms up; once there is a second it says nothing of the next.
         longest = ++count <= 2 ? seconds : Math.Max(longest, seconds);
     }
@@ -34,6 +40,8 @@ internal sealed class LookPause(int every)
     {
         if (step == 0 || step == totalSteps) return true;
         if (every > 0) return step % every == 0;
+        // What a slow first look left over is not spent step after step.
+        if (longest > LargestShare * (sinceLook + longest)) return false;
         // The look after the last step comes in any case.
         double withBoth = looks + (2 * longest);
         return withBoth <= LargestShare * (steps + withBoth);

@@ -242,7 +242,11 @@ public sealed partial class TamperWatchTests : IDisposable
         pause.AddStep(1);
         Assert.True(pause.IsDue(589, 1000));
         pause.AddLook(2);
-        Assert.True(pause.IsDue(590, 1000)); // 13 s, and 4 s to come
+        // The looks are now a twentieth of 340 s, and there were 589; they go on at their pace all the same.
+        for (int second = 0; second < 37; second++) pause.AddStep(1);
+        Assert.False(pause.IsDue(626, 1000));
+        pause.AddStep(1);
+        Assert.True(pause.IsDue(627, 1000)); // 2 s in 40
     }
 
     [Fact]
