@@ -31,9 +31,9 @@ internal abstract class AnsweringVerb(string name, string description, string ex
     {
         PreparedPrompts prepared = Generation.Prepare(model, questions, parsed, Terminal.Error.WriteLine);
         PromptTemplate template = Generation.TemplateFor(model, parsed);
-        string[] prompts = [.. questions.Select(template.Prompt)];
+        IEnumerable<string> prompts = questions.Select(template.Prompt);
         PartialField<int[]> field = PartialField.NewTokens(model.Configuration.VocabularySize);
-        return Keeping(model, parsed, prompts, [new("template", template.Name)], field, kept => measure(
+        return Keeping(model, parsed, questions.Count, prompts, [new("template", template.Name)], field, kept => measure(
             kept?.Results.Count == questions.Count ? prepared.Recall(kept.Results, model.Tokenizer) : Ask(model, prepared, kept)));
     }
 

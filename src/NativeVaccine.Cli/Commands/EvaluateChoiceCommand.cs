@@ -65,7 +65,7 @@ internal sealed class EvaluateChoiceCommand : ResumableVerb
         ChoicePrompt[] prompts = [.. questions.Select(question => ChoicePrompt.Of(question, examples, asked))];
         List<LikelihoodRequest[]> requests = Requests(model, prompts);
         IEnumerable<string> texts = prompts.Select(static prompt => string.Join('\n', (string[])[prompt.Context, .. prompt.Answers]));
-        return Keeping(model, parsed, [.. texts], [], PartialField.LogLikelihoods, kept =>
+        return Keeping(model, parsed, prompts.Length, texts, [], PartialField.LogLikelihoods, kept =>
         {
             var clock = new Stopwatch();
             (IReadOnlyList<double[]> likelihoods, long tokens) = Score(model, requests, kept, clock);

@@ -23,7 +23,8 @@ internal abstract class ResumableVerb(string name, string description, string ex
     /// <summary>Evaluates with what an earlier evaluation kept; at the end nothing is kept any more.</summary>
     /// <param name="model">The model.</param>
     /// <param name="parsed">The options.</param>
-    /// <param name="questions">All that the model is asked: each with its index.</param>
+    /// <param name="count">How many questions there are.</param>
+    /// <param name="questions">All that the model is asked, in the order of the results; read where something is kept.</param>
     /// <param name="more">What else the results depend on, beside the model, the questions and the options.</param>
     /// <param name="field">What is kept of a question.</param>
     /// <param name="evaluate">Evaluates and writes the result; it is given null where a result is no file.</param>
@@ -31,12 +32,13 @@ internal abstract class ResumableVerb(string name, string description, string ex
     protected int Keeping<T>(
         LoadedModel model,
         ParseResult parsed,
-        IReadOnlyCollection<string> questions,
+        int count,
+        IEnumerable<string> questions,
         IEnumerable<KeyValuePair<string, JsonNode?>> more,
         PartialField<T> field,
         Func<PartialResults<T>?, int> evaluate) where T : class
     {
-        using PartialResults<T>? kept = Open(model, parsed, questions, more, field);
+        using PartialResults<T>? kept = Open(model, parsed, count, questions, more, field);
         try
         {
             int exitCode = evaluate(kept);
@@ -52,7 +54,7 @@ internal abstract class ResumableVerb(string name, string description, string ex
             else
             {
                 Terminal.Error.WriteLine(
-                    $"{kept.Results.Count} of {questions.Count} answers are kept in {kept.Path}: the same command goes on after them");
+                    $"{kept.Results.Count} of {count} answers are kept in {kept.Path}: the same command goes on after them");
             }
             throw;
         }
@@ -61,7 +63,8 @@ internal abstract class ResumableVerb(string name, string description, string ex
     private PartialResults<T>? Open<T>(
         LoadedModel model,
         ParseResult parsed,
-        IReadOnlyCollection<string> questions,
+        int count,
+        IEnumerable<string> questions,
         IEnumerable<KeyValuePair<string, JsonNode?>> more,
         PartialField<T> field) where T : class
     {
@@ -73,9 +76,9 @@ internal abstract class ResumableVerb(string name, string description, string ex
             new("options", ResultSource.Options(parsed, [.. ChangeNothing, .. Measuring])),
             new("nativevaccine", Versions.Current()["nativevaccine"]),
         ]);
-        var kept = PartialResults.Open(path, origin, questions.Count, field);
+        var kept = PartialResults.Open(path, origin, count, field);
         if (kept.Results.Count > 0)
-            Terminal.Error.WriteLine($"{kept.Results.Count} of {questions.Count} answers are there already, in {kept.Path}");
+            Terminal.Error.WriteLine($"{kept.Results.Count} of {count} answers are there already, in {kept.Path}");
         return kept;
     }
 

@@ -64,7 +64,8 @@ public sealed class LikelihoodScorer
         Action<int, double[]>? finished = null,
         CancellationToken cancellation = default)
     {
-        int[] left = [.. sequences.CountBy(static sequence => sequence.Item).OrderBy(static of => of.Key).Select(static of => of.Value)];
+        int[] left = new int[counts.Length];
+        foreach (Sequence sequence in sequences) left[sequence.Item]++;
         double[][] results = [.. counts.Select(static count => new double[count])];
         float[] logits = new float[session.Configuration.VocabularySize];
         (long done, long all) = (0, TokenCount);

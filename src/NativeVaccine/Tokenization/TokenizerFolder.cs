@@ -24,13 +24,16 @@ internal static class TokenizerFolder
                 if (!File.Exists(json))
                     return TiktokenFile.Parse(bytes, model, TokenizerConfiguration.Read(folder, notice));
             }
-            else if (SentencePieceModel.Parse(bytes.Span, model) is var pieces
-                && !(pieces.ModelPrefix == SentencePieceConversion.MadeOfJson && File.Exists(json)))
+            else
             {
-                var tokenizer = new SentencePieceTokenizer(pieces, TokenizerConfiguration.Read(folder, notice));
-                if (notice is not null && File.Exists(json))
-                    Compare(tokenizer, json, notice);
-                return tokenizer;
+                var pieces = SentencePieceModel.Parse(bytes.Span, model);
+                if (pieces.ModelPrefix != SentencePieceConversion.MadeOfJson || !File.Exists(json))
+                {
+                    var tokenizer = new SentencePieceTokenizer(pieces, TokenizerConfiguration.Read(folder, notice));
+                    if (notice is not null && File.Exists(json))
+                        Compare(tokenizer, json, notice);
+                    return tokenizer;
+                }
             }
         }
 
