@@ -1,6 +1,7 @@
 // Shared by all native tests. The tests know the build only through vaccine::Device, so that one list of cases serves the cpu and the cuda
 // build; the cuda build defines VACCINE_TEST_CUDA, which adds its activation types.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -124,8 +125,10 @@ public:
 
     /// Fills the workspace with NaN: an op may not read what it has not written.
     void spoil_workspace() {
-        const std::vector<unsigned char> ones(static_cast<size_t>(stream().workspace_bytes), 0xFF);
-        device_->upload(stream().workspace, ones.data(), stream().workspace_bytes);
+        static const std::vector<unsigned char> ones(size_t{1} << 20, 0xFF);  // every case spoils it: as much as the caches hold, again and again
+        const int64_t bytes = stream().workspace_bytes, piece = static_cast<int64_t>(ones.size());
+        for (int64_t done = 0; done < bytes; done += piece)
+            device_->upload(static_cast<char*>(stream().workspace) + done, ones.data(), std::min(piece, bytes - done));
     }
 
     /// Whether some op has written beside the workspace.
