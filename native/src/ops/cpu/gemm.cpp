@@ -20,6 +20,8 @@ constexpr int64_t kSharedLanes = 576;  // of a, packed for all: stays in the sec
 constexpr int64_t kStepMultiple = 16;  // so that blocks of k begin where transposing vectors do
 constexpr int64_t kPieceSteps = 32;    // of a, whose rows lie side by side: all panels take their part of a cache line while it is near
 constexpr int64_t kNarrow = 8;         // columns that would leave half of a vector empty: rows and columns change places
+constexpr int64_t kSwappedSteps = 64;  // fewer are soon multiplied: turning the sums costs more than turning b
+constexpr int64_t kSwappedMost = 64;
 constexpr int64_t kAlignment = 64;
 
 // Less is not worth waking a thread for: about 10 us.
@@ -83,7 +85,9 @@ public:
     }
 
     void run() {
-        if (p_.M <= k_.dot_rows && p_.a.dtype == DType::F32 && p_.a.column_stride == 1 && p_.b.row_stride == 1)
+        if (is_swapped())
+            by_swapped();
+        else if (p_.M <= k_.dot_rows && p_.a.dtype == DType::F32 && p_.a.column_stride == 1 && p_.b.row_stride == 1)
             by_dots();
         else if (p_.M <= 2 * k_.tile_rows || (p_.M <= task_rows() && columns_for_all()))
             by_columns();
@@ -148,6 +152,73 @@ private:
             });
         });
     }
+
+    /// Whether b, which would have to be turned for a few rows' sake, is better broadcast from where it lies: the vectors' lanes are a's rows
+    /// then, and few of them may stay empty.
+    bool is_swapped() const {
+        if (k_.swapped_columns == 0 || turned_ || p_.b.row_stride != 1 || p_.K < kSwappedSteps) return false;
+        if (p_.M <= k_.dot_rows || p_.M > kSwappedMost || p_.b.dtype != DType::F32) return false;
+        return round_up(p_.M, k_.vector) - p_.M <= k_.vector / 2 && swapped_blocks() > 0;
+    }
+    /// Of k, of all rows, for which there is room.
+    int64_t swapped_blocks() const { return block_rows_ / k_.tile_rows * k_.row_lanes / round_up(p_.M, k_.vector); }
+
+    /// Few rows: some blocks of k of them are packed for all, then tasks take columns of b. These are copied only to become fp32.
+    void by_swapped() {
+        const int64_t lanes = round_up(p_.M, k_.vector);
+        const int64_t group = swapped_blocks() * block_steps_;
+        panel_columns_ = k_.swapped_columns;
+        for (int64_t first_step = 0; first_step < p_.K; first_step += group) {
+            const int64_t steps = std::min(group, p_.K - first_step);
+            pack_swapped(first_step, steps, lanes);
+            multiply_swapped(first_step, steps, lanes);
+        }
+    }
+
+    void pack_swapped(int64_t first_step, int64_t steps, int64_t lanes) {
+        const Ranges blocks{0, ceil_div(steps, block_steps_)};
+        pool_.parallel_for(blocks.parts, [&](int64_t block) {
+            const int64_t first = block * block_steps_, some = std::min(block_steps_, steps - first);
+            for (int64_t row = 0; row < p_.M; row += k_.tile_columns)
+                k_.pack(source(p_.a, row, first_step + first, p_.a.row_stride, p_.a.column_stride), std::min(p_.M - row, k_.tile_columns),
+                        lanes_of(p_.M - row), some, shared_ + first * lanes + row * some);
+        });
+    }
+
+    void multiply_swapped(int64_t first_step, int64_t steps, int64_t lanes) {
+        const int64_t panels = ceil_div(p_.N, panel_columns_);
+        const int64_t worthwhile = std::max<int64_t>({1, p_.N * steps / kTaskRead, p_.M * p_.N * steps / kTaskProducts});
+        const Ranges parts{panels, std::min({panels, worthwhile, pool_.threads() == 1 ? 1 : kTasksPerThread * pool_.threads()})};
+        pool_.parallel_for(parts.parts, [&](int64_t part, int32_t worker) {
+            for (int64_t panel = parts.begin(part); panel < parts.begin(part + 1); ++panel)
+                for (int64_t block = 0; block < steps; block += block_steps_) {
+                    const int64_t first = first_step + block, some = std::min(block_steps_, steps - block);
+                    multiply_swapped_panel(shared_ + block * lanes, workers_ + worker * kWorkerFloats, panel * panel_columns_, first, some,
+                                           panel + 1 < parts.begin(part + 1) ? ahead_of(panel + 1, first) : Ahead{});
+                }
+        });
+    }
+
+    void multiply_swapped_panel(const float* a, float* copy, int64_t column, int64_t first_step, int64_t steps, const Ahead& ahead) const {
+        const int64_t columns = std::min(panel_columns_, p_.N - column);
+        const float* b = static_cast<const float*>(p_.b.data) + column * p_.b.column_stride + first_step;
+        int64_t b_stride = p_.b.column_stride;
+        if (p_.b.dtype == DType::BF16 || columns < panel_columns_) {  // a kernel reads all of its columns: of the last panel what lies in copy
+            b_stride = round_up(steps, k_.vector) + k_.vector;
+            k_.pack(source(p_.b, first_step, column, 1, p_.b.column_stride), steps, b_stride, columns, copy);  // lanes are steps here
+            b = copy;
+        }
+        const Ranges shares{ahead.rows, ceil_div(p_.M, k_.tile_columns)};
+        for (int64_t t = 0; t < shares.parts; ++t) {
+            const int64_t row = t * k_.tile_columns, rows = std::min(p_.M - row, k_.tile_columns);
+            place(row, rows, column, columns, first_step == 0, [&](const TileEnd& end, float* c, int64_t c_stride) {
+                k_.swapped(rows, columns, steps, {a + row * steps, lanes_of(rows)}, b, b_stride, share_of(ahead, shares, t), end, c, c_stride);
+            });
+        }
+    }
+
+    /// Lanes of a panel for so many rows or columns.
+    int64_t lanes_of(int64_t wanted) const { return wanted <= k_.vector ? k_.vector : k_.tile_columns; }
 
     /// Many rows: a block of a is packed once for all, then tasks take panels of b (and where those are few, rows too). A task packs a
     /// panel for itself and uses it at once, while it is near.
@@ -216,7 +287,7 @@ private:
     }
 
     Panel pack_b(int64_t column, int64_t first_step, int64_t steps, float* to) const {
-        const int64_t columns = std::min(k_.tile_columns, p_.N - column), lanes = columns <= k_.vector ? k_.vector : k_.tile_columns;
+        const int64_t columns = std::min(k_.tile_columns, p_.N - column), lanes = lanes_of(columns);
         k_.pack(source(p_.b, column, first_step, p_.b.column_stride, p_.b.row_stride), columns, lanes, steps, to);
         return {to, lanes};
     }
@@ -231,9 +302,9 @@ private:
         return next < parts.parts ? ahead_of(parts.begin(next), 0) : Ahead{};
     }
     Ahead ahead_of(int64_t panel, int64_t first_step) const {
-        const int64_t column = panel * k_.tile_columns, bytes = size_of(p_.b.dtype);
+        const int64_t column = panel * panel_columns_, bytes = size_of(p_.b.dtype);
         const PackSource from = source(p_.b, column, first_step, p_.b.column_stride, 1);
-        return {static_cast<const char*>(from.data), std::min(k_.tile_columns, p_.N - column), p_.b.column_stride * bytes,
+        return {static_cast<const char*>(from.data), std::min(panel_columns_, p_.N - column), p_.b.column_stride * bytes,
                 std::min(block_steps_, p_.K - first_step) * bytes};
     }
 
@@ -262,13 +333,16 @@ private:
         const int64_t columns = std::min(k_.tile_columns, p_.N - column);
         const Ranges shares{ahead.rows, tiles.end - tiles.begin};
         for (int64_t t = tiles.begin; t < tiles.end; ++t) {
-            const int64_t first = shares.begin(t - tiles.begin), last = shares.begin(t - tiles.begin + 1);
-            const Ahead share{ahead.data + first * ahead.stride, last - first, ahead.stride, ahead.bytes};
             const int64_t at = row + a.tiles.begin(t), rows = a.tiles.begin(t + 1) - a.tiles.begin(t);
             place(at, rows, column, columns, first_step == 0, [&](const TileEnd& end, float* c, int64_t c_stride) {
-                k_.tile(rows, columns, steps, a.panel(t, steps), b, share, end, c, c_stride);
+                k_.tile(rows, columns, steps, a.panel(t, steps), b, share_of(ahead, shares, t - tiles.begin), end, c, c_stride);
             });
         }
+    }
+
+    static Ahead share_of(const Ahead& ahead, const Ranges& shares, int64_t share) {
+        const int64_t first = shares.begin(share), last = shares.begin(share + 1);
+        return {ahead.data + first * ahead.stride, last - first, ahead.stride, ahead.bytes};
     }
 
     /// Calls compute(end, c, c_stride) for a tile of c; `begins` where nothing of k has been added yet.
@@ -305,6 +379,7 @@ private:
     const Gemm p_;
     const GemmKernels& k_;
     ThreadPool& pool_;
+    int64_t panel_columns_ = k_.tile_columns;  // of b
     int64_t block_steps_ = 0, block_rows_ = 0;
     float* workers_ = nullptr;  // kWorkerFloats for each
     float* shared_ = nullptr;   // a block of a, packed: block_rows_ by block_steps_

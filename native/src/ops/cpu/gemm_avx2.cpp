@@ -8,7 +8,7 @@
 namespace vaccine::ops {
 namespace {
 
-constexpr int kRows = 6, kVector = 8, kDotRows = 4;
+constexpr int kRows = 6, kVector = 8, kDotRows = 4, kSwappedColumns = 6;
 constexpr int64_t kLine = 16;   // steps of fp32 in a line of the caches
 constexpr int64_t kAhead = 16;  // steps: both panels together fill the first cache
 
@@ -188,6 +188,57 @@ void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Pa
     kTiles[columns > kVector][rows - 1](columns, steps, a, b, ahead, end, c, c_stride);
 }
 
+/// A step of V vectors of rows.
+template <int V> VACCINE_INLINE void swapped_step(const float* a, const float* b, int64_t b_stride, __m256 sum[V][kVector]) {
+    __m256 lanes[V];
+    VACCINE_UNROLL
+    for (int v = 0; v < V; ++v) lanes[v] = _mm256_loadu_ps(a + v * kVector);
+    VACCINE_UNROLL
+    for (int j = 0; j < kSwappedColumns; ++j) {
+        const __m256 factor = _mm256_broadcast_ss(b + j * b_stride);
+        VACCINE_UNROLL
+        for (int v = 0; v < V; ++v) sum[v][j] = _mm256_fmadd_ps(factor, lanes[v], sum[v][j]);
+    }
+}
+
+/// V vectors of rows.
+template <int V> void swapped_of(int64_t rows, int64_t columns, int64_t steps, const Panel& a_panel, const float* b, int64_t b_stride,
+                                 const Ahead& ahead, const TileEnd& end, float* c, int64_t c_stride) {
+    __m256 sum[V][kVector];  // those beyond kSwappedColumns stay zeros
+    VACCINE_UNROLL
+    for (int v = 0; v < V; ++v) {
+        VACCINE_UNROLL
+        for (int j = 0; j < kVector; ++j) sum[v][j] = _mm256_setzero_ps();
+    }
+    for (int64_t r = 0; r < rows; ++r) _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride), _MM_HINT_T0);
+    const float* a = a_panel.data;
+    int64_t step = 0;
+    for (; step + kLine <= steps; step += kLine) {
+        ask_for_line(ahead, step * 4);
+        VACCINE_UNROLL
+        for (int j = 0; j < kSwappedColumns; ++j) _mm_prefetch(reinterpret_cast<const char*>(b + j * b_stride + kAhead), _MM_HINT_T0);
+        for (int i = 0; i < kLine; ++i, ++b, a += V * kVector) {
+            _mm_prefetch(reinterpret_cast<const char*>(a + kAhead * V * kVector), _MM_HINT_T0);
+            swapped_step<V>(a, b, b_stride, sum);
+        }
+    }
+    for (; step < steps; ++step, ++b, a += V * kVector) swapped_step<V>(a, b, b_stride, sum);
+
+    VACCINE_UNROLL
+    for (int v = 0; v < V; ++v) {
+        transpose(sum[v]);
+        VACCINE_UNROLL
+        for (int r = 0; r < kVector; ++r)
+            if (v * kVector + r < rows) finish(sum[v][r], 0, columns, end, c + (v * kVector + r) * c_stride);
+    }
+}
+
+void swapped(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const float* b, int64_t b_stride, const Ahead& ahead,
+             const TileEnd& end, float* c, int64_t c_stride) {
+    const auto of_rows = rows <= kVector ? swapped_of<1> : swapped_of<2>;
+    of_rows(rows, columns, steps, a, b, b_stride, ahead, end, c, c_stride);
+}
+
 /// Words of 32 bits: of fp32 a step, of bf16 two, the earlier one in the lower half.
 VACCINE_INLINE __m256 load_words(const float* from) {
     return _mm256_loadu_ps(from);
@@ -262,7 +313,7 @@ void dot(int64_t rows, int64_t columns, int64_t steps, const PackSource& a, cons
 
 }  // namespace
 
-const GemmKernels gemm_avx2 = {kRows, kVector, 2 * kVector, kVector, pack, tile, dot, kDotRows};
+const GemmKernels gemm_avx2 = {kRows, kVector, 2 * kVector, kVector, pack, tile, dot, kDotRows, swapped, kSwappedColumns};
 
 }  // namespace vaccine::ops
 

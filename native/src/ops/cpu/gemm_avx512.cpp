@@ -8,7 +8,7 @@
 namespace vaccine::ops {
 namespace {
 
-constexpr int kRows = 14, kVector = 16, kDotRows = 8;
+constexpr int kRows = 14, kVector = 16, kDotRows = 8, kSwappedColumns = 8;
 constexpr int64_t kAhead = 16;  // steps: both panels together are more than the first cache holds
 
 __mmask16 first(int64_t lanes) {
@@ -191,6 +191,63 @@ void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Pa
     kTiles[columns > kVector][rows - 1](columns, steps, a, b, ahead, end, c, c_stride);
 }
 
+/// Rows of a vector's lanes, columns' sums in sum[0] to sum[kSwappedColumns - 1].
+template <class Sum> VACCINE_INLINE void finish_turned(Sum sum, int64_t rows, int64_t columns, const TileEnd& end, float* c, int64_t c_stride) {
+    __m512 row[kVector];
+    turn([&](int j) { return j < kSwappedColumns ? sum(j) : _mm512_setzero_ps(); }, row);
+    VACCINE_UNROLL
+    for (int r = 0; r < kVector; ++r)
+        if (r < rows) finish(row[r], 0, columns, end, c + r * c_stride);
+}
+
+/// A step of V vectors of rows.
+template <int V> VACCINE_INLINE void swapped_step(const float* a, const float* b, int64_t b_stride, __m512 sum[V][kSwappedColumns]) {
+    __m512 lanes[V];
+    VACCINE_UNROLL
+    for (int v = 0; v < V; ++v) lanes[v] = _mm512_loadu_ps(a + v * kVector);
+    VACCINE_UNROLL
+    for (int j = 0; j < kSwappedColumns; ++j) {
+        const __m512 factor = _mm512_set1_ps(b[j * b_stride]);
+        VACCINE_UNROLL
+        for (int v = 0; v < V; ++v) sum[v][j] = _mm512_fmadd_ps(factor, lanes[v], sum[v][j]);
+    }
+}
+
+/// V vectors of rows.
+template <int V> void swapped_of(int64_t rows, int64_t columns, int64_t steps, const Panel& a_panel, const float* b, int64_t b_stride,
+                                 const Ahead& ahead, const TileEnd& end, float* c, int64_t c_stride) {
+    __m512 sum[V][kSwappedColumns];
+    VACCINE_UNROLL
+    for (int v = 0; v < V; ++v) {
+        VACCINE_UNROLL
+        for (int j = 0; j < kSwappedColumns; ++j) sum[v][j] = _mm512_setzero_ps();
+    }
+    for (int64_t r = 0; r < rows; ++r) _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride), _MM_HINT_T0);
+    const float* a = a_panel.data;
+    int64_t step = 0;
+    for (; step + kVector <= steps; step += kVector) {
+        ask_for_line(ahead, step * 4);
+        VACCINE_UNROLL
+        for (int j = 0; j < kSwappedColumns; ++j) _mm_prefetch(reinterpret_cast<const char*>(b + j * b_stride + kAhead), _MM_HINT_T0);
+        for (int i = 0; i < kVector; ++i, ++b, a += V * kVector) {
+            VACCINE_UNROLL
+            for (int v = 0; v < V; ++v) _mm_prefetch(reinterpret_cast<const char*>(a + (V * kAhead + v) * kVector), _MM_HINT_T0);
+            swapped_step<V>(a, b, b_stride, sum);
+        }
+    }
+    for (; step < steps; ++step, ++b, a += V * kVector) swapped_step<V>(a, b, b_stride, sum);
+
+    VACCINE_UNROLL
+    for (int v = 0; v < V; ++v)
+        finish_turned([&](int j) { return sum[v][j]; }, rows - v * kVector, columns, end, c + v * kVector * c_stride, c_stride);
+}
+
+void swapped(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const float* b, int64_t b_stride, const Ahead& ahead,
+             const TileEnd& end, float* c, int64_t c_stride) {
+    const auto of_rows = rows <= kVector ? swapped_of<1> : swapped_of<2>;
+    of_rows(rows, columns, steps, a, b, b_stride, ahead, end, c, c_stride);
+}
+
 /// 16 lanes x 16 words, turned in registers: of fp32 a step each, of bf16 two, the earlier one in the lower half.
 /// Whole: there are 16 of both; else lanes from `lanes` on and steps from `steps` on are not read, and are zeros.
 template <bool BF16, bool Whole>
@@ -274,7 +331,7 @@ void dot(int64_t rows, int64_t columns, int64_t steps, const PackSource& a, cons
 
 }  // namespace
 
-const GemmKernels gemm_avx512 = {kRows, kVector, 2 * kVector, kVector, pack, tile, dot, kDotRows};
+const GemmKernels gemm_avx512 = {kRows, kVector, 2 * kVector, kVector, pack, tile, dot, kDotRows, swapped, kSwappedColumns};
 
 }  // namespace vaccine::ops
 

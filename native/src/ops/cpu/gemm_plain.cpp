@@ -64,6 +64,6 @@ void dot(int64_t rows, int64_t columns, int64_t steps, const PackSource& a, cons
 
 }  // namespace
 
-const GemmKernels gemm_plain = {kRows, kRows, kColumns, kColumns, pack, tile, dot, kRows};
+const GemmKernels gemm_plain = {kRows, kRows, kColumns, kColumns, pack, tile, dot, kRows, nullptr, 0};
 
 }  // namespace vaccine::ops
