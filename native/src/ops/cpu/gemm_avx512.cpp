@@ -66,8 +66,7 @@ template <class Load> VACCINE_INLINE void turn(Load load, __m512 step[kVector]) 
     }
 }
 
-/// 16 lanes x 16 steps. Lanes from `lanes` on become zeros; steps from `steps` on are neither read nor written. Whole: there are 16 of
-/// both.
+/// 16 lanes x 16 steps. Lanes from `lanes` on repeat the first; steps from `steps` on are neither read nor written. Whole: there are 16 steps.
 template <bool BF16, bool Whole>
 void transpose(const PackSource& from, int64_t at, int64_t lanes, int64_t steps, float* to, int64_t padded) {
     const int64_t lane_stride = from.lane_stride;
@@ -75,9 +74,9 @@ void transpose(const PackSource& from, int64_t at, int64_t lanes, int64_t steps,
     __m512 step[kVector];
     turn(
         [&](int lane) {
-            const int64_t i = at + lane * lane_stride;
+            const int64_t i = at + (lane < lanes ? lane * lane_stride : 0);
             if (Whole && from.asks) ask_for(static_cast<const char*>(from.data) + (i + padded * lane_stride) * (BF16 ? 2 : 4));
-            return Whole || lane < lanes ? load<BF16>(from.data, i, mask) : _mm512_setzero_ps();
+            return load<BF16>(from.data, i, mask);
         },
         step);
     VACCINE_UNROLL
@@ -87,15 +86,13 @@ void transpose(const PackSource& from, int64_t at, int64_t lanes, int64_t steps,
 
 /// Steps lie side by side.
 template <bool BF16> void pack_transpose(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {
-    for (int64_t lane = 0; lane < padded; lane += kVector)
-        for (int64_t step = 0; step < steps; step += kVector) {
-            const int64_t at = lane * from.lane_stride + step;
-            float* out = to + step * padded + lane;
-            if (lanes - lane >= kVector && steps - step >= kVector)
-                transpose<BF16, true>(from, at, kVector, kVector, out, padded);
-            else
-                transpose<BF16, false>(from, at, lanes - lane, steps - step, out, padded);
-        }
+    for (int64_t lane = 0; lane < padded; lane += kVector) {
+        const int64_t first = lane < lanes ? lane : 0, at = first * from.lane_stride;
+        int64_t step = 0;
+        for (; step + kVector <= steps; step += kVector)
+            transpose<BF16, true>(from, at + step, lanes - first, kVector, to + step * padded + lane, padded);
+        if (step < steps) transpose<BF16, false>(from, at + step, lanes - first, steps - step, to + step * padded + lane, padded);
+    }
 }
 
 template <bool BF16> void pack_any(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to) {

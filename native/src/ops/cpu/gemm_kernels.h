@@ -45,7 +45,7 @@ struct GemmKernels {
     int64_t tile_columns;  // at most; lanes of a packed panel of b, or
     int64_t vector;        // this many where the panel has no more columns
 
-    /// to[step * padded + lane] for `steps` steps: `lanes` lanes from the source, then zeros up to `padded`, a multiple of `vector`.
+    /// to[step * padded + lane] for `steps` steps: `lanes` lanes from the source, then anything up to `padded`, a multiple of `vector`.
     /// `to` is aligned to a vector.
     void (*pack)(const PackSource& from, int64_t lanes, int64_t padded, int64_t steps, float* to);
 
