@@ -155,14 +155,14 @@ void same_bits(Isa isa, int64_t M, int64_t N, int64_t K) {
     }
 }
 
-/// Whatever kernel serves so many rows (dot, few, blocks), a row's bits are those of the whole.
+/// Whatever kernel serves so many rows (dot, swapped, few, blocks), a row's bits are those of the whole.
 void same_bits_for_few_rows(Isa isa) {
     force_isa(isa);
     for (DType type : {DType::F32, DType::BF16})
         for (auto [N, K] : {std::pair<int64_t, int64_t>{50, 100}, {70, 1003}, {16, 385}, {2100, 420}}) {
             const std::vector<float> whole = bits(1, 4096, 150, N, K, 0, 150, Layout::Rows, type);
             for (int32_t threads : {1, 3})
-                for (int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 32, 112, 113}) {
+                for (int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 25, 32, 40, 64, 65, 112, 113}) {
                     const std::vector<float> part = bits(threads, 4096, 150, N, K, 7, rows, Layout::Rows, type);
                     check(std::equal(part.begin(), part.end(), whole.begin() + 7 * N),
                           std::string(vaccine::name_of(isa)) + ": " + std::to_string(rows) + " rows of " + std::to_string(N) + "x" +
@@ -205,7 +205,9 @@ void stays_inside(Isa isa) {
                            {4, 37, 65},
                            {2, 16, 32},
                            {33, 16, 16},
-                           {50, 47, 9}})
+                           {50, 47, 9},
+                           {13, 21, 70},
+                           {64, 16, 100}})
         for (DType type : {DType::F32, DType::BF16})
             for (bool a_turned : {false, true})
                 for (bool b_turned : {false, true}) {

@@ -125,7 +125,7 @@ public:
 
     /// Fills the workspace with NaN: an op may not read what it has not written.
     void spoil_workspace() {
-        static const std::vector<unsigned char> ones(size_t{1} << 20, 0xFF);  // every case spoils it: as much as the caches hold, again and again
+        static const std::vector<unsigned char> ones(size_t{1} << 20, 0xFF);  // stays in the caches: every case spoils the workspace
         const int64_t bytes = stream().workspace_bytes, piece = static_cast<int64_t>(ones.size());
         for (int64_t done = 0; done < bytes; done += piece)
             device_->upload(static_cast<char*>(stream().workspace) + done, ones.data(), std::min(piece, bytes - done));

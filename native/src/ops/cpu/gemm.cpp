@@ -21,7 +21,7 @@ constexpr int64_t kStepMultiple = 16;  // so that blocks of k begin where transp
 constexpr int64_t kPieceSteps = 32;    // of a, whose rows lie side by side: all panels take their part of a cache line while it is near
 constexpr int64_t kNarrow = 8;         // columns that would leave half of a vector empty: rows and columns change places
 constexpr int64_t kSwappedSteps = 64;  // fewer are soon multiplied: turning the sums costs more than turning b
-constexpr int64_t kSwappedMost = 64;
+constexpr int64_t kSwappedRows = 64;   // more are worth turning b
 constexpr int64_t kAlignment = 64;
 
 // Less is not worth waking a thread for: about 10 us.
@@ -153,66 +153,65 @@ private:
         });
     }
 
-    /// Whether b, which would have to be turned for a few rows' sake, is better broadcast from where it lies: the vectors' lanes are a's rows
-    /// then, and few of them may stay empty.
+    /// Whether b, which would have to be turned for the sake of a few rows, is better broadcast from where it lies: a's rows are the
+    /// vectors' lanes then, of which few may stay empty.
     bool is_swapped() const {
-        if (k_.swapped_columns == 0 || turned_ || p_.b.row_stride != 1 || p_.K < kSwappedSteps) return false;
-        if (p_.M <= k_.dot_rows || p_.M > kSwappedMost || p_.b.dtype != DType::F32) return false;
-        return round_up(p_.M, k_.vector) - p_.M <= k_.vector / 2 && swapped_blocks() > 0;
+        if (k_.swapped_columns == 0 || turned_ || p_.b.row_stride != 1 || p_.b.dtype != DType::F32 || p_.K < kSwappedSteps) return false;
+        return p_.M > k_.dot_rows && p_.M <= kSwappedRows && swapped_lanes() - p_.M <= k_.vector / 2 && swapped_blocks() > 0;
     }
-    /// Of k, of all rows, for which there is room.
-    int64_t swapped_blocks() const { return block_rows_ / k_.tile_rows * k_.row_lanes / round_up(p_.M, k_.vector); }
+    int64_t swapped_lanes() const { return round_up(p_.M, k_.vector); }
+    /// Of k, for which there is room.
+    int64_t swapped_blocks() const { return block_rows_ / k_.tile_rows * k_.row_lanes / swapped_lanes(); }
 
-    /// Few rows: some blocks of k of them are packed for all, then tasks take columns of b. These are copied only to become fp32.
+    /// Few rows: of some blocks of k they are packed once for all, then tasks take columns of b, whose lanes are read to their ends.
     void by_swapped() {
-        const int64_t lanes = round_up(p_.M, k_.vector);
-        const int64_t group = swapped_blocks() * block_steps_;
         panel_columns_ = k_.swapped_columns;
+        const int64_t group = swapped_blocks() * block_steps_;
         for (int64_t first_step = 0; first_step < p_.K; first_step += group) {
             const int64_t steps = std::min(group, p_.K - first_step);
-            pack_swapped(first_step, steps, lanes);
-            multiply_swapped(first_step, steps, lanes);
+            pack_swapped(first_step, steps);
+            multiply_swapped(first_step, steps);
         }
     }
 
-    void pack_swapped(int64_t first_step, int64_t steps, int64_t lanes) {
-        const Ranges blocks{0, ceil_div(steps, block_steps_)};
-        pool_.parallel_for(blocks.parts, [&](int64_t block) {
+    void pack_swapped(int64_t first_step, int64_t steps) {
+        pool_.parallel_for(ceil_div(steps, block_steps_), [&](int64_t block) {
             const int64_t first = block * block_steps_, some = std::min(block_steps_, steps - first);
             for (int64_t row = 0; row < p_.M; row += k_.tile_columns)
                 k_.pack(source(p_.a, row, first_step + first, p_.a.row_stride, p_.a.column_stride), std::min(p_.M - row, k_.tile_columns),
-                        lanes_of(p_.M - row), some, shared_ + first * lanes + row * some);
+                        lanes_of(p_.M - row), some, shared_ + first * swapped_lanes() + row * some);
         });
     }
 
-    void multiply_swapped(int64_t first_step, int64_t steps, int64_t lanes) {
+    void multiply_swapped(int64_t first_step, int64_t steps) {
         const int64_t panels = ceil_div(p_.N, panel_columns_);
         const int64_t worthwhile = std::max<int64_t>({1, p_.N * steps / kTaskRead, p_.M * p_.N * steps / kTaskProducts});
         const Ranges parts{panels, std::min({panels, worthwhile, pool_.threads() == 1 ? 1 : kTasksPerThread * pool_.threads()})};
         pool_.parallel_for(parts.parts, [&](int64_t part, int32_t worker) {
-            for (int64_t panel = parts.begin(part); panel < parts.begin(part + 1); ++panel)
-                for (int64_t block = 0; block < steps; block += block_steps_) {
-                    const int64_t first = first_step + block, some = std::min(block_steps_, steps - block);
-                    multiply_swapped_panel(shared_ + block * lanes, workers_ + worker * kWorkerFloats, panel * panel_columns_, first, some,
-                                           panel + 1 < parts.begin(part + 1) ? ahead_of(panel + 1, first) : Ahead{});
-                }
+            const int64_t end = parts.begin(part + 1);
+            for (int64_t panel = parts.begin(part); panel < end; ++panel)
+                for (int64_t block = 0; block < steps; block += block_steps_)
+                    multiply_swapped_panel(panel, worker, block, first_step + block, std::min(block_steps_, steps - block),
+                                           panel + 1 < end ? ahead_of(panel + 1, first_step + block) : Ahead{});
         });
     }
 
-    void multiply_swapped_panel(const float* a, float* copy, int64_t column, int64_t first_step, int64_t steps, const Ahead& ahead) const {
-        const int64_t columns = std::min(panel_columns_, p_.N - column);
+    void multiply_swapped_panel(int64_t panel, int32_t worker, int64_t block, int64_t first_step, int64_t steps, const Ahead& ahead) const {
+        const int64_t column = panel * panel_columns_, columns = std::min(panel_columns_, p_.N - column);
         const float* b = static_cast<const float*>(p_.b.data) + column * p_.b.column_stride + first_step;
         int64_t b_stride = p_.b.column_stride;
-        if (p_.b.dtype == DType::BF16 || columns < panel_columns_) {  // a kernel reads all of its columns: of the last panel what lies in copy
-            b_stride = round_up(steps, k_.vector) + k_.vector;
+        if (columns < panel_columns_) {  // the kernel reads all of its columns: of the last panel a copy, and behind that what lies there
+            float* copy = workers_ + worker * kWorkerFloats;
+            b_stride = round_up(steps, k_.vector);
             k_.pack(source(p_.b, first_step, column, 1, p_.b.column_stride), steps, b_stride, columns, copy);  // lanes are steps here
             b = copy;
         }
         const Ranges shares{ahead.rows, ceil_div(p_.M, k_.tile_columns)};
         for (int64_t t = 0; t < shares.parts; ++t) {
             const int64_t row = t * k_.tile_columns, rows = std::min(p_.M - row, k_.tile_columns);
+            const Panel a{shared_ + block * swapped_lanes() + row * steps, lanes_of(rows)};
             place(row, rows, column, columns, first_step == 0, [&](const TileEnd& end, float* c, int64_t c_stride) {
-                k_.swapped(rows, columns, steps, {a + row * steps, lanes_of(rows)}, b, b_stride, share_of(ahead, shares, t), end, c, c_stride);
+                k_.swapped(rows, columns, steps, a, b, b_stride, share_of(ahead, shares, t), end, c, c_stride);
             });
         }
     }

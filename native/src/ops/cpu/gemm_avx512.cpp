@@ -66,7 +66,8 @@ template <class Load> VACCINE_INLINE void turn(Load load, __m512 step[kVector]) 
     }
 }
 
-/// 16 lanes x 16 steps. Lanes from `lanes` on repeat the first; steps from `steps` on are neither read nor written. Whole: there are 16 steps.
+/// 16 lanes x 16 steps. Lanes from `lanes` on repeat the first; steps from `steps` on are neither read nor written. Whole: there are 16
+/// steps.
 template <bool BF16, bool Whole>
 void transpose(const PackSource& from, int64_t at, int64_t lanes, int64_t steps, float* to, int64_t padded) {
     const int64_t lane_stride = from.lane_stride;
@@ -189,7 +190,8 @@ void tile(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const Pa
 }
 
 /// Rows of a vector's lanes, columns' sums in sum[0] to sum[kSwappedColumns - 1].
-template <class Sum> VACCINE_INLINE void finish_turned(Sum sum, int64_t rows, int64_t columns, const TileEnd& end, float* c, int64_t c_stride) {
+template <class Sum>
+VACCINE_INLINE void finish_turned(Sum sum, int64_t rows, int64_t columns, const TileEnd& end, float* c, int64_t c_stride) {
     __m512 row[kVector];
     turn([&](int j) { return j < kSwappedColumns ? sum(j) : _mm512_setzero_ps(); }, row);
     VACCINE_UNROLL
