@@ -156,8 +156,9 @@ private:
     /// Whether b, which would have to be turned for the sake of a few rows, is better broadcast from where it lies: a's rows are the
     /// vectors' lanes then, of which few may stay empty.
     bool is_swapped() const {
-        if (k_.swapped_columns == 0 || turned_ || p_.b.row_stride != 1 || p_.b.dtype != DType::F32 || p_.K < kSwappedSteps) return false;
-        return p_.M > k_.dot_rows && p_.M <= kSwappedRows && swapped_lanes() - p_.M <= k_.vector / 2 && swapped_blocks() > 0;
+        if (k_.swapped_columns == 0 || turned_ || p_.b.row_stride != 1 || p_.K < kSwappedSteps) return false;
+        const int64_t too_few = p_.b.dtype == DType::F32 ? k_.dot_rows : k_.vector;  // bf16 has to be converted first
+        return p_.M > too_few && p_.M <= kSwappedRows && swapped_lanes() - p_.M <= k_.vector / 2 && swapped_blocks() > 0;
     }
     int64_t swapped_lanes() const { return round_up(p_.M, k_.vector); }
     /// Of k, for which there is room.
@@ -200,7 +201,7 @@ private:
         const int64_t column = panel * panel_columns_, columns = std::min(panel_columns_, p_.N - column);
         const float* b = static_cast<const float*>(p_.b.data) + column * p_.b.column_stride + first_step;
         int64_t b_stride = p_.b.column_stride;
-        if (columns < panel_columns_) {  // the kernel reads all of its columns: of the last panel a copy, and behind that what lies there
+        if (p_.b.dtype == DType::BF16 || columns < panel_columns_) {  // all columns are read: behind a copy of fewer, what lies there
             float* copy = workers_ + worker * kWorkerFloats;
             b_stride = round_up(steps, k_.vector);
             k_.pack(source(p_.b, first_step, column, 1, p_.b.column_stride), steps, b_stride, columns, copy);  // lanes are steps here
