@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeVaccine.Cli.Output;
 
 namespace NativeVaccine.Cli.Demo;
 

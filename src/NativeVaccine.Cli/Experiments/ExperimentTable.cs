@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NativeVaccine.Cli.Output;
 using NativeVaccine.Evaluation;
 using NativeVaccine.Reporting;
 
@@ -82,13 +83,13 @@ internal static class ExperimentTable
 
     private static ExperimentMean MeanOf(double[] values)
     {
-        double mean = values.Average();
-        if (values.Length < 2) return new ExperimentMean { Mean = mean, Count = values.Length };
+        var spread = new Spread([.. values.Select(static value => (double?)value)]);
+        if (values.Length < 2) return new ExperimentMean { Mean = spread.Mean, Count = values.Length };
         Interval interval = Bootstrap.OfMean(values);
         return new ExperimentMean
         {
-            Mean = mean,
-            Deviation = Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Length - 1)),
+            Mean = spread.Mean,
+            Deviation = spread.Deviation,
             Low = interval.Low,
             High = interval.High,
             Count = values.Length,

@@ -1,4 +1,5 @@
 using NativeVaccine.Cli.Demo;
+using NativeVaccine.Cli.Output;
 
 namespace NativeVaccine.Tests.Demo;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace NativeVaccine.Cli.Demo;
+namespace NativeVaccine.Cli.Output;
 
 /// <summary>Mean and standard deviation of a number over seeds; those that have none are counted apart.</summary>
 internal sealed class Spread
