@@ -108,11 +108,16 @@ private:
         }
     };
 
+    /// Panels, cut into no more tasks than are worthwhile.
+    Ranges shared_out(int64_t panels, int64_t worthwhile) const {
+        const int64_t wanted = pool_.threads() == 1 ? 1 : kTasksPerThread * pool_.threads();
+        return {panels, std::min({panels, std::max<int64_t>(1, worthwhile), wanted})};
+    }
+
     /// Very few rows: b is read once, from where it lies. A panel's lanes are read to their ends, for the sake of memory's read-ahead.
     void by_dots() {
         const int64_t panels = ceil_div(p_.N, k_.vector);
-        const int64_t worthwhile = std::max<int64_t>(1, p_.N * p_.K / kTaskRead);
-        const Ranges ranges{panels, std::min({panels, worthwhile, pool_.threads() == 1 ? 1 : kTasksPerThread * pool_.threads()})};
+        const Ranges ranges = shared_out(panels, p_.N * p_.K / kTaskRead);
         pool_.parallel_for(ranges.parts, [&](int64_t part) {
             for (int64_t panel = ranges.begin(part); panel < ranges.begin(part + 1); ++panel)
                 for_blocks_of_k([&](int64_t first_step, int64_t steps) { dot(panel * k_.vector, first_step, steps); });
@@ -136,8 +141,7 @@ private:
     /// Few rows: every task packs a and a panel of b after the other for itself, and uses them at once.
     void by_columns() {
         const int64_t panels = ceil_div(p_.N, k_.tile_columns);
-        const int64_t worthwhile = std::max<int64_t>({1, p_.N * p_.K / kTaskPacked, p_.M * p_.N * p_.K / kTaskProducts});
-        const Ranges ranges{panels, std::min({panels, worthwhile, pool_.threads() == 1 ? 1 : kTasksPerThread * pool_.threads()})};
+        const Ranges ranges = shared_out(panels, std::max(p_.N * p_.K / kTaskPacked, p_.M * p_.N * p_.K / kTaskProducts));
         pool_.parallel_for(ranges.parts, [&](int64_t part, int32_t worker) {
             float* a = workers_ + worker * kWorkerFloats;
             float* b = a + kBlockLanes * kBlockSteps;
@@ -166,53 +170,50 @@ private:
 
     /// Few rows: of some blocks of k they are packed once for all, then tasks take columns of b, whose lanes are read to their ends.
     void by_swapped() {
-        panel_columns_ = k_.swapped_columns;
         const int64_t group = swapped_blocks() * block_steps_;
         for (int64_t first_step = 0; first_step < p_.K; first_step += group) {
-            const int64_t steps = std::min(group, p_.K - first_step);
-            pack_swapped(first_step, steps);
-            multiply_swapped(first_step, steps);
+            const int64_t end = std::min(p_.K, first_step + group);
+            pack_swapped({first_step, end});
+            multiply_swapped({first_step, end});
         }
     }
 
-    void pack_swapped(int64_t first_step, int64_t steps) {
-        pool_.parallel_for(ceil_div(steps, block_steps_), [&](int64_t block) {
-            const int64_t first = block * block_steps_, some = std::min(block_steps_, steps - first);
+    void pack_swapped(Part k) {
+        pool_.parallel_for(ceil_div(k.end - k.begin, block_steps_), [&](int64_t block) {
+            const int64_t first_step = k.begin + block * block_steps_, steps = std::min(block_steps_, k.end - first_step);
+            float* to = shared_ + block * block_steps_ * swapped_lanes();
             for (int64_t row = 0; row < p_.M; row += k_.tile_columns)
-                k_.pack(source(p_.a, row, first_step + first, p_.a.row_stride, p_.a.column_stride), std::min(p_.M - row, k_.tile_columns),
-                        lanes_of(p_.M - row), some, shared_ + first * swapped_lanes() + row * some);
+                k_.pack(source(p_.a, row, first_step, p_.a.row_stride, p_.a.column_stride), std::min(p_.M - row, k_.tile_columns),
+                        lanes_of(p_.M - row), steps, to + row * steps);
         });
     }
 
-    void multiply_swapped(int64_t first_step, int64_t steps) {
-        const int64_t panels = ceil_div(p_.N, panel_columns_);
-        const int64_t worthwhile = std::max<int64_t>({1, p_.N * steps / kTaskRead, p_.M * p_.N * steps / kTaskProducts});
-        const Ranges parts{panels, std::min({panels, worthwhile, pool_.threads() == 1 ? 1 : kTasksPerThread * pool_.threads()})};
+    void multiply_swapped(Part k) {
+        const int64_t width = k_.swapped_columns, steps = k.end - k.begin;
+        const Ranges parts = shared_out(ceil_div(p_.N, width), std::max(p_.N * steps / kTaskRead, p_.M * p_.N * steps / kTaskProducts));
         pool_.parallel_for(parts.parts, [&](int64_t part, int32_t worker) {
-            const int64_t end = parts.begin(part + 1);
-            for (int64_t panel = parts.begin(part); panel < end; ++panel)
-                for (int64_t block = 0; block < steps; block += block_steps_)
-                    multiply_swapped_panel(panel, worker, block, first_step + block, std::min(block_steps_, steps - block),
-                                           panel + 1 < end ? ahead_of(panel + 1, first_step + block) : Ahead{});
+            float* copy = workers_ + worker * kWorkerFloats;
+            for (int64_t panel = parts.begin(part); panel < parts.begin(part + 1); ++panel)
+                for_blocks_of(k, [&](int64_t first_step, int64_t some) {
+                    const Ahead ahead = panel + 1 < parts.begin(part + 1) ? ahead_of(panel + 1, width, first_step) : Ahead{};
+                    multiply_swapped_panel(shared_ + (first_step - k.begin) * swapped_lanes(), panel * width, first_step, some, ahead,
+                                           copy);
+                });
         });
     }
 
-    void multiply_swapped_panel(int64_t panel, int32_t worker, int64_t block, int64_t first_step, int64_t steps, const Ahead& ahead) const {
-        const int64_t column = panel * panel_columns_, columns = std::min(panel_columns_, p_.N - column);
-        const float* b = static_cast<const float*>(p_.b.data) + column * p_.b.column_stride + first_step;
-        int64_t b_stride = p_.b.column_stride;
-        if (p_.b.dtype == DType::BF16 || columns < panel_columns_) {  // all columns are read: behind a copy of fewer, what lies there
-            float* copy = workers_ + worker * kWorkerFloats;
-            b_stride = round_up(steps, k_.vector);
-            k_.pack(source(p_.b, first_step, column, 1, p_.b.column_stride), steps, b_stride, columns, copy);  // lanes are steps here
-            b = copy;
-        }
+    void multiply_swapped_panel(const float* a, int64_t column, int64_t first_step, int64_t steps, const Ahead& ahead, float* copy) const {
+        const int64_t columns = std::min(k_.swapped_columns, p_.N - column);
+        const bool direct = p_.b.dtype == DType::F32 && columns == k_.swapped_columns;
+        const PackSource lanes = source(p_.b, first_step, column, 1, p_.b.column_stride);  // its lanes are steps: b is not turned
+        const int64_t b_stride = direct ? p_.b.column_stride : round_up(steps, k_.vector);
+        if (!direct) k_.pack(lanes, steps, b_stride, columns, copy);  // of too few columns the kernel reads what lies behind them too
+        const float* b = direct ? static_cast<const float*>(lanes.data) : copy;
         const Ranges shares{ahead.rows, ceil_div(p_.M, k_.tile_columns)};
         for (int64_t t = 0; t < shares.parts; ++t) {
             const int64_t row = t * k_.tile_columns, rows = std::min(p_.M - row, k_.tile_columns);
-            const Panel a{shared_ + block * swapped_lanes() + row * steps, lanes_of(rows)};
             place(row, rows, column, columns, first_step == 0, [&](const TileEnd& end, float* c, int64_t c_stride) {
-                k_.swapped(rows, columns, steps, a, b, b_stride, share_of(ahead, shares, t), end, c, c_stride);
+                k_.swapped(rows, columns, steps, a + row * steps, b, b_stride, share_of(ahead, shares, t), end, c, c_stride);
             });
         }
     }
@@ -235,8 +236,7 @@ private:
     }
 
     void pack_shared(int64_t row, const Ranges& tiles, int64_t first_step, int64_t steps) {
-        const int64_t worthwhile = std::max<int64_t>(1, tiles.n * steps / kTaskPacked);
-        const Ranges ranges{tiles.parts, std::min({tiles.parts, worthwhile, kTasksPerThread * pool_.threads()})};
+        const Ranges ranges = shared_out(tiles.parts, tiles.n * steps / kTaskPacked);
         pool_.parallel_for(ranges.parts, [&](int64_t part) {
             pack_tiles(row, tiles, {ranges.begin(part), ranges.begin(part + 1)}, first_step, steps, shared_);
         });
@@ -260,12 +260,13 @@ private:
         });
     }
 
-    template <class F> void for_blocks_of_k(F f) const {
-        int64_t first = 0;
+    template <class F> void for_blocks_of_k(F f) const { for_blocks_of({0, p_.K}, f); }
+    template <class F> void for_blocks_of(Part k, F f) const {
+        int64_t first = k.begin;
         do {  // once where K is 0: c still gets its bias
-            f(first, std::min(block_steps_, p_.K - first));
+            f(first, std::min(block_steps_, k.end - first));
             first += block_steps_;
-        } while (first < p_.K);
+        } while (first < k.end);
     }
 
     RowPanels pack_a(int64_t row, int64_t rows, int64_t first_step, int64_t steps, float* to) const {
@@ -296,15 +297,15 @@ private:
     /// first one of the part that it is likely to take then.
     Ahead after(const Ranges& parts, int64_t part, int64_t panel, int64_t first_step) const {
         if (p_.b.row_stride != 1) return {};
-        if (panel + 1 < parts.begin(part + 1)) return ahead_of(panel + 1, first_step);
-        if (first_step + block_steps_ < p_.K) return ahead_of(parts.begin(part), first_step + block_steps_);
+        if (panel + 1 < parts.begin(part + 1)) return ahead_of(panel + 1, k_.tile_columns, first_step);
+        if (first_step + block_steps_ < p_.K) return ahead_of(parts.begin(part), k_.tile_columns, first_step + block_steps_);
         const int64_t next = part + pool_.threads();
-        return next < parts.parts ? ahead_of(parts.begin(next), 0) : Ahead{};
+        return next < parts.parts ? ahead_of(parts.begin(next), k_.tile_columns, 0) : Ahead{};
     }
-    Ahead ahead_of(int64_t panel, int64_t first_step) const {
-        const int64_t column = panel * panel_columns_, bytes = size_of(p_.b.dtype);
+    Ahead ahead_of(int64_t panel, int64_t width, int64_t first_step) const {
+        const int64_t column = panel * width, bytes = size_of(p_.b.dtype);
         const PackSource from = source(p_.b, column, first_step, p_.b.column_stride, 1);
-        return {static_cast<const char*>(from.data), std::min(panel_columns_, p_.N - column), p_.b.column_stride * bytes,
+        return {static_cast<const char*>(from.data), std::min(width, p_.N - column), p_.b.column_stride * bytes,
                 std::min(block_steps_, p_.K - first_step) * bytes};
     }
 
@@ -379,7 +380,6 @@ private:
     const Gemm p_;
     const GemmKernels& k_;
     ThreadPool& pool_;
-    int64_t panel_columns_ = k_.tile_columns;  // of b
     int64_t block_steps_ = 0, block_rows_ = 0;
     float* workers_ = nullptr;  // kWorkerFloats for each
     float* shared_ = nullptr;   // a block of a, packed: block_rows_ by block_steps_

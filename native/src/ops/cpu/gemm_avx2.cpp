@@ -202,7 +202,7 @@ template <int V> VACCINE_INLINE void swapped_step(const float* a, const float* b
 }
 
 /// V vectors of rows.
-template <int V> void swapped_of(int64_t rows, int64_t columns, int64_t steps, const Panel& a_panel, const float* b, int64_t b_stride,
+template <int V> void swapped_of(int64_t rows, int64_t columns, int64_t steps, const float* a, const float* b, int64_t b_stride,
                                  const Ahead& ahead, const TileEnd& end, float* c, int64_t c_stride) {
     __m256 sum[V][kVector];  // those beyond kSwappedColumns stay zeros
     VACCINE_UNROLL
@@ -211,7 +211,6 @@ template <int V> void swapped_of(int64_t rows, int64_t columns, int64_t steps, c
         for (int j = 0; j < kVector; ++j) sum[v][j] = _mm256_setzero_ps();
     }
     for (int64_t r = 0; r < rows; ++r) _mm_prefetch(reinterpret_cast<const char*>(c + r * c_stride), _MM_HINT_T0);
-    const float* a = a_panel.data;
     int64_t step = 0;
     for (; step + kLine <= steps; step += kLine) {
         ask_for_line(ahead, step * 4);
@@ -233,7 +232,7 @@ template <int V> void swapped_of(int64_t rows, int64_t columns, int64_t steps, c
     }
 }
 
-void swapped(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const float* b, int64_t b_stride, const Ahead& ahead,
+void swapped(int64_t rows, int64_t columns, int64_t steps, const float* a, const float* b, int64_t b_stride, const Ahead& ahead,
              const TileEnd& end, float* c, int64_t c_stride) {
     const auto of_rows = rows <= kVector ? swapped_of<1> : swapped_of<2>;
     of_rows(rows, columns, steps, a, b, b_stride, ahead, end, c, c_stride);

@@ -59,10 +59,10 @@ struct GemmKernels {
                 int64_t c_stride);
     int64_t dot_rows;
 
-    /// The same bits for up to tile_columns rows, which lie across the vectors' lanes (a panel of tile_columns lanes, or of `vector` for no
-    /// more rows), and up to swapped_columns columns. b's elements are broadcast from where they lie, lanes `b_stride` apart, so that b
-    /// need not be turned. swapped_columns lanes of b are read, however many columns there are.
-    void (*swapped)(int64_t rows, int64_t columns, int64_t steps, const Panel& a, const float* b, int64_t b_stride, const Ahead& ahead,
+    /// The same bits for up to tile_columns rows, which lie across the vectors' lanes, and up to swapped_columns columns. a is packed:
+    /// tile_columns lanes a step, or `vector` for no more rows. b's elements are broadcast from where they lie, lanes `b_stride` apart, so
+    /// that b need not be turned. swapped_columns lanes of b are read, however many columns there are.
+    void (*swapped)(int64_t rows, int64_t columns, int64_t steps, const float* a, const float* b, int64_t b_stride, const Ahead& ahead,
                     const TileEnd& end, float* c, int64_t c_stride);
     int64_t swapped_columns;  // 0: there is no such kernel
 };
