@@ -130,10 +130,14 @@ internal static class ModelConfigurationReader
             "gelu_pytorch_tanh" => Activation.GeluTanh,
             { } other => throw fields.Wrong(field, InputText.Quote(other), "silu or gelu_pytorch_tanh"),
         };
-        // Gemma's first files had hidden_act; transformers reads only the other.
+        // Gemma's first files had hidden_act.
         string used = ModelConfigurationWriter.NameOf(activation);
-        if (field != "hidden_act" && fields.Has("hidden_act") && fields.Text("hidden_act") != used)
-            notice?.Invoke($"{fields.File}: hidden_act is not used, but {field}, as in transformers: {used}");
+        string? act = field == "hidden_act" ? null : fields.Text("hidden_act");
+        if (act is null || act == used) return activation;
+        string what = family.NamesActivationTwice
+            ? $"hidden_act is {InputText.Quote(act)}, which transformers 5 takes; here {used} counts, as in transformers 4"
+            : $"hidden_act is not used, but {field}, as in transformers: {used}";
+        notice?.Invoke($"{fields.File}: {what}");
         return activation;
     }
 

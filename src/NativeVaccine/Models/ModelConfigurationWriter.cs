@@ -22,7 +22,8 @@ internal static class ModelConfigurationWriter
 
     /// <summary>
     /// The source with the type that the weights have now, and no code to load with. What transformers 5 alone says of the rotary embedding
-    /// stands there in the words of 4, too, which otherwise takes the defaults without a word.
+    /// stands there in the words of 4, too, which otherwise takes the defaults without a word; and where they go by two names of the
+    /// activation, both say the same.
     /// </summary>
     private static JsonObject Edited(string source, ModelConfiguration configuration)
     {
@@ -32,6 +33,7 @@ internal static class ModelConfigurationWriter
         {
             if (json.ContainsKey(name)) json[name] = configuration.StoredType.TorchName();
         }
+        if (configuration.Family.NamesActivationTwice) NameActivation(json, configuration);
         const string tied = "tie_word_embeddings";
         bool wasTied = json[tied]?.GetValue<bool>() ?? configuration.Family.TiesEmbedding;
         if (configuration.TieWordEmbeddings != wasTied) json[tied] = configuration.TieWordEmbeddings;
@@ -66,15 +68,26 @@ internal static class ModelConfigurationWriter
         return json;
     }
 
-    private static JsonObject NewFields(ModelConfiguration configuration) => new()
+    private static JsonObject NewFields(ModelConfiguration configuration)
     {
-        ["architectures"] = new JsonArray(configuration.Family.CausalClass),
-        ["model_type"] = configuration.Family.Type,
-        [configuration.Family.ActivationField] = NameOf(configuration.Activation),
-        ["initializer_range"] = JsonText.Float(0.02),
-        ["attention_dropout"] = JsonText.Float(0),
-        ["use_cache"] = true,
-    };
+        var json = new JsonObject
+        {
+            ["architectures"] = new JsonArray(configuration.Family.CausalClass),
+            ["model_type"] = configuration.Family.Type,
+        };
+        NameActivation(json, configuration);
+        json["initializer_range"] = JsonText.Float(0.02);
+        json["attention_dropout"] = JsonText.Float(0);
+        json["use_cache"] = true;
+        return json;
+    }
+
+    private static void NameActivation(JsonObject json, ModelConfiguration configuration)
+    {
+        string name = NameOf(configuration.Activation);
+        if (configuration.Family.NamesActivationTwice) json["hidden_act"] = name;
+        json[configuration.Family.ActivationField] = name;
+    }
 
     private static void WriteRope(JsonObject json, ModelConfiguration configuration)
     {

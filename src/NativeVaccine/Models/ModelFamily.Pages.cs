@@ -53,6 +53,23 @@ public sealed partial class ModelFamily
         Window = 4096,
     };
 
+    /// <summary>GemmaForCausalLM, the first: a scaled embedding, norms of 1 + w, and GELU in the MLP.</summary>
+    public static ModelFamily Gemma { get; } = new()
+    {
+        Name = "Gemma",
+        Type = "gemma",
+        Fields = ["attention_bias", "hidden_activation"],
+        Activation = Activation.GeluTanh,
+        NamesActivationTwice = true,
+        MaximumPositions = 8192,
+        TiesEmbedding = true,
+        BeginId = 2,
+        EndId = 1,
+        HeadSize = 256,
+        HasNormOffset = true,
+        ScalesEmbedding = true,
+    };
+
     /// <summary>Gemma2ForCausalLM: norms of 1 + w around attention and MLP, capped scores and logits, a window in every second layer.</summary>
     public static ModelFamily Gemma2 { get; } = new()
     {
@@ -133,5 +150,5 @@ public sealed partial class ModelFamily
     };
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<ModelFamily> All { get; } = [Llama, Mistral, Qwen2, Qwen3, Gemma2, Gemma3, Phi3];
+    public static IReadOnlyList<ModelFamily> All { get; } = [Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma2, Gemma3, Phi3];
 }

@@ -76,6 +76,12 @@ public sealed partial class ModelFamily
 
     internal Activation Activation { get; private init; }
 
+    /// <summary>
+    /// Whether transformers 4 reads hidden_activation alone, and 5 hidden_act alone. Gemma's first files say "gelu" in the latter, which was
+    /// never meant: its weights were trained with the tanh form.
+    /// </summary>
+    internal bool NamesActivationTwice { get; private init; }
+
     internal int MaximumPositions { get; private init; }
 
     internal double RmsNormEpsilon { get; private init; } = 1e-6;

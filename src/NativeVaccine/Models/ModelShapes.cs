@@ -108,6 +108,19 @@ internal static class ModelShapes
             EndOfSequenceIds = [151645],
             StoredType = ElementType.BFloat16,
         },
+        ["gemma-2b"] = Gemma2 with
+        {
+            Family = ModelFamily.Gemma,
+            HiddenSize = 2048,
+            IntermediateSize = 16384,
+            LayerCount = 18,
+            KeyValueHeadCount = 1,
+            SlidingWindow = 0,
+            WindowedLayers = [],
+            QueryScalar = null,
+            AttentionCap = 0,
+            LogitCap = 0,
+        },
         ["gemma-2-2b"] = Gemma2,
         ["gemma-3-1b"] = Gemma2 with
         {

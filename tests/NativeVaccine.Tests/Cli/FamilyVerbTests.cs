@@ -11,10 +11,11 @@ public sealed class FamilyVerbTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    public static TheoryData<string> Families() => new("tiny-qwen3", "tiny-gemma2", "tiny-gemma3", "tiny-phi3");
+    public static TheoryData<string> Families() => new("tiny-qwen3", "tiny-gemma", "tiny-gemma2", "tiny-gemma3", "tiny-phi3");
 
     [Theory]
     [InlineData("tiny-qwen3", "tvaccine", "attention")]
+    [InlineData("tiny-gemma", "tvaccine", "mlp")]
     [InlineData("tiny-gemma2", "tvaccine", "residual")]
     [InlineData("tiny-gemma3", "vaccine", "mlp")]
     [InlineData("tiny-phi3", "tvaccine", "mlp")]

@@ -33,7 +33,8 @@ internal sealed class FixtureSession : IDisposable
 
     /// <summary>The models that have numbers, by folder.</summary>
     public static TheoryData<string> Models() => new(
-        "tiny-llama", "tiny-llama-linear-rope", "tiny-gqa", "tiny-qwen2", "tiny-mistral", "tiny-qwen3", "tiny-gemma2", "tiny-gemma3", "tiny-phi3");
+        "tiny-llama", "tiny-llama-linear-rope", "tiny-gqa", "tiny-qwen2", "tiny-mistral", "tiny-qwen3", "tiny-gemma", "tiny-gemma2",
+        "tiny-gemma3", "tiny-phi3");
 
     public float[] Logits(int firstRow, int rows)
     {

@@ -28,6 +28,17 @@ public sealed class ModelFamilyTests : IDisposable
     }
 
     [Fact]
+    public void Gemma()
+    {
+        ModelConfiguration model = Load("tiny-gemma");
+        Assert.Same(ModelFamily.Gemma, model.Family);
+        Assert.Equal((4, 1, 32), (model.HeadCount, model.KeyValueHeadCount, model.HeadSize));
+        Assert.Equal((Activation.GeluTanh, (double?)null, 0.0, 0.0), (model.Activation, model.QueryScalar, model.AttentionCap, model.LogitCap));
+        Assert.Equal((true, 0, true), (model.TieWordEmbeddings, model.SlidingWindow, model.WindowedLayers.IsEmpty));
+        Assert.Equal(9, StoredWeight.Of(model).Count(static weight => weight.Name.StartsWith("model.layers.0.", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Gemma2()
     {
         ModelConfiguration model = Load("tiny-gemma2");
@@ -84,6 +95,7 @@ public sealed class ModelFamilyTests : IDisposable
     /// <summary>What the configuration classes of transformers 4.44 and 5.23 say.</summary>
     [Theory]
     [InlineData("tiny-qwen3", 32768, 1e-6, 128, 1e4, false, null, null)]
+    [InlineData("tiny-gemma", 8192, 1e-6, 256, 1e4, true, 2, 1)]
     [InlineData("tiny-gemma2", 8192, 1e-6, 256, 1e4, true, 2, 1)]
     [InlineData("tiny-gemma3", 131072, 1e-6, 256, 1e6, true, 2, 1)]
     [InlineData("tiny-phi3", 4096, 1e-5, 24, 1e4, false, 1, null)] // its 32000 ends no text of 800 tokens
@@ -97,7 +109,8 @@ public sealed class ModelFamilyTests : IDisposable
         Assert.Equal((isTied, begin), (model.TieWordEmbeddings, model.BeginOfSequenceId));
         Assert.Equal(end is { } id ? [id] : [], model.EndOfSequenceIds.ToArray());
         bool isGemma = model.Family == ModelFamily.Gemma2 || model.Family == ModelFamily.Gemma3;
-        Assert.Equal((isGemma ? Activation.GeluTanh : Activation.Silu, isGemma ? 256 : (double?)null), (model.Activation, model.QueryScalar));
+        bool hasGelu = isGemma || model.Family == ModelFamily.Gemma;
+        Assert.Equal((hasGelu ? Activation.GeluTanh : Activation.Silu, isGemma ? 256 : (double?)null), (model.Activation, model.QueryScalar));
         bool isCapped = model.Family == ModelFamily.Gemma2;
         Assert.Equal((isCapped ? 50.0 : 0, isCapped ? 30.0 : 0), (model.AttentionCap, model.LogitCap));
         Assert.Equal(model.Family == ModelFamily.Gemma3 ? new RotaryEmbedding(10000, RopeScaling.None) : null, model.LocalRope);
@@ -162,7 +175,30 @@ public sealed class ModelFamilyTests : IDisposable
         Assert.Contains(expected, Assert.Single(notices), StringComparison.Ordinal);
     }
 
+    /// <summary>
+    /// google/gemma-2b's first config.json. transformers 4.44 reads hidden_activation and takes the tanh form where it is null; 5.12 takes
+    /// hidden_act as it stands, so that what we write names the same in both.
+    /// </summary>
     [Theory]
+    [InlineData("\"gelu\"", "null", "hidden_act is 'gelu', which transformers 5 takes; here gelu_pytorch_tanh counts, as in transformers 4", "gelu_pytorch_tanh")]
+    [InlineData("\"gelu\"", "\"silu\"", "hidden_act is 'gelu', which transformers 5 takes; here silu counts", "silu")]
+    [InlineData("\"gelu_pytorch_tanh\"", "null", null, "gelu_pytorch_tanh")]
+    public void Gemma_is_written_with_one_activation_for_every_reader(string act, string activation, string? expected, string used)
+    {
+        var notices = new List<string>();
+        JsonObject json = With(Source("tiny-gemma"), ("hidden_act", act), ("hidden_activation", activation));
+        ModelConfiguration model = ModelConfiguration.Parse(Encoding.UTF8.GetBytes(json.ToJsonString()), "config.json", notices.Add);
+        Assert.Equal(expected is null ? 0 : 1, notices.Count);
+        Assert.All(notices, notice => Assert.Contains(expected!, notice, StringComparison.Ordinal));
+        foreach (ModelConfiguration written in new[] { model, model with { SourceJson = null } })
+        {
+            JsonNode again = JsonNode.Parse(written.ToJson())!;
+            Assert.Equal((used, used), ((string?)again["hidden_act"], (string?)again["hidden_activation"]));
+        }
+    }
+
+    [Theory]
+    [InlineData("tiny-gemma")]
     [InlineData("tiny-gemma2")]
     [InlineData("tiny-gemma3")]
     public void Published_gemma_configurations_name_the_activation_twice(string fixture) => ModelConfiguration.Parse(
@@ -171,6 +207,7 @@ public sealed class ModelFamilyTests : IDisposable
     [Theory]
     [InlineData("tiny-gemma3")]
     [InlineData("tiny-gemma2")]
+    [InlineData("tiny-gemma")]
     public void Mutations_are_read_or_refused(string fixture) =>
         Mutation.Run(File.ReadAllBytes(Fixtures.Path(fixture, "config.json")), 5_000, seed: 4, static damaged =>
         {
@@ -183,6 +220,7 @@ public sealed class ModelFamilyTests : IDisposable
     [Theory]
     [InlineData("tiny-qwen3", "Qwen3Model")]
     [InlineData("tiny-gemma3", "Gemma3TextModel")]
+    [InlineData("tiny-gemma", "GemmaModel")]
     [InlineData("tiny-gemma2", "Gemma2Model")]
     public void A_saved_base_model_is_read_and_written_again(string fixture, string architecture)
     {

@@ -16,6 +16,7 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("tiny-qwen2")]
     [InlineData("tiny-mistral")]
     [InlineData("tiny-qwen3")]
+    [InlineData("tiny-gemma")]
     [InlineData("tiny-gemma2")]
     [InlineData("tiny-gemma3")]
     [InlineData("tiny-phi3")]

@@ -63,6 +63,7 @@ public sealed class ModelMergerTests : IDisposable
     [Theory]
     [InlineData("tiny-qwen2", ElementType.Float16)]
     [InlineData("tiny-qwen3", ElementType.BFloat16)]
+    [InlineData("tiny-gemma", ElementType.BFloat16)]
     [InlineData("tiny-gemma2", ElementType.BFloat16)]
     [InlineData("tiny-gemma3", ElementType.BFloat16)]
     [InlineData("tiny-phi3", ElementType.Float16)]

@@ -12,6 +12,7 @@ public class FixtureTokenizerTests
     [InlineData("tiny-gqa", 4)]
     [InlineData("tiny-qwen2", 4)]
     [InlineData("tiny-qwen3", 4)]
+    [InlineData("tiny-gemma", 4)]
     [InlineData("tiny-gemma2", 4)]
     [InlineData("tiny-gemma3", 4)]
     [InlineData("tiny-phi3", 4)]
