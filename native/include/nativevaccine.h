@@ -339,11 +339,11 @@ VACCINE_API vaccine_status vaccine_site_read(vaccine_session* session, int32_t k
 
 /* ---- ending a pass early ------------------------------------------------------------------------------------------------------------- */
 
-/* While `on` is not 0, the session's passes (vaccine_session_forward, vaccine_session_backward, vaccine_decode_begin, vaccine_decode_next)
- * end with VACCINE_INTERRUPTED: one that runs, within a fraction of a second, and each that is called; 0 takes it back. Does not wait, and
- * may be called while another thread's pass runs. An interrupted pass leaves undefined what it works on: activations, site tensors that it
- * records or reads gradients into, the gradients that it adds to, the KV cache. Everything else is as it was; vaccine_session_forward and
- * vaccine_decode_begin may be called next. A GPU still ends what is queued. */
+/* While `on` is not 0, the session's passes (vaccine_session_forward, vaccine_session_backward, vaccine_decode_begin, vaccine_decode_join,
+ * vaccine_decode_next, vaccine_decode_extend) end with VACCINE_INTERRUPTED: one that runs, within a fraction of a second, and each that is
+ * called; 0 takes it back. Does not wait, and may be called while another thread's pass runs. An interrupted pass leaves undefined what it
+ * works on: activations, site tensors that it records or reads gradients into, the gradients that it adds to, the KV cache. Everything else
+ * is as it was; vaccine_session_forward and vaccine_decode_begin may be called next. A GPU still ends what is queued. */
 VACCINE_API vaccine_status vaccine_session_interrupt(vaccine_session* session, int32_t on) VACCINE_NOEXCEPT;
 
 /* ---- the two passes ------------------------------------------------------------------------------------------------------------------ */
@@ -454,13 +454,17 @@ typedef struct vaccine_sampling {
     float repetition_penalty; /* above 0; 1: none. The logits of tokens that a sample has already, prompt included, are divided by it, or
                                  multiplied where they are negative, before anything else */
     uint64_t seed;            /* sample s at position p draws the same number whatever else is in the batch */
-    const uint64_t* seeds;    /* NULL, or in place of seed one for each sample of decode_begin: a sample then draws by its own seed and its
+    const uint64_t* seeds;    /* NULL, or in place of seed one for each sample, by its number: a sample then draws by its own seed and its
                                  position alone, whichever number it has in the batch */
 } vaccine_sampling;
 
 /* Reads the prompts (labels NULL) and gives each sample's next token. Waits. */
 VACCINE_API vaccine_status vaccine_decode_begin(vaccine_session* session, const vaccine_batch* prompts, const vaccine_sampling* sampling,
                                                 int32_t* out_tokens) VACCINE_NOEXCEPT;
+/* As vaccine_decode_begin, beside the samples that are being decoded: prompt i becomes sample samples[i] (ascending, below the plan's
+ * decode_samples), in the place of what was there. The others can go on. May also come first. Waits. */
+VACCINE_API vaccine_status vaccine_decode_join(vaccine_session* session, const vaccine_batch* prompts, const int32_t* samples,
+                                               const vaccine_sampling* sampling, int32_t* out_tokens) VACCINE_NOEXCEPT;
 /* Appends tokens[i] to sample samples[i] (ascending) and gives the next token of each. Waits. */
 VACCINE_API vaccine_status vaccine_decode_next(vaccine_session* session, int32_t count, const int32_t* samples, const int32_t* tokens,
                                                const vaccine_sampling* sampling, int32_t* out_tokens) VACCINE_NOEXCEPT;
@@ -468,7 +472,7 @@ VACCINE_API vaccine_status vaccine_decode_next(vaccine_session* session, int32_t
  * decode_samples) behind its first starts[i] positions. What the cache had behind them is forgotten, and the batch's tokens stand there
  * instead. Labels count as in vaccine_session_forward, and so vaccine_session_read_losses and vaccine_session_read_logits follow (a
  * sample's first token has no label: to learn how likely a token is behind what is cached, begin one position earlier). No
- * vaccine_decode_next may follow, and no pass from a layer. */
+ * vaccine_decode_next or vaccine_decode_join may follow, and no pass from a layer. */
 VACCINE_API vaccine_status vaccine_decode_extend(vaccine_session* session, const vaccine_batch* batch, const int32_t* samples,
                                                  const int32_t* starts, int64_t* out_labels) VACCINE_NOEXCEPT;
 

@@ -231,6 +231,8 @@ inline bool passes(const std::string& what, vaccine_session* session, const Inpu
     step("adamw", [&] { return vaccine_adamw_step(session, &in.adamw); });
     step("decode_begin", [&] { return vaccine_decode_begin(session, &prompts, &in.sampling, next); });
     const int32_t samples[] = {0, 2}, tokens[] = {0, 0};
+    const int32_t places[] = {0, 1, 2, 3};
+    step("decode_join", [&] { return vaccine_decode_join(session, &prompts, places, &in.sampling, next); });
     step("decode_next", [&] { return vaccine_decode_next(session, 2, samples, tokens, &in.sampling, next); });
     return good;
 }

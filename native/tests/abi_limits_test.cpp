@@ -276,6 +276,10 @@ void decoding_arguments() {
             answers(std::string(what) + " " + std::to_string(value),
                     [&] { return vaccine_decode_next(model.session, count, samples.data(), tokens.data(), &in.sampling, next); });
         };
+        answers("joining sample " + std::to_string(value), [&] {
+            const int32_t samples[] = {value, 1, 2};
+            return vaccine_decode_join(model.session, &prompts, samples, &in.sampling, next);
+        });
         run("count", value, {0, 1, 2}, {0, 0, 0});
         run("sample", 2, {value, 2, 0}, {0, 0, 0});
         run("second sample", 2, {0, value, 0}, {0, 0, 0});
@@ -347,6 +351,10 @@ void null_pointers() {
         [&] { return vaccine_decode_begin(s, nullptr, &in.sampling, &small); },
         [&] { return vaccine_decode_begin(s, &in.batch, nullptr, &small); },
         [&] { return vaccine_decode_begin(s, &in.batch, &in.sampling, nullptr); },
+        [&] { return vaccine_decode_join(s, nullptr, &small, &in.sampling, &small); },
+        [&] { return vaccine_decode_join(s, &in.batch, nullptr, &in.sampling, &small); },
+        [&] { return vaccine_decode_join(s, &in.batch, &small, nullptr, &small); },
+        [&] { return vaccine_decode_join(s, &in.batch, &small, &in.sampling, nullptr); },
         [&] { return vaccine_decode_next(s, 1, nullptr, &small, &in.sampling, &small); },
         [&] { return vaccine_decode_next(s, 1, &small, nullptr, &in.sampling, &small); },
         [&] { return vaccine_decode_next(s, 1, &small, &small, nullptr, &small); },

@@ -49,6 +49,111 @@ void decoding_agrees_with_forward(const Setup& setup) {
     }
 }
 
+/// A prompt that takes the place of another goes on as it does alone, and so do those beside it.
+void joining_changes_no_token(const Setup& setup) {
+    Model model(setup);
+    const TestBatch texts;
+    const auto prompt = [&](std::vector<size_t> which) {
+        TestBatch some;
+        some.ids.clear();
+        some.offsets = {0};
+        for (const size_t s : which) {
+            some.ids.insert(some.ids.end(), texts.ids.begin() + texts.offsets[s], texts.ids.begin() + texts.offsets[s + 1]);
+            some.offsets.push_back(static_cast<int32_t>(some.ids.size()));
+        }
+        return some;
+    };
+    vaccine_sampling sampling{};
+    sampling.struct_size = sizeof sampling;
+    sampling.temperature = 0.8f;
+    sampling.top_p = 1;
+    sampling.repetition_penalty = 1.3f;
+    const uint64_t seeds[] = {7, 8, 9};  // of the texts
+    std::vector<std::vector<int32_t>> alone(3), together(3);
+    for (size_t s = 0; s < 3; ++s) {
+        const TestBatch one = prompt({s});
+        vaccine_batch view = one.view();
+        view.labels = nullptr;
+        sampling.seeds = &seeds[s];
+        int32_t token = 0;
+        const int32_t sample = 0;
+        ok(vaccine_decode_begin(model.session, &view, &sampling, &token));
+        alone[s].push_back(token);
+        for (int step = 0; step < 4; ++step) {
+            ok(vaccine_decode_next(model.session, 1, &sample, &token, &sampling, &token));
+            alone[s].push_back(token);
+        }
+    }
+    std::vector<size_t> at{0, 1};  // the text in each place of the cache
+    uint64_t seed_at[] = {seeds[0], seeds[1], 0};
+    sampling.seeds = seed_at;
+    const auto read = [&](std::vector<size_t> which, const int32_t* places) {
+        const TestBatch some = prompt(which);
+        vaccine_batch view = some.view();
+        view.labels = nullptr;
+        std::vector<int32_t> next(which.size());
+        if (places == nullptr)
+            ok(vaccine_decode_begin(model.session, &view, &sampling, next.data()));
+        else
+            ok(vaccine_decode_join(model.session, &view, places, &sampling, next.data()));
+        for (size_t i = 0; i < which.size(); ++i) together[which[i]].push_back(next[i]);
+    };
+    const auto go_on = [&](std::vector<int32_t> places) {
+        std::vector<int32_t> tokens, next(places.size());
+        for (const int32_t place : places) tokens.push_back(together[at[static_cast<size_t>(place)]].back());
+        ok(vaccine_decode_next(model.session, static_cast<int32_t>(places.size()), places.data(), tokens.data(), &sampling, next.data()));
+        for (size_t i = 0; i < places.size(); ++i) together[at[static_cast<size_t>(places[i])]].push_back(next[i]);
+    };
+    read({0, 1}, nullptr);
+    go_on({0, 1});
+    go_on({1});
+    const int32_t first = 0;
+    at[0] = 2;
+    seed_at[0] = seeds[2];
+    read({2}, &first);
+    go_on({0, 1});
+    go_on({0, 1});
+    for (size_t s = 0; s < 3; ++s) {
+        alone[s].resize(together[s].size());
+        check(together[s] == alone[s], "text " + std::to_string(s) + " goes on otherwise beside others");
+    }
+    check(together[0].size() == 2 && together[1].size() == 5 && together[2].size() == 3, "a token is missing");
+}
+
+void wrong_joins_are_refused() {
+    Model model({});
+    const TestBatch texts;
+    vaccine_batch prompts = texts.view();
+    prompts.labels = nullptr;
+    vaccine_sampling greedy{};
+    greedy.struct_size = sizeof greedy;
+    greedy.top_p = greedy.repetition_penalty = 1;
+    int32_t next[3];
+    const auto join = [&](std::vector<int32_t> samples, const vaccine_batch& batch) {
+        return vaccine_decode_join(model.session, &batch, samples.data(), &greedy, next);
+    };
+    ok(join({0, 1, 2}, prompts));  // nothing need come before
+    check(join({0, 2, 1}, prompts) == VACCINE_INVALID_ARGUMENT, "samples that do not ascend were taken");
+    check(join({-1, 0, 1}, prompts) == VACCINE_INVALID_ARGUMENT, "a sample below 0 was taken");
+    check(join({0, 1, 1 << 20}, prompts) == VACCINE_INVALID_ARGUMENT, "a sample beyond the plan's was taken");
+    check(join({0, 1, 2}, texts.view()) == VACCINE_INVALID_ARGUMENT, "prompts with labels were taken");
+    const int32_t all[] = {0, 1, 2}, tokens[] = {1, 1, 1}, starts[] = {0, 0, 0};
+    ok(vaccine_decode_next(model.session, 3, all, tokens, &greedy, next));  // what was refused has changed nothing
+    int64_t labels = 0;
+    ok(vaccine_decode_extend(model.session, &prompts, all, starts, &labels));
+    check(join({0, 1, 2}, prompts) == VACCINE_WRONG_STATE, "prompts joined a cache that was extended");
+
+    const int32_t last = 2, token = 1;
+    vaccine_batch one = prompts;
+    one.samples = 1;
+    one.tokens = texts.offsets[1];
+    ok(vaccine_decode_begin(model.session, &one, &greedy, next));
+    ok(vaccine_decode_join(model.session, &one, &last, &greedy, next));
+    const int32_t between = 1;
+    check(vaccine_decode_next(model.session, 1, &between, &token, &greedy, next) == VACCINE_INVALID_ARGUMENT,
+          "a place without a prompt went on");
+}
+
 /// A penalty changes each logit of the tokens that a sample has, prompt and continuation, once; then the choice is made.
 void repetition_is_penalized(float temperature) {
     Model model({});
@@ -175,6 +280,9 @@ int main() {
                                           {"decoding", [] { decoding_agrees_with_forward({}); }},
                                           {"decoding without training memory", [=] { decoding_agrees_with_forward(frozen); }},
                                           {"decoding, varied layers", [=] { decoding_agrees_with_forward(varied); }},
+                                          {"joining", [] { joining_changes_no_token({}); }},
+                                          {"joining, varied layers", [=] { joining_changes_no_token(varied); }},
+                                          {"wrong joins", [] { wrong_joins_are_refused(); }},
                                           {"extending the cache", [] { extending_agrees_with_forward({}); }},
                                           {"extending the cache, varied layers", [=] { extending_agrees_with_forward(varied); }},
                                           {"wrong extensions", [] { wrong_extensions_are_refused(); }},

@@ -189,6 +189,9 @@ void interrupted_passes_end() {
     check(vaccine_session_backward(model.session, &backward) == VACCINE_WRONG_STATE, "backward goes on after an interruption");
     interrupted(
         "decode_begin", [] {}, [&] { return vaccine_decode_begin(model.session, &prompts, &greedy, next); });
+    const int32_t places[] = {0, 1, 2};
+    interrupted(
+        "decode_join", [] {}, [&] { return vaccine_decode_join(model.session, &prompts, places, &greedy, next); });
     ok(vaccine_session_interrupt(model.session, 1));
     check(vaccine_decode_next(model.session, 1, &sample, &token, &greedy, next) == VACCINE_INTERRUPTED, "decode_next was not interrupted");
     ok(vaccine_vector_scale(model.session, VACCINE_VECTOR_EXTRA, 1, nullptr));  // no pass

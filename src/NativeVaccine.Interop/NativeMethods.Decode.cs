@@ -9,6 +9,10 @@ internal static partial class NativeMethods
     public static partial NativeStatus DecodeBegin(
         SessionHandle session, in NativeBatch prompts, in NativeSampling sampling, Span<int> tokens);
 
+    [LibraryImport(Library, EntryPoint = "vaccine_decode_join"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
+    public static partial NativeStatus DecodeJoin(
+        SessionHandle session, in NativeBatch prompts, ReadOnlySpan<int> samples, in NativeSampling sampling, Span<int> tokens);
+
     [LibraryImport(Library, EntryPoint = "vaccine_decode_next"), UnmanagedCallConv(CallConvs = [typeof(CallConvCdecl)])]
     public static partial NativeStatus DecodeNext(
         SessionHandle session,

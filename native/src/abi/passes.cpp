@@ -115,6 +115,15 @@ vaccine_status vaccine_decode_begin(vaccine_session* session, const vaccine_batc
     });
 }
 
+vaccine_status vaccine_decode_join(vaccine_session* session, const vaccine_batch* prompts, const int32_t* samples,
+                                   const vaccine_sampling* sampling, int32_t* out_tokens) noexcept {
+    return guard_pass("vaccine_decode_join", session, [&](vaccine::Session& s) {
+        not_null(samples, "samples");
+        not_null(out_tokens, "out_tokens");
+        s.network.decode_join(input_of(prompts, "prompts"), samples, sampling_of(sampling), out_tokens);
+    });
+}
+
 vaccine_status vaccine_decode_next(vaccine_session* session, int32_t count, const int32_t* samples, const int32_t* tokens,
                                    const vaccine_sampling* sampling, int32_t* out_tokens) noexcept {
     return guard_pass("vaccine_decode_next", session, [&](vaccine::Session& s) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 #include <string>
 
 #include "core/error.h"
@@ -6,7 +7,8 @@
 
 namespace vaccine {
 
-void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens) {
+/// Throws before anything has changed.
+void Network::check_prompts(const BatchInput& prompts) const {
     const PlanOptions& options = plan_.options();
     require(prompts.samples <= options.decode_samples, "prompts.samples is " + std::to_string(prompts.samples) + ", expected at most " +
                                                            std::to_string(options.decode_samples) + " (the plan's decode_samples)");
@@ -14,24 +16,62 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
     require(prompts.labels == nullptr, "prompts.labels is not NULL: prompts have no labels");
     require(longest <= options.decode_capacity, "the longest prompt has " + std::to_string(longest) + " tokens, expected at most " +
                                                     std::to_string(options.decode_capacity) + " (the plan's decode_capacity)");
+}
+
+/// The i-th of a call's samples, which ascend below a limit.
+int64_t Network::checked_sample(const int32_t* samples, int64_t i, int64_t limit, const char* expected) {
+    const int64_t s = samples[i];
+    require(s >= (i == 0 ? 0 : samples[i - 1] + 1) && s < limit,
+            "samples[" + std::to_string(i) + "] is " + std::to_string(s) + ", expected ascending numbers " + expected);
+    return s;
+}
+
+void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens) {
+    check_prompts(prompts);
+    lengths_.clear();
+    seen_.clear();
+    std::vector<int32_t> samples(static_cast<size_t>(prompts.samples));
+    std::iota(samples.begin(), samples.end(), 0);
+    read_prompts(prompts, samples.data(), sampling, out_tokens);
+}
+
+void Network::decode_join(const BatchInput& prompts, const int32_t* samples, const Sampling& sampling, int32_t* out_tokens) {
+    require_tokens_in_cache();
+    check_prompts(prompts);
+    const int64_t most = plan_.options().decode_samples;
+    const std::string below = "below " + std::to_string(most) + " (the plan's decode_samples)";
+    for (int64_t i = 0; i < prompts.samples; ++i) checked_sample(samples, i, most, below.c_str());
+    read_prompts(prompts, samples, sampling, out_tokens);
+}
+
+void Network::require_tokens_in_cache() const {
+    if (seen_.size() != lengths_.size())
+        throw Error(Status::WrongState, "the cache was extended: expected vaccine_decode_begin before the next token");
+}
+
+/// Prompts that were checked take their samples' places in the cache.
+void Network::read_prompts(const BatchInput& prompts, const int32_t* samples, const Sampling& sampling, int32_t* out_tokens) {
     batch_.load(prompts);
     now_ = {};
     ready_ = false;
     consumed_from_ = 0;
-    const int64_t T = batch_.tokens(), B = batch_.samples();
+    const int64_t T = batch_.tokens(), B = batch_.samples(), capacity = plan_.options().decode_capacity;
+    const auto places = std::max(lengths_.size(), static_cast<size_t>(samples[B - 1]) + 1);
+    lengths_.resize(places);
+    seen_.resize(places);
     std::vector<int32_t> rows, last;
-    lengths_.clear();
     decoding_.clear();
-    seen_.clear();
-    for (int64_t s = 0; s < B; ++s) {
-        const int32_t first = batch_.offsets()[static_cast<size_t>(s)], end = batch_.offsets()[static_cast<size_t>(s + 1)];
-        for (int32_t i = 0; i < end - first; ++i) rows.push_back(static_cast<int32_t>(s * options.decode_capacity) + i);
+    for (int64_t i = 0; i < B; ++i) {
+        const int32_t first = prompts.offsets[i], end = prompts.offsets[i + 1];
+        const int64_t s = samples[i];
+        for (int32_t position = 0; position < end - first; ++position) rows.push_back(static_cast<int32_t>(s * capacity) + position);
         last.push_back(end - 1);
-        lengths_.push_back(end - first);
+        lengths_[static_cast<size_t>(s)] = end - first;
         decoding_.push_back(s);
-        seen_.emplace_back(prompts.input_ids + first, prompts.input_ids + end);
-        std::sort(seen_.back().begin(), seen_.back().end());
-        seen_.back().erase(std::unique(seen_.back().begin(), seen_.back().end()), seen_.back().end());
+        std::vector<int32_t>& seen = seen_[static_cast<size_t>(s)];
+        seen.assign(prompts.input_ids + first, prompts.input_ids + end);
+        std::sort(seen.begin(), seen.end());
+        seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     }
     device_.upload(buffers_.cache_rows.data, rows.data(), T * 4);
     embed(batch_.token_view());
@@ -44,19 +84,17 @@ void Network::decode_begin(const BatchInput& prompts, const Sampling& sampling, 
 
 void Network::decode_next(int64_t count, const int32_t* samples, const int32_t* tokens, const Sampling& sampling, int32_t* out_tokens) {
     const int64_t capacity = plan_.options().decode_capacity;
-    if (seen_.size() != lengths_.size())
-        throw Error(Status::WrongState, "the cache was extended: expected vaccine_decode_begin before the next token");
+    require_tokens_in_cache();
     require(count >= 1 && count <= static_cast<int64_t>(lengths_.size()),
             "count is " + std::to_string(count) + ", expected 1 to " + std::to_string(lengths_.size()) + " (the samples being decoded)");
     std::vector<int32_t> positions, rows;
     decoding_.clear();
     for (int64_t i = 0; i < count; ++i) {
-        const int64_t s = samples[i];
-        require(s >= (i == 0 ? 0 : samples[i - 1] + 1) && s < static_cast<int64_t>(lengths_.size()),
-                "samples[" + std::to_string(i) + "] is " + std::to_string(s) + ", expected ascending numbers of samples being decoded");
+        const int64_t s = checked_sample(samples, i, static_cast<int64_t>(lengths_.size()), "of samples being decoded");
         require(tokens[i] >= 0 && tokens[i] < shape_.vocabulary, "tokens[" + std::to_string(i) + "] is " + std::to_string(tokens[i]) +
                                                                      ", expected 0 to " + std::to_string(shape_.vocabulary - 1));
         const int64_t position = lengths_[static_cast<size_t>(s)];
+        require(position > 0, "sample " + std::to_string(s) + " has no prompt");
         require(position < capacity,
                 "sample " + std::to_string(s) + " is full: " + std::to_string(capacity) + " positions (the plan's decode_capacity)");
         positions.push_back(static_cast<int32_t>(position));
@@ -89,15 +127,13 @@ void Network::check_extension(const BatchInput& input, const int32_t* samples, c
     const PlanOptions& options = plan_.options();
     require(options.decode_samples > 0, "the plan has no KV cache: its decode_samples is 0");
     batch_.check(input);
+    const std::string below = "below " + std::to_string(options.decode_samples) + " (the plan's decode_samples)";
     for (int64_t i = 0; i < input.samples; ++i) {
-        const int64_t s = samples[i], start = starts[i], end = start + input.offsets[i + 1] - input.offsets[i];
-        const std::string at = "[" + std::to_string(i) + "] is ";
-        require(s >= (i == 0 ? 0 : samples[i - 1] + 1) && s < options.decode_samples,
-                "samples" + at + std::to_string(s) + ", expected ascending numbers below " + std::to_string(options.decode_samples) +
-                    " (the plan's decode_samples)");
+        const int64_t s = checked_sample(samples, i, options.decode_samples, below.c_str());
+        const int64_t start = starts[i], end = start + input.offsets[i + 1] - input.offsets[i];
         const int64_t cached = s < static_cast<int64_t>(lengths_.size()) ? lengths_[static_cast<size_t>(s)] : 0;
-        require(start >= 0 && start <= cached,
-                "starts" + at + std::to_string(start) + ", expected 0 to " + std::to_string(cached) + ", what the sample has in the cache");
+        require(start >= 0 && start <= cached, "starts[" + std::to_string(i) + "] is " + std::to_string(start) + ", expected 0 to " +
+                                                   std::to_string(cached) + ", what the sample has in the cache");
         require(end <= options.decode_capacity, "sample " + std::to_string(s) + " would have " + std::to_string(end) +
                                                     " positions, expected at most " + std::to_string(options.decode_capacity) +
                                                     " (the plan's decode_capacity)");

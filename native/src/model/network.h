@@ -71,6 +71,8 @@ public:
         const uint64_t* seeds = nullptr;  // one for each sample, in place of seed
     };
     void decode_begin(const BatchInput& prompts, const Sampling& sampling, int32_t* out_tokens);
+    /// See vaccine_decode_join.
+    void decode_join(const BatchInput& prompts, const int32_t* samples, const Sampling& sampling, int32_t* out_tokens);
     void decode_next(int64_t count, const int32_t* samples, const int32_t* tokens, const Sampling& sampling, int32_t* out_tokens);
 
     /// See vaccine_decode_extend. Returns the number of labelled rows.
@@ -146,6 +148,10 @@ private:
     View head_loss(LossKind kind) const { return buffers_.head_losses[static_cast<size_t>(kind)].slice(0, batch_.labels()); }
 
     // decoding.cpp
+    void check_prompts(const BatchInput& prompts) const;
+    static int64_t checked_sample(const int32_t* samples, int64_t i, int64_t limit, const char* expected);
+    void require_tokens_in_cache() const;
+    void read_prompts(const BatchInput& prompts, const int32_t* samples, const Sampling& sampling, int32_t* out_tokens);
     void check_extension(const BatchInput& input, const int32_t* samples, const int32_t* starts) const;
     void cache_layer(int64_t l, View k, View v);
     void attend_cache(int64_t l, View q, View out);

@@ -148,7 +148,7 @@ internal sealed class PreparedPrompts(string[] texts, int[][] ids, GenerationOpt
     private Continuation Make(int index, int[] added, Tokenizer tokenizer) =>
         new(texts[index], ids[index], added, tokenizer.Decode(added));
 
-    /// <summary>Room for groups of the decoder, which goes from the shortest prompts to the longest.</summary>
+    /// <summary>Room for so many at a time, even where they are the longest.</summary>
     private SessionOptions Room(int atATime) => new()
     {
         MaxTokens = Batch.RequireTokens(ids.Select(static prompt => (long)prompt.Length).OrderDescending().Take(atATime).Sum()),

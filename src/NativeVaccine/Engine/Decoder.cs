@@ -31,7 +31,7 @@ public sealed class Decoder
     /// <param name="cancellation">Ends it early, also within a long prompt.</param>
     /// <returns>
     /// The new tokens of each prompt, in the order given, none for those left out; the end token, where one came, is the last. Neither greedy
-    /// results nor draws depend on how the prompts fall into groups.
+    /// results nor draws depend on which prompts go on together.
     /// </returns>
     /// <exception cref="InputException">A prompt is empty, or too long for the plan; the message names it and the limit.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
@@ -40,20 +40,7 @@ public sealed class Decoder
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.MaxNewTokens, nameof(options));
         RequireRoom(prompts, options.MaxNewTokens);
-        int[][] results = new int[prompts.Count][];
-        Array.Fill(results, []);
-        IEnumerable<int> which = options.Only ?? Enumerable.Range(0, prompts.Count);
-        int most = Math.Min(limits.DecodeSamples, limits.MaxSamples);
-        foreach (int[] group in SequencePacking.Groups(which, index => prompts[index].Length, most, limits.MaxTokens))
-        {
-            // A prompt draws by a seed of its own, so that it depends on no other.
-            IEnumerable<ulong> seeds = group.Select(index => options.Seed ^ ((ulong)index * 0x9E3779B97F4A7C15));
-            var run = new DecoderGroup(session, [.. group.Select(index => prompts[index])], options, seeds);
-            List<int>[] continuations = run.Generate(
-                (slot, id, isLast) => onToken?.Invoke(new DecodedToken(group[slot], id, isLast)), cancellation);
-            for (int slot = 0; slot < group.Length; slot++) results[group[slot]] = [.. continuations[slot]];
-        }
-        return results;
+        return new DecoderRun(session, prompts, options, onToken).Generate(cancellation);
     }
 
     private void RequireRoom(IReadOnlyList<int[]> prompts, int newTokens)
@@ -72,13 +59,40 @@ public sealed class Decoder
     }
 }
 
-/// <summary>A group of prompts on their way through the engine.</summary>
-internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationOptions options, IEnumerable<ulong> seeds)
+/// <summary>
+/// Prompts on their way through the engine, the shortest first. A prompt that ends leaves its place in the cache to the next one, so that
+/// every step serves as many as there is room for.
+/// </summary>
+internal sealed class DecoderRun
 {
-    /// <summary>Where the engine finds them, whatever is collected meanwhile.</summary>
-    private readonly ulong[] pinnedSeeds = Pinned([.. seeds]);
+    /// <summary>Reading prompts costs a pass over the weights, so it waits until this part of the places is free.</summary>
+    private const int PlacesPerRead = 4;
 
-    private readonly List<int>[] continuations = [.. prompts.Select(static _ => new List<int>())];
+    private const int Free = -1;
+    private readonly Session session;
+    private readonly SessionOptions limits;
+    private readonly IReadOnlyList<int[]> prompts;
+    private readonly GenerationOptions options;
+    private readonly Action<DecodedToken>? onToken;
+    private readonly Queue<int> waiting;
+    private readonly List<int>?[] continuations;
+
+    /// <summary>The prompt in each place of the cache, or <see cref="Free"/>.</summary>
+    private readonly int[] promptAt;
+
+    /// <summary>Of each place; pinned, so that the engine finds them whatever is collected meanwhile.</summary>
+    private readonly ulong[] seeds;
+
+    public DecoderRun(Session session, IReadOnlyList<int[]> prompts, GenerationOptions options, Action<DecodedToken>? onToken)
+    {
+        (this.session, this.prompts, this.options, this.onToken) = (session, prompts, options, onToken);
+        limits = session.Plan.Options;
+        waiting = new Queue<int>((options.Only ?? Enumerable.Range(0, prompts.Count)).OrderBy(index => prompts[index].Length));
+        continuations = new List<int>?[prompts.Count];
+        promptAt = new int[limits.DecodeSamples];
+        Array.Fill(promptAt, Free);
+        seeds = GC.AllocateArray<ulong>(promptAt.Length, pinned: true);
+    }
 
     private unsafe NativeSampling Sampling => new()
     {
@@ -87,55 +101,73 @@ internal sealed class DecoderGroup(Session session, int[][] prompts, GenerationO
         TopK = options.TopK,
         TopP = options.TopP,
         RepetitionPenalty = options.RepetitionPenalty,
-        Seeds = (ulong*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pinnedSeeds)),
+        Seeds = (ulong*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(seeds)),
     };
 
-    /// <summary>All continuations of the group; <paramref name="onToken"/> is told of each token, with its slot and whether it is the last.</summary>
-    public List<int>[] Generate(Action<int, int, bool> onToken, CancellationToken cancellation)
+    /// <summary>Whether prompts are to be read before the next step: all that wait, or enough to be worth a pass.</summary>
+    private bool IsTimeToRead =>
+        waiting.Count > 0
+        && promptAt.Count(static prompt => prompt == Free) >= Math.Min(waiting.Count, Math.Max(1, promptAt.Length / PlacesPerRead));
+
+    /// <summary>All continuations, by prompt.</summary>
+    public IReadOnlyList<int[]> Generate(CancellationToken cancellation)
     {
-        int[] samples = [.. Enumerable.Range(0, prompts.Length)];
-        int[] tokens = Begin(cancellation);
         while (true)
         {
-            (samples, tokens) = Append(samples, tokens, onToken);
-            if (samples.Length == 0) return continuations;
-            int[] next = new int[samples.Length];
-            session.RunPass(
-                () => NativeMethods.DecodeNext(session.Handle, samples.Length, samples, tokens, Sampling, next), cancellation);
-            tokens = next;
+            while (IsTimeToRead) Read(cancellation);
+            int[] places = [.. Enumerable.Range(0, promptAt.Length).Where(place => promptAt[place] != Free)];
+            if (places.Length > 0) Step(places, cancellation);
+            else if (waiting.Count == 0) return [.. continuations.Select(static continuation => continuation?.ToArray() ?? [])];
         }
     }
 
-    private static ulong[] Pinned(ulong[] numbers)
+    /// <summary>Reads the next prompts into free places, as many as go through the model at a time.</summary>
+    private void Read(CancellationToken cancellation)
     {
-        ulong[] pinned = GC.AllocateUninitializedArray<ulong>(numbers.Length, pinned: true);
-        numbers.CopyTo(pinned, 0);
-        return pinned;
-    }
-
-    private int[] Begin(CancellationToken cancellation)
-    {
-        int[] tokens = new int[prompts.Length];
-        Session.WithNativeBatch(Batch.OfPrompts(prompts), (in NativeBatch batch) =>
+        var places = new List<int>();
+        int left = limits.MaxTokens;
+        for (int place = 0; place < promptAt.Length && places.Count < limits.MaxSamples; place++)
+        {
+            if (promptAt[place] != Free) continue;
+            if (waiting.Count == 0 || prompts[waiting.Peek()].Length > left) break;
+            int index = waiting.Dequeue();
+            left -= prompts[index].Length;
+            promptAt[place] = index;
+            // A prompt draws by a seed of its own, so that it depends on no other.
+            seeds[place] = options.Seed ^ ((ulong)index * 0x9E3779B97F4A7C15);
+            places.Add(place);
+        }
+        int[] samples = [.. places], tokens = new int[samples.Length];
+        bool isFirst = Array.TrueForAll(continuations, static continuation => continuation is null);
+        Session.WithNativeBatch(Batch.OfPrompts([.. samples.Select(place => prompts[promptAt[place]])]), (in NativeBatch batch) =>
         {
             NativeBatch given = batch;
-            session.RunPass(() => NativeMethods.DecodeBegin(session.Handle, given, Sampling, tokens), cancellation);
+            session.RunPass(
+                () => isFirst
+                    ? NativeMethods.DecodeBegin(session.Handle, given, Sampling, tokens)
+                    : NativeMethods.DecodeJoin(session.Handle, given, samples, Sampling, tokens),
+                cancellation);
         });
-        return tokens;
+        Append(samples, tokens);
     }
 
-    /// <summary>Appends a token to each sample, and gives the samples that go on, with their tokens.</summary>
-    private (int[] Samples, int[] Tokens) Append(int[] samples, int[] tokens, Action<int, int, bool> onToken)
+    private void Step(int[] places, CancellationToken cancellation)
     {
-        var active = new List<int>(samples.Length);
-        for (int i = 0; i < samples.Length; i++)
+        int[] tokens = [.. places.Select(place => continuations[promptAt[place]]![^1])], next = new int[places.Length];
+        session.RunPass(() => NativeMethods.DecodeNext(session.Handle, places.Length, places, tokens, Sampling, next), cancellation);
+        Append(places, next);
+    }
+
+    private void Append(int[] places, int[] tokens)
+    {
+        for (int i = 0; i < places.Length; i++)
         {
-            List<int> continuation = continuations[samples[i]];
+            int prompt = promptAt[places[i]];
+            List<int> continuation = continuations[prompt] ??= [];
             continuation.Add(tokens[i]);
             bool isLast = continuation.Count == options.MaxNewTokens || options.EndIds.Contains(tokens[i]);
-            if (!isLast) active.Add(i);
-            onToken(samples[i], tokens[i], isLast);
+            if (isLast) promptAt[places[i]] = Free;
+            onToken?.Invoke(new DecodedToken(prompt, tokens[i], isLast));
         }
-        return ([.. active.Select(i => samples[i])], [.. active.Select(i => tokens[i])]);
     }
 }

@@ -101,6 +101,34 @@ public sealed class DecoderTests
         Assert.True(continuations.Select(static tokens => tokens.Length).Distinct().Count() > 1);
     }
 
+    /// <summary>With places for fewer than there are, the next prompt begins where one has ended, while the others go on.</summary>
+    [Theory]
+    [InlineData(2, 400, 1f)]
+    [InlineData(3, 210, 1f)]
+    [InlineData(2, 400, 1.3f)]
+    public void APromptThatEndsLeavesItsPlaceToTheNext(int places, int tokens, float penalty)
+    {
+        if (TestDevice.IsBFloat16) return;  // other numbers, and so other ends
+        int[][] four = Greedy("tiny-llama").Prompts;
+        int[][] prompts = [.. four, [1, 388], [1, 531], [1, 288]];
+        var options = new GenerationOptions { MaxNewTokens = 24, Temperature = 1, TopK = 50, RepetitionPenalty = penalty, EndIds = [.. Enumerable.Range(700, 12)] };
+        using var wide = new FixtureSession("tiny-llama", Options with { MaxSamples = prompts.Length, DecodeSamples = prompts.Length });
+        IReadOnlyList<int[]> expected = wide.Session.Decoder.Generate(prompts, options);
+        Assert.True(expected.Select(static continuation => continuation.Length).Distinct().Count() > 3);
+        using var narrow = new FixtureSession("tiny-llama", Options with { MaxSamples = places, DecodeSamples = places, MaxTokens = tokens });
+        narrow.Session.Extend(Batch.OfPrompts([[1, 2, 3]]), [0], [0]);  // what the cache had before is no matter
+        var order = new List<DecodedToken>();
+
+        Assert.Equal(expected, narrow.Session.Decoder.Generate(prompts, options, order.Add));
+
+        // In groups no prompt meets more others than there are places beside its own.
+        int[] first = [.. Enumerable.Range(0, prompts.Length).Select(prompt => order.FindIndex(token => token.Prompt == prompt))];
+        int[] last = [.. Enumerable.Range(0, prompts.Length).Select(prompt => order.FindLastIndex(token => token.Prompt == prompt))];
+        Assert.Contains(Enumerable.Range(0, prompts.Length), prompt => Enumerable.Range(0, prompts.Length)
+            .Count(other => first[other] < last[prompt] && last[other] > first[prompt]) > places);
+        Assert.All(order.Select((_, i) => first.Zip(last).Count(span => span.First <= i && span.Second > i)), atOnce => Assert.InRange(atOnce, 0, places));
+    }
+
     [Fact]
     public void DrawsFollowTheSeed()
     {
