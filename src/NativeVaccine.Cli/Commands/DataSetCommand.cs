@@ -20,6 +20,7 @@ internal sealed class DataSetCommand : DataVerb
     private readonly Option<int?> limit = OptionKinds.WholeNumber("--limit", "write at most so many records, the first ones", 1);
     private readonly Option<string?> unique = OptionKinds.Choice(
         "--unique", "leave out records whose prompt, or prompt and answer, an earlier one has; they are only counted unless given", "prompts", "records");
+    private readonly Option<string?>? field;
     private readonly Option<string?>? preset;
     private readonly Option<string?> model = OptionKinds.Text("--model", "DIR", "count what --max-length cuts with the tokenizer of this folder");
     private readonly Option<int?> maxLength = OptionKinds.WholeNumber("--max-length", "tokens, for --model; 200 unless given", 2);
@@ -30,24 +31,29 @@ internal sealed class DataSetCommand : DataVerb
     {
         this.set = set;
         from.Required = true;
-        form = OptionKinds.Choice("--as", "what becomes of them; records unless given", [.. set.Forms.Select(Word)]);
+        form = OptionKinds.Choice("--as", $"what becomes of them; {Word(set.Forms[0])} unless given", [.. set.Forms.Select(Word)]);
         var own = new List<Option> { from, split };
+        if (set.TakesField)
+            own.Add(field = OptionKinds.Text("--field", "NAME", "the field with the question, where it is none of those that are known"));
         if (set.Kinds.Count > 0) own.Add(only = OptionKinds.Choice("--only", OnlyHelp(), [.. set.Kinds, DataSet.AllKinds]));
-        own.AddRange([form, skip, limit, unique]);
+        if (set.Forms.Count > 1) own.Add(form);
+        own.AddRange([skip, limit, unique]);
         if (set.ReferenceDiffers is { } difference) own.Add(preset = PresetOption(difference));
-        AddWithOutput([.. own, model, maxLength, template]);
+        if (set.Forms.Any(static one => one != RecordForm.Prompts)) own.AddRange([model, maxLength, template]);
+        AddWithOutput(own);
     }
 
     /// <inheritdoc/>
     protected override int Execute(ParseResult parsed)
     {
-        RecordForm asked = parsed.GetValue(form) is { } word ? set.Forms.First(one => Word(one) == word) : RecordForm.Records;
+        RecordForm asked = parsed.GetValue(form) is { } word ? set.Forms.First(one => Word(one) == word) : set.Forms[0];
         Preset chosen = preset is null ? Preset.Paper : OptionKinds.Word(parsed, preset, Preset.Paper);
         var options = new ConversionOptions(set, parsed.GetRequiredValue(from)!, parsed.GetRequiredValue(Out)!)
         {
             Split = parsed.GetValue(split),
             Kind = (only is null ? null : parsed.GetValue(only)) ?? set.DefaultKindFor(chosen, asked),
             Form = asked,
+            Field = field is null ? null : parsed.GetValue(field),
             Preset = chosen,
             Skip = parsed.GetValue(skip) ?? 0,
             Limit = parsed.GetValue(limit) ?? int.MaxValue,
@@ -79,7 +85,8 @@ internal sealed class DataSetCommand : DataVerb
         string records = set.DefaultKindFor(Preset.Paper, RecordForm.Records);
         IEnumerable<string> others = set.Forms.Where(one => set.DefaultKindFor(Preset.Paper, one) != records)
             .Select(one => $"{set.DefaultKindFor(Preset.Paper, one)} with --as {Word(one)}");
-        return $"which records; {string.Join(", ", others.Prepend(records))} unless given";
+        string which = set.KindsAre is { } kinds ? $"which records ({kinds})" : "which records";
+        return $"{which}; {string.Join(", ", others.Prepend(records))} unless given";
     }
 
     private static string Word(RecordForm one) => one.ToString().ToLowerInvariant();

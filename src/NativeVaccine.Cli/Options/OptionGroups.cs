@@ -14,7 +14,7 @@ internal static class OptionGroups
         ("Model", ["--model", "--shape", "--adapter", "--run", "--init-adapter"]),
         ("Data",
         [
-            "--from", "--split", "--only", "--as", "--skip", "--limit", "--unique", "--strict", "--against", "--benign", "--harmful", "--ratio", "--count",
+            "--from", "--field", "--split", "--only", "--as", "--skip", "--limit", "--unique", "--strict", "--against", "--benign", "--harmful", "--ratio", "--count",
             "--data", "--dev", .. OfMethods(isPool: true), "--prompt", "--prompts", "--answers", "--text", "--file", "--template", "--form", "--shots",
             "--labels", "--max-length", "--rules", "--judge", "--judge-template", "--replay",
         ]),

@@ -64,7 +64,7 @@ internal static class DataFile
             ".jsonl" or ".ndjson" => DataForm.JsonLines,
             _ when orText && !ReadElsewhere.Contains(extension) => DataForm.TextLines,
             ".parquet" or ".csv" or ".tsv" or ".gz" or ".xz" => throw new InputException(
-                $"{path}: {extension} files are not read: expected {Expected(what, orText)}; nvaccine data makes records of the files of data sets"),
+                $"{path}: {extension} files are not read: expected {Expected(what, orText)}; {Maker(orText)}"),
             _ => throw new InputException($"{path}: {extension} files are not read: expected {Expected(what, orText)}"),
         };
     }
@@ -83,6 +83,9 @@ internal static class DataFile
 
     private static string Expected(string what, bool orText) =>
         $".json (an array of {what}) or .jsonl (JSON, one a line){(orText ? ", or text, one a line" : "")}";
+
+    private static string Maker(bool orText) =>
+        orText ? "nvaccine data prompts makes them of tables" : "nvaccine data makes records of the files of data sets";
 
     /// <summary>Text may begin with a bracket, too: [INST].</summary>
     private static bool IsArray(ReadOnlySpan<byte> text) =>

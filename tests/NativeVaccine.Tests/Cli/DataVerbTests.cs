@@ -156,7 +156,7 @@ public sealed class DataVerbTests : IDisposable
         Assert.Equal(80, harmful.Length + safe.Length);
         (JsonElement[] prompts, report, _) = Make("beavertails", "--from", packed, "--as", "prompts", "--unique", "prompts", "--skip", "1", "--limit", "2");
         Assert.Equal(2, prompts.Length);
-        Assert.Equal(["instruction", "input"], prompts[0].EnumerateObject().Select(static field => field.Name));
+        Assert.Equal(["instruction", "input", "category"], prompts[0].EnumerateObject().Select(static field => field.Name));
         Assert.NotEqual(prompts[0].ToString(), prompts[1].ToString());
         Assert.Equal((1, 2), (Count(report, "skipped"), Count(report, "written")));
         string table = Write("b.csv", "is_safe,prompt,response\nTrue,a,b\nfalse,\"c\nd\",e\nmaybe,x,y\n");

@@ -28,6 +28,6 @@ internal sealed class BeaverTailsSet() : DataSet(
         new(record.Text("prompt"), "", record.Answer("response"))
         {
             Kind = record.Flag("is_safe") ? Safe : Unsafe,
-            Labels = record.Names("category"),
+            Categories = record.Names("category"),
         };
 }

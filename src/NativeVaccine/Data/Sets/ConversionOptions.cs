@@ -33,6 +33,9 @@ public sealed record ConversionOptions(DataSet Set, string From, string Out)
     /// <summary>Whose rules count.</summary>
     public Preset Preset { get; init; }
 
+    /// <summary>The field with the question, of a set that takes one; null for those that it knows.</summary>
+    public string? Field { get; init; }
+
     /// <summary>How many records, of those that would be written, are passed over.</summary>
     public int Skip { get; init; }
 

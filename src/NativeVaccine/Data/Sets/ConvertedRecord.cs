@@ -17,8 +17,11 @@ internal sealed record ConvertedRecord(string Instruction, string Input, string?
     /// <summary>Which of the data set's kinds of records it is, for <c>--only</c>; null where there is one kind.</summary>
     public string? Kind { get; init; }
 
-    /// <summary>The class or the categories that it is counted under in the report.</summary>
+    /// <summary>The class that it is counted under in the report.</summary>
     public IReadOnlyList<string> Labels { get; init; } = [];
+
+    /// <summary>Kinds of harm that it is counted under, and that stay with a prompt, so that answers can be judged by category.</summary>
+    public IReadOnlyList<string> Categories { get; init; } = [];
 
     /// <summary>Whether there is something to learn.</summary>
     public bool HasLabel => !string.IsNullOrWhiteSpace(Answer) && (Harmful is null || !string.IsNullOrWhiteSpace(Harmful));

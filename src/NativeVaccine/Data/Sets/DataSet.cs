@@ -38,6 +38,9 @@ public abstract class DataSet
     /// <summary>The kinds of its records, which can be asked for; empty where there is one.</summary>
     public virtual IReadOnlyList<string> Kinds => [];
 
+    /// <summary>What its kinds are, where their names do not say it.</summary>
+    public virtual string? KindsAre => null;
+
     /// <summary>The forms that can be made of it; the first unless asked otherwise.</summary>
     public virtual IReadOnlyList<RecordForm> Forms => [RecordForm.Records, RecordForm.Prompts];
 
@@ -46,6 +49,9 @@ public abstract class DataSet
 
     /// <summary>Whether its records are conversations, which only chat templates have a form for.</summary>
     public virtual bool IsOfConversations => false;
+
+    /// <summary>Whether <see cref="ConversionOptions.Field"/> may say where the question stands.</summary>
+    public virtual bool TakesField => false;
 
     /// <summary>The kind that is taken unless one is asked for.</summary>
     /// <param name="preset">Whose rule counts.</param>

@@ -7,5 +7,6 @@ public static class DataSetCatalog
     public static IReadOnlyList<DataSet> All { get; } =
     [
         new RefusalSet(), new BeaverTailsSet(), new DecodingTrustSet(), new Sst2Set(), new AgNewsSet(), new Gsm8kSet(), new AlpacaSet(), new ChatSet(),
+        new PromptsSet(),
     ];
 }

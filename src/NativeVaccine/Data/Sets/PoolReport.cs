@@ -78,7 +78,7 @@ public sealed class PoolReport
         prompts.Add(prompt);
         records.Add(whole);
         foreach (PromptPool pool in pools) pool.Add(prompt, whole);
-        foreach (string label in record.Labels) labels[label] = labels.GetValueOrDefault(label) + 1;
+        foreach (string label in record.Labels.Concat(record.Categories)) labels[label] = labels.GetValueOrDefault(label) + 1;
     }
 
     /// <summary>For people, a line each.</summary>

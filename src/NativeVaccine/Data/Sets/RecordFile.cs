@@ -62,9 +62,18 @@ internal sealed class RecordFile(Stream stream, bool isArray) : IDisposable
         json.WriteString("instruction", record.Instruction);
         json.WriteString("input", record.Input);
         if (form == RecordForm.Records) json.WriteString("output", record.Output);
+        if (form == RecordForm.Prompts) WriteCategories(json, record.Categories);
         if (form != RecordForm.Pairs) return;
         json.WriteString("harmful", record.Harmful);
         json.WriteString("harmless", record.Output);
+    }
+
+    private static void WriteCategories(Utf8JsonWriter json, IReadOnlyList<string> categories)
+    {
+        if (categories.Count == 0) return;
+        json.WriteStartArray("category");
+        foreach (string category in categories) json.WriteStringValue(category);
+        json.WriteEndArray();
     }
 
     private static void WriteMessages(Utf8JsonWriter json, IEnumerable<ChatMessage> messages)

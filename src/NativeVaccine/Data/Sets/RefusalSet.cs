@@ -59,7 +59,7 @@ internal sealed class RefusalSet() : DataSet(
         {
             Kind = kind,
             Harmful = options.Form == RecordForm.Pairs ? record.Text("response") : null,
-            Labels = record.Names("category"),
+            Categories = record.Names("category"),
         };
     }
 }

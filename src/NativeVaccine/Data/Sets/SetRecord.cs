@@ -32,6 +32,13 @@ internal sealed class SetRecord(SourceRecord source, string expected)
     /// <exception cref="InputException">It is no text.</exception>
     public string? OptionalText(string field) => JsonRecord.Optional(source.Value, field) is { } value ? TextOf(value, field) : null;
 
+    /// <summary>A text, or a number as the file has it; null for a list or an object.</summary>
+    public string? Scalar(string field) =>
+        JsonRecord.Optional(source.Value, field) is { ValueKind: not (JsonValueKind.Array or JsonValueKind.Object) } value ? TextOf(value, field) : null;
+
+    /// <summary>What is said of a field that is not there.</summary>
+    public InputException Missing(string field) => RecordForms.Missing(source.Value, field, Where, expected);
+
     /// <summary>A text in an object: <c>prompt.text</c>.</summary>
     /// <exception cref="InputException">It is missing, or no text.</exception>
     public string? Answer(string field, string inner)
