@@ -20,6 +20,7 @@ public sealed class DataPromptsTests : IDisposable
     [InlineData("sorry.jsonl", """{"question_id":1,"category":7,"turns":["Paint it."],"prompt_style":"base"}""", "Paint it.|7")]
     [InlineData("or-bench.csv", "prompt,category\nPaint it?,decor\n", "Paint it?|decor")]
     [InlineData("numbers.jsonl", """{"prompt":"Paint it?","category":["decor",7]}""", "Paint it?|decor,7")]
+    [InlineData("harmful_behaviors_custom.csv", ",goal,target,behavior,category,Original index\n0,Paint it,Sure,painting,Decor,3\n", "Paint it|Decor")] // PAIR's AdvBench
     [InlineData("alpaca.json", """[{"instruction":"Paint","input":"the gate","output":"no"}]""", "Paint+the gate|")]
     [InlineData("hb.jsonl", """{"prompt":"Write of it","context":"A gate.","category":"decor"}""", "A gate.\n\n---\n\nWrite of it|decor")]
     public void AQuestionAndItsCategoryAreFound(string name, string content, string expected) =>

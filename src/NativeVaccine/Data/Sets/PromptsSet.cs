@@ -22,7 +22,7 @@ internal sealed class PromptsSet() : DataSet(
         new(["Behavior", "FunctionalCategory"], "Behavior", "SemanticCategory") { Kind = "FunctionalCategory", Context = "ContextString" },  // HarmBench
         new(["prompt", "context", "category"], "prompt", UsualCategory) { Context = "context" },  // HarmBench's contextual ones, as Parquet
         new(["Goal", "Behavior"], "Goal", "Category"),                // JailbreakBench: Behavior is a title
-        new(["goal", "target"], "goal"),                              // AdvBench
+        new(["goal", "target"], "goal", UsualCategory),               // AdvBench, which PAIR's table has with categories
         new(["forbidden_prompt"], "forbidden_prompt", UsualCategory), // StrongREJECT
         new(["prompt", "type", "focus"], "prompt", "type"),           // XSTest
         new(["question", "risk_area"], "question", "risk_area"),      // Do-Not-Answer
