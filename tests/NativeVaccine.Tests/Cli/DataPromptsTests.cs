@@ -40,6 +40,14 @@ public sealed class DataPromptsTests : IDisposable
         Assert.Equal(["Paint the gate|decor"], Make(file, "--only", "standard").Select(Text));
     }
 
+    /// <summary>What is not there, R's write.csv writes as NA, and Python's csv module as nan.</summary>
+    [Theory]
+    [InlineData("NA")]
+    [InlineData("nan")]
+    public void AContextThatIsNotThereIsNotAsked(string missing) => Assert.Equal(
+        ["Paint it|decor"],
+        Make(Write("a.csv", $"Behavior,FunctionalCategory,SemanticCategory,ContextString\nPaint it,standard,decor,{missing}\n")).Select(Text));
+
     [Theory]
     [InlineData("prompt,type,label,focus\na,homonyms,safe,x\nb,contrast_homonyms,unsafe,x\n")]
     [InlineData("id,type,prompt,focus,note\n1,homonyms,a,x,\n2,contrast_homonyms,b,x,\n")] // the first published file

@@ -17,6 +17,9 @@ internal sealed class PromptsSet() : DataSet(
     private const string UsualCategory = "category";
     private static readonly string[] Usual = ["prompt", "question", "goal", "instruction"];
 
+    /// <summary>What stands for no text in tables that R and Python's csv module write.</summary>
+    private static readonly string[] NoText = ["", "NA", "nan"];
+
     private static readonly Form[] Published =
     [
         new(["Behavior", "FunctionalCategory"], "Behavior", "SemanticCategory") { Kind = "FunctionalCategory", Context = "ContextString" },  // HarmBench
@@ -81,7 +84,7 @@ internal sealed class PromptsSet() : DataSet(
         }
         string prompt = record.Text(form.Prompt);
         string? context = form.Context is { } field ? record.OptionalText(field) : null;
-        return string.IsNullOrEmpty(context) ? prompt : $"{context}\n\n---\n\n{prompt}"; // as HarmBench's own DirectRequest asks
+        return context is null || NoText.Contains(context) ? prompt : $"{context}\n\n---\n\n{prompt}"; // as HarmBench's own DirectRequest asks
     }
 
     private static string? KindOf(SetRecord record, Form form)
