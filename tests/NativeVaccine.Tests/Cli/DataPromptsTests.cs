@@ -21,6 +21,9 @@ public sealed class DataPromptsTests : IDisposable
     [InlineData("or-bench.csv", "prompt,category\nPaint it?,decor\n", "Paint it?|decor")]
     [InlineData("numbers.jsonl", """{"prompt":"Paint it?","category":["decor",7]}""", "Paint it?|decor,7")]
     [InlineData("harmful_behaviors_custom.csv", ",goal,target,behavior,category,Original index\n0,Paint it,Sure,painting,Decor,3\n", "Paint it|Decor")] // PAIR's AdvBench
+    [InlineData("goals.csv", "Goal,Category\nPaint it,Decor\n", "Paint it|Decor")]
+    [InlineData("behaviors.jsonl", """{"Behavior":"Paint it"}""", "Paint it|")]
+    [InlineData("artifacts.jsonl", """{"Goal":"Paint it","prompt":"Please paint it"}""", "Please paint it|")]
     [InlineData("alpaca.json", """[{"instruction":"Paint","input":"the gate","output":"no"}]""", "Paint+the gate|")]
     [InlineData("hb.jsonl", """{"prompt":"Write of it","context":"A gate.","category":"decor"}""", "A gate.\n\n---\n\nWrite of it|decor")]
     public void AQuestionAndItsCategoryAreFound(string name, string content, string expected) =>
@@ -63,6 +66,8 @@ public sealed class DataPromptsTests : IDisposable
     {
         string file = Write("a.csv", "text,prompt,category\nA text,a prompt,decor\n");
         Assert.Equal(["A text|decor"], Make(file, "--field", "text").Select(Text));
+        string capitals = Write("b.csv", "Category,Subcategory,Question\nDecor,Gates,Paint it\n");
+        Assert.Equal(["Paint it|Decor"], Make(capitals, "--field", "Question").Select(Text));
     }
 
     [Theory]
