@@ -162,6 +162,11 @@ public sealed class RecordSourceTests : IDisposable
             Read(table));
     }
 
+    /// <summary>A spreadsheet writes columns that were used once, and data frames their index, without a name.</summary>
+    [Fact]
+    public void ColumnsWithoutANameAreNotRead() =>
+        Assert.Equal(["""{"a":"1"}""", """{"a":"2"}"""], Read(Write("a.csv", "\uFEFF,a,,\r\n0,1,,\r\n1,2,,\r\n")));
+
     /// <summary>The expected fields are those of Python's csv module.</summary>
     [Theory]
     [InlineData("a,b\r\n1,2\r\n\r\n3,4", "1|2;3|4")]
