@@ -58,6 +58,8 @@ internal sealed class TableRecords(RecordBuffer buffer, string path, byte separa
         string[] columns = [.. Enumerable.Range(0, ends.Count).Select(index => Encoding.UTF8.GetString(FieldAt(index)))];
         if (columns.Where(static name => name.Length > 0).GroupBy(static name => name).FirstOrDefault(static group => group.Count() > 1) is { } twice)
             throw new InputException($"{path}:1: two columns are named {InputText.Quote(twice.Key)}; expected each name once");
+        if (columns.Any(static name => name.Replace("\r\n", "", StringComparison.Ordinal).Contains('\r')))
+            throw new InputException($"{path}: lines end with a carriage return alone: expected line feeds");
         buffer.Advance(length);
         return columns;
     }
