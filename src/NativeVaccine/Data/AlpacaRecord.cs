@@ -14,8 +14,8 @@ public sealed record AlpacaRecord(string Instruction, string Input, string Outpu
     public IReadOnlyList<ChatMessage> Earlier { get; init; } = [];
 
     /// <summary>
-    /// What kinds of harm the question is of, where the record says so in <c>category</c>: a name, a list of names, or as BeaverTails has it an
-    /// object with true for each.
+    /// What kinds of harm the question is of, where the record says so in <c>category</c>: a name or a number, a list of them, or as BeaverTails
+    /// has it an object with true for each.
     /// </summary>
     public IReadOnlyList<string> Categories { get; init; } = [];
 
@@ -42,17 +42,15 @@ public sealed record AlpacaRecord(string Instruction, string Input, string Outpu
         }
     }
 
-    private static IReadOnlyList<string> CategoriesOf(JsonElement record)
+    /// <summary>The <see cref="Categories"/> of a JSON object; none where it does not say.</summary>
+    internal static IReadOnlyList<string> CategoriesOf(JsonElement record)
     {
         if (JsonRecord.Optional(record, "category") is not { } category) return [];
         return category.ValueKind switch
         {
-            JsonValueKind.String when !category.ValueEquals("") => [category.GetString()!],
-            JsonValueKind.Array => [.. category.EnumerateArray().Where(static item => item.ValueKind == JsonValueKind.String)
-                .Select(static item => item.GetString()!)],
-            JsonValueKind.Object => [.. category.EnumerateObject().Where(static item => item.Value.ValueKind == JsonValueKind.True)
-                .Select(static item => item.Name)],
-            _ => [],
+            JsonValueKind.String when category.ValueEquals("") => [],
+            JsonValueKind.String or JsonValueKind.Number => [category.ToString()],
+            _ => JsonRecord.Names(category),
         };
     }
 }

@@ -39,11 +39,11 @@ public static class PromptFile
         return prompts.Count > 0 ? prompts : throw new InputException($"{source}: no prompts: expected at least one");
     }
 
-    private static AlpacaRecord FromMessages(JsonElement list, string where)
+    private static AlpacaRecord FromMessages(JsonElement record, JsonElement list, string where)
     {
         List<ChatMessage> messages = ChatMessage.ReadList(list, $"{where}: messages");
         return messages[^1].Role == ChatMessage.User
-            ? new AlpacaRecord(messages[^1].Content, "", "") { Earlier = messages[..^1] }
+            ? new AlpacaRecord(messages[^1].Content, "", "") { Earlier = messages[..^1], Categories = AlpacaRecord.CategoriesOf(record) }
             : throw new InputException($"{where}: messages end with the {messages[^1].Role}'s: expected a user's, which the model is to answer");
     }
 
@@ -53,7 +53,7 @@ public static class PromptFile
         {
             JsonValueKind.String => new AlpacaRecord(item.GetString()!, "", ""),
             JsonValueKind.Object when JsonRecord.Optional(item, "instruction") is null && JsonRecord.Optional(item, "messages") is { } messages =>
-                FromMessages(messages, where),
+                FromMessages(item, messages, where),
             JsonValueKind.Object => AlpacaRecord.Read(item, where, outputRequired: false),
             _ => throw new InputException($"{where}: found {JsonRecord.Describe(item)}: expected a string or a record"),
         };

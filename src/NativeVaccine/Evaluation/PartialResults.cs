@@ -135,15 +135,28 @@ public static class PartialResults
     {
         using JsonDocument document = JsonFile.Parse(line, path);
         JsonRecord.RequireObject(document.RootElement, path);
-        var found = JsonObject.Create(document.RootElement)!;
-        foreach (string name in origin.Select(static part => part.Key).Union(found.Select(static part => part.Key)))
+        RequireSame("", JsonObject.Create(document.RootElement), origin, path);
+    }
+
+    /// <summary>Refuses what differs, by the innermost name: of long lists and many options the first that does.</summary>
+    private static void RequireSame(string name, JsonNode? then, JsonNode? now, string path)
+    {
+        if (JsonNode.DeepEquals(then, now)) return;
+        switch (then, now)
         {
-            if (JsonNode.DeepEquals(found[name], origin[name])) continue;
-            string then = found[name]?.ToJsonString() ?? "nothing", now = origin[name]?.ToJsonString() ?? "nothing";
-            throw new InputException(
-                $"{path}: holds results of another evaluation, whose {InputText.Shorten(name)} was {InputText.Shorten(then)} and is now "
-                + $"{InputText.Shorten(now)}: expected the same command as then, or the file to be removed");
+            case (JsonObject thenParts, JsonObject nowParts):
+                foreach (string part in nowParts.Concat(thenParts).Select(static part => part.Key)) RequireSame(part, thenParts[part], nowParts[part], path);
+                break;
+            case (JsonArray thenItems, JsonArray nowItems) when thenItems.Count == nowItems.Count:
+                for (int i = 0; i < nowItems.Count; i++) RequireSame(name, thenItems[i], nowItems[i], path);
+                break;
+            default:
+                throw new InputException(
+                    $"{path}: holds results of another evaluation, whose {InputText.Shorten(name)} was {Text(then)} and is now "
+                    + $"{Text(now)}: expected the same command as then, or the file to be removed");
         }
+
+        static string Text(JsonNode? value) => InputText.Shorten(value?.ToJsonString() ?? "nothing");
     }
 
     private static bool TryTake<T>(ReadOnlyMemory<byte> line, Dictionary<int, T> results, int questions, PartialField<T> field) where T : class

@@ -41,6 +41,16 @@ internal static class JsonRecord
     /// <summary>A text field of a record that must be there.</summary>
     public static string RequiredText(JsonElement record, string field, string where) => Text(Required(record, field, where), field, where);
 
+    /// <summary>The names of those flags of an object that are set, or the names and numbers of a list; none of anything else.</summary>
+    public static IReadOnlyList<string> Names(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object =>
+            [.. value.EnumerateObject().Where(static flag => flag.Value.ValueKind == JsonValueKind.True).Select(static flag => flag.Name)],
+        JsonValueKind.Array => [.. value.EnumerateArray().Where(static name => name.ValueKind is JsonValueKind.String or JsonValueKind.Number)
+            .Select(static name => name.ToString())],
+        _ => [],
+    };
+
     /// <summary>A whole number.</summary>
     public static int Integer(JsonElement value, string field, string where) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)

@@ -19,6 +19,11 @@ public sealed class DataPromptsTests : IDisposable
     [InlineData("do-not-answer.jsonl", """{"id":1,"risk_area":"Decor","types_of_harm":"x","question":"Paint it?"}""", "Paint it?|Decor")]
     [InlineData("sorry.jsonl", """{"question_id":1,"category":7,"turns":["Paint it."],"prompt_style":"base"}""", "Paint it.|7")]
     [InlineData("or-bench.csv", "prompt,category\nPaint it?,decor\n", "Paint it?|decor")]
+    [InlineData("numbers.jsonl", """{"prompt":"Paint it?","category":["decor",7]}""", "Paint it?|decor,7")]
+    [InlineData("harmful_behaviors_custom.csv", ",goal,target,behavior,category,Original index\n0,Paint it,Sure,painting,Decor,3\n", "Paint it|Decor")] // PAIR's AdvBench
+    [InlineData("goals.csv", "Goal,Category\nPaint it,Decor\n", "Paint it|Decor")]
+    [InlineData("behaviors.jsonl", """{"Behavior":"Paint it"}""", "Paint it|")]
+    [InlineData("artifacts.jsonl", """{"Goal":"Paint it","prompt":"Please paint it"}""", "Please paint it|")]
     [InlineData("alpaca.json", """[{"instruction":"Paint","input":"the gate","output":"no"}]""", "Paint+the gate|")]
     [InlineData("hb.jsonl", """{"prompt":"Write of it","context":"A gate.","category":"decor"}""", "A gate.\n\n---\n\nWrite of it|decor")]
     public void AQuestionAndItsCategoryAreFound(string name, string content, string expected) =>
@@ -38,6 +43,14 @@ public sealed class DataPromptsTests : IDisposable
         Assert.Equal(["Paint the gate|decor"], Make(file, "--only", "standard").Select(Text));
     }
 
+    /// <summary>What is not there, R's write.csv writes as NA, and Python's csv module as nan.</summary>
+    [Theory]
+    [InlineData("NA")]
+    [InlineData("nan")]
+    public void AContextThatIsNotThereIsNotAsked(string missing) => Assert.Equal(
+        ["Paint it|decor"],
+        Make(Write("a.csv", $"Behavior,FunctionalCategory,SemanticCategory,ContextString\nPaint it,standard,decor,{missing}\n")).Select(Text));
+
     [Theory]
     [InlineData("prompt,type,label,focus\na,homonyms,safe,x\nb,contrast_homonyms,unsafe,x\n")]
     [InlineData("id,type,prompt,focus,note\n1,homonyms,a,x,\n2,contrast_homonyms,b,x,\n")] // the first published file
@@ -53,6 +66,8 @@ public sealed class DataPromptsTests : IDisposable
     {
         string file = Write("a.csv", "text,prompt,category\nA text,a prompt,decor\n");
         Assert.Equal(["A text|decor"], Make(file, "--field", "text").Select(Text));
+        string capitals = Write("b.csv", "Category,Subcategory,Question\nDecor,Gates,Paint it\n");
+        Assert.Equal(["Paint it|Decor"], Make(capitals, "--field", "Question").Select(Text));
     }
 
     [Theory]

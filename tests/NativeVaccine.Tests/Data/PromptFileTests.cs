@@ -77,6 +77,17 @@ public class PromptFileTests
         Assert.Equal([$"{file.Path}: lines that hold only white space and were left out: 2"], notices);
     }
 
+    [Theory]
+    [InlineData("""{"instruction": "one", "category": 7}""", "7")]
+    [InlineData("""{"instruction": "one", "category": ["a", 7]}""", "a,7")]
+    [InlineData("""{"instruction": "one", "category": ""}""", "")]
+    [InlineData("""{"messages": [{"role": "user", "content": "one"}], "category": "a"}""", "a")]
+    public void ACategoryIsANameOrANumberOrSeveral(string record, string expected)
+    {
+        using var file = new TemporaryFile("p.jsonl", record);
+        Assert.Equal(expected, string.Join(',', PromptFile.Read(file.Path)[0].Categories));
+    }
+
     /// <summary>A pipe's name has no suffix.</summary>
     [Theory]
     [InlineData("p", " [\"one\", {\"instruction\": \"two\"}]", new[] { "one", "two" })]

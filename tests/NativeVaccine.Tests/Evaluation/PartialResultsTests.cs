@@ -60,6 +60,23 @@ public sealed class PartialResultsTests : IDisposable
         Assert.Equal("my notes", File.ReadAllText(path));
     }
 
+    [Theory]
+    [InlineData("seed", "\"3\"", "\"4\"", "whose seed was \"3\" and is now \"4\":")]
+    [InlineData("seed", "\"3\"", null, "whose seed was \"3\" and is now nothing:")]
+    [InlineData("files", "[\"a 1\",\"b 1\"]", "[\"a 1\",\"b 2\"]", "whose files was \"b 1\" and is now \"b 2\":")]
+    public void TheOptionThatDiffersIsNamedAmongMany(string name, string then, string? now, string expected)
+    {
+        string path = folder.File("many.jsonl");
+        PartialResults.Open(path, Options(then), 4, PartialField.NewTokens(10)).Dispose();
+        InputException exception = Assert.Throws<InputException>(() => PartialResults.Open(path, Options(now), 4, PartialField.NewTokens(10)));
+        Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
+
+        JsonObject Options(string? value) => new()
+        {
+            ["options"] = new JsonObject { ["model"] = new string('m', 200), [name] = value is null ? null : JsonNode.Parse(value) },
+        };
+    }
+
     private static PartialResults<int[]> Open(string path) => PartialResults.Open(path, Origin("a"), questions: 4, PartialField.NewTokens(10));
 
     private static JsonObject Origin(string model) => new() { ["model"] = model, ["prompts"] = "0123" };

@@ -14,19 +14,26 @@ internal sealed class PromptsSet() : DataSet(
     private const string Unsafe = "unsafe";
     private const string Safe = "safe";
     private const string Turns = "turns";
-    private const string UsualCategory = "category";
     private static readonly string[] Usual = ["prompt", "question", "goal", "instruction"];
+
+    /// <summary>HarmBench's and JailbreakBench's fields, where the others by which their tables are known are not there.</summary>
+    private static readonly string[] LessUsual = ["Behavior", "Goal"];
+
+    private static readonly string[] UsualCategories = ["category", "Category"];
+
+    /// <summary>What stands for no text in tables that R and Python's csv module write.</summary>
+    private static readonly string[] NoText = ["", "NA", "nan"];
 
     private static readonly Form[] Published =
     [
         new(["Behavior", "FunctionalCategory"], "Behavior", "SemanticCategory") { Kind = "FunctionalCategory", Context = "ContextString" },  // HarmBench
-        new(["prompt", "context", "category"], "prompt", UsualCategory) { Context = "context" },  // HarmBench's contextual ones, as Parquet
-        new(["Goal", "Behavior"], "Goal", "Category"),                // JailbreakBench: Behavior is a title
-        new(["goal", "target"], "goal"),                              // AdvBench
-        new(["forbidden_prompt"], "forbidden_prompt", UsualCategory), // StrongREJECT
-        new(["prompt", "type", "focus"], "prompt", "type"),           // XSTest
-        new(["question", "risk_area"], "question", "risk_area"),      // Do-Not-Answer
-        new([Turns], Turns, UsualCategory),                           // SORRY-Bench
+        new(["prompt", "context", "category"], "prompt") { Context = "context" },  // HarmBench's contextual ones, as Parquet
+        new(["Goal", "Behavior"], "Goal"),                       // JailbreakBench: Behavior is a title
+        new(["goal", "target"], "goal"),                         // AdvBench, with categories PAIR's
+        new(["forbidden_prompt"], "forbidden_prompt"),           // StrongREJECT
+        new(["prompt", "type", "focus"], "prompt", "type"),      // XSTest
+        new(["question", "risk_area"], "question", "risk_area"), // Do-Not-Answer
+        new([Turns], Turns),                                     // SORRY-Bench
     ];
 
     /// <inheritdoc/>
@@ -48,7 +55,7 @@ internal sealed class PromptsSet() : DataSet(
     internal override ConvertedRecord Convert(SetRecord record, long index, ConversionOptions options)
     {
         Form form = options.Field is { } field
-            ? new Form([], field, UsualCategory)
+            ? new Form([], field)
             : Published.FirstOrDefault(known => known.Marks.All(record.Has)) ?? ByUsualName(record);
         string? kind = KindOf(record, form);
         if (kind is null && options.Kind != AllKinds)
@@ -63,9 +70,10 @@ internal sealed class PromptsSet() : DataSet(
     private static Form ByUsualName(SetRecord record)
     {
         string[] found = [.. Usual.Where(record.Has)];
+        if (found.Length == 0) found = [.. LessUsual.Where(record.Has)];
         return found switch
         {
-            [var one] => new Form([], one, UsualCategory),
+            [var one] => new Form([], one),
             [] => throw record.Missing(Usual[0]),
             _ => throw new InputException($"{record.Where}: has {string.Join(" and ", found)}: expected --field to say which is the question"),
         };
@@ -81,7 +89,7 @@ internal sealed class PromptsSet() : DataSet(
         }
         string prompt = record.Text(form.Prompt);
         string? context = form.Context is { } field ? record.OptionalText(field) : null;
-        return string.IsNullOrEmpty(context) ? prompt : $"{context}\n\n---\n\n{prompt}"; // as HarmBench's own DirectRequest asks
+        return context is null || NoText.Contains(context) ? prompt : $"{context}\n\n---\n\n{prompt}"; // as HarmBench's own DirectRequest asks
     }
 
     private static string? KindOf(SetRecord record, Form form)
@@ -94,14 +102,14 @@ internal sealed class PromptsSet() : DataSet(
 
     private static IReadOnlyList<string> CategoriesOf(SetRecord record, Form form)
     {
-        if (form.Category is not { } field || !record.Has(field)) return [];
+        if ((form.Category ?? UsualCategories.FirstOrDefault(record.Has)) is not { } field) return [];
         return record.Names(field) is { Count: > 0 } names ? names : record.Scalar(field) is { Length: > 0 } name ? [name] : [];
     }
 
     /// <summary>A published form of questions.</summary>
     /// <param name="Marks">The fields by which it is known.</param>
     /// <param name="Prompt">The field with the question.</param>
-    /// <param name="Category">The field with its category.</param>
+    /// <param name="Category">The field with its category; null for the usual ones.</param>
     private sealed record Form(string[] Marks, string Prompt, string? Category = null)
     {
         /// <summary>The field that says what kind of question it is.</summary>

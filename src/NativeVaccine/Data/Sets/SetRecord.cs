@@ -69,15 +69,8 @@ internal sealed class SetRecord(SourceRecord source, string expected)
         };
     }
 
-    /// <summary>The names of those flags of an object that are set, or the names of a list; none where there is no such field.</summary>
-    public IReadOnlyList<string> Names(string field) => JsonRecord.Optional(source.Value, field) switch
-    {
-        { ValueKind: JsonValueKind.Object } flags =>
-            [.. flags.EnumerateObject().Where(static flag => flag.Value.ValueKind == JsonValueKind.True).Select(static flag => flag.Name)],
-        { ValueKind: JsonValueKind.Array } names =>
-            [.. names.EnumerateArray().Where(static name => name.ValueKind == JsonValueKind.String).Select(static name => name.GetString()!)],
-        _ => [],
-    };
+    /// <summary>The names of those flags of an object that are set, or the names and numbers of a list; none where there is no such field.</summary>
+    public IReadOnlyList<string> Names(string field) => JsonRecord.Optional(source.Value, field) is { } value ? JsonRecord.Names(value) : [];
 
     /// <summary>
     /// One of the set's classes: by its number, or by its name, for which the file's own list of names goes before our numbers.

@@ -9,8 +9,9 @@ namespace NativeVaccine.Data.Sources;
 
 /// <summary>
 /// Records of a table with its columns' names in the first line: CSV as Python's csv module and so pandas and datasets read it, and TSV. All
-/// fields are texts. The parser is our own, since libraries of .NET pass over a quote that is never closed, or take quotes in the middle of a
-/// field for those of RFC 4180, or do not tell the line.
+/// fields are texts; columns without a name, as an index of rows is written and columns of a sheet that were used once, are not read. The
+/// parser is our own, since libraries of .NET pass over a quote that is never closed, or take quotes in the middle of a field for those of
+/// RFC 4180, or do not tell the line.
 /// </summary>
 /// <param name="buffer">The text.</param>
 /// <param name="path">The file, for messages.</param>
@@ -55,8 +56,10 @@ internal sealed class TableRecords(RecordBuffer buffer, string path, byte separa
         if (NextRow() is not { } length || IsBlank) throw new InputException($"{path}: no header: expected the names of the columns in the first line");
         if (!Utf8.IsValid(fields.WrittenSpan)) throw new InputException($"{path}:1: the text is not valid UTF-8");
         string[] columns = [.. Enumerable.Range(0, ends.Count).Select(index => Encoding.UTF8.GetString(FieldAt(index)))];
-        if (columns.GroupBy(static name => name).FirstOrDefault(static group => group.Count() > 1) is { } twice)
+        if (columns.Where(static name => name.Length > 0).GroupBy(static name => name).FirstOrDefault(static group => group.Count() > 1) is { } twice)
             throw new InputException($"{path}:1: two columns are named {InputText.Quote(twice.Key)}; expected each name once");
+        if (columns.Any(static name => name.Replace("\r\n", "", StringComparison.Ordinal).Contains('\r')))
+            throw new InputException($"{path}: lines end with a carriage return alone: expected line feeds");
         buffer.Advance(length);
         return columns;
     }
@@ -74,7 +77,10 @@ internal sealed class TableRecords(RecordBuffer buffer, string path, byte separa
     {
         using var writer = new Utf8JsonWriter(json);
         writer.WriteStartObject();
-        for (int i = 0; i < columns.Length; i++) writer.WriteString(columns[i], FieldAt(i));
+        for (int i = 0; i < columns.Length; i++)
+        {
+            if (columns[i].Length > 0) writer.WriteString(columns[i], FieldAt(i));
+        }
         writer.WriteEndObject();
     }
 

@@ -139,6 +139,7 @@ public sealed class RecordSourceTests : IDisposable
     [InlineData("cut.parquet", "PAR1\u0015\u0004", "cut.parquet: is no Parquet file that can be read, or damaged")]
     [InlineData("open.csv", "a,b\n1,2\n3,\"4\n5,6\n", "open.csv:3: a quote is opened here and never closed")]
     [InlineData("twice.csv", "a,a\n1,2\n", "twice.csv:1: two columns are named 'a'")]
+    [InlineData("mac.csv", "a,b\r1,2\r", "mac.csv: lines end with a carriage return alone: expected line feeds")]
     [InlineData("wide.jsonl", "\u0000a\u0000b", "wide.jsonl: is ")]
     [InlineData("records.arrow", "ARROW1", ".arrow files are not read: expected .parquet")]
     [InlineData("pointer.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "pointer.parquet: is a Git LFS pointer")]
@@ -161,6 +162,11 @@ public sealed class RecordSourceTests : IDisposable
             ["""{"a":"1","b":"2"}""", $"{table}:3: 1 field: expected 2 (a, b)", $"{table}:4: 3 fields: expected 2 (a, b)", """{"a":"7","b":"8"}"""],
             Read(table));
     }
+
+    /// <summary>A spreadsheet writes columns that were used once, and data frames their index, without a name.</summary>
+    [Fact]
+    public void ColumnsWithoutANameAreNotRead() =>
+        Assert.Equal(["""{"a":"1"}""", """{"a":"2"}"""], Read(Write("a.csv", "\uFEFF,a,,\r\n0,1,,\r\n1,2,,\r\n")));
 
     /// <summary>The expected fields are those of Python's csv module.</summary>
     [Theory]
