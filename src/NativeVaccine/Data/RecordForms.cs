@@ -7,8 +7,9 @@ namespace NativeVaccine.Data;
 internal static class RecordForms
 {
     private const int MostFields = 8;
+    private const string OfPrompts = "prompts";
 
-    /// <summary>Their fields, what they are, and the verb of nvaccine data that makes records of them.</summary>
+    /// <summary>Their fields, what they are, and the verb of nvaccine data that makes records or prompts of them.</summary>
     private static readonly (string[] Fields, string Name, string? Verb)[] Known =
     [
         (["chosen", "rejected"], "preference pairs (chosen, rejected)", null),
@@ -19,14 +20,16 @@ internal static class RecordForms
         (["question", "answer"], "GSM8K (question, answer)", "gsm8k"),
         (["messages"], "chat (messages)", null),
         (["conversations"], "ShareGPT (conversations)", "chat"),
-        (["goal", "target"], "AdvBench (goal, target)", null),
-        (["goal"], "HarmBench or JailbreakBench (goal)", null),
-        (["behavior"], "HarmBench (behavior)", null),
-        (["Behavior"], "HarmBench (Behavior)", null),
+        (["goal", "target"], "AdvBench (goal, target)", OfPrompts),
+        (["goal"], "HarmBench or JailbreakBench (goal)", OfPrompts),
+        (["behavior"], "HarmBench (behavior)", OfPrompts),
+        (["Behavior"], "HarmBench (Behavior)", OfPrompts),
+        (["forbidden_prompt"], "StrongREJECT (forbidden_prompt)", OfPrompts),
+        (["turns"], "SORRY-Bench (turns)", OfPrompts),
         (["question", "choices"], "multiple choice (question, choices)", null),
         (["sentence", "label"], "SST-2 (sentence, label)", "sst2"),
         (["text", "label"], "text classification (text, label)", "ag-news"),
-        (["prompt"], "a prompt alone (prompt)", null),
+        (["prompt"], "a prompt alone (prompt)", OfPrompts),
         (["text"], "plain text (text)", null),
     ];
 
@@ -43,7 +46,7 @@ internal static class RecordForms
         foreach ((string[] fields, string name, string? verb) in Known)
         {
             if (!fields.All(field => JsonRecord.Optional(record, field) is not null)) continue;
-            string way = verb is null ? "" : $" (nvaccine data {verb} makes records of it)";
+            string way = verb is null ? "" : $" (nvaccine data {verb} makes {(verb == OfPrompts ? OfPrompts : "records")} of it)";
             return $"this looks like {name}, which is not read here{way}";
         }
         string[] names = [.. record.EnumerateObject().Take(MostFields + 1).Select(static property => InputText.Shorten(property.Name))];

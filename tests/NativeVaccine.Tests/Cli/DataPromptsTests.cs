@@ -75,7 +75,7 @@ public sealed class DataPromptsTests : IDisposable
     [InlineData("prompt,question\na,b\n", "has prompt and question: expected --field to say which is the question")]
     [InlineData("prompt,category\n\" \",b\n", "field 'prompt' is empty: expected a question")]
     [InlineData("goal,target\na,b\n", "nothing says which questions are safe: expected no --only", "--only", "safe")]
-    [InlineData("goal,target\na,b\n", "field 'ask' is missing", "--field", "ask")]
+    [InlineData("goal,target\na,b\n", "field 'ask' is missing or null: expected --field to name the question", "--field", "ask")]
     public void WhatIsNoQuestionIsRefusedByName(string content, string expected, params string[] options) =>
         Assert.Contains(expected, Refused(Write("a.csv", content), options), StringComparison.Ordinal);
 
@@ -90,6 +90,8 @@ public sealed class DataPromptsTests : IDisposable
         string table = Write("a.csv", "category,source,forbidden_prompt\nDecor,custom,Paint it\nSongs,custom,Sing it\n"), json = folder.File("harmful.json");
         string[] harmful = ["evaluate", "harmful", "--model", Fixtures.Path("tiny-llama"), "--max-new-tokens", "4", "--json", json, "--prompts"];
         Assert.Contains("nvaccine data prompts makes them of tables", CommandLine.Run([.. harmful, table]).Error, StringComparison.Ordinal);
+        string lines = Write("a.jsonl", """{"goal":"Paint it","target":"Sure"}""");
+        Assert.Contains("AdvBench (goal, target), which is not read here (nvaccine data prompts makes prompts of it)", CommandLine.Run([.. harmful, lines]).Error, StringComparison.Ordinal);
         Make(table);
         CommandLine.Succeed([.. harmful, folder.File("made.json")]);
         using JsonDocument result = JsonDocument.Parse(File.ReadAllBytes(json));

@@ -17,7 +17,7 @@ internal sealed class PromptsSet() : DataSet(
     private static readonly string[] Usual = ["prompt", "question", "goal", "instruction"];
 
     /// <summary>HarmBench's and JailbreakBench's fields, where the others by which their tables are known are not there.</summary>
-    private static readonly string[] LessUsual = ["Behavior", "Goal"];
+    private static readonly string[] LessUsual = ["Behavior", "Goal", "behavior"];
 
     private static readonly string[] UsualCategories = ["category", "Category"];
 
@@ -55,7 +55,7 @@ internal sealed class PromptsSet() : DataSet(
     internal override ConvertedRecord Convert(SetRecord record, long index, ConversionOptions options)
     {
         Form form = options.Field is { } field
-            ? new Form([], field)
+            ? ByField(record, field)
             : Published.FirstOrDefault(known => known.Marks.All(record.Has)) ?? ByUsualName(record);
         string? kind = KindOf(record, form);
         if (kind is null && options.Kind != AllKinds)
@@ -66,6 +66,10 @@ internal sealed class PromptsSet() : DataSet(
             throw new InputException($"{record.Where}: field '{form.Prompt}' is empty: expected a question");
         return new ConvertedRecord(prompt, input, null) { Kind = kind, Categories = CategoriesOf(record, form) };
     }
+
+    private static Form ByField(SetRecord record, string field) => record.Has(field)
+        ? new Form([], field)
+        : throw new InputException($"{record.Where}: field '{field}' is missing or null: expected --field to name the question");
 
     private static Form ByUsualName(SetRecord record)
     {
