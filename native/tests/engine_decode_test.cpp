@@ -8,15 +8,20 @@ using namespace vaccine::testing;
 
 namespace {
 
+vaccine_sampling greedy_sampling() {
+    vaccine_sampling sampling{};
+    sampling.struct_size = sizeof sampling;
+    sampling.top_p = sampling.repetition_penalty = 1;
+    return sampling;
+}
+
 /// Greedy decoding token by token must choose what a forward pass over the whole text chooses.
 void decoding_agrees_with_forward(const Setup& setup) {
     Model model(setup);
     TestBatch texts;
     vaccine_batch prompts = texts.view();
     prompts.labels = nullptr;
-    vaccine_sampling greedy{};
-    greedy.struct_size = sizeof greedy;
-    greedy.top_p = greedy.repetition_penalty = 1;
+    const vaccine_sampling greedy = greedy_sampling();
     std::vector<std::vector<int32_t>> all(3);
     for (size_t s = 0; s < 3; ++s) all[s].assign(texts.ids.begin() + texts.offsets[s], texts.ids.begin() + texts.offsets[s + 1]);
     int32_t next[3];
@@ -63,10 +68,8 @@ void joining_changes_no_token(const Setup& setup) {
         }
         return some;
     };
-    vaccine_sampling sampling{};
-    sampling.struct_size = sizeof sampling;
+    vaccine_sampling sampling = greedy_sampling();
     sampling.temperature = 0.8f;
-    sampling.top_p = 1;
     sampling.repetition_penalty = 1.3f;
     const uint64_t seeds[] = {7, 8, 9};  // of the texts
     std::vector<std::vector<int32_t>> alone(3), together(3);
@@ -125,9 +128,7 @@ void wrong_joins_are_refused() {
     const TestBatch texts;
     vaccine_batch prompts = texts.view();
     prompts.labels = nullptr;
-    vaccine_sampling greedy{};
-    greedy.struct_size = sizeof greedy;
-    greedy.top_p = greedy.repetition_penalty = 1;
+    const vaccine_sampling greedy = greedy_sampling();
     int32_t next[3];
     const auto join = [&](std::vector<int32_t> samples, const vaccine_batch& batch) {
         return vaccine_decode_join(model.session, &batch, samples.data(), &greedy, next);
@@ -160,11 +161,9 @@ void repetition_is_penalized(float temperature) {
     TestBatch texts;
     vaccine_batch prompts = texts.view();
     prompts.labels = nullptr;
-    vaccine_sampling sampling{};
-    sampling.struct_size = sizeof sampling;
+    vaccine_sampling sampling = greedy_sampling();
     sampling.temperature = temperature;
     sampling.top_k = temperature > 0 ? 1 : 0;
-    sampling.top_p = 1;
     sampling.repetition_penalty = 1.7f;
     std::vector<std::vector<int32_t>> all(3);
     for (size_t s = 0; s < 3; ++s) all[s].assign(texts.ids.begin() + texts.offsets[s], texts.ids.begin() + texts.offsets[s + 1]);
@@ -262,9 +261,7 @@ void wrong_extensions_are_refused() {
     vaccine_forward_options forward = Model::forward_options();
     forward.from_layer = 1;
     check(vaccine_session_forward(model.session, &batch, &forward, &labels) != VACCINE_OK, "a pass from a layer was taken");
-    vaccine_sampling greedy{};
-    greedy.struct_size = sizeof greedy;
-    greedy.top_p = greedy.repetition_penalty = 1;
+    const vaccine_sampling greedy = greedy_sampling();
     const int32_t sample = 0, token = 1;
     int32_t next = 0;
     check(vaccine_decode_next(model.session, 1, &sample, &token, &greedy, &next) == VACCINE_WRONG_STATE, "a next token was given");

@@ -43,14 +43,6 @@ public sealed record AlpacaRecord(string Instruction, string Input, string Outpu
     }
 
     /// <summary>The <see cref="Categories"/> of a JSON object; none where it does not say.</summary>
-    internal static IReadOnlyList<string> CategoriesOf(JsonElement record)
-    {
-        if (JsonRecord.Optional(record, "category") is not { } category) return [];
-        return category.ValueKind switch
-        {
-            JsonValueKind.String when category.ValueEquals("") => [],
-            JsonValueKind.String or JsonValueKind.Number => [category.ToString()],
-            _ => JsonRecord.Names(category),
-        };
-    }
+    internal static IReadOnlyList<string> CategoriesOf(JsonElement record) =>
+        JsonRecord.Optional(record, "category") is { } category ? JsonRecord.NameOrNames(category) : [];
 }

@@ -41,6 +41,14 @@ internal static class JsonRecord
     /// <summary>A text field of a record that must be there.</summary>
     public static string RequiredText(JsonElement record, string field, string where) => Text(Required(record, field, where), field, where);
 
+    /// <summary>A name or a number as one, or <see cref="Names"/>; none of an empty text.</summary>
+    public static IReadOnlyList<string> NameOrNames(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String when value.ValueEquals("") => [],
+        JsonValueKind.String or JsonValueKind.Number => [value.ToString()],
+        _ => Names(value),
+    };
+
     /// <summary>The names of those flags of an object that are set, or the names and numbers of a list; none of anything else.</summary>
     public static IReadOnlyList<string> Names(JsonElement value) => value.ValueKind switch
     {

@@ -104,11 +104,8 @@ internal sealed class PromptsSet() : DataSet(
         return record.OptionalText("label") ?? (record.Text("type").StartsWith("contrast_", StringComparison.Ordinal) ? Unsafe : Safe);
     }
 
-    private static IReadOnlyList<string> CategoriesOf(SetRecord record, Form form)
-    {
-        if ((form.Category ?? UsualCategories.FirstOrDefault(record.Has)) is not { } field) return [];
-        return record.Names(field) is { Count: > 0 } names ? names : record.Scalar(field) is { Length: > 0 } name ? [name] : [];
-    }
+    private static IReadOnlyList<string> CategoriesOf(SetRecord record, Form form) =>
+        (form.Category ?? UsualCategories.FirstOrDefault(record.Has)) is { } field ? record.NameOrNames(field) : [];
 
     /// <summary>A published form of questions.</summary>
     /// <param name="Marks">The fields by which it is known.</param>

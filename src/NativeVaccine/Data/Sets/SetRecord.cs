@@ -32,9 +32,8 @@ internal sealed class SetRecord(SourceRecord source, string expected)
     /// <exception cref="InputException">It is no text.</exception>
     public string? OptionalText(string field) => JsonRecord.Optional(source.Value, field) is { } value ? TextOf(value, field) : null;
 
-    /// <summary>A text, or a number as the file has it; null for a list or an object.</summary>
-    public string? Scalar(string field) =>
-        JsonRecord.Optional(source.Value, field) is { ValueKind: not (JsonValueKind.Array or JsonValueKind.Object) } value ? TextOf(value, field) : null;
+    /// <summary>A name or a number as one, or the <see cref="Names"/>; none where there is no such field.</summary>
+    public IReadOnlyList<string> NameOrNames(string field) => JsonRecord.Optional(source.Value, field) is { } value ? JsonRecord.NameOrNames(value) : [];
 
     /// <summary>What is said of a field that is not there.</summary>
     public InputException Missing(string field) => RecordForms.Missing(source.Value, field, Where, expected);
